@@ -1,0 +1,82 @@
+"""Checks of what a user hands to a solve: each error names the argument and the remedy."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, PyTree
+
+from .system import AbstractSpikingSystem, AbstractSystem
+
+
+def _known(*values: Any) -> bool:
+    return not any(isinstance(x, jax.core.Tracer) for x in values)
+
+
+def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
+    """Whether the times make no sense, where they are traced.
+
+    **Raises:** `ValueError` naming the argument where they are known.
+    """
+    for name, value in (("t0", t0), ("t1", t1), ("dt", dt)):
+        if jnp.shape(value) != ():
+            raise ValueError(f"{name} must be a number, got an array of shape {jnp.shape(value)}.")
+        if _known(value) and not np.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value}.")
+    if _known(dt) and not dt > 0:
+        raise ValueError(f"dt must be positive, got {dt}. Pass the step in the system's time unit.")
+    if _known(t0, t1) and not t1 > t0:
+        raise ValueError(f"t1 must be later than t0, got t0={t0} and t1={t1}.")
+    t0, t1, dt = map(jnp.asarray, (t0, t1, dt))
+    good = (dt > 0) & (t1 > t0) & jnp.isfinite(t0) & jnp.isfinite(t1) & jnp.isfinite(dt)
+    return ~good
+
+
+def _describe(tree: PyTree) -> str:
+    return str(jax.tree.map(lambda x: tuple(jnp.shape(x)) if not callable(x) else x, tree))
+
+
+def check_shapes(system: AbstractSystem, t0: Any, y0: PyTree, args: PyTree) -> None:
+    """Raise `ValueError` if `y0`, `args` and the system do not fit together."""
+    name = type(system).__name__
+    if not jax.tree.leaves(y0):
+        raise ValueError("y0 has no arrays in it: pass the initial state.")
+    try:
+        rate = jax.eval_shape(lambda: system.vector_field(t0, y0, args))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"args or y0 does not fit the vector field of {name}: {error} "
+            f"(y0 has shapes {_describe(y0)}, args {_describe(args)})."
+        ) from error
+    wanted, got = jax.tree.structure(y0), jax.tree.structure(rate)
+    if wanted != got:
+        raise ValueError(f"y0 must have the structure of the vector field: {got}, got {wanted}.")
+    for x, f in zip(jax.tree.leaves(y0), jax.tree.leaves(rate), strict=True):
+        if jnp.broadcast_shapes(jnp.shape(x), f.shape) != jnp.shape(x):
+            raise ValueError(
+                f"args or y0 has the wrong shape for {name}: a state of shape {jnp.shape(x)} gets "
+                f"a rate of shape {f.shape}; args has shapes {_describe(args)}. Give the drive "
+                "one entry, or one per neuron on the last axis, and y0 one row per neuron."
+            )
+    if not isinstance(system, AbstractSpikingSystem):
+        return
+    guard = jax.eval_shape(lambda: system.guard(t0, y0, args))
+    fired = jnp.zeros(guard.shape, bool)
+    after = jax.eval_shape(lambda: system.reset(t0, y0, args, fired))
+    spikes = jax.eval_shape(lambda: system.emits(y0, fired))
+    try:
+        kick = jax.eval_shape(
+            lambda: system.kick(t0, y0, args, jnp.zeros(spikes.shape, jnp.result_type(t0)))
+        )
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the kick of {name} does not fit {spikes.shape} spikes: {error}") from error
+    for what, tree in (("reset", after), ("kick", kick)):
+        if tree is not None and jax.tree.structure(tree) != wanted:
+            raise ValueError(f"the {what} of {name} must return the structure of y0, {wanted}.")
+        for x, z in zip(jax.tree.leaves(y0), jax.tree.leaves(tree), strict=False):
+            if jnp.broadcast_shapes(jnp.shape(x), z.shape) != jnp.shape(x):
+                raise ValueError(
+                    f"the {what} of {name} gives shape {z.shape} for a state of shape "
+                    f"{jnp.shape(x)}; check the shapes of y0 and of the parameters."
+                )

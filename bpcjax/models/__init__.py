@@ -1,0 +1,3 @@
+"""Models composed of the engine's parts."""
+
+from .spiking_hopfield import Hold as Hold, Shot as Shot, SpikingHopfield as SpikingHopfield

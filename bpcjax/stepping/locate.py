@@ -1,0 +1,94 @@
+"""Find the first threshold crossing inside a step, on the true flow."""
+
+from collections.abc import Callable
+
+import jax
+import jax.lax as lax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from ..system import Scalar
+from .crossing import crosses, first_root
+from .flat import FlatSystem, Vector
+
+_CLOSE = 1e-4  # of the step: what `saltation.jump` then polishes to third order
+_TRIES = 60
+
+
+def near_zero(system: FlatSystem, h: Scalar, t: Scalar, y: Vector, noisy: bool) -> Bool[Array, ""]:
+    """Whether some guard is within a third of its change in a time `h` of zero, or past it.
+
+    A cubic stays below its Bezier points, which are its ends and those a third of its end
+    slopes away: where this is false at both ends of a step, no guard can rise to zero inside.
+    """
+    if noisy:  # then nothing is known before the step is made
+        return jnp.array(True)
+    g, d = system.slope(t, y)
+    return (g + jnp.abs(h / 3 * d) >= 0).any()
+
+
+def may_cross(
+    system: FlatSystem, t: Scalar, y: Vector, t1: Scalar, y1: Vector, noisy: bool
+) -> Bool[Array, ""]:
+    """Whether some guard is at or past zero at `t`, or rises through zero before `t1`."""
+    if noisy:  # slopes of a rough path say nothing
+        return ((system.guard(t, y) >= 0) | (system.guard(t1, y1) >= 0)).any()
+    h = t1 - t
+    (g0, d0), (g1, d1) = system.slope(t, y), system.slope(t1, y1)
+    return ((g0 >= 0) | crosses(g0, h * d0, g1, h * d1)).any()
+
+
+def locate(
+    system: FlatSystem,
+    advance: Callable[[Scalar], Vector],
+    t: Scalar,
+    y: Vector,
+    t1: Scalar,
+    y1: Vector,
+    noisy: bool,
+) -> tuple[Scalar, Bool[Array, ""], Bool[Array, ""]]:
+    """Time of the first crossing in (t, t1]; whether there is one; whether the search converged.
+
+    `advance(a)` is the state at time `a` on the flow from (t, y). Each try evaluates the flow at
+    the root of the cubics on the current bracket and keeps the part that holds the first
+    crossing. Nothing here is differentiated: call it on stopped gradients.
+    """
+
+    def earliest(lo, low, hi, high):
+        h = hi - lo
+        if noisy:
+            return lo + 0.5 * h, jnp.array(True)
+        theta = first_root(low[0], h * low[1], high[0], h * high[1]).min()
+        return lo + jnp.minimum(theta, 1.0) * h, theta <= 1.0
+
+    span = t1 - t
+    tiny = 4 * jnp.finfo(jnp.result_type(t)).eps * (jnp.abs(t1) + span)
+    close = jnp.maximum(0.0 if noisy else _CLOSE * span, tiny)
+
+    def body(carry):
+        lo, low, hi, high, a, _, tries, _ = carry
+        here = system.slope(a, advance(a))
+        h = a - lo
+        left = here[0] >= 0
+        if not noisy:
+            left = left | crosses(low[0], h * low[1], here[0], h * here[1])
+        left = left.any()
+
+        def pick(x, y):
+            return jnp.where(left, x, y)
+
+        lo, hi = pick(lo, a), pick(a, hi)
+        low, high = jax.tree.map(pick, low, here), jax.tree.map(pick, here, high)
+        guess, found = earliest(lo, low, hi, high)
+        done = ~found | (hi - lo <= tiny) | (jnp.array(not noisy) & (jnp.abs(guess - a) <= close))
+        stuck = tries % 4 == 3  # halve the bracket now and then: it always shrinks
+        guess = jnp.where(done | ~stuck, guess, lo + 0.5 * (hi - lo))
+        return lo, low, hi, high, guess, found, tries + 1, done
+
+    low, high = system.slope(t, y), system.slope(t1, y1)
+    guess, found = earliest(t, low, t1, high)
+    start = (t, low, t1, high, guess, found, jnp.array(0, jnp.int32), ~found)
+    _, _, hi, _, a, found, _, done = lax.while_loop(
+        lambda c: ~c[-1] & (c[-2] < _TRIES), body, start
+    )
+    return (hi if noisy else a), found, done

@@ -1,0 +1,219 @@
+"""Events one after another, each at its true time, inside the steps of any diffrax solver."""
+
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.lax as lax
+import jax.numpy as jnp
+from diffrax._solution import update_result
+from jaxtyping import Array, Bool, PyTree
+
+from ..system import Scalar
+from .flat import FlatSystem, Layout, Vector, flat_terms
+from .locate import locate, may_cross, near_zero
+from .pieces import Piece, PiecewiseBy
+from .record import SpikeRecord, empty_record
+from .saltation import jump
+from .term import unwrap
+
+
+class OrderedState(eqx.Module):
+    """What `OrderedSpikes` carries from step to step: the record, and whether events were lost."""
+
+    inner: PyTree
+    spikes: SpikeRecord | None
+    late: Bool[Array, ""]  # more events in a step than `per_step`
+    lost: Bool[Array, ""]  # a crossing that could not be located
+    calm: Scalar  # no event may be due at the start of a step that is no longer than this
+
+
+class _Rest(eqx.Module):
+    """The rest of a step: from (t, y), just after the last event, on trial to its end (y1)."""
+
+    t: Scalar
+    y: Vector
+    y1: Vector
+    inner: PyTree
+    error: Vector | None
+    info: PyTree
+    result: Any
+    spikes: SpikeRecord | None
+    lost: Bool[Array, ""]
+    busy: Bool[Array, ""]
+
+
+class OrderedSpikes(dfx.AbstractWrappedSolver):
+    """Sub-steps of `inner` to one event after another: exact order, any coupling.
+
+    Spike times and states keep the order of `inner`; plain derivatives, forward and reverse,
+    are those of the true event times (first and second derivatives; at an exact tie of neurons
+    that drive each other they are one-sided).
+
+    `per_step` bounds the events in one step, `max_spikes` the record (`None`: no record). What
+    exceeds them ends a bare `diffeqsolve` with `RESULTS.nonlinear_max_steps_reached`, a crossing
+    that cannot be located with `RESULTS.nonlinear_divergence`; `bpcjax.simulate` names the cause.
+    """
+
+    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Tsit5)
+    per_step: int = eqx.field(default=16, static=True)
+    max_spikes: int | None = eqx.field(default=None, static=True)
+
+    def __check_init__(self):
+        if self.per_step < 1:
+            raise ValueError(f"per_step must be at least 1, got {self.per_step}.")
+        if self.max_spikes is not None and self.max_spikes < 0:
+            raise ValueError(f"max_spikes must not be negative, got {self.max_spikes}.")
+
+    @property
+    def solver(self) -> dfx.AbstractSolver:
+        """The inner solver, whose loops allow both modes of differentiation, batched."""
+        if isinstance(self.inner, dfx.AbstractRungeKutta):
+            return eqx.tree_at(
+                lambda s: s.scan_kind, self.inner, self.scan_kind, is_leaf=lambda x: x is None
+            )
+        return self.inner
+
+    @property
+    def scan_kind(self) -> str:
+        """For diffrax's adjoints, which set the loops of a bare Runge-Kutta solver: they are set."""
+        return "bounded"
+
+    @property
+    def term_structure(self):
+        return self.inner.term_structure
+
+    @property
+    def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        return PiecewiseBy(self.inner.interpolation_cls)
+
+    def order(self, terms):
+        return self.inner.order(terms)
+
+    def strong_order(self, terms):
+        return self.inner.strong_order(terms)
+
+    def error_order(self, terms):
+        return self.inner.error_order(terms)
+
+    def func(self, terms, t0, y0, args):
+        return self.inner.func(terms, t0, y0, args)
+
+    def init(self, terms, t0, t1, y0, args) -> OrderedState:
+        unwrap(terms)
+        layout, room = Layout.of(y0), self.max_spikes
+        inner = self.solver.init(flat_terms(terms, layout), t0, t1, layout.ravel(y0), args)
+        record = None if room is None else empty_record(room, jnp.result_type(t0))
+        no = jnp.array(False)
+        return OrderedState(inner, record, no, no, jnp.array(-1.0, jnp.result_type(t0)))
+
+    def step(self, terms, t0, t1, y0, args, solver_state: OrderedState, made_jump):
+        system, direction, noisy = unwrap(terms)
+        layout = Layout.of(y0)
+        step = _Step(flat_terms(terms, layout), FlatSystem(system, args, layout), self.solver, noisy)
+        y, before = layout.ravel(y0), solver_state
+        y1, error, info, inner, result = step.to(t0, t1, y, before.inner, made_jump)
+        near = step.near(t0, t1, y1)
+        start = _Rest(t0, y, y1, inner, error, info, result, before.spikes, before.lost, near)
+
+        def turn(now: _Rest, _):
+            piece = Piece(now.t, t1, now.info)
+            none = jax.tree.map(lambda x: x[0], piece.never(1))
+            return lax.cond(
+                eqxi.unvmap_any(now.busy), lambda now: step.next_event(now, t0, t1, none),
+                lambda now: (now, none), now
+            )
+
+        def turns(now: _Rest):
+            busy = step.may_cross(t0, y, t1, y1)
+            now = eqx.tree_at(lambda now: now.busy, now, busy)
+            return lax.scan(turn, now, length=self.per_step)
+
+        def no_turns(now: _Rest):
+            return now, Piece(t0, t1, info).never(self.per_step)
+
+        alert = near | (t1 - t0 > before.calm)
+        end, earlier = lax.cond(eqxi.unvmap_any(alert), turns, no_turns, start)
+        pieces = Piece(end.t, t1, end.info).after(earlier)
+        dense = dict(starts=pieces.start, ends=pieces.end, infos=pieces.info, like=y0)
+        late = before.late | end.busy
+        overflow = late if end.spikes is None else late | ~end.spikes.ok
+        result = end.result
+        failures = dfx.RESULTS.nonlinear_max_steps_reached, dfx.RESULTS.nonlinear_divergence
+        for failed, cause in zip((overflow, end.lost | (direction < 0)), failures, strict=True):
+            result = dfx.RESULTS.where(failed, cause, result)
+        error = None if end.error is None else layout.unravel(end.error)
+        calm = jnp.where(near, -1.0, 1.000001 * (t1 - t0))
+        state = OrderedState(end.inner, end.spikes, late, end.lost, calm)
+        return layout.unravel(end.y1), error, dense, state, result
+
+
+class _Step(eqx.Module):
+    """One step of a solve, over the vector of the state."""
+
+    terms: PyTree
+    system: FlatSystem
+    solver: dfx.AbstractSolver
+    noisy: bool = eqx.field(static=True)
+
+    def to(self, t, until, y, inner, jumped):
+        """The inner solver's step from (t, y)."""
+        return self.solver.step(self.terms, t, until, y, self.system.args, inner, jumped)
+
+    def near(self, t, t1, y1) -> Bool[Array, ""]:
+        """Whether a guard at (t1, y1) is past zero, or so near that it may have been before, or
+        will be in the next step of the same length (a cheap and cautious test).
+        """
+        system, t, t1, y1 = _freeze((self.system, t, t1, y1))
+        return near_zero(system, t1 - t, t1, y1, self.noisy)
+
+    def may_cross(self, t, y, t1, y1) -> Bool[Array, ""]:
+        """Whether an event is due from (t, y) on the way to (t1, y1)."""
+        system, t, y, t1, y1 = _freeze((self.system, t, y, t1, y1))
+        return may_cross(system, t, y, t1, y1, self.noisy)
+
+    def first_crossing(self, now: _Rest, t1):
+        """Where to look for the next event, whether there is one, whether the search converged,
+        and whether it is due at once.
+        """
+        step, now, t1 = _freeze((self, now, t1))
+        at_once = (step.system.guard(now.t, now.y) >= 0).any()
+
+        def flow(a):
+            return step.to(now.t, a, now.y, now.inner, jnp.array(True))[0]
+
+        a, found, converged = locate(step.system, flow, now.t, now.y, t1, now.y1, step.noisy)
+        return a, found | at_once, converged | at_once, at_once
+
+    def next_event(self, now: _Rest, t0, t1, none: Piece) -> tuple[_Rest, Piece]:
+        """The rest of the step after the next event, and the piece before it; `now` itself, no
+        longer busy, and `none`, if there is no event.
+        """
+        yes = jnp.array(True)
+        a, found, converged, at_once = self.first_crossing(now, t1)
+        a = lax.select(at_once, now.t, a)
+        y, error, info, inner, result = self.to(now.t, a, now.y, now.inner, yes)
+        event = jump(self.system, a, y, ~at_once & (not self.noisy), 1e-2 * (t1 - t0))
+        y1, error1, info1, inner, result1 = self.to(event.t, t1, event.y, inner, yes)
+        if error is not None:
+            error = jnp.maximum(jnp.abs(error), jnp.abs(error1))
+        ok = event.ok & converged
+        spikes = None if now.spikes is None else now.spikes.append(event.times, event.spiked)
+        busy = ok & self.may_cross(event.t, event.y, t1, y1)
+        result = update_result(now.result, update_result(result, result1))
+        lost = now.lost | ~ok
+        then = _Rest(event.t, event.y, y1, inner, error, info1, result, spikes, lost, busy)
+        idle = eqx.tree_at(lambda s: s.busy, now, jnp.array(False))
+        piece = Piece(now.t, event.t, info)
+        return _select(now.busy & found, (then, piece), (idle, none))
+
+
+def _select(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
+    """Without a batch a branch, so that nothing is copied; in a batch a choice by `which`."""
+    return lax.cond(which, lambda: yes, lambda: no)
+
+
+def _freeze(tree: PyTree) -> PyTree:
+    return jax.tree.map(lambda x: lax.stop_gradient(x) if eqx.is_array(x) else x, tree)

@@ -1,0 +1,30 @@
+"""How a solve ended: diffrax's results, widened by what can go wrong with spikes."""
+
+import diffrax as dfx
+
+
+class RESULTS(dfx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
+    """`diffrax.RESULTS` and the ways in which a solve with spikes can fail."""
+
+    record_overflow = (
+        "More spikes than the record has room for: the later ones are counted, not kept. "
+        "Raise `max_spikes`."
+    )
+    step_overflow = (
+        "More events in one step than the solver's `per_step` allows, so some would be lost. "
+        "Raise `per_step` of the solver, or lower `dt`; a reset that leaves its guard at or "
+        "above zero fires forever."
+    )
+    event_not_located = (
+        "A threshold crossing could not be located inside a step. Lower `dt`, or check that the "
+        "guard and the vector field are finite and continuous between events."
+    )
+    not_finite = (
+        "The state became NaN or infinite. Lower `dt`, use an adaptive `stepsize_controller`, or "
+        "check `y0`, `args` and the parameters."
+    )
+    bad_parameter = (
+        "A parameter of the system is NaN, or negative where it must be positive. Pass a value in "
+        "the range that the system's class states."
+    )
+    bad_time = "`t0`, `t1`, `dt` must be finite with `t1 > t0` and `dt > 0`."

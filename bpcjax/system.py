@@ -1,0 +1,172 @@
+"""What a system is: a flow, and, if it spikes, a guard and a reset."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool, Float, PyTree, Shaped
+
+Scalar = Float[Array, ""]
+
+
+def as_parameter(value: ArrayLike) -> Array:
+    """`value` as a floating array of definite type, so that a number is dynamic under `jit`."""
+    value = jnp.asarray(value)
+    dtype = value.dtype if jnp.issubdtype(value.dtype, jnp.inexact) else jnp.result_type(float)
+    return jnp.asarray(value, dtype)
+
+
+def parameter(default: Any = None, *, positive: bool = False, nonnegative: bool = False) -> Any:
+    """A field of an `eqx.Module` that holds a parameter: an array, checked for its range.
+
+    NaN is refused always, and values outside the stated range: by name where values are known,
+    as `RESULTS.bad_parameter` of the solve where they are traced.
+    """
+    metadata = {"positive": positive, "nonnegative": nonnegative}
+    extra = {} if default is None else {"default": default}
+    return eqx.field(converter=as_parameter, metadata=metadata, **extra)
+
+
+def _modules(tree: PyTree) -> Iterator[eqx.Module]:
+    """Every module in `tree`, outermost first."""
+    for node in jax.tree.leaves(tree, is_leaf=lambda x: isinstance(x, eqx.Module)):
+        if isinstance(node, eqx.Module):
+            yield node
+            for name in node.__dataclass_fields__:
+                yield from _modules(getattr(node, name, None))
+
+
+def _own_faults(module: eqx.Module) -> Iterator[tuple[str, str, Bool[Array, ""]]]:
+    for name, field in module.__dataclass_fields__.items():
+        if "positive" not in field.metadata:
+            continue
+        value = getattr(module, name)
+        if not isinstance(value, jax.Array):  # a placeholder of a transformation
+            continue
+        wrong, what = jnp.isnan(value), "must not be NaN"
+        if field.metadata["positive"]:
+            wrong, what = ~(value > 0), "must be positive"
+        elif field.metadata["nonnegative"]:
+            wrong, what = ~(value >= 0), "must not be negative or NaN"
+        yield f"{type(module).__name__}.{name}", what, wrong.any()
+
+
+def check_parameters(module: eqx.Module) -> None:
+    """Raise `ValueError`, naming the field, if a parameter whose value is known is out of range."""
+    for name, what, wrong in _own_faults(module):
+        if not isinstance(wrong, jax.core.Tracer) and bool(wrong):
+            value = getattr(module, name.split(".")[1])
+            raise ValueError(f"{name} {what}, got {value}. Pass a value in that range.")
+
+
+def bad_parameters(system: PyTree) -> Bool[Array, ""]:
+    """Whether any parameter in `system`, known or traced, is out of its range.
+
+    **Raises:** `ValueError` naming the field where the value is known.
+    """
+    bad = jnp.array(False)
+    for module in _modules(system):
+        check_parameters(module)
+        for _, _, wrong in _own_faults(module):
+            bad = bad | wrong
+    return bad
+
+
+class AbstractSystem(eqx.Module):
+    """A flow `dy/dt = f(t, y, args)`; `args` is the drive (a current, a query), any pytree."""
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    @abstractmethod
+    def vector_field(self, t: Scalar, y: PyTree, args: PyTree) -> PyTree:
+        """The rate of change of `y`, in the structure of `y`."""
+
+    def noise(self, t: Scalar, y: PyTree, args: PyTree) -> PyTree | None:
+        """Hook: the diagonal amplitude of white noise in the structure of `y`, or `None`."""
+        return None
+
+
+class AbstractSpikingSystem(AbstractSystem):
+    """A flow that jumps when an entry of its guard rises through zero.
+
+    A population carries its neurons on the last axis of every state leaf.
+    """
+
+    @abstractmethod
+    def guard(self, t: Scalar, y: PyTree, args: PyTree) -> Float[Array, "*n"]:
+        """How far each neuron is past its threshold: negative means not yet crossed."""
+
+    @abstractmethod
+    def reset(self, t: Scalar, y: PyTree, args: PyTree, fired: Bool[Array, "*n"]) -> PyTree:
+        """The state after the guards marked in `fired` crossed; the others unchanged.
+
+        It must not test the threshold again: `fired` says it.
+        """
+
+    def kick(self, t: Scalar, y: PyTree, args: PyTree, spikes: Float[Array, "*n"]) -> PyTree | None:
+        """Hook: what `spikes` add to the state, linear in `spikes`; `None` means no coupling."""
+        return None
+
+    def emits(self, y: PyTree, fired: Bool[Array, "*n"]) -> Bool[Array, "*n"]:
+        """Hook: which of the guards that crossed are spikes (default: all of them)."""
+        return fired
+
+
+Drive = PyTree[Shaped[ArrayLike, "..."] | Callable[[Scalar], PyTree]]
+
+
+def drive_at(t: Scalar, args: Drive) -> PyTree:
+    """The drive at time `t`: every callable leaf of `args` evaluated there."""
+    return jax.tree.map(lambda leaf: leaf(t) if callable(leaf) else leaf, args, is_leaf=callable)
+
+
+def bind(system: AbstractSystem, args: Drive) -> AbstractSystem:
+    """`system` itself, or, where `args` holds functions of `t`, a wrapper that evaluates them.
+
+    The wrapper takes the same `args`, so that no vector field ever sees a callable.
+    """
+    if not any(callable(leaf) for leaf in jax.tree.leaves(args, is_leaf=callable)):
+        return system
+    if isinstance(system, AbstractSpikingSystem):
+        return _DrivenSpiking(system)
+    return _Driven(system)
+
+
+class _Driven(AbstractSystem):
+    """A flow whose drive is evaluated at `t`."""
+
+    system: AbstractSystem
+
+    def vector_field(self, t, y, args):
+        return self.system.vector_field(t, y, drive_at(t, args))
+
+    def noise(self, t, y, args):
+        return self.system.noise(t, y, drive_at(t, args))
+
+
+class _DrivenSpiking(AbstractSpikingSystem):
+    """A spiking system whose drive is evaluated at `t`."""
+
+    system: AbstractSpikingSystem
+
+    def vector_field(self, t, y, args):
+        return self.system.vector_field(t, y, drive_at(t, args))
+
+    def noise(self, t, y, args):
+        return self.system.noise(t, y, drive_at(t, args))
+
+    def guard(self, t, y, args):
+        return self.system.guard(t, y, drive_at(t, args))
+
+    def reset(self, t, y, args, fired):
+        return self.system.reset(t, y, drive_at(t, args), fired)
+
+    def kick(self, t, y, args, spikes):
+        return self.system.kick(t, y, drive_at(t, args), spikes)
+
+    def emits(self, y, fired):
+        return self.system.emits(y, fired)

@@ -1,0 +1,181 @@
+"""Wrappers that give any neuron a refractory period, or stochastic spikes."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree
+
+from .system import AbstractSpikingSystem, parameter
+
+
+class RefractoryState(NamedTuple):
+    """The wrapped neuron's state, its mode (`active`: 1, held: 0), and the `clock` (ms left)."""
+
+    neuron: PyTree
+    active: Float[Array, "*n"]
+    clock: Float[Array, "*n"]
+
+
+def _first(y: PyTree) -> tuple[Array, Callable[[Array], PyTree]]:
+    """The first leaf of a state (the potential), and the state with another one there."""
+    leaves, treedef = jax.tree.flatten(y)
+    return leaves[0], lambda leaf: jax.tree.unflatten(treedef, [leaf, *leaves[1:]])
+
+
+class Refractory(AbstractSpikingSystem):
+    """A neuron whose first state leaf (the potential) is held for `duration` after each spike.
+
+    Its other variables go on. The end of the period is an event like a spike, so both ends fall
+    at their true times; it is not reported as a spike.
+    """
+
+    neuron: AbstractSpikingSystem
+    duration: Float[Array, "*n"] = parameter(nonnegative=True)  # ms
+
+    def rest(self, shape: tuple[int, ...] = ()) -> RefractoryState:
+        """The neuron at rest and active."""
+        return RefractoryState(self.neuron.rest(shape), jnp.ones(shape), jnp.zeros(shape))
+
+    def _where_active(self, y, rate: PyTree) -> PyTree:
+        first, put = _first(rate)
+        return put(y.active * first)
+
+    def vector_field(self, t, y, args):
+        rate = self._where_active(y, self.neuron.vector_field(t, y.neuron, args))
+        return RefractoryState(rate, jnp.zeros_like(y.active), y.active - 1)
+
+    def noise(self, t, y, args):
+        noise = self.neuron.noise(t, y.neuron, args)
+        if noise is None:
+            return None
+        still = jnp.zeros_like(y.active)
+        return RefractoryState(self._where_active(y, noise), still, still)
+
+    def guard(self, t, y, args):
+        return jnp.where(y.active > 0.5, self.neuron.guard(t, y.neuron, args), -y.clock)
+
+    def reset(self, t, y, args, fired):
+        spiked = fired & (y.active > 0.5)
+        neuron = self.neuron.reset(t, y.neuron, args, spiked)
+        active = jnp.where(fired, 1.0 - y.active, y.active)
+        clock = jnp.where(fired, self.duration * spiked, y.clock)
+        return RefractoryState(neuron, active, clock)
+
+    def kick(self, t, y, args, spikes):
+        kick = self.neuron.kick(t, y.neuron, args, spikes)
+        if kick is None:
+            return None
+        still = jnp.zeros_like(y.active)
+        return RefractoryState(self._where_active(y, kick), still, still)
+
+    def emits(self, y, fired):
+        return self.neuron.emits(y.neuron, fired) & (y.active > 0.5)
+
+
+class AbstractKeyed(AbstractSpikingSystem):
+    """A system with random draws; an unset `key` is filled by that of `simulate`."""
+
+    key: eqx.AbstractVar[Key[Array, ""] | Any | None]
+
+
+class EscapeState(NamedTuple):
+    """The wrapped neuron's state, its hazard integrated since its last spike, and its `count`."""
+
+    neuron: PyTree
+    integral: Float[Array, "*n"]
+    count: Float[Array, "*n"]
+
+
+class EscapeRate(AbstractKeyed):
+    """Stochastic spikes at the rate `hazard(guard)`, where `guard` is the neuron's own distance
+    past threshold (exponential escape noise: `lambda d: rho * jnp.exp(d / width)`).
+
+    The integrated hazard is a state variable; a spike falls where it reaches an exponential draw
+    that `key`, the neuron's index and its spike count determine. So the system is deterministic
+    given its key, exact between spikes, and reproducible in any batch. Derivatives are pathwise,
+    at fixed draws: not those of an expected count.
+
+    With `key=None` the `key` of `simulate` is filled in. Source: Gerstner, Kistler, Naud &
+    Paninski, *Neuronal Dynamics* (2014), ch. 9; time rescaling as in Brown et al. (2002).
+    """
+
+    neuron: AbstractSpikingSystem
+    hazard: Callable[[Float[Array, "*n"]], Float[Array, "*n"]]  # per unit of time
+    key: Key[Array, ""] | Any | None = None
+
+    def start(self, neuron: PyTree, shape: tuple[int, ...]) -> EscapeState:
+        """The state with no hazard gathered; `shape` is that of the guard."""
+        return EscapeState(neuron, jnp.zeros(shape), jnp.zeros(shape))
+
+    def rest(self, shape: tuple[int, ...] = ()) -> EscapeState:
+        """The neuron at rest."""
+        return self.start(self.neuron.rest(shape), shape)
+
+    def draws(self, count: Float[Array, "*n"]) -> Float[Array, "*n"]:
+        """The unit exponential that each neuron's next spike waits for.
+
+        **Raises:** `ValueError` if there is no key.
+        """
+        if self.key is None:
+            raise ValueError("key: stochastic spikes need one: pass `key=` to `simulate`.")
+        count = jax.lax.stop_gradient(count)
+
+        def draw(index, count):
+            key = jax.random.fold_in(jax.random.fold_in(self.key, index), count)
+            return jax.random.exponential(key, (), jnp.result_type(float))
+
+        index = jnp.arange(count.size, dtype=jnp.uint32)
+        drawn = jax.vmap(draw)(index, count.ravel().astype(jnp.uint32))
+        return drawn.reshape(count.shape).astype(count.dtype)
+
+    def vector_field(self, t, y, args):
+        rate = self.neuron.vector_field(t, y.neuron, args)
+        hazard = self.hazard(self.neuron.guard(t, y.neuron, args))
+        return EscapeState(rate, hazard, jnp.zeros_like(y.count))
+
+    def noise(self, t, y, args):
+        noise = self.neuron.noise(t, y.neuron, args)
+        if noise is None:
+            return None
+        return EscapeState(noise, jnp.zeros_like(y.integral), jnp.zeros_like(y.count))
+
+    def guard(self, t, y, args):
+        return y.integral - self.draws(y.count)
+
+    def reset(self, t, y, args, fired):
+        neuron = self.neuron.reset(t, y.neuron, args, fired)
+        return EscapeState(neuron, jnp.where(fired, 0.0, y.integral), y.count + fired)
+
+    def kick(self, t, y, args, spikes):
+        kick = self.neuron.kick(t, y.neuron, args, spikes)
+        if kick is None:
+            return None
+        return EscapeState(kick, jnp.zeros_like(y.integral), jnp.zeros_like(y.count))
+
+    def emits(self, y, fired):
+        return self.neuron.emits(y.neuron, fired)
+
+
+def fill_keys(system: PyTree, key: Key[Array, ""] | Any | None) -> PyTree:
+    """`system` with every unset key in it drawn from `key`, by its place."""
+    if key is None:
+        return system
+
+    def open_keys(tree):
+        def is_open(node):
+            return isinstance(node, AbstractKeyed) and node.key is None
+
+        nodes = [x for x in jax.tree.leaves(tree, is_leaf=is_open) if is_open(x)]
+        return [node.key for node in nodes]
+
+    def is_none(x):
+        return x is None
+
+    while open_keys(system):  # a filled one may hold another inside
+        keys = list(jax.random.split(key, len(open_keys(system)) + 1))
+        key = keys.pop()
+        system = eqx.tree_at(open_keys, system, keys, is_leaf=is_none)
+    return system
