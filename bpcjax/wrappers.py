@@ -1,5 +1,6 @@
 """Wrappers that give any neuron a refractory period, or stochastic spikes."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -164,18 +165,16 @@ def fill_keys(system: PyTree, key: Key[Array, ""] | Any | None) -> PyTree:
     if key is None:
         return system
 
-    def open_keys(tree):
-        def is_open(node):
-            return isinstance(node, AbstractKeyed) and node.key is None
+    place = itertools.count()
 
-        nodes = [x for x in jax.tree.leaves(tree, is_leaf=is_open) if is_open(x)]
-        return [node.key for node in nodes]
+    def fill(node):
+        if not (isinstance(node, AbstractKeyed) and node.key is None):
+            return node
+        own = jax.random.fold_in(key, next(place))
+        node = eqx.tree_at(lambda node: node.key, node, own, is_leaf=lambda x: x is None)
+        return jax.tree.map(fill, node, is_leaf=lambda x: x is not node and is_open(x))
 
-    def is_none(x):
-        return x is None
+    def is_open(x):
+        return isinstance(x, AbstractKeyed) and x.key is None
 
-    while open_keys(system):  # a filled one may hold another inside
-        keys = list(jax.random.split(key, len(open_keys(system)) + 1))
-        key = keys.pop()
-        system = eqx.tree_at(open_keys, system, keys, is_leaf=is_none)
-    return system
+    return jax.tree.map(fill, system, is_leaf=is_open)
