@@ -1,11 +1,6 @@
 """A functional dynamics engine for spiking networks, on JAX and diffrax."""
 
-from . import (
-    energies as energies,
-    models as models,
-    neurons as neurons,
-    synapses as synapses,
-)
+from . import energies as energies, models as models, neurons as neurons, synapses as synapses
 from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
 from .network import Network as Network, NetworkState as NetworkState, Projection as Projection
 from .simulate import Solution as Solution, simulate as simulate

@@ -7,11 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, PyTree
 
-from .system import AbstractSpikingSystem, AbstractSystem
-
-
-def _known(*values: Any) -> bool:
-    return not any(isinstance(x, jax.core.Tracer) for x in values)
+from .system import AbstractSpikingSystem, AbstractSystem, is_traced
 
 
 def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
@@ -22,11 +18,11 @@ def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
     for name, value in (("t0", t0), ("t1", t1), ("dt", dt)):
         if jnp.shape(value) != ():
             raise ValueError(f"{name} must be a number, got an array of shape {jnp.shape(value)}.")
-        if _known(value) and not np.isfinite(value):
+        if not is_traced(value) and not np.isfinite(value):
             raise ValueError(f"{name} must be finite, got {value}.")
-    if _known(dt) and not dt > 0:
+    if not is_traced(dt) and not dt > 0:
         raise ValueError(f"dt must be positive, got {dt}. Pass the step in the system's time unit.")
-    if _known(t0, t1) and not t1 > t0:
+    if not is_traced(t0, t1) and not t1 > t0:
         raise ValueError(f"t1 must be later than t0, got t0={t0} and t1={t1}.")
     t0, t1, dt = map(jnp.asarray, (t0, t1, dt))
     good = (dt > 0) & (t1 > t0) & jnp.isfinite(t0) & jnp.isfinite(t1) & jnp.isfinite(dt)
@@ -70,7 +66,9 @@ def check_shapes(system: AbstractSystem, t0: Any, y0: PyTree, args: PyTree) -> N
             lambda: system.kick(t0, y0, args, jnp.zeros(spikes.shape, jnp.result_type(t0)))
         )
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the kick of {name} does not fit {spikes.shape} spikes: {error}") from error
+        raise ValueError(
+            f"the kick of {name} does not fit {spikes.shape} spikes: {error}"
+        ) from error
     for what, tree in (("reset", after), ("kick", kick)):
         if tree is not None and jax.tree.structure(tree) != wanted:
             raise ValueError(f"the {what} of {name} must return the structure of y0, {wanted}.")

@@ -1,7 +1,7 @@
 """One front for every time integration: a system, a start, an end, a step."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import diffrax as dfx
 import equinox as eqx
@@ -13,8 +13,15 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 from .checks import check_shapes, check_times
 from .stepping import RESULTS, OrderedSpikes, SpikeRecord, SpikingTerm
 from .stepping.ordered import OrderedState
-from .system import AbstractSpikingSystem, AbstractSystem, Drive, bad_parameters, bind
-from .wrappers import fill_keys
+from .system import (
+    AbstractSpikingSystem,
+    AbstractSystem,
+    Drive,
+    bad_parameters,
+    bind,
+    fill_keys,
+    is_traced,
+)
 
 
 class Solution(eqx.Module):
@@ -65,11 +72,11 @@ def _terms(system: AbstractSystem, y0: PyTree, args, t0, t1, dt, key) -> tuple[A
     return dfx.MultiTerm(flow, dfx.ControlTerm(amplitude, path)), True
 
 
-def _solver(system: AbstractSystem, solver, noisy: bool, max_spikes: int | None):
+def _solver(system: AbstractSystem, solver: Any, noisy: bool, max_spikes: int | None) -> Any:
     """The solver by kind of system, with room for `max_spikes`."""
     spiking = isinstance(system, AbstractSpikingSystem)
     if solver is None:
-        inner = dfx.EulerHeun() if noisy else dfx.Tsit5()
+        inner: Any = dfx.EulerHeun() if noisy else dfx.Tsit5()
         solver = OrderedSpikes(inner) if spiking else inner
     if spiking and not isinstance(solver, OrderedSpikes):
         raise ValueError(
@@ -89,7 +96,7 @@ def _solver(system: AbstractSystem, solver, noisy: bool, max_spikes: int | None)
 
 
 def _default_max_steps(t0, t1, dt, controller) -> int | None:
-    if any(isinstance(x, jax.core.Tracer) for x in (t0, t1, dt)):
+    if is_traced(t0, t1, dt):
         return None
     steps = math.ceil((float(t1) - float(t0)) / float(dt)) + 2
     fixed = isinstance(controller, dfx.ConstantStepSize)
@@ -177,7 +184,7 @@ def simulate(
         progress_meter=dfx.NoProgressMeter() if progress_meter is None else progress_meter,
         throw=False,
     )
-    (ts, _), (ys, last) = found.ts, found.ys
+    (ts, _), (ys, last) = cast(Any, found.ts), cast(Any, found.ys)
     causes = [(wrong_time, RESULTS.bad_time), (wrong_parameter, RESULTS.bad_parameter)]
     spikes = None
     if isinstance(found.solver_state, OrderedState):

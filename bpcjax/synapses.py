@@ -6,11 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from .system import Scalar, check_parameters, parameter
+from .system import Time, check_parameters, parameter
 
 
 class AbstractSynapse(eqx.Module):
-    """The lumped synapse of a postsynaptic population: a linear state, kicked by weighted spikes."""
+    """The lumped synapse of a postsynaptic population: a state that weighted spikes kick."""
 
     def __check_init__(self) -> None:
         check_parameters(self)
@@ -20,7 +20,7 @@ class AbstractSynapse(eqx.Module):
         """The state with no spike yet, one entry per postsynaptic neuron."""
 
     @abstractmethod
-    def vector_field(self, t: Scalar, s: PyTree) -> PyTree:
+    def vector_field(self, t: Time, s: PyTree) -> PyTree:
         """The rate of change of the state."""
 
     @abstractmethod

@@ -1,5 +1,6 @@
 """What a system is: a flow, and, if it spikes, a guard and a reset."""
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,9 +8,15 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, PyTree, Shaped
+from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree, Shaped
 
 Scalar = Float[Array, ""]
+Time = Float[ArrayLike, ""]
+
+
+def is_traced(*values: Any) -> bool:
+    """Whether some value is not known yet, because a transformation traces the code."""
+    return any(isinstance(value, jax.core.Tracer) for value in values)  # pyright: ignore
 
 
 def as_parameter(value: ArrayLike) -> Array:
@@ -57,7 +64,7 @@ def _own_faults(module: eqx.Module) -> Iterator[tuple[str, str, Bool[Array, ""]]
 def check_parameters(module: eqx.Module) -> None:
     """Raise `ValueError`, naming the field, if a parameter whose value is known is out of range."""
     for name, what, wrong in _own_faults(module):
-        if not isinstance(wrong, jax.core.Tracer) and bool(wrong):
+        if not is_traced(wrong) and bool(wrong):
             value = getattr(module, name.split(".")[1])
             raise ValueError(f"{name} {what}, got {value}. Pass a value in that range.")
 
@@ -82,10 +89,10 @@ class AbstractSystem(eqx.Module):
         check_parameters(self)
 
     @abstractmethod
-    def vector_field(self, t: Scalar, y: PyTree, args: PyTree) -> PyTree:
+    def vector_field(self, t: Time, y: PyTree, args: PyTree) -> PyTree:
         """The rate of change of `y`, in the structure of `y`."""
 
-    def noise(self, t: Scalar, y: PyTree, args: PyTree) -> PyTree | None:
+    def noise(self, t: Time, y: PyTree, args: PyTree) -> PyTree | None:
         """Hook: the diagonal amplitude of white noise in the structure of `y`, or `None`."""
         return None
 
@@ -97,29 +104,62 @@ class AbstractSpikingSystem(AbstractSystem):
     """
 
     @abstractmethod
-    def guard(self, t: Scalar, y: PyTree, args: PyTree) -> Float[Array, "*n"]:
+    def guard(self, t: Time, y: PyTree, args: PyTree) -> Float[Array, "*n"]:
         """How far each neuron is past its threshold: negative means not yet crossed."""
 
     @abstractmethod
-    def reset(self, t: Scalar, y: PyTree, args: PyTree, fired: Bool[Array, "*n"]) -> PyTree:
+    def reset(self, t: Time, y: PyTree, args: PyTree, fired: Bool[Array, "*n"]) -> PyTree:
         """The state after the guards marked in `fired` crossed; the others unchanged.
 
         It must not test the threshold again: `fired` says it.
         """
 
-    def kick(self, t: Scalar, y: PyTree, args: PyTree, spikes: Float[Array, "*n"]) -> PyTree | None:
+    def kick(self, t: Time, y: PyTree, args: PyTree, spikes: Float[Array, "*n"]) -> PyTree | None:
         """Hook: what `spikes` add to the state, linear in `spikes`; `None` means no coupling."""
         return None
+
+    def rest(self, shape: tuple[int, ...] = ()) -> PyTree:
+        """Hook: the state at rest of neurons in the given shape.
+
+        **Raises:** `NotImplementedError` where a system does not define it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no rest: build its state by hand.")
 
     def emits(self, y: PyTree, fired: Bool[Array, "*n"]) -> Bool[Array, "*n"]:
         """Hook: which of the guards that crossed are spikes (default: all of them)."""
         return fired
 
 
-Drive = PyTree[Shaped[ArrayLike, "..."] | Callable[[Scalar], PyTree]]
+class AbstractKeyed(AbstractSpikingSystem):
+    """A system with random draws; an unset `key` is filled by that of `simulate`."""
+
+    key: eqx.AbstractVar[Key[Array, ""] | Any | None]
 
 
-def drive_at(t: Scalar, args: Drive) -> PyTree:
+def fill_keys(system: PyTree, key: Key[Array, ""] | Any | None) -> PyTree:
+    """`system` with every unset key in it drawn from `key`, by its place."""
+    if key is None:
+        return system
+
+    place = itertools.count()
+
+    def fill(node):
+        if not (isinstance(node, AbstractKeyed) and node.key is None):
+            return node
+        own = jax.random.fold_in(key, next(place))
+        node = eqx.tree_at(lambda node: node.key, node, own, is_leaf=lambda x: x is None)
+        return jax.tree.map(fill, node, is_leaf=lambda x: x is not node and is_open(x))
+
+    def is_open(x):
+        return isinstance(x, AbstractKeyed) and x.key is None
+
+    return jax.tree.map(fill, system, is_leaf=is_open)
+
+
+Drive = PyTree[Shaped[ArrayLike, "..."] | Callable[[Time], PyTree]]
+
+
+def drive_at(t: Time, args: Drive) -> PyTree:
     """The drive at time `t`: every callable leaf of `args` evaluated there."""
     return jax.tree.map(lambda leaf: leaf(t) if callable(leaf) else leaf, args, is_leaf=callable)
 

@@ -1,15 +1,13 @@
 """Wrappers that give any neuron a refractory period, or stochastic spikes."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
-from .system import AbstractSpikingSystem, parameter
+from .system import AbstractKeyed, AbstractSpikingSystem, parameter
 
 
 class RefractoryState(NamedTuple):
@@ -76,12 +74,6 @@ class Refractory(AbstractSpikingSystem):
         return self.neuron.emits(y.neuron, fired) & (y.active > 0.5)
 
 
-class AbstractKeyed(AbstractSpikingSystem):
-    """A system with random draws; an unset `key` is filled by that of `simulate`."""
-
-    key: eqx.AbstractVar[Key[Array, ""] | Any | None]
-
-
 class EscapeState(NamedTuple):
     """The wrapped neuron's state, its hazard integrated since its last spike, and its `count`."""
 
@@ -122,10 +114,10 @@ class EscapeRate(AbstractKeyed):
         """
         if self.key is None:
             raise ValueError("key: stochastic spikes need one: pass `key=` to `simulate`.")
-        count = jax.lax.stop_gradient(count)
+        base, count = self.key, jax.lax.stop_gradient(count)
 
         def draw(index, count):
-            key = jax.random.fold_in(jax.random.fold_in(self.key, index), count)
+            key = jax.random.fold_in(jax.random.fold_in(base, index), count)
             return jax.random.exponential(key, (), jnp.result_type(float))
 
         index = jnp.arange(count.size, dtype=jnp.uint32)
@@ -158,23 +150,3 @@ class EscapeRate(AbstractKeyed):
 
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired)
-
-
-def fill_keys(system: PyTree, key: Key[Array, ""] | Any | None) -> PyTree:
-    """`system` with every unset key in it drawn from `key`, by its place."""
-    if key is None:
-        return system
-
-    place = itertools.count()
-
-    def fill(node):
-        if not (isinstance(node, AbstractKeyed) and node.key is None):
-            return node
-        own = jax.random.fold_in(key, next(place))
-        node = eqx.tree_at(lambda node: node.key, node, own, is_leaf=lambda x: x is None)
-        return jax.tree.map(fill, node, is_leaf=lambda x: x is not node and is_open(x))
-
-    def is_open(x):
-        return isinstance(x, AbstractKeyed) and x.key is None
-
-    return jax.tree.map(fill, system, is_leaf=is_open)

@@ -18,7 +18,7 @@ class DenseHopfield(eqx.Module):
     """
 
     patterns: Float[Array, "P N"] = parameter()
-    separation: Callable[[Float[Array, " P"]], Float[Array, " P"]]
+    separation: Callable[[Float[Array, "*P"]], Float[Array, "*P"]] = eqx.field()
 
     def __init__(self, patterns: ArrayLike, separation: Callable):
         self.patterns = as_parameter(patterns)

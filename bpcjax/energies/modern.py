@@ -64,5 +64,5 @@ class ModernHopfield(eqx.Module):
         return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
-        """`y - grad E(y) = X.T posterior(y)`: one step of attention with keys = values = patterns."""
+        """`y - grad E(y) = X.T posterior(y)`: attention with keys = values = patterns, once."""
         return y - jax.grad(self)(y)

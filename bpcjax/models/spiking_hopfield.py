@@ -4,13 +4,12 @@ from abc import abstractmethod
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from ..energies import ModernHopfield
-from ..system import AbstractSpikingSystem, parameter
-from ..wrappers import AbstractKeyed, EscapeRate, EscapeState
+from ..system import AbstractKeyed, AbstractSpikingSystem, parameter
+from ..wrappers import EscapeRate, EscapeState
 
 
 class MemoryState(NamedTuple):
@@ -102,11 +101,14 @@ class SpikingHopfield(AbstractKeyed):
     mode: AbstractMode = Hold()
     key: Key[Array, ""] | Any | None = None
 
+    def _hazard(self, log_posterior: Float[Array, " P"]) -> Float[Array, " P"]:
+        return self.rate * jnp.exp(log_posterior)
+
     @property
     def layer(self) -> EscapeRate:
         """The hypotheses as escape-rate neurons: this model is that system."""
         hypotheses = _Hypotheses(self.energy, self.mode, self.rate, self.tau)
-        return EscapeRate(hypotheses, lambda log_p: self.rate * jnp.exp(log_p), self.key)
+        return EscapeRate(neuron=hypotheses, hazard=self._hazard, key=self.key)
 
     def start(self, query: Float[Array, " N"]) -> EscapeState:
         """The state that a query [N] puts on the visible units, before any spike.

@@ -1,5 +1,7 @@
 """A state as one vector: fewer and larger operations, so solves compile and run faster."""
 
+import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +9,6 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ..system import AbstractSpikingSystem, Scalar
@@ -37,7 +38,7 @@ class Layout:
 
     def unravel(self, vector: Vector) -> PyTree:
         """The state in its own structure, shapes and dtypes."""
-        ends = np.cumsum([0, *map(np.prod, self.shapes)]).astype(int).tolist()
+        ends = list(itertools.accumulate(map(math.prod, self.shapes), initial=0))
         pieces = zip(ends[:-1], ends[1:], self.shapes, self.dtypes, strict=True)
         leaves = [jnp.asarray(vector[a:b].reshape(shape), dtype) for a, b, shape, dtype in pieces]
         return jax.tree.unflatten(self.treedef, leaves)

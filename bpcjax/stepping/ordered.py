@@ -78,7 +78,7 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
 
     @property
     def scan_kind(self) -> str:
-        """For diffrax's adjoints, which set the loops of a bare Runge-Kutta solver: they are set."""
+        """For diffrax's adjoints, which would set the loops of a Runge-Kutta solver: they are."""
         return "bounded"
 
     @property
@@ -112,7 +112,9 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
     def step(self, terms, t0, t1, y0, args, solver_state: OrderedState, made_jump):
         system, direction, noisy = unwrap(terms)
         layout = Layout.of(y0)
-        step = _Step(flat_terms(terms, layout), FlatSystem(system, args, layout), self.solver, noisy)
+        step = _Step(
+            flat_terms(terms, layout), FlatSystem(system, args, layout), self.solver, noisy
+        )
         y, before = layout.ravel(y0), solver_state
         y1, error, info, inner, result = step.to(t0, t1, y, before.inner, made_jump)
         near = step.near(t0, t1, y1)
@@ -122,8 +124,10 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
             piece = Piece(now.t, t1, now.info)
             none = jax.tree.map(lambda x: x[0], piece.never(1))
             return lax.cond(
-                eqxi.unvmap_any(now.busy), lambda now: step.next_event(now, t0, t1, none),
-                lambda now: (now, none), now
+                eqxi.unvmap_any(now.busy),
+                lambda now: step.next_event(now, t0, t1, none),
+                lambda now: (now, none),
+                now,
             )
 
         def turns(now: _Rest):
@@ -141,7 +145,7 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         late = before.late | end.busy
         overflow = late if end.spikes is None else late | ~end.spikes.ok
         result = end.result
-        failures = dfx.RESULTS.nonlinear_max_steps_reached, dfx.RESULTS.nonlinear_divergence
+        failures: Any = dfx.RESULTS.nonlinear_max_steps_reached, dfx.RESULTS.nonlinear_divergence
         for failed, cause in zip((overflow, end.lost | (direction < 0)), failures, strict=True):
             result = dfx.RESULTS.where(failed, cause, result)
         error = None if end.error is None else layout.unravel(end.error)
@@ -197,7 +201,7 @@ class _Step(eqx.Module):
         y, error, info, inner, result = self.to(now.t, a, now.y, now.inner, yes)
         event = jump(self.system, a, y, ~at_once & (not self.noisy), 1e-2 * (t1 - t0))
         y1, error1, info1, inner, result1 = self.to(event.t, t1, event.y, inner, yes)
-        if error is not None:
+        if error is not None and error1 is not None:
             error = jnp.maximum(jnp.abs(error), jnp.abs(error1))
         ok = event.ok & converged
         spikes = None if now.spikes is None else now.spikes.append(event.times, event.spiked)

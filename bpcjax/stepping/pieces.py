@@ -51,8 +51,8 @@ class PiecewiseBy:
 class Piece(eqx.Module):
     """A part of a step without events: its ends and the inner solver's dense information."""
 
-    start: Float[Array, "*pieces"]
-    end: Float[Array, "*pieces"]
+    start: Any  # a time, or stacked times
+    end: Any
     info: PyTree[Array]
 
     def after(self, earlier: "Piece") -> "Piece":

@@ -1,0 +1,1 @@
+"""Theory that the library is held to."""

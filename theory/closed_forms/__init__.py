@@ -1,0 +1,1 @@
+"""Closed forms and independent oracles in numpy; nothing here imports bpcjax."""
