@@ -61,6 +61,8 @@ def check_shapes(system: AbstractSystem, t0: Any, y0: PyTree, args: PyTree) -> N
     fired = jnp.zeros(guard.shape, bool)
     after = jax.eval_shape(lambda: system.reset(t0, y0, args, fired))
     spikes = jax.eval_shape(lambda: system.emits(y0, fired))
+    if spikes.shape != guard.shape:
+        raise ValueError(f"emits of {name} must keep the shape {guard.shape} of the guard.")
     try:
         kick = jax.eval_shape(
             lambda: system.kick(t0, y0, args, jnp.zeros(spikes.shape, jnp.result_type(t0)))

@@ -159,7 +159,7 @@ def simulate(
     check_shapes(system, t0, y0, args)
 
     terms, noisy = _terms(system, y0, args, t0, t1, dt, brownian)
-    solver = _solver(system, solver, noisy, max_spikes)
+    method = _solver(system, solver, noisy, max_spikes)
     controller = dfx.ConstantStepSize() if stepsize_controller is None else stepsize_controller
     saveat = dfx.SaveAt(t1=True) if saveat is None else saveat
     end = dfx.SubSaveAt(t1=True)  # always there, to tell whether the state stayed finite
@@ -171,7 +171,7 @@ def simulate(
         raise ValueError("max_steps: dense output under `jit` needs it: pass a bound on the steps.")
     found = dfx.diffeqsolve(
         terms,
-        solver,
+        method,
         t0,
         jnp.where(wrong_time, t0, t1),
         jnp.where(wrong_time, 1.0, dt),

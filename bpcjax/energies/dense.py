@@ -17,8 +17,8 @@ class DenseHopfield(eqx.Module):
     (Demircigil et al. 2017, J. Stat. Phys. 168:288).
     """
 
+    separation: Callable[[Float[Array, "*P"]], Float[Array, "*P"]]
     patterns: Float[Array, "P N"] = parameter()
-    separation: Callable[[Float[Array, "*P"]], Float[Array, "*P"]] = eqx.field()
 
     def __init__(self, patterns: ArrayLike, separation: Callable):
         self.patterns = as_parameter(patterns)

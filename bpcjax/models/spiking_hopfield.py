@@ -27,11 +27,15 @@ class AbstractMode(eqx.Module):
         """What is held before the first spike."""
 
     @abstractmethod
-    def hold(self, y: MemoryState, winner: Float[Array, " N"], any_fired: Bool[Array, ""]):
+    def hold(
+        self, y: MemoryState, winner: Float[Array, " N"], any_fired: Bool[Array, ""]
+    ) -> Float[Array, " N"]:
         """What is held after a spike of the memory whose pattern is `winner`."""
 
     @abstractmethod
-    def shot(self, sent: Float[Array, " N"], events_per_tau: Float[Array, ""]):
+    def shot(
+        self, sent: Float[Array, " N"], events_per_tau: Float[Array, ""]
+    ) -> Float[Array, " N"]:
         """What the spikes, as a sum `sent` of their patterns, add to the visible state."""
 
 

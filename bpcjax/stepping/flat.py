@@ -9,7 +9,7 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
 from ..system import AbstractSpikingSystem, Scalar
 
@@ -90,11 +90,13 @@ class FlatSystem(eqx.Module):
         """The guards and their rates of change along the flow."""
         return jax.jvp(self.guard, (t, y), (jnp.ones_like(t), self.rate(t, y)))
 
-    def _fired(self, hit: Bool[Array, " n"], t, y) -> Bool[Array, "*n"]:
-        shape = jax.eval_shape(self.system.guard, t, self.layout.unravel(y), self.args).shape
-        return hit.reshape(shape)
+    def _fired(self, hit: Shaped[Array, " n"], t, y) -> Shaped[Array, "..."]:
+        guard = jax.eval_shape(
+            lambda t, y: self.system.guard(t, self.layout.unravel(y), self.args), t, y
+        )
+        return hit.reshape(guard.shape)
 
-    def emits(self, t: Scalar, y: Vector, hit: Bool[Array, " n"]) -> Bool[Array, "*spikes"]:
+    def emits(self, t: Scalar, y: Vector, hit: Bool[Array, " n"]) -> Bool[Array, "..."]:
         """Which of the guards that were hit are spikes."""
         return self.system.emits(self.layout.unravel(y), self._fired(hit, t, y))
 
@@ -103,7 +105,7 @@ class FlatSystem(eqx.Module):
         fired = self._fired(hit, t, y)
         return self.layout.ravel(self.system.reset(t, self.layout.unravel(y), self.args, fired))
 
-    def kick(self, t: Scalar, y: Vector, spikes: Float[Array, "*spikes"]) -> Vector | None:
+    def kick(self, t: Scalar, y: Vector, spikes: Float[Array, "*n"]) -> Vector | None:
         """What the spikes add to the state."""
         kick = self.system.kick(t, self.layout.unravel(y), self.args, spikes)
         return None if kick is None else self.layout.ravel(kick)

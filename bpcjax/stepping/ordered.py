@@ -1,5 +1,6 @@
 """Events one after another, each at its true time, inside the steps of any diffrax solver."""
 
+from collections.abc import Callable
 from typing import Any
 
 import diffrax as dfx
@@ -109,7 +110,7 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         no = jnp.array(False)
         return OrderedState(inner, record, no, no, jnp.array(-1.0, jnp.result_type(t0)))
 
-    def step(self, terms, t0, t1, y0, args, solver_state: OrderedState, made_jump):
+    def step(self, terms, t0: Any, t1: Any, y0, args, solver_state: OrderedState, made_jump):
         system, direction, noisy = unwrap(terms)
         layout = Layout.of(y0)
         step = _Step(
@@ -170,25 +171,26 @@ class _Step(eqx.Module):
         """Whether a guard at (t1, y1) is past zero, or so near that it may have been before, or
         will be in the next step of the same length (a cheap and cautious test).
         """
-        system, t, t1, y1 = _freeze((self.system, t, t1, y1))
-        return near_zero(system, t1 - t, t1, y1, self.noisy)
+        return _frozen(lambda: near_zero(self.system, t1 - t, t1, y1, self.noisy))
 
     def may_cross(self, t, y, t1, y1) -> Bool[Array, ""]:
         """Whether an event is due from (t, y) on the way to (t1, y1)."""
-        system, t, y, t1, y1 = _freeze((self.system, t, y, t1, y1))
-        return may_cross(system, t, y, t1, y1, self.noisy)
+        return _frozen(lambda: may_cross(self.system, t, y, t1, y1, self.noisy))
 
     def first_crossing(self, now: _Rest, t1):
         """Where to look for the next event, whether there is one, whether the search converged,
         and whether it is due at once.
         """
-        step, now, t1 = _freeze((self, now, t1))
-        at_once = (step.system.guard(now.t, now.y) >= 0).any()
 
         def flow(a):
-            return step.to(now.t, a, now.y, now.inner, jnp.array(True))[0]
+            return self.to(now.t, a, now.y, now.inner, jnp.array(True))[0]
 
-        a, found, converged = locate(step.system, flow, now.t, now.y, t1, now.y1, step.noisy)
+        def search():
+            at_once = (self.system.guard(now.t, now.y) >= 0).any()
+            found = locate(self.system, flow, now.t, now.y, t1, now.y1, self.noisy)
+            return *found, at_once
+
+        a, found, converged, at_once = _frozen(search)
         return a, found | at_once, converged | at_once, at_once
 
     def next_event(self, now: _Rest, t0, t1, none: Piece) -> tuple[_Rest, Piece]:
@@ -219,5 +221,7 @@ def _select(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
     return lax.cond(which, lambda: yes, lambda: no)
 
 
-def _freeze(tree: PyTree) -> PyTree:
-    return jax.tree.map(lambda x: lax.stop_gradient(x) if eqx.is_array(x) else x, tree)
+def _frozen(fn: Callable[[], PyTree]) -> PyTree:
+    """`fn()` with everything that it closes over, drives and hazards included, held constant."""
+    closed = eqx.filter_closure_convert(fn)
+    return jax.tree.map(lambda x: lax.stop_gradient(x) if eqx.is_array(x) else x, closed)()

@@ -20,9 +20,8 @@ class SpikeRecord(eqx.Module):
         """Whether every spike found room."""
         return self.count <= self.times.shape[-1]
 
-    def append(self, times: Float[Array, "*n"], spiked: Bool[Array, "*n"]) -> "SpikeRecord":
+    def append(self, times: Float[Array, " n"], spiked: Bool[Array, " n"]) -> "SpikeRecord":
         """The record with one entry per marked neuron, in the order of their indices."""
-        times, spiked = times.ravel(), spiked.ravel()
         rank = jnp.cumsum(spiked, dtype=self.count.dtype)
         place = jnp.where(spiked, self.count + rank - 1, self.times.shape[0])
         index = jnp.arange(spiked.shape[0], dtype=self.neurons.dtype)

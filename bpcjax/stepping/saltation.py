@@ -18,7 +18,7 @@ class Jump(eqx.Module):
     t: Scalar
     y: Vector
     times: Float[Array, " n"]
-    spiked: Bool[Array, "*spikes"]
+    spiked: Bool[Array, " n"]
     ok: Bool[Array, ""]
 
 
@@ -70,12 +70,12 @@ def _finish(system, t, before, hit, times, delay=None, rate=None) -> Jump:
     if delay is None:
         y = system.reset(t, before, hit)
         y = y + system.kick(t, before, spikes) if coupled else y
-        return Jump(t, y, times, spiked, hit.any())
+        return Jump(t, y, times, spiked.ravel(), hit.any())
     own = system.per_neuron(delay, t, before)
     y = system.reset(t, before + own * rate, hit)
     if not coupled:
-        return Jump(t, y - own * system.rate(t, y), times, spiked, hit.any())
-    lead = spikes * delay.reshape(spikes.shape) if spikes.size == delay.size else 0 * spikes
+        return Jump(t, y - own * system.rate(t, y), times, spiked.ravel(), hit.any())
+    lead = spikes * delay.reshape(spikes.shape)
     kick, moment = jax.jvp(lambda s: system.kick(t, before, s), (spikes,), (lead,))
     drift, missed = jax.jvp(lambda y: system.rate(t, y), (y + kick,), (moment,))
-    return Jump(t, y + kick - own * drift - missed, times, spiked, hit.any())
+    return Jump(t, y + kick - own * drift - missed, times, spiked.ravel(), hit.any())

@@ -1,0 +1,80 @@
+"""Which module may import which: the layers of the design, held by a walk over the imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "bpcjax"
+
+# Layer of each module or folder of the package -> the layers it may import.
+ALLOWED = {
+    "system": set(),
+    "flows": {"system"},
+    "wrappers": {"system"},
+    "energies": {"system"},
+    "neurons": {"system"},
+    "synapses": {"system"},
+    "network": {"system", "synapses", "neurons"},
+    "stepping": {"system"},
+    "checks": {"system"},
+    "simulate": {"system", "stepping", "checks"},
+    "models": {"system", "energies", "neurons", "synapses", "network", "wrappers", "flows"},
+    "plot": {"stepping"},
+    "__init__": {
+        "system", "flows", "wrappers", "energies", "neurons", "synapses", "network", "stepping",
+        "simulate", "models",
+    },
+}  # fmt: skip
+HEAVY = {"matplotlib", "tensorflow_datasets", "xarray", "zarr", "sklearn", "tqdm", "tyro"}
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path, package: tuple[str, ...]):
+    """Absolute dotted names that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            name = ".".join((*base, *filter(None, [node.module])))
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def files():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_the_layers_below_it(path):
+    own = layer(path)
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for name in imports(path, package):
+        parts = name.split(".")
+        if parts[0] == "bpcjax":
+            assert len(parts) == 1 or parts[1] == own or parts[1] in ALLOWED[own], name
+        assert parts[0] not in {"experiments", "figures", "tests", "theory"}, name
+        if parts[0] in HEAVY:
+            assert own == "plot" and parts[0] == "matplotlib", name
+
+
+def test_theory_imports_nothing_of_the_package():
+    for path in (ROOT / "theory" / "closed_forms").rglob("*.py"):
+        package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+        names = {name.split(".")[0] for name in imports(path, package)}
+        assert names <= {"numpy", "scipy", "theory", "dataclasses", "typing", "collections", "math"}
+
+
+def test_nothing_imports_a_script():
+    for folder in ("bpcjax", "theory"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not {n.split(".")[0] for n in imports(path, ())} & {"experiments", "figures"}
+
+
+def test_files_have_one_idea():
+    lengths = {p.name: len(p.read_text().splitlines()) for p in files()}
+    assert max(lengths.values()) <= 400, lengths
