@@ -6,12 +6,16 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree, Shaped
 
 from .synapses import AbstractSynapse
-from .system import AbstractSpikingSystem
+from .system import AbstractSpikingSystem, as_parameter
 
-Weights = Float[Array, "pre post"] | Callable[[Float[Array, " pre"]], Float[Array, " post"]]
+Weights = Shaped[ArrayLike, "..."] | Callable[[Float[Array, " pre"]], Float[Array, " post"]]
+
+
+def _as_weights(weights: Weights) -> Weights:
+    return weights if callable(weights) else as_parameter(weights)
 
 
 class Projection(eqx.Module):
@@ -19,7 +23,7 @@ class Projection(eqx.Module):
     the synapse that carries them; `weights` in the synapse's unit (pA for a current).
     """
 
-    weights: Weights
+    weights: Weights = eqx.field(converter=_as_weights)
     synapse: AbstractSynapse
 
     def __check_init__(self) -> None:

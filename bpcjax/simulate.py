@@ -16,7 +16,6 @@ from .stepping.ordered import OrderedState
 from .system import (
     AbstractSpikingSystem,
     AbstractSystem,
-    Drive,
     bad_parameters,
     bind,
     fill_keys,
@@ -119,7 +118,7 @@ def _result(base, causes) -> Any:
 def simulate(
     system: AbstractSystem,
     y0: PyTree,
-    args: Drive = None,
+    args: PyTree = None,
     *,
     t1: Any,
     dt: Any,
@@ -153,6 +152,9 @@ def simulate(
     wrong_parameter = bad_parameters(system)
     brownian, escape = (None, None) if key is None else jax.random.split(key)
     system = bind(fill_keys(system, escape), args)
+    controller = dfx.ConstantStepSize() if stepsize_controller is None else stepsize_controller
+    if max_steps is None:  # while the times are still numbers: under `jit` arrays are traced
+        max_steps = _default_max_steps(t0, t1, dt, controller)
     dtype = jnp.result_type(float, *(jnp.result_type(x) for x in (t0, t1, dt)))
     t0, t1, dt = (jnp.asarray(x, dtype) for x in (t0, t1, dt))
     y0 = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x, float)), y0)
@@ -160,14 +162,12 @@ def simulate(
 
     terms, noisy = _terms(system, y0, args, t0, t1, dt, brownian)
     method = _solver(system, solver, noisy, max_spikes)
-    controller = dfx.ConstantStepSize() if stepsize_controller is None else stepsize_controller
     saveat = dfx.SaveAt(t1=True) if saveat is None else saveat
     end = dfx.SubSaveAt(t1=True)  # always there, to tell whether the state stayed finite
     ask = eqx.tree_at(
         lambda s: (s.subs, s.solver_state), saveat, ((saveat.subs, end), True), is_leaf=_is_leaf
     )
-    steps = _default_max_steps(t0, t1, dt, controller) if max_steps is None else max_steps
-    if steps is None and saveat.dense:
+    if max_steps is None and saveat.dense:
         raise ValueError("max_steps: dense output under `jit` needs it: pass a bound on the steps.")
     found = dfx.diffeqsolve(
         terms,
@@ -180,7 +180,7 @@ def simulate(
         saveat=ask,
         stepsize_controller=controller,
         adjoint=dfx.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
-        max_steps=steps,
+        max_steps=max_steps,
         progress_meter=dfx.NoProgressMeter() if progress_meter is None else progress_meter,
         throw=False,
     )

@@ -2,13 +2,13 @@
 
 import itertools
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree, Shaped
+from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree
 
 Scalar = Float[Array, ""]
 Time = Float[ArrayLike, ""]
@@ -156,7 +156,7 @@ def fill_keys(system: PyTree, key: Key[Array, ""] | Any | None) -> PyTree:
     return jax.tree.map(fill, system, is_leaf=is_open)
 
 
-Drive = PyTree[Shaped[ArrayLike, "..."] | Callable[[Time], PyTree]]
+Drive = PyTree  # of arrays, and of functions of t that give them
 
 
 def drive_at(t: Time, args: Drive) -> PyTree:

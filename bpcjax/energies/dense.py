@@ -42,6 +42,6 @@ class DenseHopfield(eqx.Module):
         """All spins (+-1) aligned at once to lower the energy: the sign of its exact difference
         between `s_i = 1` and `s_i = -1` (Krotov & Hopfield 2016, eq. 4).
         """
-        overlaps = (self.patterns @ spins)[:, None] - self.patterns * spins
+        overlaps = (self.patterns @ spins)[:, None] - self.patterns * spins[None, :]
         gain = self.separation(overlaps + self.patterns) - self.separation(overlaps - self.patterns)
         return jnp.where(gain.sum(axis=0) >= 0, 1.0, -1.0)

@@ -1,0 +1,250 @@
+"""Events inside steps: the numbers of single neurons, and the traps a solver of spikes can fall in.
+
+The neuron of most tests is `tau dv/dt = -v + I`, threshold 1, reset 0: from rest it reaches 1 at
+`tau log(I / (I - 1))`, so every expected time and derivative is in closed form.
+"""
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import bpcjax as bpc
+
+TAU = 20.0
+HEUN, TSIT5 = bpc.OrderedSpikes(dfx.Heun(), 8), bpc.OrderedSpikes(dfx.Tsit5(), 8)
+
+
+def period(drive):
+    """Time from reset to threshold."""
+    return TAU * np.log(drive / (drive - 1))
+
+
+def period_slope(drive):
+    return TAU * (1 / drive - 1 / (drive - 1))
+
+
+def relaxed(v, drive, time):
+    """The potential a `time` after it was `v`, without a spike."""
+    return drive + (v - drive) * np.exp(-time / TAU)
+
+
+class Pulses(bpc.AbstractSpikingSystem):
+    """Leaky neurons on a unit interval whose spikes kick potentials; `args` is the drive."""
+
+    weights: jax.Array  # [pre, post]
+
+    def vector_field(self, t, y, args):
+        return (args - y) / TAU
+
+    def guard(self, t, y, args):
+        return y - 1.0
+
+    def reset(self, t, y, args, fired):
+        return jnp.where(fired, 0.0, y)
+
+    def kick(self, t, y, args, spikes):
+        return spikes @ self.weights
+
+
+def pulses(*entries):
+    """Three neurons; `entries` are (pre, post, weight)."""
+    weights = np.zeros((3, 3))
+    for pre, post, weight in entries:
+        weights[pre, post] = weight
+    return Pulses(jnp.asarray(weights))
+
+
+@eqx.filter_jit
+def run(system, y0, drive, t1, dt, solver=TSIT5, **options):
+    given = dict(max_spikes=64, max_steps=4096) | options
+    return bpc.simulate(system, y0, drive, t1=t1, dt=dt, solver=solver, **given)
+
+
+@eqx.filter_jit
+def jacobian(system, y0, drive, t1, dt):
+    """Derivatives by the drive of the spike times and of the state at the end."""
+
+    def ends(drive):
+        found = run(system, y0, drive, t1, dt, adjoint=dfx.ForwardMode())
+        return found.spikes.times, found.ys[-1]
+
+    return jax.jacfwd(ends)(drive)
+
+
+def arrays(*values):  # so that one compiled solve serves every test
+    return tuple(jnp.asarray(value, float) for value in values)
+
+
+def solve(system, y0, drive, t1, dt=0.1, solver=TSIT5, **options):
+    return run(system, *arrays(y0, drive, t1, dt), solver, **options)
+
+
+def recorded(found):
+    count = int(found.spikes.count)
+    return np.asarray(found.spikes.times)[:count], np.asarray(found.spikes.neurons)[:count]
+
+
+def close(actual, desired, atol=1e-10):
+    np.testing.assert_allclose(actual, desired, rtol=0, atol=atol)
+
+
+# --- the numbers of shared/science/neurons.md, section 2 --------------------------------------
+
+EXACT = dict(stepsize_controller=dfx.PIDController(rtol=1e-10, atol=1e-10), max_steps=65536)
+
+
+def test_lif_fires_at_multiples_of_a_period_that_shortens_with_drive():
+    neuron = bpc.neurons.LIF(c=TAU, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
+
+    def times(drive):
+        options = EXACT | dict(adjoint=dfx.ForwardMode())
+        return run(neuron, neuron.rest(), drive, *arrays(230.0, 0.1), **options).spikes.times
+
+    found, slopes = jax.jvp(times, arrays(1.5), arrays(1.0))
+    # 20 log 3, and 20 (1 / 1.5 - 1 / 0.5); ten periods in 230 ms.
+    spikes = np.arange(1, 11)
+    close(found[:10], 21.97224577 * spikes, 1e-7)
+    close(slopes[:10], -26.6666666667 * spikes, 1e-5)
+    assert np.isinf(found[10])
+
+
+# Naud et al. 2008, tonic and adapting; times of an event-exact solve (neurons.md, section 2).
+@pytest.mark.parametrize(
+    "g_l, tau_w, b, count, first, last",
+    [
+        (10.0, 30.0, 0.0, 62, [14.222934, 23.151826, 32.242119], 596.377113),
+        (12.0, 300.0, 60.0, 12, [14.904044, 26.171812, 40.547918], 583.333107),
+    ],
+    ids=["tonic", "adaptation"],
+)
+def test_adex_fires_as_published(g_l, tau_w, b, count, first, last):
+    cell = dict(c=200.0, e_l=-70.0, v_t=-50.0, delta_t=2.0, a=2.0, v_reset=-58.0, v_cut=0.0)
+    neuron = bpc.neurons.AdEx(g_l=g_l, tau_w=tau_w, b=b, **cell)
+    found = run(neuron, neuron.rest(), *arrays(500.0, 600.0, 0.1), **EXACT)
+    times, _ = recorded(found)
+    assert times.size == count
+    close(times[[0, 1, 2, -1]], [*first, last], 1e-5)
+
+
+# --- the traps of the same section ------------------------------------------------------------
+
+
+class Hills(bpc.AbstractSpikingSystem):
+    """`v = t - curve t^2` less `drop` a spike: any second-order solver is exact on it."""
+
+    curve: jax.Array
+    threshold: jax.Array
+    drop: jax.Array
+
+    def vector_field(self, t, y, args):
+        return 1.0 - 2.0 * self.curve * t + 0.0 * y
+
+    def guard(self, t, y, args):
+        return y - self.threshold
+
+    def reset(self, t, y, args, fired):
+        return jnp.where(fired, y - self.drop, y)
+
+
+CLOCK = Hills(*arrays(0.0, 1.0, 1.0))  # spikes at the integers
+SAVE = jnp.asarray([0.5, 1.0, 1.25, 2.0, 4.125])
+
+
+@pytest.mark.parametrize("solver", [HEUN, TSIT5])
+def test_excursions_inside_one_step_are_spikes(solver):
+    hills, save = Hills(*arrays(1.0, 0.16, 0.05)), dfx.SaveAt(ts=0.2 * SAVE)
+    found = solve(hills, 0.0, 0.0, 1.0, 1.0, solver, saveat=save)
+    # t - t^2 = 0.16 at 0.2; t - t^2 - 0.05 = 0.16 at 0.3; the peak of the next hill is 0.15.
+    close(recorded(found)[0], [0.2, 0.3], 1e-13)
+    assert int(found.stats["num_steps"]) == 1
+    ts = np.asarray(0.2 * SAVE)
+    saved = np.delete(ts - ts**2 - 0.05 * (ts >= 0.2) - 0.05 * (ts >= 0.3), 1)
+    close(np.delete(found.ys, 1), saved, 1e-13)  # without the save at the spike itself
+
+
+# Steps of 1/4 are exact in binary, so with Heun the guard is exactly zero at the end of each
+# fourth; Tsit5's weights do not sum to 1 in binary, so there look just after the spike.
+@pytest.mark.parametrize("solver, later", [(HEUN, 0.0), (TSIT5, 1e-12)])
+def test_spikes_at_step_ends_fall_once_and_are_saved_reset(solver, later):
+    found = solve(CLOCK, 0.0, 0.0, 4.2, 0.25, solver, saveat=dfx.SaveAt(ts=SAVE + later))
+    close(recorded(found)[0], [1.0, 2.0, 3.0, 4.0], 1e-13)
+    close(found.ys, [0.5, 0.0, 0.25, 0.0, 0.125], 2e-12)
+
+
+@pytest.mark.parametrize("v0", [1.0, 1.3])
+def test_a_spike_at_the_start(v0):
+    found = solve(pulses((0, 1, 0.5)), [v0, 0.0, 0.0], [1.5, 0.0, 0.0], 25.0)
+    times, neurons = recorded(found)
+    np.testing.assert_array_equal(neurons, [0, 0])
+    close(times, [0.0, period(1.5)])  # at once, then a period after the reset
+    rest = 25.0 - period(1.5)
+    close(found.ys[-1], [relaxed(0, 1.5, rest), relaxed(0.5, 0, 25) + relaxed(0.5, 0, rest), 0])
+
+
+# --- kicks of potentials ----------------------------------------------------------------------
+
+
+def test_kicks_across_the_threshold_cascade_at_one_time():
+    given = pulses((0, 1, 1.5), (1, 2, 1.2)), [0.0] * 3, [1.5, 0.4, 0.3], 25.0
+    found = solve(*given)
+    times, neurons = recorded(found)
+    np.testing.assert_array_equal(neurons, [0, 1, 2])
+    close(times, period(1.5))
+    assert np.ptp(times) == 0
+    rest = 25.0 - period(1.5)
+    close(found.ys[-1], relaxed(0.0, np.array([1.5, 0.4, 0.3]), rest))
+    by_time, by_state = jacobian(given[0], *arrays(*given[1:], 0.1))
+    close(by_time[:3], period_slope(1.5) * np.eye(3)[[0, 0, 0]], 1e-8)  # by drive 0 alone
+    exact = (1 - np.exp(-rest / TAU)) * np.eye(3)  # each by its own drive since the reset,
+    speed = np.array([1.5, 0.4, 0.3]) / TAU * np.exp(-rest / TAU)
+    exact[:, 0] -= speed * period_slope(1.5)  # and by the time of the reset
+    close(by_state, exact, 1e-8)
+
+
+def test_neurons_that_tie_keep_their_own_derivatives():
+    given = pulses((0, 2, 0.3), (1, 2, -0.2)), [0.0] * 3, [1.5, 1.5, 0.2], 50.0
+    found = solve(*given)
+    times, neurons = recorded(found)
+    np.testing.assert_array_equal(neurons, [0, 1, 0, 1])
+    close(times, period(1.5) * np.array([1, 1, 2, 2]))
+    by_time, by_state = jacobian(given[0], *arrays(*given[1:], 0.1))
+    own = np.array([[1, 0, 0], [0, 1, 0], [2, 0, 0], [0, 2, 0]])
+    close(by_time[:4], period_slope(1.5) * own, 1e-8)
+    # A kick w that came r ago is worth w exp(-r / TAU): by its time, w exp(-r / TAU) / TAU.
+    ages = 50.0 - period(1.5) * np.array([1, 2])
+    moved = (np.exp(-ages / TAU) / TAU * period_slope(1.5) * np.array([1, 2])).sum()
+    own = 1 - np.exp(-ages[1] / TAU) - 1.5 / TAU * np.exp(-ages[1] / TAU) * 2 * period_slope(1.5)
+    still = 1 - np.exp(-50.0 / TAU)
+    close(by_state, [[own, 0, 0], [0, own, 0], [0.3 * moved, -0.2 * moved, still]], 1e-8)
+
+
+def test_neurons_that_tie_kick_each_other_after_their_resets():
+    drive = np.array([1.5, 1.5, 0.0])
+    found = solve(pulses((0, 1, -0.2), (1, 0, -0.4)), [0.0] * 3, drive, 25.0)
+    np.testing.assert_array_equal(recorded(found)[1], [0, 1])
+    close(found.ys[-1], relaxed(np.array([-0.4, -0.2, 0.0]), drive, 25.0 - period(1.5)))
+
+
+# A lead of 1e-11 in the drive is one of 2.7e-10 ms: who comes first decides what the kick does.
+@pytest.mark.parametrize("lead", [1e-6, 1e-9, 1e-11])
+def test_near_ties_are_taken_in_order(lead):
+    early, late = period(1.5 + lead), period(1.5)
+    for weight, drive, neurons, times in [
+        (0.0, (1.5 + lead, 1.5), [0, 1], [early, late]),
+        (-0.5, (1.5 + lead, 1.5), [0], [early]),  # held back
+        (0.01, (1.5 + lead, 1.5), [0, 1], [early, early]),  # carried along
+        (-0.5, (1.5, 1.5 + lead), [1, 0], [early, late]),  # too late
+    ]:
+        found = recorded(solve(pulses((0, 1, weight)), [0.0] * 3, [*drive, 0.0], 25.0))
+        np.testing.assert_array_equal(found[1], neurons)
+        close(found[0], times, 2e-12)
+
+
+def test_several_spikes_of_one_neuron_in_a_step():
+    # A period of 20 log(30 / 29) = 0.678 ms in steps of 1.5: two or three spikes in each.
+    times, _ = recorded(solve(pulses(), [0.0] * 3, [30.0, 0.0, 0.0], 30.0, 1.5))
+    assert times.size == int(30.0 / period(30.0)) == 44
+    close(times, period(30.0) * np.arange(1, 45))
