@@ -1,5 +1,7 @@
 """A functional dynamics engine for spiking networks, on JAX and diffrax."""
 
+import importlib
+
 from . import energies as energies, models as models, neurons as neurons, synapses as synapses
 from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
 from .network import Network as Network, NetworkState as NetworkState, Projection as Projection
@@ -19,3 +21,10 @@ from .system import (
 from .wrappers import EscapeRate as EscapeRate, Refractory as Refractory
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """`bpcjax.plot`, on first use: it needs matplotlib, the engine does not."""
+    if name == "plot":
+        return importlib.import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

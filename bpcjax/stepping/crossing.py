@@ -1,5 +1,6 @@
 """Where a guard rises through zero: cubics through its values and slopes at two times."""
 
+import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -37,9 +38,12 @@ def first_root(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> Guards:
     below_peak = place - jnp.sqrt(2 * jnp.maximum(height, 0.0) / jnp.maximum(curvature, 1e-30))
     top = jnp.where(height >= 0, place, 1.0)
     theta = jnp.clip(jnp.where(height >= 0, below_peak, secant), 0.0, top)
-    for _ in range(3):
+
+    def newton(_, theta):
         value = ((a * theta + b) * theta + d0) * theta + g0
         slope = (3 * a * theta + 2 * b) * theta + d0
         step = value / jnp.where(slope > 0, slope, 1.0)
-        theta = jnp.clip(jnp.where(slope > 0, theta - step, theta), 0.0, top)
+        return jnp.clip(jnp.where(slope > 0, theta - step, theta), 0.0, top)
+
+    theta = lax.fori_loop(0, 3, newton, theta)
     return jnp.where(ends_above | (height >= 0), theta, jnp.inf)

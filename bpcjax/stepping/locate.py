@@ -21,21 +21,10 @@ def near_zero(system: FlatSystem, h: Scalar, t: Scalar, y: Vector, noisy: bool) 
     A cubic stays below its Bezier points, which are its ends and those a third of its end
     slopes away: where this is false at both ends of a step, no guard can rise to zero inside.
     """
-    if noisy:  # then nothing is known before the step is made
+    if noisy:  # slopes of a rough path say nothing
         return jnp.array(True)
     g, d = system.slope(t, y)
     return (g + jnp.abs(h / 3 * d) >= 0).any()
-
-
-def may_cross(
-    system: FlatSystem, t: Scalar, y: Vector, t1: Scalar, y1: Vector, noisy: bool
-) -> Bool[Array, ""]:
-    """Whether some guard is at or past zero at `t`, or rises through zero before `t1`."""
-    if noisy:  # slopes of a rough path say nothing
-        return ((system.guard(t, y) >= 0) | (system.guard(t1, y1) >= 0)).any()
-    h = t1 - t
-    (g0, d0), (g1, d1) = system.slope(t, y), system.slope(t1, y1)
-    return ((g0 >= 0) | crosses(g0, h * d0, g1, h * d1)).any()
 
 
 def locate(
@@ -57,7 +46,7 @@ def locate(
     def earliest(lo, low, hi, high):
         h = hi - lo
         if noisy:
-            return lo + 0.5 * h, jnp.array(True)
+            return lo + 0.5 * h, (high[0] >= 0).any()
         theta = first_root(low[0], h * low[1], high[0], h * high[1]).min()
         return lo + jnp.minimum(theta, 1.0) * h, theta <= 1.0
 

@@ -10,11 +10,11 @@ import jax
 import jax.lax as lax
 import jax.numpy as jnp
 from diffrax._solution import update_result
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, Bool, Int, PyTree
 
 from ..system import Scalar
 from .flat import FlatSystem, Layout, Vector, flat_terms
-from .locate import locate, may_cross, near_zero
+from .locate import locate, near_zero
 from .pieces import Piece, PiecewiseBy
 from .record import SpikeRecord, empty_record
 from .saltation import jump
@@ -44,6 +44,7 @@ class _Rest(eqx.Module):
     spikes: SpikeRecord | None
     lost: Bool[Array, ""]
     busy: Bool[Array, ""]
+    events: Int[Array, ""]
 
 
 class OrderedSpikes(dfx.AbstractWrappedSolver):
@@ -118,8 +119,13 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         )
         y, before = layout.ravel(y0), solver_state
         y1, error, info, inner, result = step.to(t0, t1, y, before.inner, made_jump)
-        near = step.near(t0, t1, y1)
-        start = _Rest(t0, y, y1, inner, error, info, result, before.spikes, before.lost, near)
+        near = step.near(t1 - t0, t1, y1)
+        alert = near | (t1 - t0 > before.calm)
+        none_yet = jnp.array(0, jnp.int32)
+        start = _Rest(
+            t0, y, y1, inner, error, info, result, before.spikes, before.lost, alert, none_yet
+        )
+        turns_in_step = self.per_step + 1  # the last only to see whether an event is left
 
         def turn(now: _Rest, _):
             piece = Piece(now.t, t1, now.info)
@@ -132,25 +138,22 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
             )
 
         def turns(now: _Rest):
-            busy = step.may_cross(t0, y, t1, y1)
-            now = eqx.tree_at(lambda now: now.busy, now, busy)
-            return lax.scan(turn, now, length=self.per_step)
+            return lax.scan(turn, now, length=turns_in_step)
 
         def no_turns(now: _Rest):
-            return now, Piece(t0, t1, info).never(self.per_step)
+            return now, Piece(t0, t1, info).never(turns_in_step)
 
-        alert = near | (t1 - t0 > before.calm)
         end, earlier = lax.cond(eqxi.unvmap_any(alert), turns, no_turns, start)
         pieces = Piece(end.t, t1, end.info).after(earlier)
         dense = dict(starts=pieces.start, ends=pieces.end, infos=pieces.info, like=y0)
-        late = before.late | end.busy
+        late = before.late | (end.events > self.per_step)
         overflow = late if end.spikes is None else late | ~end.spikes.ok
         result = end.result
         failures: Any = dfx.RESULTS.nonlinear_max_steps_reached, dfx.RESULTS.nonlinear_divergence
         for failed, cause in zip((overflow, end.lost | (direction < 0)), failures, strict=True):
             result = dfx.RESULTS.where(failed, cause, result)
         error = None if end.error is None else layout.unravel(end.error)
-        calm = jnp.where(near, -1.0, 1.000001 * (t1 - t0))
+        calm = jnp.where(near | (end.events > 0), -1.0, 1.000001 * (t1 - t0))
         state = OrderedState(end.inner, end.spikes, late, end.lost, calm)
         return layout.unravel(end.y1), error, dense, state, result
 
@@ -167,15 +170,11 @@ class _Step(eqx.Module):
         """The inner solver's step from (t, y)."""
         return self.solver.step(self.terms, t, until, y, self.system.args, inner, jumped)
 
-    def near(self, t, t1, y1) -> Bool[Array, ""]:
-        """Whether a guard at (t1, y1) is past zero, or so near that it may have been before, or
-        will be in the next step of the same length (a cheap and cautious test).
+    def near(self, h, t, y) -> Bool[Array, ""]:
+        """Whether an event may be due within `h` of (t, y), before or after: a cheap, cautious
+        test.
         """
-        return _frozen(lambda: near_zero(self.system, t1 - t, t1, y1, self.noisy))
-
-    def may_cross(self, t, y, t1, y1) -> Bool[Array, ""]:
-        """Whether an event is due from (t, y) on the way to (t1, y1)."""
-        return _frozen(lambda: may_cross(self.system, t, y, t1, y1, self.noisy))
+        return _frozen(lambda: near_zero(self.system, h, t, y, self.noisy))
 
     def first_crossing(self, now: _Rest, t1):
         """Where to look for the next event, whether there is one, whether the search converged,
@@ -207,10 +206,13 @@ class _Step(eqx.Module):
             error = jnp.maximum(jnp.abs(error), jnp.abs(error1))
         ok = event.ok & converged
         spikes = None if now.spikes is None else now.spikes.append(event.times, event.spiked)
-        busy = ok & self.may_cross(event.t, event.y, t1, y1)
+        left = t1 - event.t
+        busy = ok & (self.near(left, event.t, event.y) | self.near(left, t1, y1))
         result = update_result(now.result, update_result(result, result1))
         lost = now.lost | ~ok
-        then = _Rest(event.t, event.y, y1, inner, error, info1, result, spikes, lost, busy)
+        then = _Rest(
+            event.t, event.y, y1, inner, error, info1, result, spikes, lost, busy, now.events + 1
+        )
         idle = eqx.tree_at(lambda s: s.busy, now, jnp.array(False))
         piece = Piece(now.t, event.t, info)
         return _select(now.busy & found, (then, piece), (idle, none))
