@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 from .checks import check_shapes, check_times
 from .stepping import RESULTS, OrderedSpikes, SpikeRecord, SpikingTerm
 from .stepping.ordered import OrderedState
+from .stepping.unrolled import unrolled
 from .system import (
     AbstractSpikingSystem,
     AbstractSystem,
@@ -29,7 +30,7 @@ class Solution(eqx.Module):
     `interpolation` is there with `SaveAt(dense=True)`, `spikes` with `max_spikes`.
     """
 
-    ts: PyTree[Float[Array, " times"]] | None
+    ts: PyTree[Float[Array, "..."]] | None
     ys: PyTree | None
     spikes: SpikeRecord | None
     result: Any  # a RESULTS
@@ -171,7 +172,7 @@ def simulate(
         raise ValueError("max_steps: dense output under `jit` needs it: pass a bound on the steps.")
     found = dfx.diffeqsolve(
         terms,
-        method,
+        unrolled(method),
         t0,
         jnp.where(wrong_time, t0, t1),
         jnp.where(wrong_time, 1.0, dt),

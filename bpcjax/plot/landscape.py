@@ -110,8 +110,10 @@ def landscape(
         if name in marks:
             ax.plot(*at[0], marker="o", color="black", markerfacecolor="white", zorder=4)
             halo = [withStroke(linewidth=2, foreground="white")]
-            below = dict(xytext=(0, -6), textcoords="offset points", ha="center", va="top")
-            ax.annotate(name, at[0], **below, path_effects=halo, zorder=5)
+            ax.annotate(
+                name, at[0], (0, -6), textcoords="offset points", ha="center", va="top",
+                path_effects=halo, zorder=5,
+            )  # fmt: skip
     ax.set(xlabel="along (unit of the state)", ylabel="across (unit of the state)")
     ax.set_aspect("equal")
     return ax

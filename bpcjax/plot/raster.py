@@ -1,15 +1,15 @@
 """Spikes as a raster: one mark a spike."""
 
 import numpy as np
-from jaxtyping import ArrayLike
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ..stepping import SpikeRecord
 from .axes import axes
 
 
 def raster(
-    spikes: SpikeRecord, ax: Axes | None = None, t1: ArrayLike | None = None, *, unit: str = "ms"
+    spikes: SpikeRecord, ax: Axes | None = None, t1: float | int | None = None, *, unit: str = "ms"
 ) -> Axes:
     """The spikes of one record, their times (in `unit`) across, their neurons upward.
 
@@ -31,7 +31,7 @@ def raster(
     ax = axes(ax)
     ax.plot(times[there], neurons[there], linestyle="none", marker="|", color="black")
     ax.set(xlabel=f"time ({unit})", ylabel="neuron (index)")
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     if t1 is not None:
         ax.set_xlim(right=end)
     count = int(spikes.count)

@@ -19,6 +19,7 @@ from .pieces import Piece, PiecewiseBy
 from .record import SpikeRecord, empty_record
 from .saltation import jump
 from .term import unwrap
+from .unrolled import unrolled
 
 
 class OrderedState(eqx.Module):
@@ -38,7 +39,8 @@ class _Rest(eqx.Module):
     y: Vector
     y1: Vector
     inner: PyTree
-    error: Vector | None
+    error: Vector | None  # of all pieces of the step
+    passed: Vector | None  # of those before t
     info: PyTree
     result: Any
     spikes: SpikeRecord | None
@@ -71,8 +73,10 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
 
     @property
     def solver(self) -> dfx.AbstractSolver:
-        """The inner solver, whose loops allow both modes of differentiation, batched."""
-        if isinstance(self.inner, dfx.AbstractRungeKutta):
+        """The inner solver, in a form that allows both modes of differentiation, batched."""
+        if issubclass(type(self.inner), dfx.AbstractERK):
+            return unrolled(self.inner)
+        if issubclass(type(self.inner), dfx.AbstractRungeKutta):
             return eqx.tree_at(
                 lambda s: s.scan_kind, self.inner, self.scan_kind, is_leaf=lambda x: x is None
             )
@@ -121,9 +125,19 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         y1, error, info, inner, result = step.to(t0, t1, y, before.inner, made_jump)
         near = step.near(t1 - t0, t1, y1)
         alert = near | (t1 - t0 > before.calm)
-        none_yet = jnp.array(0, jnp.int32)
         start = _Rest(
-            t0, y, y1, inner, error, info, result, before.spikes, before.lost, alert, none_yet
+            t=t0,
+            y=y,
+            y1=y1,
+            inner=inner,
+            error=_size(error),
+            passed=None if error is None else jnp.zeros_like(error),
+            info=info,
+            result=result,
+            spikes=before.spikes,
+            lost=before.lost,
+            busy=alert,
+            events=jnp.array(0, jnp.int32),
         )
         turns_in_step = self.per_step + 1  # the last only to see whether an event is left
 
@@ -146,13 +160,18 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         end, earlier = lax.cond(eqxi.unvmap_any(alert), turns, no_turns, start)
         pieces = Piece(end.t, t1, end.info).after(earlier)
         dense = dict(starts=pieces.start, ends=pieces.end, infos=pieces.info, like=y0)
-        late = before.late | (end.events > self.per_step)
+        crowded = end.events > self.per_step
+        late = before.late | crowded
         overflow = late if end.spikes is None else late | ~end.spikes.ok
         result = end.result
         failures: Any = dfx.RESULTS.nonlinear_max_steps_reached, dfx.RESULTS.nonlinear_divergence
         for failed, cause in zip((overflow, end.lost | (direction < 0)), failures, strict=True):
             result = dfx.RESULTS.where(failed, cause, result)
-        error = None if end.error is None else layout.unravel(end.error)
+        error = None
+        if end.error is not None:  # too many events: an adaptive controller makes the step smaller
+            smallest = 1e4 * jnp.finfo(t1.dtype).eps * (jnp.abs(t1) + 1)
+            refuse = (crowded | (end.lost & ~before.lost)) & (t1 - t0 > smallest)
+            error = layout.unravel(jnp.where(refuse, jnp.inf, end.error))
         calm = jnp.where(near | (end.events > 0), -1.0, 1.000001 * (t1 - t0))
         state = OrderedState(end.inner, end.spikes, late, end.lost, calm)
         return layout.unravel(end.y1), error, dense, state, result
@@ -202,16 +221,26 @@ class _Step(eqx.Module):
         y, error, info, inner, result = self.to(now.t, a, now.y, now.inner, yes)
         event = jump(self.system, a, y, ~at_once & (not self.noisy), 1e-2 * (t1 - t0))
         y1, error1, info1, inner, result1 = self.to(event.t, t1, event.y, inner, yes)
-        if error is not None and error1 is not None:
-            error = jnp.maximum(jnp.abs(error), jnp.abs(error1))
         ok = event.ok & converged
         spikes = None if now.spikes is None else now.spikes.append(event.times, event.spiked)
         left = t1 - event.t
         busy = ok & (self.near(left, event.t, event.y) | self.near(left, t1, y1))
         result = update_result(now.result, update_result(result, result1))
         lost = now.lost | ~ok
+        passed, ahead = _size(error), _size(error1)
         then = _Rest(
-            event.t, event.y, y1, inner, error, info1, result, spikes, lost, busy, now.events + 1
+            t=event.t,
+            y=event.y,
+            y1=y1,
+            inner=inner,
+            error=None if now.passed is None else now.passed + passed + ahead,
+            passed=None if now.passed is None else now.passed + passed,
+            info=info1,
+            result=result,
+            spikes=spikes,
+            lost=lost,
+            busy=busy,
+            events=now.events + 1,
         )
         idle = eqx.tree_at(lambda s: s.busy, now, jnp.array(False))
         piece = Piece(now.t, event.t, info)
@@ -221,6 +250,10 @@ class _Step(eqx.Module):
 def _select(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
     """Without a batch a branch, so that nothing is copied; in a batch a choice by `which`."""
     return lax.cond(which, lambda: yes, lambda: no)
+
+
+def _size(error: Vector | None) -> Any:
+    return None if error is None else lax.stop_gradient(jnp.abs(error))
 
 
 def _frozen(fn: Callable[[], PyTree]) -> PyTree:

@@ -1,0 +1,143 @@
+"""Results on disk: whole or not there, with what is needed to make them again."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import zipfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+import bpcjax
+
+from . import InputError
+
+_PACKAGES = "jax", "jaxlib", "equinox", "diffrax", "numpy", "xarray", "zarr"
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, this package, and the packages that numbers depend on."""
+    found = {"python": platform.python_version(), "bpcjax": bpcjax.__version__}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def commit() -> str | None:
+    """The git commit of the code, with `-dirty` where files differ from it; `None` outside git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        found = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def _code() -> str:
+    """A hash of the package and of the scripts."""
+    folders = Path(bpcjax.__file__).parent, Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in (path for folder in folders for path in sorted(folder.rglob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprint(settings: dict[str, Any], *arrays: np.ndarray) -> str:
+    """A short hash of settings, of arrays, and of everything else that numbers depend on."""
+    context = [versions(), _code(), jax.config.jax_enable_x64, jax.default_backend()]
+    digest = hashlib.sha256(json.dumps([settings, context], sort_keys=True).encode())
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text)
+    os.replace(part, path)
+
+
+def writable(out: str | Path) -> Path:
+    """The folder `out`, made if it is not there.
+
+    **Raises:** `InputError` if it cannot be written to.
+    """
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out: cannot make the folder {out} ({error}). Pass another.") from error
+    if not os.access(out, os.W_OK):
+        raise InputError(f"out: the folder {out} cannot be written to. Pass another.")
+    return out
+
+
+def save(name: str, dataset: xr.Dataset, metrics: Any, config: Any, out: str | Path) -> None:
+    """Write `out/NAME.zarr`, `out/NAME/config.json` and `out/NAME/metrics.json`, in this order.
+
+    Each is written beside its place and then renamed, so that nothing half-written bears a name.
+    """
+    out = writable(out)
+    folder = writable(out / name)
+    store, part, old = (out / f"{pre}{name}.zarr" for pre in ("", f".{os.getpid()}.", ".old."))
+    for leftover in (part, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    dataset.to_zarr(part, zarr_format=2)  # version 3 has no specification of strings yet
+    if store.exists():
+        os.replace(store, old)
+    os.replace(part, store)
+    shutil.rmtree(old, ignore_errors=True)
+    about = {"config": dataclasses.asdict(config), "versions": versions(), "commit": commit()}
+    _write(folder / "config.json", json.dumps(about, indent=2, allow_nan=False) + "\n")
+    _write(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+
+
+class Chunks:
+    """Finished parts of a run under `out/NAME.work/`, so that a stopped run goes on from there.
+
+    The folder bears the run's fingerprint: parts of another run are never taken for its own.
+    """
+
+    def __init__(self, name: str, out: str | Path, fingerprint: str):
+        self.work = writable(out) / f"{name}.work"
+        self.folder = self.work / fingerprint
+
+    def _path(self, k: int) -> Path:
+        return self.folder / f"chunk_{k:04d}.npz"
+
+    def get(self, k: int) -> dict[str, np.ndarray] | None:
+        """The arrays of part `k`, or `None` if it is not there or not whole."""
+        try:
+            with np.load(self._path(k)) as file:
+                return dict(file)
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            return None
+
+    def put(self, k: int, arrays: dict[str, np.ndarray]) -> None:
+        """Keep the arrays of part `k`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        part = self.folder / f".{os.getpid()}.npz"
+        np.savez(part, **arrays)
+        os.replace(part, self._path(k))
+
+    def remove(self) -> None:
+        """Drop the parts of this run; those of other runs, to be gone on with, stay."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self.work.rmdir()
+        except OSError:
+            pass  # other runs have parts in there

@@ -1,0 +1,1 @@
+"""Pictures made from `results/` alone: `python -m figures` makes all."""

@@ -1,0 +1,46 @@
+"""`python -m figures`: every figure for which there are results."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import tyro
+import xarray as xr
+
+from . import recall, style
+
+FIGURES = (recall,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Make every figure for which there are results."""
+
+    results: str = "results"
+    """The folder of results."""
+    out: str = str(style.OUT)
+    """The folder for pictures."""
+    gallery: bool = False
+    """Write the small pictures to figures/gallery too."""
+
+
+def main() -> None:
+    """The command line; it ends with status 1 where results are missing."""
+    config = tyro.cli(Config, description=__doc__)
+    missing = 0
+    for figure in FIGURES:
+        store = Path(config.results) / f"{figure.NAME}.zarr"
+        if not store.is_dir():
+            missing += 1
+            print(f"{figure.NAME}: no {store}; make it with `{figure.COMMAND}`")
+            continue
+        with xr.open_zarr(store) as dataset:
+            fig = figure.draw(dataset.load())
+        print(*style.save(fig, figure.NAME, config.out, gallery=config.gallery))
+        plt.close(fig)
+    sys.exit(1 if missing else 0)
+
+
+if __name__ == "__main__":
+    main()
