@@ -11,6 +11,8 @@ import pytest
 import bpcjax as bpc
 from bpcjax.energies import ModernHopfield
 from bpcjax.models import Hold, Shot, SpikingHopfield
+from experiments.recall import Config
+from experiments.recall_methods import trace
 
 
 def system(seed=0, count=6, size=16):
@@ -99,7 +101,9 @@ def test_flow_spikes_posterior_and_report_call_one_energy():
         "posterior": lambda: energy.posterior(query),
         "update": lambda: energy.update(query),
         "spikes": lambda: memory.vector_field(0.0, state, None),
+        "report": lambda: trace(config, energy, query, jax.random.key(5))["energy"],
     }
+    config = Config(rate=10.0, t1=0.5)  # what the recall job reports
     original, calls = ModernHopfield.scores, []
 
     def counted(self, y):
@@ -113,6 +117,7 @@ def test_flow_spikes_posterior_and_report_call_one_energy():
             assert calls, f"{name} does not evaluate the energy's scores"
             for seen in calls:
                 np.testing.assert_array_equal(seen.patterns, energy.patterns)
+    np.testing.assert_allclose(lenses["report"]()[0], energy(query), rtol=1e-12)  # path from query
     # and they agree: rate = R p, flow = update - y, both from -grad E.
     rates = lenses["spikes"]().integral
     np.testing.assert_allclose(rates, 10.0 * energy.posterior(query), rtol=1e-12)

@@ -1,0 +1,133 @@
+"""Solves of smooth and noisy systems through `simulate`: the same numbers as diffrax alone."""
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import bpcjax as bpc
+from bpcjax.stepping.unrolled import Unrolled, unrolled
+
+EXPLICIT = [dfx.Heun, dfx.Midpoint, dfx.Ralston, dfx.Bosh3, dfx.Tsit5, dfx.Dopri5, dfx.Dopri8]
+
+
+class Pendulum(bpc.AbstractSystem):
+    damping: jax.Array = bpc.parameter(0.1, nonnegative=True)
+
+    def vector_field(self, t, y, args):
+        angle, speed = y
+        return speed, -jnp.sin(angle) - self.damping * speed + 0.2 * jnp.cos(t)
+
+
+START = (jnp.array(1.0), jnp.array(0.3))
+
+
+@pytest.mark.parametrize("kind", EXPLICIT, ids=lambda kind: kind.__name__)
+def test_written_out_stages_give_diffrax_own_numbers(kind):
+    assert isinstance(unrolled(kind()), Unrolled)
+    options = dict(saveat=dfx.SaveAt(ts=jnp.linspace(0, 5, 23)), max_steps=1000)
+    for controller in (dfx.ConstantStepSize(), dfx.PIDController(1e-5, 1e-5)):
+        found = bpc.simulate(
+            Pendulum(), START, t1=5.0, dt=0.1, solver=kind(), stepsize_controller=controller,
+            **options,
+        )  # fmt: skip
+        own = dfx.diffeqsolve(
+            dfx.ODETerm(Pendulum().vector_field), kind(), 0.0, 5.0, 0.1, START,
+            stepsize_controller=controller, **options,
+        )  # fmt: skip
+        assert int(found.stats["num_steps"]) == int(own.stats["num_steps"])
+        for mine, theirs in zip(found.ys, own.ys, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
+
+
+def test_other_solvers_are_left_as_they_are():
+    for solver in (dfx.Euler(), dfx.HalfSolver(dfx.Heun()), dfx.Kvaerno3(), dfx.EulerHeun()):
+        assert unrolled(solver) is solver
+
+
+def test_an_implicit_inner_solver_finds_the_same_spikes():
+    # LIF from rest, R I = 15 mV: spike k at k tau log(15 / 5) (closed form).
+    lif = bpc.neurons.LIF()
+    found = bpc.simulate(
+        lif, lif.rest(), 150.0, t1=60.0, dt=0.1, max_spikes=4,
+        solver=bpc.OrderedSpikes(dfx.Kvaerno5()),
+        stepsize_controller=dfx.PIDController(rtol=1e-9, atol=1e-9),
+    )  # fmt: skip
+    times = 20 * np.log(3) * np.arange(1, 3)
+    np.testing.assert_allclose(found.spikes.times[:2], times, atol=1e-6)
+
+
+def test_dense_output_and_a_progress_meter(capfd):
+    lif = bpc.neurons.LIF()
+    found = bpc.simulate(
+        lif, lif.rest(), 150.0, t1=30.0, dt=0.1, saveat=dfx.SaveAt(dense=True),
+        progress_meter=dfx.TextProgressMeter(),
+    )  # fmt: skip
+    jax.block_until_ready(found.evaluate(jnp.array(1.0)).v)
+    assert "100.00%" in capfd.readouterr().out
+    spike = 20 * np.log(3)
+    for t in (10.0, spike - 1e-3, spike + 1e-3, 29.0):
+        since = t if t < spike else t - spike
+        expected = -60 + 15 * (1 - np.exp(-since / 20))
+        np.testing.assert_allclose(found.evaluate(jnp.asarray(t)).v, expected, atol=1e-8)
+    with pytest.raises(ValueError, match="saveat"):
+        bpc.simulate(lif, lif.rest(), 150.0, t1=1.0, dt=0.1).evaluate(jnp.array(1.0))
+
+
+def test_values_change_without_a_new_trace():
+    traces = 0
+
+    class Counted(bpc.AbstractSystem):
+        rate: jax.Array = bpc.parameter(1.0)
+
+        def vector_field(self, t, y, args):
+            nonlocal traces
+            traces += 1
+            return -self.rate * y + args
+
+    def end(rate, drive, dt):
+        return bpc.simulate(Counted(rate), jnp.ones(()), drive, t1=1.0, dt=dt, max_steps=50).ys
+
+    end(1.0, 0.0, 0.1)
+    first = traces
+    traces = 0
+    np.testing.assert_allclose(end(2.0, 1.0, 0.05), [0.5 + 0.5 * np.exp(-2)], atol=1e-8)
+    # The checks of shapes trace it again, abstractly; the solve does not.
+    assert 0 < traces <= 3 < first
+
+
+def test_a_noisy_neuron_spikes_and_is_reproducible():
+    class Noisy(bpc.AbstractSpikingSystem):
+        def vector_field(self, t, y, args):
+            return args - y
+
+        def noise(self, t, y, args):
+            return jnp.full_like(y, 0.2)
+
+        def guard(self, t, y, args):
+            return y - 1.0
+
+        def reset(self, t, y, args, fired):
+            return jnp.where(fired, 0.0, y)
+
+    def spikes(seed):
+        return bpc.simulate(
+            Noisy(), jnp.zeros(40), 1.5, t1=20.0, dt=0.01, key=jax.random.key(seed),
+            max_spikes=1200,
+        ).spikes  # fmt: skip
+
+    one, same = spikes(0), spikes(0)
+    np.testing.assert_array_equal(one.times, same.times)
+    times = one.times[: one.count]
+    assert (np.diff(times) >= 0).all()
+    # Without noise 18 spikes per neuron in 20 (period log 3); weak noise moves that little.
+    assert abs(int(one.count) / 40 - 20 / np.log(3)) < 1.5
+
+
+def test_bind_leaves_a_constant_drive_alone():
+    system = Pendulum()
+    assert bpc.bind(system, {"a": jnp.ones(2)}) is system
+    bound = bpc.bind(system, lambda t: t)
+    assert bound is not system and eqx.is_array(bound.vector_field(0.0, START, lambda t: t)[0])
