@@ -159,6 +159,8 @@ def simulate(
     dtype = jnp.result_type(float, *(jnp.result_type(x) for x in (t0, t1, dt)))
     t0, t1, dt = (jnp.asarray(x, dtype) for x in (t0, t1, dt))
     y0 = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x, float)), y0)
+    # Numbers would be static in `diffeqsolve`: a new value would compile anew.
+    args = jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, float) else x, args)
     check_shapes(system, t0, y0, args)
 
     terms, noisy = _terms(system, y0, args, t0, t1, dt, brownian)

@@ -88,6 +88,16 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         return "bounded"
 
     @property
+    def root_finder(self):
+        """That of an implicit inner solver, whose tolerances diffrax sets."""
+        return self.inner.root_finder  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def root_find_max_steps(self):
+        """That of an implicit inner solver."""
+        return self.inner.root_find_max_steps  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
     def term_structure(self):
         return self.inner.term_structure
 
@@ -125,14 +135,17 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         y1, error, info, inner, result = step.to(t0, t1, y, before.inner, made_jump)
         near = step.near(t1 - t0, t1, y1)
         alert = near | (t1 - t0 > before.calm)
+        # The first trial's error and dense information stay outside of the loop below: where
+        # nothing reads them they are then not computed either.
+        blank_error = None if error is None else jnp.zeros_like(error)
         start = _Rest(
             t=t0,
             y=y,
             y1=y1,
             inner=inner,
-            error=_size(error),
-            passed=None if error is None else jnp.zeros_like(error),
-            info=info,
+            error=blank_error,
+            passed=blank_error,
+            info=jax.tree.map(jnp.zeros_like, info),
             result=result,
             spikes=before.spikes,
             lost=before.lost,
@@ -158,7 +171,9 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
             return now, Piece(t0, t1, info).never(turns_in_step)
 
         end, earlier = lax.cond(eqxi.unvmap_any(alert), turns, no_turns, start)
-        pieces = Piece(end.t, t1, end.info).after(earlier)
+        calm_step = end.events == 0
+        info = jax.tree.map(lambda x, y: jnp.where(calm_step, x, y), info, end.info)
+        pieces = Piece(end.t, t1, info).after(earlier)
         dense = dict(starts=pieces.start, ends=pieces.end, infos=pieces.info, like=y0)
         crowded = end.events > self.per_step
         late = before.late | crowded
@@ -167,11 +182,11 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         failures: Any = dfx.RESULTS.nonlinear_max_steps_reached, dfx.RESULTS.nonlinear_divergence
         for failed, cause in zip((overflow, end.lost | (direction < 0)), failures, strict=True):
             result = dfx.RESULTS.where(failed, cause, result)
-        error = None
-        if end.error is not None:  # too many events: an adaptive controller makes the step smaller
+        if error is not None:  # too many events: an adaptive controller makes the step smaller
             smallest = 1e4 * jnp.finfo(t1.dtype).eps * (jnp.abs(t1) + 1)
             refuse = (crowded | (end.lost & ~before.lost)) & (t1 - t0 > smallest)
-            error = layout.unravel(jnp.where(refuse, jnp.inf, end.error))
+            error = jnp.where(calm_step, _size(error), end.error)
+            error = layout.unravel(jnp.where(refuse, jnp.inf, error))
         calm = jnp.where(near | (end.events > 0), -1.0, 1.000001 * (t1 - t0))
         state = OrderedState(end.inner, end.spikes, late, end.lost, calm)
         return layout.unravel(end.y1), error, dense, state, result
@@ -193,7 +208,7 @@ class _Step(eqx.Module):
         """Whether an event may be due within `h` of (t, y), before or after: a cheap, cautious
         test.
         """
-        return _frozen(lambda: near_zero(self.system, h, t, y, self.noisy))
+        return jnp.asarray(_frozen(lambda: near_zero(self.system, h, t, y, self.noisy)))
 
     def first_crossing(self, now: _Rest, t1):
         """Where to look for the next event, whether there is one, whether the search converged,

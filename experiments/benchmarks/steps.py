@@ -30,15 +30,18 @@ def bare(solver: dfx.AbstractSolver, rate, steps: int, dt: float):
     def combine(y, weights, slopes):
         for weight, slope in zip(weights, slopes, strict=False):
             if weight:
-                y = jax.tree.map(lambda a, b, w=float(weight): a + dt * w * b, y, slope)
+                y = jax.tree.map(lambda a, b, w=float(weight): a + w * b, y, slope)
         return y
 
+    def increment(t, y, args):
+        return jax.tree.map(lambda f: dt * f, rate(t, y, args))
+
     def step(i, y, args):
-        slopes = [rate(i * dt, y, args)]
+        slopes = [increment(i * dt, y, args)]
         if isinstance(solver, dfx.Euler):
             return combine(y, [1.0], slopes)
         for row in solver.tableau.a_lower:
-            slopes.append(rate(i * dt, combine(y, row, slopes), args))
+            slopes.append(increment(i * dt, combine(y, row, slopes), args))
         return combine(y, solver.tableau.b_sol, slopes)
 
     return lambda y, args: jax.lax.fori_loop(0, steps, lambda i, y: step(i, y, args), y)
