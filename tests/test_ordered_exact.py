@@ -69,7 +69,7 @@ def test_every_spike_of_recurrent_networks(size):
         given = problem(size, seed)
         exact = oracle(*given)
         assert 50 <= exact.times.size <= 250  # busy, and not a volley a step
-        # 1e-11 ms in a prototype at this step (shared/science/stepping.md, section 2).
+        # 1e-11 ms in a prototype at this step.
         assert max(errors(solve(*given, 0.1, dfx.Tsit5()), exact)) < 1e-9
 
 
@@ -82,7 +82,7 @@ def test_heun_keeps_its_order_through_spikes():
 
 
 # These hand the last slope of a step to the next one: a stale slope after a reset costs 0.1 ms
-# (shared/science/stepping.md, trap 2). Orders 3 and 5: 1e-5 and 1e-11 ms were reached there.
+# silently. Orders 3 and 5: 1e-5 and 1e-11 ms were reached there.
 @pytest.mark.parametrize("inner, bound", [(dfx.Bosh3(), 5e-5), (dfx.Dopri5(), 1e-9)])
 def test_solvers_that_reuse_slopes_see_the_resets(inner, bound):
     given = problem(20, 1)

@@ -11,7 +11,8 @@ import numpy as np
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_examples_run_and_say_what_they_claim():
+def test_examples_run_and_say_what_they_claim(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
     assert len(blocks) >= 6
     scope: dict = {}
