@@ -92,12 +92,11 @@ class Network(AbstractSpikingSystem):
         return NetworkState(neurons, y.synapses)
 
     def kick(self, t, y, args, spikes):
-        if not self.projections:
+        own = self.neurons.kick(t, y.neurons, self._input(y, args), spikes)
+        if own is None and not self.projections:
             return None
-        still = jax.tree.map(jnp.zeros_like, y.neurons)
-        return NetworkState(
-            still, tuple(p.synapse.kick(p.spread(spikes)) for p in self.projections)
-        )
+        own = jax.tree.map(jnp.zeros_like, y.neurons) if own is None else own
+        return NetworkState(own, tuple(p.synapse.kick(p.spread(spikes)) for p in self.projections))
 
     def emits(self, y, fired):
         return self.neurons.emits(y.neurons, fired)

@@ -234,7 +234,8 @@ class _Step(eqx.Module):
         a, found, converged, at_once = self.first_crossing(now, t1)
         a = lax.select(at_once, now.t, a)
         y, error, info, inner, result = self.to(now.t, a, now.y, now.inner, yes)
-        event = jump(self.system, a, y, ~at_once & (not self.noisy), 1e-2 * (t1 - t0))
+        reach = 1e-2 * (t1 - t0) + 16 * jnp.finfo(t1.dtype).eps * jnp.abs(t1)
+        event = jump(self.system, a, y, ~at_once & (not self.noisy), reach)
         y1, error1, info1, inner, result1 = self.to(event.t, t1, event.y, inner, yes)
         ok = event.ok & converged
         spikes = None if now.spikes is None else now.spikes.append(event.times, event.spiked)

@@ -7,8 +7,7 @@ class RESULTS(dfx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     """`diffrax.RESULTS` and the ways in which a solve with spikes can fail."""
 
     record_overflow = (
-        "More spikes than the record has room for: the later ones are counted, not kept. "
-        "Raise `max_spikes`."
+        "More spikes than the record has room for, so the solve ended there. Raise `max_spikes`."
     )
     step_overflow = (
         "More events in one step than the solver's `per_step` allows, so some would be lost. "
