@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 from .checks import check_shapes, check_times
 from .stepping import RESULTS, OrderedSpikes, SpikeRecord, SpikingTerm
 from .stepping.ordered import OrderedState
-from .stepping.unrolled import unrolled
+from .stepping.stages import unrolled
 from .system import (
     AbstractSpikingSystem,
     AbstractSystem,

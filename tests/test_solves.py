@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import bpcjax as bpc
-from bpcjax.stepping.unrolled import Unrolled, unrolled
+from bpcjax.stepping.stages import Unrolled, unrolled
 
 EXPLICIT = [dfx.Heun, dfx.Midpoint, dfx.Ralston, dfx.Bosh3, dfx.Tsit5, dfx.Dopri5, dfx.Dopri8]
 

@@ -18,8 +18,8 @@ from .locate import locate, near_zero
 from .pieces import Piece, PiecewiseBy
 from .record import SpikeRecord, empty_record
 from .saltation import jump
+from .stages import looped, unrolled
 from .term import unwrap
-from .unrolled import unrolled
 
 
 class OrderedState(eqx.Module):
@@ -132,7 +132,9 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
             flat_terms(terms, layout), FlatSystem(system, args, layout), self.solver, noisy
         )
         y, before = layout.ravel(y0), solver_state
-        y1, error, info, inner, result = step.to(t0, t1, y, before.inner, made_jump)
+        y1, error, info, inner, result = step.solver.step(
+            step.terms, t0, t1, y, args, before.inner, made_jump
+        )
         near = step.near(t1 - t0, t1, y1)
         alert = near | (t1 - t0 > before.calm)
         # The first trial's error and dense information stay outside of the loop below: where
@@ -201,8 +203,8 @@ class _Step(eqx.Module):
     noisy: bool = eqx.field(static=True)
 
     def to(self, t, until, y, inner, jumped):
-        """The inner solver's step from (t, y)."""
-        return self.solver.step(self.terms, t, until, y, self.system.args, inner, jumped)
+        """The inner solver's step from (t, y), to or after an event."""
+        return looped(self.solver).step(self.terms, t, until, y, self.system.args, inner, jumped)
 
     def near(self, h, t, y) -> Bool[Array, ""]:
         """Whether an event may be due within `h` of (t, y), before or after: a cheap, cautious
