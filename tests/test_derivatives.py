@@ -46,7 +46,7 @@ def test_the_derivative_through_22_spikes():
     value, along = jax.jit(forward)(jnp.asarray(DRIVE))
     slope = jax.jit(jax.grad(lambda drive: final(drive, dfx.Tsit5())))(jnp.asarray(DRIVE))
     np.testing.assert_allclose(value, closed_form(DRIVE), rtol=0, atol=1e-8)
-    # neurons.md, section 2: 1 - e^-r + I e^-r n / (I (I - 1)), with r the time since the last.
+    # Closed form: 1 - e^-r + I e^-r n / (I (I - 1)), with r the time since the last.
     np.testing.assert_allclose(along, 14.957992826692706, rtol=0, atol=1e-8)
     np.testing.assert_allclose(slope, along, rtol=0, atol=1e-10)
 

@@ -111,7 +111,7 @@ def test_lif_fires_at_multiples_of_a_period_that_shortens_with_drive():
     assert np.isinf(found[10])
 
 
-# Naud et al. 2008, tonic and adapting; times of an event-exact solve (neurons.md, section 2).
+# Naud et al. 2008, tonic and adapting; times of an independent event-exact solve.
 @pytest.mark.parametrize(
     "g_l, tau_w, b, count, first, last",
     [
