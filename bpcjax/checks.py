@@ -1,5 +1,6 @@
 """Checks of what a user hands to a solve: each error names the argument and the remedy."""
 
+import math
 from typing import Any
 
 import jax
@@ -16,8 +17,10 @@ def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
     **Raises:** `ValueError` naming the argument where they are known.
     """
     for name, value in (("t0", t0), ("t1", t1), ("dt", dt)):
-        if jnp.shape(value) != ():
-            raise ValueError(f"{name} must be a number, got an array of shape {jnp.shape(value)}.")
+        if np.shape(value) != ():
+            raise ValueError(f"{name} must be a number, got an array of shape {np.shape(value)}.")
+        if not is_traced(value) and not jnp.issubdtype(np.asarray(value).dtype, jnp.number):
+            raise ValueError(f"{name} must be a number, got {value!r}.")
         if not is_traced(value) and not np.isfinite(value):
             raise ValueError(f"{name} must be finite, got {value}.")
     if not is_traced(dt) and not dt > 0:
@@ -27,6 +30,19 @@ def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
     t0, t1, dt = map(jnp.asarray, (t0, t1, dt))
     good = (dt > 0) & (t1 > t0) & jnp.isfinite(t0) & jnp.isfinite(t1) & jnp.isfinite(dt)
     return ~good
+
+
+def split_key(key: Any) -> Array:
+    """Two keys from one.
+
+    **Raises:** `ValueError` if `key` is not one key.
+    """
+    try:
+        return jax.random.split(key)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"key must be one key, jax.random.key(seed), and under vmap one a row: {error}"
+        ) from error
 
 
 def _describe(tree: PyTree) -> str:
@@ -58,6 +74,8 @@ def check_shapes(system: AbstractSystem, t0: Any, y0: PyTree, args: PyTree) -> N
     if not isinstance(system, AbstractSpikingSystem):
         return
     guard = jax.eval_shape(lambda: system.guard(t0, y0, args))
+    if math.prod(guard.shape) == 0:
+        raise ValueError(f"y0 has no neurons in it: the guard of {name} has shape {guard.shape}.")
     fired = jnp.zeros(guard.shape, bool)
     after = jax.eval_shape(lambda: system.reset(t0, y0, args, fired))
     spikes = jax.eval_shape(lambda: system.emits(y0, fired))

@@ -36,5 +36,5 @@ class Langevin(AbstractSystem):
         return _descent(self.energy, self.tau, y, args)
 
     def noise(self, t, y, args):
-        amplitude = jnp.sqrt(2 * self.temperature / self.tau)
+        amplitude = jnp.sqrt(2 / self.tau) * jnp.sqrt(self.temperature)
         return jax.tree.map(lambda x: jnp.broadcast_to(amplitude, jnp.shape(x)), y)

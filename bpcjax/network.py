@@ -69,6 +69,8 @@ class Network(AbstractSpikingSystem):
         return NetworkState(self.neurons.rest((size,)), synapses)
 
     def _input(self, y: NetworkState, args: PyTree) -> PyTree:
+        if isinstance(y.neurons, dict):
+            raise ValueError("neurons: their state is a dict; use a NamedTuple, potential first.")
         v = jax.tree.leaves(y.neurons)[0]
         pairs = zip(self.projections, y.synapses, strict=True)
         return sum((p.synapse.current(s, v) for p, s in pairs), start=args)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from .checks import check_shapes, check_times
+from .checks import check_shapes, check_times, split_key
 from .stepping import RESULTS, OrderedSpikes, SpikeRecord, SpikingTerm
 from .stepping.ordered import OrderedState
 from .stepping.stages import unrolled
@@ -52,7 +52,9 @@ class Solution(eqx.Module):
         return self.interpolation.evaluate(t, left=False)
 
 
-def _terms(system: AbstractSystem, y0: PyTree, args, t0, t1, dt, key) -> tuple[Any, bool]:
+def _terms(
+    system: AbstractSystem, y0: PyTree, args, t0, t1, dt, fixed: bool, key
+) -> tuple[Any, bool]:
     """The diffrax terms of a system, and whether there is noise."""
     flow = (
         SpikingTerm(system)
@@ -64,7 +66,9 @@ def _terms(system: AbstractSystem, y0: PyTree, args, t0, t1, dt, key) -> tuple[A
     if key is None:
         raise ValueError("key: this system has noise: pass `key=jax.random.key(...)`.")
     shape = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), y0)
-    path = dfx.VirtualBrownianTree(t0, t1, tol=dt / 4, shape=shape, key=key)
+    # Adaptive steps may become much smaller than dt: a finer path.
+    tol = dt / 4 if fixed else jnp.minimum(dt / 4, 2.0**-20 * (t1 - t0))
+    path = dfx.VirtualBrownianTree(t0, t1, tol=tol, shape=shape, key=key)
 
     def amplitude(t, y, args):
         return lx.DiagonalLinearOperator(system.noise(t, y, args))
@@ -72,11 +76,14 @@ def _terms(system: AbstractSystem, y0: PyTree, args, t0, t1, dt, key) -> tuple[A
     return dfx.MultiTerm(flow, dfx.ControlTerm(amplitude, path)), True
 
 
-def _solver(system: AbstractSystem, solver: Any, noisy: bool, max_spikes: int | None) -> Any:
+def _solver(
+    system: AbstractSystem, solver: Any, noisy: bool, fixed: bool, max_spikes: int | None
+) -> Any:
     """The solver by kind of system, with room for `max_spikes`."""
     spiking = isinstance(system, AbstractSpikingSystem)
     if solver is None:
-        inner: Any = dfx.EulerHeun() if noisy else dfx.Tsit5()
+        rough: Any = dfx.EulerHeun() if fixed else dfx.Heun()  # which estimates its error
+        inner = rough if noisy else dfx.Tsit5()
         solver = OrderedSpikes(inner) if spiking else inner
     if spiking and not isinstance(solver, OrderedSpikes):
         raise ValueError(
@@ -136,12 +143,15 @@ def simulate(
 ) -> Solution:
     """Integrate `system` from `y0` at `t0` to `t1` with steps `dt` (all in the system's time unit).
 
-    `args` is the drive: a pytree of arrays and of functions of `t`. Every other argument is
-    diffrax's, with defaults by kind of system: `OrderedSpikes(Tsit5())` if it spikes, `Tsit5()`
-    for a smooth flow, `EulerHeun` inside or alone where there is noise (then `key` is needed);
-    `SaveAt(t1=True)`; a constant step; `RecursiveCheckpointAdjoint` (reverse mode; forward mode
-    needs `ForwardMode()`, a Hessian `ForwardMode()` twice or `DirectAdjoint()`); `max_steps`
-    from the times. `max_spikes` is the room of the spike record; `None` records nothing.
+    `args` is the drive: a pytree of arrays and of functions of `t`, smooth within a step (where
+    one jumps, pass `ClipStepSizeController(PIDController(...), jump_ts=...)`). Every other
+    argument is diffrax's, with defaults by kind of system: `OrderedSpikes(Tsit5())` if it spikes,
+    `Tsit5()` for a smooth flow, and with noise (which needs `key`) `EulerHeun()`, or `Heun()` for
+    adaptive steps, in their place; `SaveAt(t1=True)`; a constant step;
+    `RecursiveCheckpointAdjoint` (reverse mode; forward mode needs `ForwardMode()`, a Hessian
+    `ForwardMode()` twice or `DirectAdjoint()`); `max_steps` from the times (where these are
+    traced, pass it for reverse mode and dense output). `max_spikes` is the room of the spike
+    record; `None` records nothing.
 
     **Raises:** `ValueError` naming the argument for bad input; where values are traced, and for
     failures of the solve, `RuntimeError` with `throw=True`, else `result` and `ok` tell. Under
@@ -151,7 +161,7 @@ def simulate(
     if max_spikes is not None and max_spikes < 0:
         raise ValueError(f"max_spikes must not be negative, got {max_spikes}.")
     wrong_parameter = bad_parameters(system)
-    brownian, escape = (None, None) if key is None else jax.random.split(key)
+    brownian, escape = (None, None) if key is None else split_key(key)
     system = bind(fill_keys(system, escape), args)
     controller = dfx.ConstantStepSize() if stepsize_controller is None else stepsize_controller
     if max_steps is None:  # while the times are still numbers: under `jit` arrays are traced
@@ -163,8 +173,9 @@ def simulate(
     args = jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, float) else x, args)
     check_shapes(system, t0, y0, args)
 
-    terms, noisy = _terms(system, y0, args, t0, t1, dt, brownian)
-    method = _solver(system, solver, noisy, max_spikes)
+    fixed = isinstance(controller, dfx.ConstantStepSize)
+    terms, noisy = _terms(system, y0, args, t0, t1, dt, fixed, brownian)
+    method = _solver(system, solver, noisy, fixed, max_spikes)
     saveat = dfx.SaveAt(t1=True) if saveat is None else saveat
     end = dfx.SubSaveAt(t1=True)  # always there, to tell whether the state stayed finite
     ask = eqx.tree_at(
@@ -177,7 +188,7 @@ def simulate(
         unrolled(method),
         t0,
         jnp.where(wrong_time, t0, t1),
-        jnp.where(wrong_time, 1.0, dt),
+        None if isinstance(controller, dfx.StepTo) else jnp.where(wrong_time, 1.0, dt),
         y0,
         args,
         saveat=ask,
@@ -189,14 +200,16 @@ def simulate(
     )
     (ts, _), (ys, last) = cast(Any, found.ts), cast(Any, found.ys)
     causes = [(wrong_time, RESULTS.bad_time), (wrong_parameter, RESULTS.bad_parameter)]
+    ended = (found.result == dfx.RESULTS.successful) | (found.result == dfx.RESULTS.event_occurred)
+    lost = jnp.array(False)
     spikes = None
     if isinstance(found.solver_state, OrderedState):
         state, spikes = found.solver_state, found.solver_state.spikes
-        causes += [(state.lost, RESULTS.event_not_located), (state.late, RESULTS.step_overflow)]
+        lost = state.lost
+        causes += [(lost, RESULTS.event_not_located), (state.late, RESULTS.step_overflow)]
         if spikes is not None:
             causes.append((~spikes.ok, RESULTS.record_overflow))
-    ended = (found.result == dfx.RESULTS.successful) | (found.result == dfx.RESULTS.event_occurred)
-    causes.append((ended & ~_finite(last), RESULTS.not_finite))
+    causes.insert(2, ((ended | lost) & ~_finite(last), RESULTS.not_finite))
     result = _result(found.result, causes)
     if saveat.solver_state:
         stats = dict(found.stats, solver_state=found.solver_state)

@@ -18,17 +18,25 @@ class RefractoryState(NamedTuple):
     clock: Float[Array, "*n"]
 
 
-def _first(y: PyTree) -> tuple[Array, Callable[[Array], PyTree]]:
-    """The first leaf of a state (the potential), and the state with another one there."""
-    leaves, treedef = jax.tree.flatten(y)
-    return leaves[0], lambda leaf: jax.tree.unflatten(treedef, [leaf, *leaves[1:]])
+def _held(rate: PyTree, active: Float[Array, "*n"]) -> PyTree:
+    """`rate` with the potential, its first leaf, standing still where a neuron is not active."""
+    if isinstance(rate, EscapeState):  # a held neuron gathers no hazard either
+        return EscapeState(_held(rate.neuron, active), active * rate.integral, rate.count)
+    if isinstance(rate, dict):
+        raise ValueError(
+            "neuron: its state is a dict, whose order is that of its keys; use a NamedTuple with "
+            "the potential first."
+        )
+    leaves, treedef = jax.tree.flatten(rate)
+    return jax.tree.unflatten(treedef, [active * leaves[0], *leaves[1:]])
 
 
 class Refractory(AbstractSpikingSystem):
     """A neuron whose first state leaf (the potential) is held for `duration` after each spike.
 
-    Its other variables go on. The end of the period is an event like a spike, so both ends fall
-    at their true times; it is not reported as a spike.
+    Its other variables go on; an `EscapeRate` neuron gathers no hazard meanwhile. The end of the
+    period is an event like a spike, so both ends fall at their true times; it is not reported as
+    a spike.
     """
 
     neuron: AbstractSpikingSystem
@@ -38,12 +46,8 @@ class Refractory(AbstractSpikingSystem):
         """The neuron at rest and active."""
         return RefractoryState(self.neuron.rest(shape), jnp.ones(shape), jnp.zeros(shape))
 
-    def _where_active(self, y, rate: PyTree) -> PyTree:
-        first, put = _first(rate)
-        return put(y.active * first)
-
     def vector_field(self, t, y, args):
-        rate = self._where_active(y, self.neuron.vector_field(t, y.neuron, args))
+        rate = _held(self.neuron.vector_field(t, y.neuron, args), y.active)
         return RefractoryState(rate, jnp.zeros_like(y.active), y.active - 1)
 
     def noise(self, t, y, args):
@@ -51,7 +55,7 @@ class Refractory(AbstractSpikingSystem):
         if noise is None:
             return None
         still = jnp.zeros_like(y.active)
-        return RefractoryState(self._where_active(y, noise), still, still)
+        return RefractoryState(_held(noise, y.active), still, still)
 
     def guard(self, t, y, args):
         return jnp.where(y.active > 0.5, self.neuron.guard(t, y.neuron, args), -y.clock)
@@ -68,7 +72,7 @@ class Refractory(AbstractSpikingSystem):
         if kick is None:
             return None
         still = jnp.zeros_like(y.active)
-        return RefractoryState(self._where_active(y, kick), still, still)
+        return RefractoryState(_held(kick, y.active), still, still)
 
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired) & (y.active > 0.5)
@@ -98,6 +102,13 @@ class EscapeRate(AbstractKeyed):
     neuron: AbstractSpikingSystem
     hazard: Callable[[Float[Array, "*n"]], Float[Array, "*n"]]  # per unit of time
     key: Key[Array, ""] | Any | None = None
+
+    def __check_init__(self) -> None:
+        if isinstance(self.neuron, Refractory):
+            raise ValueError(
+                "neuron: a hazard of a held neuron makes no sense; put Refractory outside: "
+                "Refractory(EscapeRate(neuron, hazard), duration)."
+            )
 
     def start(self, neuron: PyTree, shape: tuple[int, ...]) -> EscapeState:
         """The state with no hazard gathered; `shape` is that of the guard."""

@@ -60,6 +60,10 @@ def test_bad_t1_is_named(t1):
         ({"max_spikes": -1}, "max_spikes"),
         ({"solver": dfx.Tsit5()}, "solver"),
         ({"dt": jnp.ones(2)}, "dt"),
+        ({"dt": None}, "dt must be a number"),
+        ({"t1": "1"}, "t1 must be a number"),
+        ({"key": 0.5}, "key must be one key"),
+        ({"y0": bpc.neurons.LIFState(jnp.zeros(0))}, "y0 has no neurons"),
     ],
 )
 def test_bad_arguments_are_named(options, name):
@@ -124,6 +128,24 @@ def test_a_batch_marks_its_bad_rows_and_keeps_the_good_ones():
     np.testing.assert_array_equal(parameter, [False, True, True] + [False] * 5)
     # closed form: v = e_l + R I (1 - exp(-t / tau)), R I = 15 mV, tau = 20 ms
     np.testing.assert_allclose(v[0], -60 + 15 * (1 - np.exp(-5 / 20)), atol=1e-8)
+
+
+def test_a_guard_that_is_not_a_number_is_not_silent():
+    class Guarded(bpc.AbstractSpikingSystem):
+        def vector_field(self, t, y, args):
+            return jnp.ones_like(y)
+
+        def guard(self, t, y, args):
+            return y - args
+
+        def reset(self, t, y, args, fired):
+            return jnp.where(fired, 0.0, y)
+
+    start, thresholds = jnp.zeros(2), jnp.array([jnp.nan, 0.5])
+    with pytest.raises(RuntimeError, match="guard"):
+        bpc.simulate(Guarded(), start, thresholds, t1=3.0, dt=0.1)
+    never = bpc.simulate(Guarded(), start, jnp.array([jnp.inf, 0.5]), t1=3.2, dt=0.1, max_spikes=9)
+    np.testing.assert_array_equal(never.spikes.neurons[: never.spikes.count], [1] * 6)
 
 
 def test_traced_failures_raise_at_run_time():

@@ -154,6 +154,8 @@ def test_langevin_samples_the_boltzmann_law():
         (lambda: ModernHopfield(jnp.ones(3), 1.0), "patterns"),
         (lambda: ModernHopfield(jnp.ones((3, 2)), 1.0, jnp.ones(2)), "bias"),
         (lambda: ClassicalHopfield(jnp.ones((3, 2))), "weights"),
+        (lambda: ClassicalHopfield(jnp.triu(jnp.ones((3, 3)))), "symmetric"),
+        (lambda: ModernHopfield(jnp.ones((3, 2)), jnp.ones(3)), "beta"),
         (lambda: DenseHopfield(jnp.ones((3, 2)), "cube"), "separation"),
         (lambda: bpc.Langevin(lambda y, a: y, -1.0), "Langevin.temperature"),
         (lambda: bpc.GradientFlow(lambda y, a: y, tau=0.0), "GradientFlow.tau"),

@@ -138,6 +138,24 @@ def test_a_memory_needs_a_key_and_a_query_of_its_size():
         SpikingHopfield(energy, rate=-1.0)
 
 
+def test_a_refractory_escape_neuron_waits_and_then_gathers_hazard():
+    # Rate 1 per ms after a dead time of 2 ms: intervals 2 + an exponential of mean 1 (renewal).
+    escape = bpc.EscapeRate(bpc.neurons.LIF(), jnp.ones_like)
+    neuron = bpc.Refractory(escape, 2.0)
+    found = bpc.simulate(
+        neuron, neuron.rest((20,)), 0.0, t1=100.0, dt=0.1, key=jax.random.key(2), max_spikes=1000
+    )
+    times, index = (
+        np.asarray(x)[: found.spikes.count] for x in (found.spikes.times, found.spikes.neurons)
+    )
+    gaps = np.concatenate([np.diff(times[index == i]) for i in range(20)])
+    assert gaps.min() > 2.0
+    assert abs(gaps.mean() - 3.0) < 4 / np.sqrt(gaps.size)
+    assert abs(gaps.std() - 1.0) < 6 / np.sqrt(gaps.size)
+    with pytest.raises(ValueError, match="put Refractory outside"):
+        bpc.EscapeRate(bpc.Refractory(bpc.neurons.LIF(), 2.0), jnp.ones_like)
+
+
 def test_escape_noise_of_a_neuron_at_rest_is_a_poisson_process():
     # A LIF neuron at rest 10 mV below threshold, rate exp(-10 / 5) per ms: Poisson in 4000 ms.
     neuron = bpc.EscapeRate(bpc.neurons.LIF(), lambda d: jnp.exp(d / 5.0))

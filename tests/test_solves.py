@@ -126,6 +126,40 @@ def test_a_noisy_neuron_spikes_and_is_reproducible():
     assert abs(int(one.count) / 40 - 20 / np.log(3)) < 1.5
 
 
+def test_noise_on_adaptive_steps_has_the_variance_of_fixed_ones():
+    # Ornstein-Uhlenbeck at T = 0.5: variance 0.5, whatever the first step.
+    flow = bpc.Langevin(lambda y, args: 0.5 * jnp.sum(y**2), 0.5)
+    controller = dfx.PIDController(rtol=1e-2, atol=1e-2, dtmin=0.02, dtmax=0.05, force_dtmin=True)
+    found = bpc.simulate(
+        flow, jnp.zeros(3000), t1=6.0, dt=6.0, key=jax.random.key(1), stepsize_controller=controller
+    )
+    assert abs(float(found.ys.var()) - 0.5) < 5 * 0.5 * np.sqrt(2 / 3000)
+
+
+def test_noisy_spikes_refuse_to_be_differentiated():
+    neuron = bpc.neurons.LIF()
+
+    class Noisy(bpc.AbstractSpikingSystem):
+        def vector_field(self, t, y, args):
+            return neuron.vector_field(t, y, args)
+
+        def noise(self, t, y, args):
+            return jax.tree.map(jnp.ones_like, y)
+
+        def guard(self, t, y, args):
+            return neuron.guard(t, y, args)
+
+        def reset(self, t, y, args, fired):
+            return neuron.reset(t, y, args, fired)
+
+    def end(drive):
+        key = jax.random.key(0)
+        return bpc.simulate(Noisy(), neuron.rest(), drive, t1=30.0, dt=0.1, key=key).ys.v[0]
+
+    with pytest.raises(RuntimeError):
+        jax.grad(end)(150.0)
+
+
 def test_bind_leaves_a_constant_drive_alone():
     system = Pendulum()
     assert bpc.bind(system, {"a": jnp.ones(2)}) is system

@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ..system import as_parameter, check_parameters, parameter
+from ..system import as_parameter, check_parameters, is_traced, parameter
 
 
 class ClassicalHopfield(eqx.Module):
@@ -21,6 +21,8 @@ class ClassicalHopfield(eqx.Module):
         self.weights = as_parameter(weights)
         if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
             raise ValueError(f"weights must be square [N, N], got shape {self.weights.shape}.")
+        if not is_traced(self.weights) and not jnp.allclose(self.weights, self.weights.T):
+            raise ValueError("weights must be symmetric: pass (weights + weights.T) / 2.")
         size = self.weights.shape[0]
         self.bias = jnp.zeros(size, self.weights.dtype) if bias is None else as_parameter(bias)
         if self.bias.shape != (size,):

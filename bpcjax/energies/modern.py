@@ -26,6 +26,8 @@ class ModernHopfield(eqx.Module):
         self.beta = as_parameter(beta)
         if self.patterns.ndim != 2:
             raise ValueError(f"patterns must be a matrix [P, N], got shape {self.patterns.shape}.")
+        if self.beta.ndim != 0:
+            raise ValueError(f"beta must be a number, got an array of shape {self.beta.shape}.")
         count = self.patterns.shape[0]
         self.bias = jnp.zeros(count, self.patterns.dtype) if bias is None else as_parameter(bias)
         if self.bias.shape != (count,):

@@ -54,7 +54,8 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
 
     Spike times and states keep the order of `inner`; plain derivatives, forward and reverse,
     are those of the true event times (first and second derivatives; at an exact tie of neurons
-    that drive each other they are one-sided).
+    that drive each other they are one-sided). With noise, spikes are located on the path, but
+    cannot be differentiated. A drive should be smooth within a step: see `simulate`.
 
     `per_step` bounds the events in one step, `max_spikes` the record (`None`: no record). What
     exceeds them ends a bare `diffeqsolve` with `RESULTS.nonlinear_max_steps_reached`, a crossing
@@ -222,8 +223,9 @@ class _Step(eqx.Module):
 
         def search():
             at_once = (self.system.guard(now.t, now.y) >= 0).any()
-            found = locate(self.system, flow, now.t, now.y, t1, now.y1, self.noisy)
-            return *found, at_once
+            a, found, converged = locate(self.system, flow, now.t, now.y, t1, now.y1, self.noisy)
+            broken = ~found & jnp.isnan(self.system.guard(t1, now.y1)).any()
+            return a, found | broken, converged & ~broken, at_once
 
         a, found, converged, at_once = _frozen(search)
         return a, found | at_once, converged | at_once, at_once
