@@ -1,6 +1,8 @@
 """Which module may import which: the layers of the design, held by a walk over the imports."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,14 @@ def test_nothing_imports_a_script():
     for folder in ("bpcjax", "theory"):
         for path in (ROOT / folder).rglob("*.py"):
             assert not {n.split(".")[0] for n in imports(path, ())} & {"experiments", "figures"}
+
+
+def test_the_engine_alone_loads_nothing_heavy_and_sets_nothing():
+    check = (
+        "import sys, jax; before = dict(jax.config.values); import bpcjax; "
+        f"assert not {HEAVY!r} & set(sys.modules); assert dict(jax.config.values) == before"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
 
 
 def test_files_have_one_idea():

@@ -20,6 +20,7 @@ from .record import SpikeRecord, empty_record
 from .saltation import jump
 from .stages import looped, unrolled
 from .term import unwrap
+from .wrapped import AbstractAround
 
 
 class OrderedState(eqx.Module):
@@ -49,7 +50,7 @@ class _Rest(eqx.Module):
     events: Int[Array, ""]
 
 
-class OrderedSpikes(dfx.AbstractWrappedSolver):
+class OrderedSpikes(AbstractAround):
     """Sub-steps of `inner` to one event after another: exact order, any coupling.
 
     Spike times and states keep the order of `inner`; plain derivatives, forward and reverse,
@@ -99,24 +100,8 @@ class OrderedSpikes(dfx.AbstractWrappedSolver):
         return self.inner.root_find_max_steps  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
-    def term_structure(self):
-        return self.inner.term_structure
-
-    @property
     def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
         return PiecewiseBy(self.inner.interpolation_cls)
-
-    def order(self, terms):
-        return self.inner.order(terms)
-
-    def strong_order(self, terms):
-        return self.inner.strong_order(terms)
-
-    def error_order(self, terms):
-        return self.inner.error_order(terms)
-
-    def func(self, terms, t0, y0, args):
-        return self.inner.func(terms, t0, y0, args)
 
     def init(self, terms, t0, t1, y0, args) -> OrderedState:
         unwrap(terms)

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from .wrapped import AbstractAround
 
-class AbstractExplicitSteps(dfx.AbstractWrappedSolver):
+
+class AbstractExplicitSteps(AbstractAround):
     """The steps of an explicit Runge-Kutta solver: same tableau, error estimate and interpolation,
     the same numbers to rounding, but nothing carried from step to step, so that a jump of the
     state needs no care, and no loop that one mode of differentiation cannot pass.
@@ -30,24 +32,8 @@ class AbstractExplicitSteps(dfx.AbstractWrappedSolver):
         return "lax"
 
     @property
-    def term_structure(self):
-        return self.inner.term_structure
-
-    @property
     def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.inner.interpolation_cls
-
-    def order(self, terms):
-        return self.inner.order(terms)
-
-    def strong_order(self, terms):
-        return self.inner.strong_order(terms)
-
-    def error_order(self, terms):
-        return self.inner.error_order(terms)
-
-    def func(self, terms, t0, y0, args):
-        return self.inner.func(terms, t0, y0, args)
 
     def init(self, terms, t0, t1, y0, args) -> None:
         return None
