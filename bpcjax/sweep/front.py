@@ -1,0 +1,162 @@
+"""`sweep`: solve every point of a grid, chunk by chunk, and lose nothing on the way."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import jax
+
+from .grid import Blocks, Grid
+from .program import DONE, Batch, Device, Program, Run
+from .solve import cores, solve, together
+from .store import Store
+
+_BLOCKS, _LEAST, _MOST = 16, 1024, 16384  # by default: how many chunks, and points in one
+_VERSIONS = "bpcjax", "jax", "jaxlib", "diffrax", "equinox"
+_SHOWN = 5  # failed chunks in an error's text
+
+
+class SweepError(RuntimeError):
+    """Some chunks of a sweep failed; the others are done, and kept.
+
+    `dataset` holds them, with NaN elsewhere; `failed` has, for each failed chunk, the first and
+    last value of each axis, and why. With a `store` the same call tries these chunks again.
+    """
+
+    def __init__(self, message: str, failed: tuple[tuple[dict[str, Any], str], ...], dataset: Any):
+        super().__init__(message)
+        self.failed, self.dataset = failed, dataset
+
+
+def sweep(
+    run: Run,
+    axes: Mapping[str, Any],
+    *,
+    store: str | os.PathLike | None = None,
+    chunk: int | None = None,
+    devices: Sequence[Device] | None = None,
+    batch: Batch = jax.vmap,
+    progress: bool = True,
+) -> Any:
+    """`run(**point)` at every point of the product of `axes`: an `xarray.Dataset`.
+
+    `axes` maps each argument of `run` to its values, an array [n] of numbers or of keys
+    (`jax.random.split`; labelled by their number). `run` returns a dict of arrays, or of
+    `(dims, array)` where dimensions beyond the grid's are to have names. A point that fails may
+    say so by an output `ok`.
+
+    `chunk` points at most are solved at a time (by default what fits the memory): rectangular
+    blocks of the grid, one compiled program of static shape, so that bits depend on `chunk` and
+    not on what shares the work. Chunks go to the local `devices`, on CPUs one to each core; with
+    `jax.distributed` every process makes the same call and takes its share. `batch` turns `run`
+    into a function of arrays with the points first: `jax.vmap`, or `population`.
+
+    `store` is the folder of a Zarr group, the same for all processes; the call goes on from the
+    chunks that are done there. It opens with `xarray.open_zarr` at any time: `done` tells which
+    points are there.
+
+    **Raises:** `SweepError`, after all else is done, for chunks that failed; `ValueError` or
+    `TypeError` naming the axis, the output or the store that does not fit, and the remedy;
+    `OSError` if the store cannot be written to.
+    """
+    grid = Grid(axes)
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk must be at least 1, got {chunk}.")
+    if store is None and jax.process_count() > 1:
+        raise ValueError("store: several processes need one, a folder that all of them see.")
+    devices = _local(devices)
+    kept = Store(store)
+    with together("begun"):
+        if jax.process_index() == 0 and not kept.exists:
+            program = _program(run, grid, chunk, batch, devices)
+            kept.make(program.blocks, program.outputs, _about(program, chunk))
+    tile = kept.open(grid)
+    blocks = Blocks(grid, tile) if chunk is None else grid.cut(chunk)
+    program = Program(run, batch, blocks, devices)
+    kept.check(blocks, program.outputs, _about(program, chunk))
+    with together("ended"):
+        reasons = solve(program, kept, progress)
+    done, dataset = kept.done(), kept.read()
+    if done.all():
+        return dataset.drop_vars(DONE)
+    failed = tuple(
+        (blocks.where(k), reasons.get(k, "another process failed or was stopped"))
+        for k in range(len(blocks))
+        if not done[k]
+    )
+    dataset = dataset.where(dataset[DONE]).assign({DONE: dataset[DONE]})
+    raise SweepError(_report(failed, kept), failed, dataset)
+
+
+def _local(devices: Sequence[Device] | None) -> Sequence[Device]:
+    if devices is None:
+        return jax.local_devices()
+    if not devices or not set(devices) <= set(jax.local_devices()):
+        raise ValueError(f"devices must be of {jax.local_devices()}, got {devices}.")
+    return devices
+
+
+def _room(device: Device) -> float:
+    """Bytes that a chunk may take by default: a quarter of the memory, shared by the lanes."""
+    if device.platform != "cpu":
+        limit = (device.memory_stats() or {}).get("bytes_limit", 2**33)
+        return limit / 4 / 2
+    try:
+        limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        limit = 2**33
+    return limit / 4 / cores()
+
+
+def _program(run, grid: Grid, chunk: int | None, batch: Batch, devices) -> Program:
+    """The program for chunks of the given size, or of one that fits the memory."""
+    if chunk is not None:
+        return Program(run, batch, grid.cut(chunk), devices)
+    chunk, room = min(max(_LEAST, -(-grid.size // _BLOCKS)), _MOST), _room(devices[0])
+    while True:
+        program = Program(run, batch, grid.cut(chunk), devices)
+        points = program.blocks.points
+        need = program.output_bytes
+        if need <= room:  # else do not even compile it
+            need = program.memory
+        if need <= room or points == 1:
+            return program
+        chunk = max(1, min(points // 2, math.floor(points * room / need)))
+
+
+def _about(program: Program, chunk: int | None) -> dict[str, Any]:
+    """The attributes of the result: what its bits depend on."""
+    blocks = program.blocks
+    found = {
+        "axes": list(blocks.grid.names),
+        "chunk": blocks.points if chunk is None else chunk,
+        "tile": list(blocks.tile),
+        "platform": program.devices[0].platform,
+        "program": program.mark,
+    }
+    for name in _VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def _report(failed, kept: Store) -> str:
+    def line(where, reason):
+        ranges = (
+            f"{name} = {low}" if low == high else f"{name} = {low} ... {high}"
+            for name, (low, high) in where.items()
+        )
+        return f"  {', '.join(ranges)}: {reason}"
+
+    lines = [line(*each) for each in failed[:_SHOWN]]
+    if len(failed) > _SHOWN:
+        lines.append(f"  and {len(failed) - _SHOWN} more, in the error's `failed`")
+    again = "; the same call tries them again" if kept.path else ""
+    return (
+        f"{len(failed)} of {len(kept.blocks)} chunks failed; the others are kept, in the error's "
+        f"`dataset`{' and in the store' if kept.path else ''}{again}:\n" + "\n".join(lines)
+    )
