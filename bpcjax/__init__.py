@@ -2,16 +2,29 @@
 
 import importlib
 
-from . import energies as energies, models as models, neurons as neurons, synapses as synapses
+from . import (
+    connect as connect,
+    encode as encode,
+    energies as energies,
+    models as models,
+    neurons as neurons,
+    synapses as synapses,
+)
 from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
-from .network import Network as Network, NetworkState as NetworkState, Projection as Projection
+from .inputs import PoissonTrain as PoissonTrain, SpikeTrain as SpikeTrain
+from .network import Network as Network, NetworkState as NetworkState
+from .projection import Projection as Projection
 from .simulate import Solution as Solution, simulate as simulate
 from .stepping import (
     RESULTS as RESULTS,
+    GridSpikes as GridSpikes,
+    LocalSpikes as LocalSpikes,
     OrderedSpikes as OrderedSpikes,
     SpikeRecord as SpikeRecord,
     SpikingTerm as SpikingTerm,
+    Surrogate as Surrogate,
 )
+from .sweep import SweepError as SweepError, population as population, sweep as sweep
 from .system import (
     AbstractSpikingSystem as AbstractSpikingSystem,
     AbstractSystem as AbstractSystem,
@@ -24,7 +37,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
-    """`bpcjax.plot`, on first use: it needs matplotlib, the engine does not."""
-    if name == "plot":
-        return importlib.import_module(".plot", __name__)
+    """`bpcjax.plot` and `bpcjax.data`, on first use: they need more than the engine does."""
+    if name in ("plot", "data"):
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,39 +1,15 @@
 """A network: neurons, and projections between them. It is itself a spiking system."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, PyTree, Shaped
+from jaxtyping import PyTree
 
-from .synapses import AbstractSynapse
-from .system import AbstractSpikingSystem, as_parameter
-
-Weights = Shaped[ArrayLike, "..."] | Callable[[Float[Array, " pre"]], Float[Array, " post"]]
-
-
-def _as_weights(weights: Weights) -> Weights:
-    return weights if callable(weights) else as_parameter(weights)
-
-
-class Projection(eqx.Module):
-    """Weights from each neuron (row) to each (column), or a linear callable of the spikes, and
-    the synapse that carries them; `weights` in the synapse's unit (pA for a current).
-    """
-
-    weights: Weights = eqx.field(converter=_as_weights)
-    synapse: AbstractSynapse
-
-    def __check_init__(self) -> None:
-        if not callable(self.weights) and jnp.ndim(self.weights) != 2:
-            shape = jnp.shape(self.weights)
-            raise ValueError(f"weights must be a matrix [pre, post] or a callable, got {shape}.")
-
-    def spread(self, spikes: Float[Array, " pre"]) -> Float[Array, " post"]:
-        """The weighted sum of the spikes at each target."""
-        return self.weights(spikes) if callable(self.weights) else spikes @ self.weights
+from .projection import Projection
+from .system import AbstractSpikingSystem
 
 
 class NetworkState(NamedTuple):
@@ -44,7 +20,11 @@ class NetworkState(NamedTuple):
 
 
 class Network(AbstractSpikingSystem):
-    """A population with recurrent projections; `args` is an external current (pA)."""
+    """A population with projections among itself and from outside.
+
+    `args` is an external current (pA), `None` for none. Populations of one kind lie one after
+    another on the last axis, with parameters one per neuron; projections name them by slices.
+    """
 
     neurons: AbstractSpikingSystem
     projections: tuple[Projection, ...] = eqx.field(converter=tuple)
@@ -56,15 +36,10 @@ class Network(AbstractSpikingSystem):
     def rest(self, size: int) -> NetworkState:
         """`size` neurons at rest with silent synapses.
 
-        **Raises:** `ValueError` if a weight matrix is not `[size, size]`.
+        **Raises:** `ValueError` if a projection does not fit.
         """
         for index, projection in enumerate(self.projections):
-            shape = None if callable(projection.weights) else jnp.shape(projection.weights)
-            if shape not in (None, (size, size)):
-                raise ValueError(
-                    f"projections[{index}].weights has shape {shape}: {size} neurons need "
-                    f"[pre, post] = {(size, size)}."
-                )
+            projection.check(size, f"projections[{index}]")
         synapses = tuple(p.synapse.rest((size,)) for p in self.projections)
         return NetworkState(self.neurons.rest((size,)), synapses)
 
@@ -73,7 +48,9 @@ class Network(AbstractSpikingSystem):
             raise ValueError("neurons: their state is a dict; use a NamedTuple, potential first.")
         v = jax.tree.leaves(y.neurons)[0]
         pairs = zip(self.projections, y.synapses, strict=True)
-        return sum((p.synapse.current(s, v) for p, s in pairs), start=args)
+        currents = [p.synapse.current(s, v) for p, s in pairs]
+        start = jnp.zeros((), v.dtype) if args is None else args
+        return sum((c for c in currents if c is not None), start=start)
 
     def vector_field(self, t, y, args):
         neurons = self.neurons.vector_field(t, y.neurons, self._input(y, args))
@@ -95,10 +72,36 @@ class Network(AbstractSpikingSystem):
 
     def kick(self, t, y, args, spikes):
         own = self.neurons.kick(t, y.neurons, self._input(y, args), spikes)
-        if own is None and not self.projections:
+        given = [p.spread(spikes) if p.source() is None else None for p in self.projections]
+        if own is None and all(x is None for x in given):
             return None
-        own = jax.tree.map(jnp.zeros_like, y.neurons) if own is None else own
-        return NetworkState(own, tuple(p.synapse.kick(p.spread(spikes)) for p in self.projections))
+        return self._received(y, given, own)
+
+    def inputs(self):
+        sources = (p.source() for p in self.projections)
+        return tuple(source for source in sources if source is not None)
+
+    def arrive(self, t, y, args, arrivals):
+        size, left = jax.tree.leaves(y.neurons)[0].shape[-1], list(arrivals)
+        given = [
+            None if p.source() is None else p.deliver(left.pop(0), size) for p in self.projections
+        ]
+        return self._received(y, given, None)
+
+    def _received(self, y: NetworkState, given, own) -> NetworkState:
+        """What weighted spikes, for each projection, add to the state."""
+        total = jax.tree.map(jnp.zeros_like, y.neurons) if own is None else own
+        synapses = []
+        for projection, state, weighted in zip(self.projections, y.synapses, given, strict=True):
+            if weighted is None:
+                synapses.append(jax.tree.map(jnp.zeros_like, state))
+                continue
+            synapses.append(projection.synapse.kick(weighted))
+            jump = projection.synapse.jump(weighted)
+            if jump is not None:
+                pushed = self.neurons.push(y.neurons, jump)
+                total = jax.tree.map(lambda a, b: a + b, total, pushed)
+        return NetworkState(total, tuple(synapses))
 
     def emits(self, y, fired):
         return self.neurons.emits(y.neurons, fired)

@@ -1,5 +1,6 @@
 """One front for every time integration: a system, a start, an end, a step."""
 
+import dataclasses
 import math
 from typing import Any, cast
 
@@ -12,8 +13,8 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from .checks import check_shapes, check_times, split_key
 from .stepping import RESULTS, OrderedSpikes, SpikeRecord, SpikingTerm
-from .stepping.ordered import OrderedState
 from .stepping.stages import unrolled
+from .stepping.wrapped import AbstractSpikes, AbstractSpikesState
 from .system import (
     AbstractSpikingSystem,
     AbstractSystem,
@@ -85,21 +86,21 @@ def _solver(
         rough: Any = dfx.EulerHeun() if fixed else dfx.Heun()  # which estimates its error
         inner = rough if noisy else dfx.Tsit5()
         solver = OrderedSpikes(inner) if spiking else inner
-    if spiking and not isinstance(solver, OrderedSpikes):
+    if spiking and not isinstance(solver, AbstractSpikes):
         raise ValueError(
             f"solver: {type(system).__name__} spikes, so {type(solver).__name__} would miss its "
             f"resets; pass OrderedSpikes({type(solver).__name__}())."
         )
-    if not spiking and isinstance(solver, OrderedSpikes):
+    if not spiking and isinstance(solver, AbstractSpikes):
         raise ValueError(
             f"solver: {type(system).__name__} has no spikes; pass the inner solver of "
-            "OrderedSpikes by itself."
+            f"{type(solver).__name__} by itself."
         )
     if max_spikes is None:
         return solver
     if not spiking:
         raise ValueError(f"max_spikes: {type(system).__name__} has no spikes; leave it out.")
-    return OrderedSpikes(solver.inner, solver.per_step, max_spikes)
+    return dataclasses.replace(solver, max_spikes=max_spikes)
 
 
 def _default_max_steps(t0, t1, dt, controller) -> int | None:
@@ -203,12 +204,11 @@ def simulate(
     ended = (found.result == dfx.RESULTS.successful) | (found.result == dfx.RESULTS.event_occurred)
     lost = jnp.array(False)
     spikes = None
-    if isinstance(found.solver_state, OrderedState):
-        state, spikes = found.solver_state, found.solver_state.spikes
-        lost = state.lost
-        causes += [(lost, RESULTS.event_not_located), (state.late, RESULTS.step_overflow)]
-        if spikes is not None:
-            causes.append((~spikes.ok, RESULTS.record_overflow))
+    state = found.solver_state
+    if isinstance(state, AbstractSpikesState):
+        causes += state.causes()
+        lost = jnp.stack([wrong for wrong, _ in state.causes()]).any()
+        spikes = None if state.spikes is None else state.spikes.sorted()
     causes.insert(2, ((ended | lost) & ~_finite(last), RESULTS.not_finite))
     result = _result(found.result, causes)
     if saveat.solver_state:

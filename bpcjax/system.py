@@ -26,15 +26,27 @@ def as_parameter(value: ArrayLike) -> Array:
     return jnp.asarray(value, dtype)
 
 
-def parameter(default: Any = None, *, positive: bool = False, nonnegative: bool = False) -> Any:
-    """A field of an `eqx.Module` that holds a parameter: an array, checked for its range.
+def _as_optional(value: ArrayLike | None) -> Array | None:
+    return None if value is None else as_parameter(value)
+
+
+def parameter(
+    default: Any = None,
+    *,
+    positive: bool = False,
+    nonnegative: bool = False,
+    optional: bool = False,
+) -> Any:
+    """A field of an `eqx.Module` that holds a parameter: an array, checked for its range, or,
+    where it is `optional`, `None`.
 
     NaN is refused always, and values outside the stated range: by name where values are known,
     as `RESULTS.bad_parameter` of the solve where they are traced.
     """
     metadata = {"positive": positive, "nonnegative": nonnegative}
-    extra = {} if default is None else {"default": default}
-    return eqx.field(converter=as_parameter, metadata=metadata, **extra)
+    extra = {} if default is None and not optional else {"default": default}
+    converter = _as_optional if optional else as_parameter
+    return eqx.field(converter=converter, metadata=metadata, **extra)
 
 
 def _modules(tree: PyTree) -> Iterator[eqx.Module]:
@@ -118,6 +130,28 @@ class AbstractSpikingSystem(AbstractSystem):
         """Hook: what `spikes` add to the state, linear in `spikes`; `None` means no coupling."""
         return None
 
+    def inputs(self) -> tuple[PyTree, ...]:
+        """Hook: the sources of events that reach the system, of `bpcjax.inputs` (default: none)."""
+        return ()
+
+    def arrive(self, t: Time, y: PyTree, args: PyTree, arrivals: tuple[Array, ...]) -> PyTree:
+        """Hook: what arrivals from each of the inputs add to the state, linear in them.
+
+        **Raises:** `NotImplementedError` where a system has inputs and does not define it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has inputs: it must define arrive.")
+
+    def push(self, y: PyTree, dv: Float[Array, "*n"]) -> PyTree:
+        """Hook: what a jump `dv` of the potential, the first leaf of `y`, adds to the state.
+
+        **Raises:** `ValueError` if the state is a dict, whose leaves have no order of their own.
+        """
+        if isinstance(y, dict):
+            raise ValueError("y0: the neurons' state is a dict; use a NamedTuple, potential first.")
+        leaves, treedef = jax.tree.flatten(y)
+        still = [jnp.zeros_like(leaf) for leaf in leaves[1:]]
+        return jax.tree.unflatten(treedef, [jnp.broadcast_to(dv, leaves[0].shape), *still])
+
     def rest(self, shape: tuple[int, ...] = ()) -> PyTree:
         """Hook: the state at rest of neurons in the given shape.
 
@@ -172,7 +206,7 @@ def bind(system: AbstractSystem, args: Drive) -> AbstractSystem:
     if not any(callable(leaf) for leaf in jax.tree.leaves(args, is_leaf=callable)):
         return system
     if isinstance(system, AbstractSpikingSystem):
-        return _DrivenSpiking(system)
+        return DrivenSpiking(system)
     return _Driven(system)
 
 
@@ -188,7 +222,7 @@ class _Driven(AbstractSystem):
         return self.system.noise(t, y, drive_at(t, args))
 
 
-class _DrivenSpiking(AbstractSpikingSystem):
+class DrivenSpiking(AbstractSpikingSystem):
     """A spiking system whose drive is evaluated at `t`."""
 
     system: AbstractSpikingSystem
@@ -207,6 +241,15 @@ class _DrivenSpiking(AbstractSpikingSystem):
 
     def kick(self, t, y, args, spikes):
         return self.system.kick(t, y, drive_at(t, args), spikes)
+
+    def inputs(self):
+        return self.system.inputs()
+
+    def arrive(self, t, y, args, arrivals):
+        return self.system.arrive(t, y, drive_at(t, args), arrivals)
+
+    def push(self, y, dv):
+        return self.system.push(y, dv)
 
     def emits(self, y, fired):
         return self.system.emits(y, fired)

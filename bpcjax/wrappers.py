@@ -52,10 +52,7 @@ class Refractory(AbstractSpikingSystem):
 
     def noise(self, t, y, args):
         noise = self.neuron.noise(t, y.neuron, args)
-        if noise is None:
-            return None
-        still = jnp.zeros_like(y.active)
-        return RefractoryState(_held(noise, y.active), still, still)
+        return None if noise is None else self._around(y, noise)
 
     def guard(self, t, y, args):
         return jnp.where(y.active > 0.5, self.neuron.guard(t, y.neuron, args), -y.clock)
@@ -69,13 +66,24 @@ class Refractory(AbstractSpikingSystem):
 
     def kick(self, t, y, args, spikes):
         kick = self.neuron.kick(t, y.neuron, args, spikes)
-        if kick is None:
-            return None
-        still = jnp.zeros_like(y.active)
-        return RefractoryState(_held(kick, y.active), still, still)
+        return None if kick is None else self._around(y, kick)
+
+    def push(self, y, dv):
+        return self._around(y, self.neuron.push(y.neuron, dv))
+
+    def inputs(self):
+        return self.neuron.inputs()
+
+    def arrive(self, t, y, args, arrivals):
+        return self._around(y, self.neuron.arrive(t, y.neuron, args, arrivals))
 
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired) & (y.active > 0.5)
+
+    def _around(self, y: RefractoryState, increment: PyTree) -> RefractoryState:
+        """What an increment of the neuron does: nothing to the potential of a held one."""
+        still = jnp.zeros_like(y.active)
+        return RefractoryState(_held(increment, y.active), still, still)
 
 
 class EscapeState(NamedTuple):
@@ -142,9 +150,7 @@ class EscapeRate(AbstractKeyed):
 
     def noise(self, t, y, args):
         noise = self.neuron.noise(t, y.neuron, args)
-        if noise is None:
-            return None
-        return EscapeState(noise, jnp.zeros_like(y.integral), jnp.zeros_like(y.count))
+        return None if noise is None else self._around(y, noise)
 
     def guard(self, t, y, args):
         return y.integral - self.draws(y.count)
@@ -155,9 +161,19 @@ class EscapeRate(AbstractKeyed):
 
     def kick(self, t, y, args, spikes):
         kick = self.neuron.kick(t, y.neuron, args, spikes)
-        if kick is None:
-            return None
-        return EscapeState(kick, jnp.zeros_like(y.integral), jnp.zeros_like(y.count))
+        return None if kick is None else self._around(y, kick)
+
+    def push(self, y, dv):
+        return self._around(y, self.neuron.push(y.neuron, dv))
+
+    def inputs(self):
+        return self.neuron.inputs()
+
+    def arrive(self, t, y, args, arrivals):
+        return self._around(y, self.neuron.arrive(t, y.neuron, args, arrivals))
 
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired)
+
+    def _around(self, y: EscapeState, increment: PyTree) -> EscapeState:
+        return EscapeState(increment, jnp.zeros_like(y.integral), jnp.zeros_like(y.count))

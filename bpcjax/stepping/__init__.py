@@ -1,6 +1,9 @@
 """Solvers for spiking systems: spikes inside a diffrax solve."""
 
+from .grid import GridSpikes as GridSpikes
+from .local import LocalSpikes as LocalSpikes
 from .ordered import OrderedSpikes as OrderedSpikes
 from .record import SpikeRecord as SpikeRecord
 from .results import RESULTS as RESULTS
+from .surrogate import Surrogate as Surrogate
 from .term import SpikingTerm as SpikingTerm

@@ -12,6 +12,12 @@ def _cubic(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Guar
     return 2 * (g0 - g1) + d0 + d1, 3 * (g1 - g0) - 2 * d0 - d1
 
 
+def cubic(g0: Guards, d0: Guards, g1: Guards, d1: Guards, at: Guards) -> tuple[Guards, Guards]:
+    """Value and slope at `at` of the Hermite cubic with the given values and slopes at 0 and 1."""
+    a, b = _cubic(g0, d0, g1, d1)
+    return ((a * at + b) * at + d0) * at + g0, (3 * a * at + 2 * b) * at + d0
+
+
 def _peak(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Guards, Guards]:
     """Place, height and curvature of the inner maximum; meaningful where d0 > 0 > d1."""
     a, b = _cubic(g0, d0, g1, d1)

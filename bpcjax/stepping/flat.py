@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree, Shaped
 
+from ..inputs import AbstractInput
 from ..system import AbstractSpikingSystem, Scalar
 
 Vector = Float[Array, " size"]
@@ -90,7 +91,7 @@ class FlatSystem(eqx.Module):
         """The guards and their rates of change along the flow."""
         return jax.jvp(self.guard, (t, y), (jnp.ones_like(t), self.rate(t, y)))
 
-    def _fired(self, hit: Shaped[Array, " n"], t, y) -> Shaped[Array, "..."]:
+    def _shaped(self, hit: Shaped[Array, " n"], t, y) -> Shaped[Array, "..."]:
         guard = jax.eval_shape(
             lambda t, y: self.system.guard(t, self.layout.unravel(y), self.args), t, y
         )
@@ -98,11 +99,11 @@ class FlatSystem(eqx.Module):
 
     def emits(self, t: Scalar, y: Vector, hit: Bool[Array, " n"]) -> Bool[Array, "..."]:
         """Which of the guards that were hit are spikes."""
-        return self.system.emits(self.layout.unravel(y), self._fired(hit, t, y))
+        return self.system.emits(self.layout.unravel(y), self._shaped(hit, t, y))
 
     def reset(self, t: Scalar, y: Vector, hit: Bool[Array, " n"]) -> Vector:
         """The state after the guards in `hit` fired."""
-        fired = self._fired(hit, t, y)
+        fired = self._shaped(hit, t, y)
         return self.layout.ravel(self.system.reset(t, self.layout.unravel(y), self.args, fired))
 
     def kick(self, t: Scalar, y: Vector, spikes: Float[Array, "*n"]) -> Vector | None:
@@ -110,9 +111,18 @@ class FlatSystem(eqx.Module):
         kick = self.system.kick(t, self.layout.unravel(y), self.args, spikes)
         return None if kick is None else self.layout.ravel(kick)
 
+    @property
+    def inputs(self) -> tuple[AbstractInput, ...]:
+        """The sources of events that reach the system."""
+        return self.system.inputs()
+
+    def arrive(self, t: Scalar, y: Vector, arrivals: tuple[Array, ...]) -> Vector:
+        """What arrivals add to the state."""
+        return self.layout.ravel(self.system.arrive(t, self.layout.unravel(y), self.args, arrivals))
+
     def per_neuron(self, values: Float[Array, " n"], t, y) -> Vector:
         """`values`, one a guard, in every leaf that carries the guards on its last axes; else 0."""
-        values = self._fired(values, t, y)
+        values = self._shaped(values, t, y)
 
         def spread(leaf):
             own = leaf.shape[len(leaf.shape) - values.ndim :] == values.shape

@@ -1,8 +1,15 @@
 """A bounded, ordered, differentiable record of spikes."""
 
 import equinox as eqx
+import jax
+import jax.lax as lax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
+
+from .. import bits
+
+_SMALL = 256  # neurons
 
 
 class SpikeRecord(eqx.Module):
@@ -31,9 +38,48 @@ class SpikeRecord(eqx.Module):
             self.count + rank[-1],
         )
 
+    def extend(self, times: Float[Array, " n"], spiked: Bool[Array, " n"]) -> "SpikeRecord":
+        """The same entries in any order: for large populations of which few spike at a time."""
+        if spiked.shape[0] <= _SMALL:
+            return self.append(times, spiked)
+        written = _write(self.times, self.neurons, self.count, times, spiked)
+        return SpikeRecord(*written)
+
+    def sorted(self) -> "SpikeRecord":
+        """The record in the order of times, ties in that of neurons."""
+        order = jnp.lexsort((self.neurons, lax.stop_gradient(self.times)))
+        return SpikeRecord(self.times[order], self.neurons[order], self.count)
+
 
 def empty_record(room: int, dtype) -> SpikeRecord:
     """A record with `room` free places for times of the given dtype."""
     return SpikeRecord(
         jnp.full(room, jnp.inf, dtype), jnp.full(room, -1, jnp.int32), jnp.array(0, jnp.int32)
     )
+
+
+@jax.custom_jvp
+def _write(record, neurons, count, times, spiked):
+    """A record with an entry for each marked neuron, written in place one after another."""
+
+    n, room = spiked.shape[0], record.shape[0]
+
+    def put(found, written):
+        record, neurons, count = written
+        place = count + jnp.arange(found.shape[0], dtype=count.dtype)
+        place = jnp.where(found < n, place, room)
+        record = record.at[place].set(times[jnp.minimum(found, n - 1)], mode="drop")
+        neurons = neurons.at[place].set(found, mode="drop")
+        return record, neurons, count + (found < n).sum(dtype=count.dtype)
+
+    return bits.for_windows(bits.pack(spiked), n, put, (record, neurons, count))
+
+
+@_write.defjvp
+def _write_jvp(primals, tangents):
+    record, neurons, count = _write(*primals)
+    place = jnp.arange(record.shape[0])
+    new = (place >= primals[2]) & (place < count)
+    tangent = jnp.where(new, tangents[3][jnp.maximum(neurons, 0)], tangents[0])
+    still = (np.zeros(x.shape, jax.dtypes.float0) for x in (neurons, count))
+    return (record, neurons, count), (tangent, *still)

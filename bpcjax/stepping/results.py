@@ -14,6 +14,13 @@ class RESULTS(dfx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "Raise `per_step` of the solver, or lower `dt`; a reset that leaves its guard at or "
         "above zero fires forever."
     )
+    arrivals_overflow = (
+        "More arrivals than there is room for: raise `room` of the solver (with OrderedSpikes "
+        "spikes on their way, with the others steps of delay) or `per_step` of the SpikeTrain."
+    )
+    uneven_steps = (
+        "Delayed spikes on a ring need constant steps. Use a constant step size, or OrderedSpikes."
+    )
     event_not_located = (
         "A threshold crossing could not be located inside a step. Lower `dt`, or check that the "
         "guard and the vector field are finite and continuous between events."

@@ -79,3 +79,11 @@ def _finish(system, t, before, hit, times, delay=None, rate=None) -> Jump:
     kick, moment = jax.jvp(lambda s: system.kick(t, before, s), (spikes,), (lead,))
     drift, missed = jax.jvp(lambda y: system.rate(t, y), (y + kick,), (moment,))
     return Jump(t, y + kick - own * drift - missed, times, spiked.ravel(), hit.any())
+
+
+def arrive(system: FlatSystem, t: Scalar, y: Vector, counts, leads) -> Vector:
+    """The state after arrivals at `t`, of which each is later by its lead (zero, but with a
+    derivative): it then finds its way as if it had come at its own time.
+    """
+    change, moment = jax.jvp(lambda c: system.arrive(t, y, c), (counts,), (leads,))
+    return y + change - jax.jvp(lambda y: system.rate(t, y), (y + change,), (moment,))[1]

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from typing import Any
 
 import diffrax as dfx
+import equinox as eqx
 import jax
 import jax.lax as lax
 import jax.numpy as jnp
@@ -116,3 +117,12 @@ def unrolled(solver: Any) -> Any:
 def looped(solver: Any) -> Any:
     """The same steps with their stages in a loop, if `solver` is `Unrolled`."""
     return Looped(solver.inner) if type(solver) is Unrolled else solver
+
+
+def both_modes(solver: Any) -> Any:
+    """`solver` in a form that allows both modes of differentiation, batched."""
+    if issubclass(type(solver), dfx.AbstractRungeKutta) and not issubclass(
+        type(solver), dfx.AbstractERK
+    ):
+        return eqx.tree_at(lambda s: s.scan_kind, solver, "bounded", is_leaf=lambda x: x is None)
+    return unrolled(solver)

@@ -1,7 +1,14 @@
-"""What every solver around a diffrax solver passes on."""
+"""What every solver around a diffrax solver passes on, and what every solver of spikes has."""
+
+from abc import abstractmethod
+from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from .record import SpikeRecord
 
 
 class AbstractAround(dfx.AbstractWrappedSolver):
@@ -24,3 +31,48 @@ class AbstractAround(dfx.AbstractWrappedSolver):
 
     def func(self, terms, t0, y0, args):
         return self.inner.func(terms, t0, y0, args)
+
+
+class AbstractSpikesState(eqx.Module):
+    """What a solver of spikes carries from step to step."""
+
+    spikes: eqx.AbstractVar[SpikeRecord | None]
+
+    @abstractmethod
+    def causes(self) -> list[tuple[Bool[Array, ""], Any]]:
+        """Each way in which spikes may have been lost, and the result that names it."""
+
+
+class AbstractSpikes(AbstractAround):
+    """A solver of spiking systems; `max_spikes` is the room of its record (`None`: no record)."""
+
+    max_spikes: eqx.AbstractVar[int | None]
+    room: eqx.AbstractVar[int | None]  # for events on their way
+
+    def __check_init__(self):
+        if self.max_spikes is not None and self.max_spikes < 0:
+            raise ValueError(f"max_spikes must not be negative, got {self.max_spikes}.")
+        if self.room is not None and self.room < 1:
+            raise ValueError(f"room must be at least 1, got {self.room}.")
+
+    @property
+    def scan_kind(self) -> str:
+        """For diffrax's adjoints, which would set the loops of a Runge-Kutta solver: they are."""
+        return "bounded"
+
+    @property
+    def root_finder(self):
+        """That of an implicit inner solver, whose tolerances diffrax sets."""
+        return self.inner.root_finder  # pyright: ignore[reportAttributeAccessIssue]
+
+    @property
+    def root_find_max_steps(self):
+        """That of an implicit inner solver."""
+        return self.inner.root_find_max_steps  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def failed(result: Any, *causes: tuple[Bool[Array, ""], Any]) -> Any:
+    """`result` of a step, or, for a bare `diffeqsolve`, the first of diffrax's own that holds."""
+    for wrong, cause in reversed(causes):
+        result = dfx.RESULTS.where(jnp.asarray(wrong), cause, result)
+    return result

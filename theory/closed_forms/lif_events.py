@@ -1,7 +1,8 @@
 """Leaky integrate-and-fire neurons event by event: closed form between spikes, roots by bisection.
 
 The network: `tau dv/dt = -v + drive + s`, `tau_s ds/dt = -s`; where `v` rises through `threshold`
-it is set to `reset` and held for `refractory`, and `s` of every target jumps by the weight.
+it is set to `reset` and held for `refractory`, and `s` of every target jumps by the weight, at
+once or after the connection's delay.
 """
 
 from typing import NamedTuple
@@ -84,9 +85,24 @@ def _next_spikes(span, v, s, drive, tau, tau_s, threshold, active):
 
 
 def simulate(
-    weights, drive, v0, *, t1, tau, tau_s, threshold=1.0, reset=0.0, refractory=0.0, s0=0.0
+    weights,
+    drive,
+    v0,
+    *,
+    t1,
+    tau,
+    tau_s,
+    threshold=1.0,
+    reset=0.0,
+    refractory=0.0,
+    s0=0.0,
+    delays=None,
+    external=(),
 ):
-    """Every spike up to `t1` of the network with `weights` [pre, post], from `v0` and `s0` at 0."""
+    """Every spike up to `t1` of the network with `weights` [pre, post], from `v0` and `s0` at 0.
+
+    `delays` [pre, post] of its connections; `external`: (time, jumps of `s` [post]) pairs.
+    """
     v = np.array(v0, float)
     drive, tau, tau_s, threshold, reset, refractory, s = (
         np.broadcast_to(np.asarray(x, float), v.shape)
@@ -94,18 +110,22 @@ def simulate(
     )
     now, held_until = 0.0, np.full(v.shape, -np.inf)
     times, neurons = [], []
+    arrivals = sorted(((t, tuple(jump)) for t, jump in external), reverse=True)
     while True:
         active = held_until <= now
         release = held_until[~active].min(initial=np.inf)
-        span = min(t1, release) - now
+        arrival = arrivals[-1][0] if arrivals else np.inf
+        span = min(t1, release, arrival) - now
         due = _next_spikes(span, v, s, drive, tau, tau_s, threshold, active)
         step = min(span, due.min())
         v = np.where(active, potential(step, v, s, drive, tau, tau_s), v)
         s = s * np.exp(-step / tau_s)
         if step < due.min():
-            if t1 <= release:
+            if t1 <= min(release, arrival):
                 return Events(np.array(times), np.array(neurons, int), v, s)
-            now = release
+            now = min(release, arrival)
+            if arrival <= release:
+                s = s + np.array(arrivals.pop()[1])
             continue
         now = now + step
         fired = due == step  # exact ties fire together
@@ -113,5 +133,13 @@ def simulate(
         times += [now] * who.size
         neurons += who.tolist()
         v = np.where(fired, reset, v)
-        s = s + fired.astype(float) @ weights
+        if delays is None:
+            s = s + fired.astype(float) @ weights
+        else:
+            for pre in who:
+                for post in range(v.size):
+                    jump = np.zeros(v.size)
+                    jump[post] = weights[pre, post]
+                    arrivals.append((now + delays[pre, post], tuple(jump)))
+            arrivals.sort(reverse=True)
         held_until = np.where(fired & (refractory > 0), now + refractory, held_until)

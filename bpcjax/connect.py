@@ -1,0 +1,230 @@
+"""How spikes are spread: linear maps from spikes to the weighted sums at their targets."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.lax as lax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int, Key
+
+from . import bits
+from .system import as_parameter, check_parameters, parameter
+
+
+class AbstractWeights(eqx.Module):
+    """A linear map from spikes [pre] to their targets [post]."""
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    @abstractmethod
+    def __call__(self, spikes: Float[Array, " pre"]) -> Float[Array, " post"]:
+        """The weighted sum of the spikes at each target."""
+
+    @abstractmethod
+    def shape(self) -> tuple[int | None, int | None]:
+        """The numbers of sources and targets; `None` where any number will do."""
+
+    def spread_parts(self, arrivals: Float[Array, "pre parts"]) -> Float[Array, " post"]:
+        """The same where each connection of a source has its own arrivals.
+
+        **Raises:** `ValueError` if the map has no single connections.
+        """
+        raise ValueError(
+            f"delay: {type(self).__name__} has no single connections; give one delay for all, or "
+            "one for each source [pre, 1]."
+        )
+
+    def parts(self) -> int | None:
+        """The number of connections of a source that may have delays of their own."""
+        return None
+
+
+class Dense(AbstractWeights):
+    """A matrix of weights [pre, post]."""
+
+    weights: Float[Array, "pre post"] = parameter()
+
+    def __check_init__(self) -> None:
+        if self.weights.ndim != 2:
+            raise ValueError(
+                "weights must be a matrix [pre, post] or a callable, got shape "
+                f"{self.weights.shape}."
+            )
+
+    def __call__(self, spikes):
+        return spikes @ self.weights
+
+    def shape(self):
+        return self.weights.shape
+
+    def spread_parts(self, arrivals):
+        return (arrivals * self.weights).sum(0)
+
+    def parts(self):
+        return self.weights.shape[1]
+
+
+class OneToOne(AbstractWeights):
+    """Each source has one target, that of its own index, with the given weight."""
+
+    weight: Float[Array, "*n"] = parameter()
+
+    def __call__(self, spikes):
+        return spikes * self.weight
+
+    def shape(self):
+        n = self.weight.shape[0] if self.weight.ndim else None
+        return n, n
+
+
+class Lateral(AbstractWeights):
+    """Every neuron to every other one, and not to itself, with the same weight."""
+
+    weight: Float[Array, ""] = parameter()
+
+    def __call__(self, spikes):
+        return self.weight * (spikes.sum() - spikes)
+
+    def shape(self):
+        return None, None
+
+
+class Convolution(AbstractWeights):
+    """A discrete convolution of `channels` maps of the given `extent`, flattened in that order.
+
+    `kernel` [out, channels, *window]; `stride` in every direction; no padding. The order of
+    indices is that of `jax.lax.conv`: a cross-correlation, as in the convolutional networks.
+    """
+
+    kernel: Float[Array, "..."] = parameter()
+    extent: tuple[int, ...] = eqx.field(static=True)
+    stride: int = eqx.field(default=1, static=True)
+
+    def __check_init__(self) -> None:
+        if self.kernel.ndim != len(self.extent) + 2:
+            raise ValueError(
+                f"kernel must have shape [out, channels, *window] with a window in "
+                f"{len(self.extent)} dimensions as extent has, got {self.kernel.shape}."
+            )
+        if any(k > n for k, n in zip(self.kernel.shape[2:], self.extent, strict=True)):
+            raise ValueError(f"kernel {self.kernel.shape} is larger than extent {self.extent}.")
+
+    def __call__(self, spikes):
+        maps = spikes.reshape(1, self.kernel.shape[1], *self.extent)
+        strides = (self.stride,) * len(self.extent)
+        return lax.conv(maps, self.kernel.astype(maps.dtype), strides, "VALID").ravel()
+
+    def shape(self):
+        out, channels, *window = self.kernel.shape
+        ends = [(n - k) // self.stride + 1 for n, k in zip(self.extent, window, strict=True)]
+        return channels * int(np.prod(self.extent)), out * int(np.prod(ends))
+
+
+class Sparse(AbstractWeights):
+    """A list of connections for each source: `targets` [pre, parts] and their `weights`.
+
+    Rows are padded with the target `post`, which is nobody. Only the rows of neurons that spike
+    are read, one after another; derivatives go through all connections.
+    """
+
+    targets: Int[Array, "pre parts"]
+    weights: Float[Array, "pre parts"] = parameter()
+    post: int = eqx.field(static=True)
+
+    def __init__(self, targets: ArrayLike, weights: ArrayLike, post: int):
+        self.targets = jnp.asarray(targets, jnp.int32)
+        self.weights = jnp.broadcast_to(as_parameter(weights), self.targets.shape)
+        self.post = post
+        if self.targets.ndim != 2:
+            raise ValueError(f"targets must be [pre, parts], got shape {self.targets.shape}.")
+
+    @classmethod
+    def from_lists(cls, pre: int, post: int, sources, targets, weights) -> "Sparse":
+        """From the sources, targets and weights of all connections, one entry each.
+
+        **Raises:** `ValueError` if an index is out of range.
+        """
+        sources, targets = np.asarray(sources), np.asarray(targets)
+        weights = np.broadcast_to(np.asarray(weights), sources.shape)
+        for name, x, end in (("sources", sources, pre), ("targets", targets, post)):
+            if x.size and not ((x >= 0) & (x < end)).all():
+                raise ValueError(f"{name} must be in 0..{end - 1}, got {x.min()}..{x.max()}.")
+        order = np.lexsort((targets, sources))
+        sources, targets, weights = sources[order], targets[order], weights[order]
+        counts = np.bincount(sources, minlength=pre)
+        place = np.arange(sources.size) - np.repeat(np.cumsum(counts) - counts, counts)
+        table = np.full((pre, max(int(counts.max(initial=0)), 1)), post, np.int32)
+        values = np.zeros(table.shape, weights.dtype)
+        table[sources, place], values[sources, place] = targets, weights
+        return cls(table, values, post)
+
+    @classmethod
+    def from_dense(cls, weights: ArrayLike) -> "Sparse":
+        """The entries of a matrix [pre, post] that are not zero."""
+        matrix = np.asarray(weights)
+        sources, targets = np.nonzero(matrix)
+        return cls.from_lists(*matrix.shape, sources, targets, matrix[sources, targets])
+
+    @classmethod
+    def random(cls, key: Key[Array, ""], pre: int, post: int, probability: float, weight: Any):
+        """Each of the `pre * post` connections is there with the given probability."""
+        if not 0 <= probability <= 1:
+            raise ValueError(f"probability must be in 0..1, got {probability}.")
+        random = _numpy_random(key)
+        counts = random.binomial(post, probability, pre)
+        rows = [random.choice(post, n, replace=False, shuffle=False) for n in counts]
+        sources = np.repeat(np.arange(pre), counts)
+        return cls.from_lists(pre, post, sources, np.concatenate(rows), weight)
+
+    @classmethod
+    def fixed_in(cls, key: Key[Array, ""], pre: int, post: int, count: int, weight: Any):
+        """Each target has `count` sources, drawn with replacement as in NEST's fixed in-degree."""
+        sources = _numpy_random(key).integers(0, pre, (post, count)).ravel()
+        targets = np.repeat(np.arange(post), count)
+        return cls.from_lists(pre, post, sources, targets, weight)
+
+    def __call__(self, spikes):
+        return _rows(spikes[:, None], self.weights, self.targets, self.post)
+
+    def shape(self):
+        return self.targets.shape[0], self.post
+
+    def spread_parts(self, arrivals):
+        return _rows(arrivals, self.weights, self.targets, self.post)
+
+    def parts(self):
+        return self.targets.shape[1]
+
+
+def _numpy_random(key: Key[Array, ""]) -> np.random.Generator:
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+
+
+def _rows(arrivals, weights, targets, post):
+    zero = jnp.zeros(post, arrivals.dtype)
+    return _event_rows(arrivals, weights.astype(arrivals.dtype), targets, zero)
+
+
+@jax.custom_jvp
+def _event_rows(arrivals, weights, targets, zero):
+    """The rows of the sources where something arrives, added one after another."""
+
+    def add(source, total):
+        return total.at[targets[source]].add(arrivals[source] * weights[source], mode="drop")
+
+    return bits.for_each(bits.pack((arrivals != 0).any(1)), add, zero)
+
+
+@_event_rows.defjvp
+def _event_rows_jvp(primals, tangents):
+    arrivals, weights, targets, zero = primals
+
+    def all_rows(amounts):
+        return zero.at[targets].add(jnp.broadcast_to(amounts, targets.shape), mode="drop")
+
+    tangent = all_rows(tangents[0] * weights + arrivals * tangents[1])
+    return _event_rows(*primals), tangent

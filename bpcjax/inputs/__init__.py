@@ -1,0 +1,11 @@
+"""What reaches a system as events: trains from outside, and its own spikes after a delay."""
+
+from .base import (
+    AbstractInput as AbstractInput,
+    AbstractTrain as AbstractTrain,
+    Landing as Landing,
+    Step as Step,
+)
+from .late import Late as Late
+from .poisson import PoissonTrain as PoissonTrain
+from .train import SpikeTrain as SpikeTrain

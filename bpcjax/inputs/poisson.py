@@ -1,0 +1,61 @@
+"""Independent Poisson spikes, drawn as the solve goes."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from ..system import parameter
+from .base import AbstractTrain, Landing
+
+
+class PoissonTrain(AbstractTrain):
+    """Poisson spikes at `rates` [channels] (per ms), independent between channels and steps.
+
+    The number in each step is drawn from `key` and the index of the step, so no train is held:
+    this is the input of large balanced networks (10 kHz a neuron). Only for `LocalSpikes` (which
+    puts them in the middle of their step, so it is right in the mean and the variance) and
+    `GridSpikes`; derivatives do not pass a draw. For spikes at exact times draw a train with
+    `bpcjax.encode` and pass a `SpikeTrain`.
+    """
+
+    rates: Float[Array, " channels"] = parameter(nonnegative=True)  # 1/ms
+    key: Key[Array, ""] | Any
+
+    @property
+    def channels(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """How many sources there are."""
+        return self.rates.shape[0]
+
+    def wait(self, t0, neurons, room):
+        raise ValueError(
+            "PoissonTrain is drawn step by step: OrderedSpikes cannot place its spikes. Pass "
+            "LocalSpikes() or GridSpikes(), or a SpikeTrain drawn beforehand."
+        )
+
+    def due(self, state):
+        raise NotImplementedError
+
+    def take(self, state, t):
+        raise NotImplementedError
+
+    def begin(self, t0, neurons, room, dtype):
+        return None
+
+    def _draw(self, step, dtype):
+        key = jax.random.fold_in(self.key, step.index)
+        mean = jax.lax.stop_gradient(self.rates * (step.t1 - step.t0))
+        return jax.random.poisson(key, mean, self.rates.shape).astype(dtype)
+
+    def land(self, state, step, places, spiked):
+        number = self._draw(step, places.dtype)
+        h = step.t1 - step.t0
+        # Uniform in the step: the means of r and r^2 / 2 are h / 2 and h^2 / 6.
+        moments = number, 0.5 * h * number, h * h / 6 * number
+        return Landing(moments, jnp.array(True)), state
+
+    def snap(self, state, step, spikes):
+        number = self._draw(step, spikes.dtype)
+        zero = jnp.zeros_like(number)
+        return Landing((number, zero, zero), jnp.array(True)), state

@@ -1,0 +1,125 @@
+"""A projection: from whom, through what, with which delay, to whom."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, Shaped
+
+from .connect import AbstractWeights, Dense
+from .inputs import AbstractInput, AbstractTrain, Late
+from .synapses import AbstractSynapse
+from .system import check_parameters, parameter
+
+Weights = Shaped[ArrayLike, "..."] | Callable[[Float[Array, " pre"]], Float[Array, " post"]]
+Span = tuple[int, int]
+
+
+def _as_weights(weights: Weights) -> Callable:
+    return weights if callable(weights) else Dense(weights)
+
+
+def _as_span(part: Any) -> Span | None:
+    """A slice of the population as its two ends (a slice itself is not hashable)."""
+    if part is None or (isinstance(part, tuple) and len(part) == 2):
+        return part
+    if not isinstance(part, slice) or part.step not in (None, 1):
+        raise ValueError(f"pre and post must be slices without a step, or None, got {part!r}.")
+    if part.stop is None or part.stop < 0 or (part.start or 0) < 0:
+        raise ValueError(f"pre and post need both ends, counted from the front, got {part!r}.")
+    if part.stop <= (part.start or 0):
+        raise ValueError(f"pre and post must have neurons in them, got {part!r}.")
+    return part.start or 0, part.stop
+
+
+def _as_source(pre: Any) -> Any:
+    return pre if isinstance(pre, AbstractTrain) else _as_span(pre)
+
+
+class Projection(eqx.Module):
+    """Spikes of `pre` reach `post` through `weights` and `synapse`, after `delay`.
+
+    `weights`: a matrix [pre, post], one of `bpcjax.connect`, or any linear callable of the spikes,
+    in the synapse's unit (pA for a current, nS for a conductance, mV for `Delta`). `pre`: a slice
+    of the population, or an external source (`SpikeTrain`, `PoissonTrain`); `post`: a slice;
+    `None` is everybody. `delay` (ms): one for all, `[pre, 1]`, or one for each connection (a
+    matrix like the weights).
+
+    **Raises:** `ValueError` if the parts do not fit together.
+    """
+
+    weights: Callable = eqx.field(converter=_as_weights)
+    synapse: AbstractSynapse
+    delay: Float[Array, "..."] | None = parameter(nonnegative=True, optional=True)  # ms
+    pre: Any = eqx.field(default=None, converter=_as_source)
+    post: Any = eqx.field(default=None, converter=_as_span)
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+        if self.delay is None:
+            return
+        if isinstance(self.pre, AbstractTrain):
+            raise ValueError("delay: add it to the times of an external train instead.")
+        wanted = self._parts()
+        shape = self.delay.shape
+        if shape and (len(shape) != 2 or shape[1] not in (1, wanted)):
+            raise ValueError(
+                f"delay must be a number, [pre, 1], or one for each connection, [pre, {wanted}], "
+                f"got shape {shape}."
+            )
+
+    def _parts(self) -> int | None:
+        return self.weights.parts() if isinstance(self.weights, AbstractWeights) else None
+
+    def source(self) -> AbstractInput | None:
+        """Where its spikes come from, if not from the population at once."""
+        if isinstance(self.pre, AbstractTrain):
+            return self.pre
+        return None if self.delay is None else Late(self.delay, self.pre)
+
+    def ends(self, size: int) -> tuple[int, int]:
+        """The numbers of sources and targets in a population of `size`."""
+        pre, post = self.pre, self.post
+        sources = pre.channels if isinstance(pre, AbstractTrain) else _length(pre, size)
+        return sources, _length(post, size)
+
+    def check(self, size: int, name: str) -> None:
+        """Raise `ValueError` if the weights do not fit a population of `size`."""
+        for part in (self.pre, self.post):
+            if isinstance(part, tuple) and part[1] > size:
+                raise ValueError(f"{name}: {part} goes beyond the population of {size} neurons.")
+        if not isinstance(self.weights, AbstractWeights):
+            return
+        wanted = self.ends(size)
+        got = self.weights.shape()
+        if any(g not in (None, w) for g, w in zip(got, wanted, strict=True)):
+            raise ValueError(f"{name}.weights has shape {got}: it needs [pre, post] = {wanted}.")
+
+    def spread(self, spikes: Float[Array, " all"]) -> Float[Array, " all"]:
+        """What spikes of the population, or arrivals of an external source, give all neurons."""
+        own = spikes if isinstance(self.pre, AbstractTrain) else _part(spikes, self.pre)
+        return self._placed(self.weights(own), spikes.shape[0])
+
+    def deliver(self, arrivals: Float[Array, "..."], size: int) -> Float[Array, " all"]:
+        """The same for what arrives late or from outside, in a population of `size`."""
+        if arrivals.ndim == 1:
+            return self._placed(self.weights(arrivals), size)
+        if arrivals.shape[1] == 1:
+            return self._placed(self.weights(arrivals[:, 0]), size)
+        assert isinstance(self.weights, AbstractWeights)
+        return self._placed(self.weights.spread_parts(arrivals), size)
+
+    def _placed(self, given: Float[Array, " post"], size: int) -> Float[Array, " all"]:
+        if self.post is None:
+            return given
+        start, stop = self.post
+        return jnp.zeros(size, given.dtype).at[start:stop].set(given)
+
+
+def _length(part: Span | None, size: int) -> int:
+    return size if part is None else part[1] - part[0]
+
+
+def _part(x: Array, part: Span | None) -> Array:
+    return x if part is None else x[part[0] : part[1]]

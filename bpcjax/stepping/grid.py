@@ -1,0 +1,120 @@
+"""Spikes at the ends of steps: the convention of clock-driven simulators."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import PyTree
+
+from .surrogate import AbstractSpike
+from .term import unwrap
+from .whole import AbstractWholeSteps, WholeState, add, as_leaves, if_any
+
+_SOON = 1e-4  # of a step: a crossing this close after its end counts, so that rounding does not
+
+
+class GridSpikes(AbstractWholeSteps):
+    """A threshold test at the end of every step of `inner`: first order, and the fastest.
+
+    What it does not do: place a spike inside its step; order the spikes of a step (all reset,
+    then all kick); carry a cascade of kicks through a step (a neuron that is kicked over its
+    threshold fires at the end of the next one, even if it has decayed below by then); see an
+    excursion above threshold that ends within the step. Its derivatives are not those of the
+    system: a reset on the time grid has no derivative in time, so they are *wrong*, at any step.
+    With `spike=Surrogate(...)` they are a direction for learning, and no more than that.
+
+    `room` bounds delays, in steps (`None`: what `simulate` finds that the delays need, else 64).
+    """
+
+    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Euler)
+    spike: AbstractSpike | None = None
+    max_spikes: int | None = eqx.field(default=None, static=True)
+    room: int | None = eqx.field(default=None, static=True)
+
+    @property
+    def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        return _UntilBy(self.inner.interpolation_cls)
+
+    def step(self, terms, t0: Any, t1: Any, y0, args, solver_state: WholeState, made_jump):
+        system, direction, _ = unwrap(terms)
+        state, step = solver_state, self.clock(t0, t1, solver_state)
+        y, error, info, inner, result = self.solver.step(
+            terms, t0, t1, y0, args, state.inner, jnp.array(True)
+        )
+        before, g = system.guard(t0, y0, args), system.guard(t1, y, args)
+        fired = (g >= 0) | (before >= 0) | (g + _SOON * (g - before) >= 0)
+        spiked = system.emits(y, fired)
+        spikes = spiked.astype(g.dtype)
+
+        if self.spike is None:
+
+            def jump(y):
+                after = _like(system.reset(t1, y, args, fired), y)
+                kick = system.kick(t1, after, args, spikes)
+                return after if kick is None else add(after, kick)
+
+            y1 = if_any(fired, jump, y)
+        else:
+            able = system.emits(y, jnp.ones_like(fired))
+            soft = self.spike(g)
+            spikes = jnp.where(able, soft + jax.lax.stop_gradient(spikes - soft), spikes)
+            hard = system.reset(t1, y, args, fired)
+            every = system.reset(t1, y, args, fired | able)
+            # The reset by its value, with the derivative of `spikes` times what it changes.
+            ghost = spikes - jax.lax.stop_gradient(spikes)
+            y1 = jax.tree.map(
+                lambda h, e, y, s: jnp.asarray(h + s * jax.lax.stop_gradient(e - y), y.dtype),
+                hard, every, y, as_leaves(ghost, y),
+            )  # fmt: skip
+            kick = system.kick(t1, y1, args, spikes)
+            y1 = y1 if kick is None else add(y1, kick)
+
+        moments, inputs, ok = self.landed(
+            system, state, step, lambda source, own: source.snap(own, step, spikes.ravel())
+        )
+        if inputs:
+            y1 = add(y1, system.arrive(t1, y1, args, moments[0]))
+        record = state.spikes
+        if record is not None:
+            times = jnp.broadcast_to(jnp.asarray(t1, record.times.dtype), (g.size,))
+            record = record.extend(times, spiked.ravel())
+        ok = ok & (direction > 0)
+        state, result = self.after(state, step, inner, record, inputs, ok, result)
+        return y1, error, dict(info=info, after=y1), state, result
+
+
+def _like(tree: PyTree, y: PyTree) -> PyTree:
+    return jax.tree.map(
+        lambda x, leaf: jnp.broadcast_to(jnp.asarray(x, leaf.dtype), leaf.shape), tree, y
+    )
+
+
+class _UntilTheEnd(dfx.AbstractLocalInterpolation):
+    """The inner solver's interpolation before the end of the step, and the state after it there."""
+
+    t0: Any
+    t1: Any
+    info: PyTree
+    after: PyTree
+    interpolation_cls: Callable[..., Any] = eqx.field(static=True)
+
+    def evaluate(self, t0, t1=None, left: bool = True):
+        if t1 is not None:
+            later, earlier = self.evaluate(t1), self.evaluate(t0)
+            return jax.tree.map(lambda a, b: a - b, later, earlier)
+        inside = self.interpolation_cls(t0=self.t0, t1=self.t1, **self.info).evaluate(t0)
+        return jax.tree.map(lambda a, b: jnp.where(t0 >= self.t1, b, a), inside, self.after)
+
+
+@dataclass(frozen=True)
+class _UntilBy:
+    """Makes an `_UntilTheEnd` of a given inner interpolation (hashable, for diffrax)."""
+
+    interpolation_cls: Callable[..., Any]
+
+    def __call__(self, **kwargs) -> _UntilTheEnd:
+        return _UntilTheEnd(interpolation_cls=self.interpolation_cls, **kwargs)

@@ -1,0 +1,144 @@
+"""All spikes of a step at once, each neuron at its own time inside it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from .events import Neurons, take_events
+from .term import unwrap
+from .whole import AbstractWholeSteps, WholeState, add, if_any
+
+
+class LocalSpikes(AbstractWholeSteps):
+    """A step of `inner`, then all its events at once, each neuron's at its own time: second order
+    in values and derivatives, without ordering, for large populations and sweeps.
+
+    Each guard's crossing is the root of its cubic; the neuron is reset there and flows on to the
+    end of the step by Heun's rule; what its spike sends arrives weighted by the time left.
+
+    What it does not do: order the spikes of one step. A neuron that is kicked in the step in
+    which it fires sees the kick out of order: an error of first order in that spike. Such pairs
+    become rare as steps shrink, so medians keep order two, maxima do not, and a synchronous
+    network may gain or lose synchrony (exponents need `OrderedSpikes`). A neuron has one event a
+    step; a second one waits for the next step. A neuron that is kicked over threshold fires in the
+    next step, at the time found by going back along its slope, so a cascade of voltage kicks takes
+    a step a stage and has no right derivative. Derivatives, forward and reverse, are those of the
+    true event times: to second order with currents, first with conductances, and through delays
+    not spike by spike. No noise. The rate of a neuron may depend on others through spikes only;
+    a drive that is a function of time is linear within a step. Between saved grid times, kicks
+    are spread over their step.
+
+    `gather` is the number of neurons with an event above which the whole population is worked on;
+    `room` bounds delays, in steps (`None`: what `simulate` finds that they need, else 64).
+    """
+
+    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Heun)
+    max_spikes: int | None = eqx.field(default=None, static=True)
+    room: int | None = eqx.field(default=None, static=True)
+    gather: int = eqx.field(default=128, static=True)
+
+    def __check_init__(self):
+        if self.gather < 1:
+            raise ValueError(f"gather must be at least 1, got {self.gather}.")
+
+    @property
+    def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
+        return _OwnTimesBy(self.inner.interpolation_cls)
+
+    def step(self, terms, t0: Any, t1: Any, y0, args, solver_state: WholeState, made_jump):
+        system, direction, noisy = unwrap(terms)
+        if noisy:
+            raise ValueError("solver: LocalSpikes takes no noise; use OrderedSpikes or GridSpikes.")
+        state, step = solver_state, self.clock(t0, t1, solver_state)
+        y, error, info, inner, result = self.solver.step(
+            terms, t0, t1, y0, args, state.inner, jnp.array(True)
+        )
+        neurons = Neurons.over(system, args, t0, t1, y0, y)
+        watch = neurons.watch()
+        events = take_events(neurons, watch, self.gather)
+        place, spiked = events.place, events.spiked
+        left = jnp.where(spiked, (1 - place) * (t1 - t0), 0.0).astype(place.dtype)
+
+        moments, inputs, ok = self.landed(
+            system,
+            state,
+            step,
+            lambda source, own: source.land(
+                own, step, (place * step.fraction).ravel(), spiked.ravel()
+            ),
+        )
+        spikes = spiked.astype(place.dtype)
+        powers = spikes, left, 0.5 * left * left
+
+        def receive(y):
+            def given(order: int):
+                """What all spikes give, each times a power of the time that is left to it."""
+                change = jax.tree.map(jnp.zeros_like, y)
+                kick = system.kick(t1, y, args, powers[order])
+                change = change if kick is None else add(change, kick)
+                return add(change, system.arrive(t1, y, args, moments[order])) if inputs else change
+
+            _, along = jax.linearize(lambda y: system.vector_field(t1, y, args), y)
+            return add(y, add(given(0), along(add(given(1), along(given(2))))))
+
+        y1 = events.end
+        coupled = jax.eval_shape(lambda: system.kick(t1, y1, args, spikes)) is not None
+        if coupled or inputs:
+            arrived = [(x != 0).any() for of in moments[:1] for x in of]
+            which = jnp.stack([spiked.any() & coupled, *arrived])
+            y1 = if_any(which, receive, y1)
+        record = state.spikes
+        if record is not None:
+            times = jnp.asarray(t1 - left, record.times.dtype)
+            record = record.extend(times.ravel(), spiked.ravel())
+        ok = ok & (direction > 0)
+        state, result = self.after(state, step, inner, record, inputs, ok, result)
+        # Apart from the branches above: where nothing reads the dense output it is not computed.
+        reset = neurons.outcome_and_resets(watch)[1]
+        dense = dict(info=info, unreset=y, place=place, reset=reset, end=y1)
+        return y1, error, dense, state, result
+
+
+class _OwnTimes(dfx.AbstractLocalInterpolation):
+    """Before a neuron's event the inner solver's interpolation, then a line to the step's end."""
+
+    t0: Any
+    t1: Any
+    info: PyTree
+    unreset: PyTree
+    place: Float[Array, "*n"]
+    reset: PyTree
+    end: PyTree
+    interpolation_cls: Callable[..., Any] = eqx.field(static=True)
+
+    def evaluate(self, t0, t1=None, left: bool = True):
+        if t1 is not None:
+            later, earlier = self.evaluate(t1), self.evaluate(t0)
+            return jax.tree.map(lambda a, b: a - b, later, earlier)
+        part = jnp.where(self.t1 > self.t0, (t0 - self.t0) / (self.t1 - self.t0), 1.0)
+        inside = self.interpolation_cls(t0=self.t0, t1=self.t1, **self.info).evaluate(t0)
+        since = jnp.clip((part - self.place) / jnp.maximum(1 - self.place, 1e-9), 0.0, 1.0)
+        gone = (self.place <= part) & (self.place <= 1)
+
+        def at(inside, unreset, reset, end):
+            before = inside + part * jnp.where(self.place <= 1, 0.0, end - unreset)
+            now = jnp.where(gone, reset + since * (end - reset), before)
+            return jnp.where(part >= 1, end, now)
+
+        return jax.tree.map(at, inside, self.unreset, self.reset, self.end)
+
+
+@dataclass(frozen=True)
+class _OwnTimesBy:
+    """Makes an `_OwnTimes` of a given inner interpolation (hashable, for diffrax)."""
+
+    interpolation_cls: Callable[..., Any]
+
+    def __call__(self, **kwargs) -> _OwnTimes:
+        return _OwnTimes(interpolation_cls=self.interpolation_cls, **kwargs)
