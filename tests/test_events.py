@@ -1,4 +1,4 @@
-"""Events inside steps: the numbers of single neurons, and the traps a solver of spikes can fall in.
+"""Events inside steps: the traps that a solver of spikes can fall in.
 
 The neuron of most tests is `tau dv/dt = -v + I`, threshold 1, reset 0: from rest it reaches 1 at
 `tau log(I / (I - 1))`, so every expected time and derivative is in closed form.
@@ -91,45 +91,7 @@ def close(actual, desired, atol=1e-10):
     np.testing.assert_allclose(actual, desired, rtol=0, atol=atol)
 
 
-# --- reference numbers: LIF in closed form, AdEx from independent solutions at 1e-12 ------------
-
-EXACT = dict(stepsize_controller=dfx.PIDController(rtol=1e-10, atol=1e-10), max_steps=65536)
-
-
-def test_lif_fires_at_multiples_of_a_period_that_shortens_with_drive():
-    neuron = bpc.neurons.LIF(c=TAU, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
-
-    def times(drive):
-        options = EXACT | dict(adjoint=dfx.ForwardMode())
-        return run(neuron, neuron.rest(), drive, *arrays(230.0, 0.1), **options).spikes.times
-
-    found, slopes = jax.jvp(times, arrays(1.5), arrays(1.0))
-    # 20 log 3, and 20 (1 / 1.5 - 1 / 0.5); ten periods in 230 ms.
-    spikes = np.arange(1, 11)
-    close(found[:10], 21.97224577 * spikes, 1e-7)
-    close(slopes[:10], -26.6666666667 * spikes, 1e-5)
-    assert np.isinf(found[10])
-
-
-# Naud et al. 2008, tonic and adapting; times of an independent event-exact solve.
-@pytest.mark.parametrize(
-    "g_l, tau_w, b, count, first, last",
-    [
-        (10.0, 30.0, 0.0, 62, [14.222934, 23.151826, 32.242119], 596.377113),
-        (12.0, 300.0, 60.0, 12, [14.904044, 26.171812, 40.547918], 583.333107),
-    ],
-    ids=["tonic", "adaptation"],
-)
-def test_adex_fires_as_published(g_l, tau_w, b, count, first, last):
-    cell = dict(c=200.0, e_l=-70.0, v_t=-50.0, delta_t=2.0, a=2.0, v_reset=-58.0, v_cut=0.0)
-    neuron = bpc.neurons.AdEx(g_l=g_l, tau_w=tau_w, b=b, **cell)
-    found = run(neuron, neuron.rest(), *arrays(500.0, 600.0, 0.1), **EXACT)
-    times, _ = recorded(found)
-    assert times.size == count
-    close(times[[0, 1, 2, -1]], [*first, last], 1e-5)
-
-
-# --- the traps of the same section ------------------------------------------------------------
+# --- one neuron at a time ---------------------------------------------------------------------
 
 
 class Hills(bpc.AbstractSpikingSystem):
