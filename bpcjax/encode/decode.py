@@ -1,0 +1,144 @@
+"""Spikes to numbers. Times and channels may be those of an encoder or of a solve's record.
+
+Padding (`inf`, -1) counts for nothing. Where times are NaN, as those of an encoder that had no
+room, or a channel does not exist, an error says so; under a transformation the answer is NaN.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
+
+from .spikes import as_float, require, require_all
+
+
+def _checked(
+    times: Float[Array, " room"], channels: Int[Array, " room"], size: int
+) -> tuple[Float[Array, " room"], Int[Array, " room"], Bool[Array, ""]]:
+    """Times and channels, with `size` as the channel of padding, and whether all is well."""
+    times, channels = as_float(times), jnp.asarray(channels)
+    if times.ndim != 1 or times.shape != channels.shape:
+        raise ValueError(
+            f"times and channels must be of one length, got shapes {times.shape} and "
+            f"{channels.shape}; use vmap for batches."
+        )
+    times, channels, good = _padding_away(times, channels, size)
+    return (
+        times,
+        channels,
+        require_all(
+            good,
+            (
+                "times are NaN: an encoder had too little room.",
+                f"size: there are only {size} channels, a spike is of another.",
+            ),
+        ),
+    )
+
+
+@eqx.filter_jit
+def _padding_away(times: Array, channels: Array, size: int) -> tuple[Array, Array, tuple]:
+    real = jnp.isfinite(times) & (channels >= 0)
+    good = (~jnp.isnan(times)).all(), (~real | (channels < size)).all()
+    return jnp.where(real, times, 0.0), jnp.where(real, channels, size), good
+
+
+def rate(
+    times: Float[Array, " room"],
+    channels: Int[Array, " room"],
+    size: int,
+    *,
+    t1: ArrayLike,
+    t0: ArrayLike = 0.0,
+) -> Float[Array, " size"]:
+    """Spikes per ms of each of `size` channels, in [t0, t1)."""
+    times, channels, good = _checked(times, channels, size)
+    good &= require(jnp.asarray(t1) > t0, f"t1 must be later than t0, got {t0} and {t1}.")
+    inside = (times >= t0) & (times < t1)
+    counts = jnp.zeros(size, times.dtype).at[channels].add(inside, mode="drop")
+    return jnp.where(good, counts / (jnp.asarray(t1) - t0), jnp.nan)
+
+
+def first_spike(
+    times: Float[Array, " room"], channels: Int[Array, " room"], size: int
+) -> Float[Array, " size"]:
+    """The time of each channel's first spike, `inf` if it has none; it carries derivatives."""
+    times, channels, good = _checked(times, channels, size)
+    return jnp.where(good, _earliest(times, channels, size), jnp.nan)
+
+
+@eqx.filter_jit
+def _earliest(times: Array, channels: Array, size: int) -> Array:
+    room = times.shape[0]
+    order = jnp.argsort(times, stable=True).astype(jnp.int32)
+    rank = jnp.zeros(room, jnp.int32).at[order].set(jnp.arange(room, dtype=jnp.int32))
+    first = jnp.full(size, room, jnp.int32).at[channels].min(rank, mode="drop")
+    return times[order].at[first].get(mode="fill", fill_value=jnp.inf)
+
+
+def trace(
+    times: Float[Array, " room"],
+    channels: Int[Array, " room"],
+    size: int,
+    ts: Float[ArrayLike, " samples"],
+    tau: ArrayLike,
+) -> Float[Array, "samples size"]:
+    """Spikes filtered by an exponential, at the rising times `ts`: a spike adds 1, which decays
+    with the time constant `tau` (ms); with `tau=inf` it counts the spikes so far.
+
+    Over tau it is a running rate per ms. Exact at any spacing of `ts`: one pass from one to the
+    next, in time and memory samples x size.
+    """
+    times, channels, good = _checked(times, channels, size)
+    ts, tau = as_float(ts), jnp.asarray(tau)
+    good &= require(jnp.diff(ts) > 0, "ts must rise.")
+    good &= require(tau > 0, f"tau must be positive, got {tau}.")
+    return jnp.where(good, _decaying(times, channels, size, ts, tau), jnp.nan)
+
+
+@eqx.filter_jit
+def _decaying(times: Array, channels: Array, size: int, ts: Array, tau: Array) -> Array:
+    place = jnp.searchsorted(ts, times, side="left")  # the next of ts
+    wait = ts.at[place].get(mode="fill", fill_value=0.0) - times
+    added = jnp.exp(-jnp.where(place < ts.shape[0], wait, 0.0) / tau)
+    jumps = jnp.zeros((ts.shape[0], size), times.dtype)
+    jumps = jumps.at[place, channels].add(added, mode="drop")
+    decay = jnp.exp(-jnp.diff(ts, prepend=ts[:1]) / tau)[:, None]
+
+    def later(early, late):
+        return early[0] * late[0], early[1] * late[0] + late[1]
+
+    return jax.lax.associative_scan(later, (decay, jumps))[1]
+
+
+def potential(
+    times: Float[Array, " room"],
+    channels: Int[Array, " room"],
+    weights: Float[Array, "size out"],
+    ts: Float[ArrayLike, " samples"],
+    tau: ArrayLike,
+) -> Float[Array, "samples out"]:
+    """The potentials, at `ts`, of leaky readout neurons that do not spike: a spike of channel i
+    adds `weights[i]`, and potentials decay to 0 with the time constant `tau` (ms).
+
+    Read out its last row, its largest or its mean along the first axis.
+    """
+    return trace(times, channels, weights.shape[0], ts, tau) @ weights
+
+
+def staircase(
+    times: Float[Array, " room"],
+    channels: Int[Array, " room"],
+    ts: Float[ArrayLike, " samples"],
+    start: Float[ArrayLike, " n"],
+    threshold: ArrayLike,
+) -> Float[Array, "samples n"]:
+    """What `delta` sent: from `start`, a step of `threshold` up for an event of channel i, down
+    for one of channel n + i. It differs from the stream by less than a threshold.
+
+    After `sigma_delta`, with `start` 0, it is the integral; its increments are the stream's.
+    """
+    start = as_float(start)
+    size = start.shape[0]
+    counts = trace(times, channels, 2 * size, ts, jnp.inf)
+    return start[None] + jnp.asarray(threshold) * (counts[:, :size] - counts[:, size:])

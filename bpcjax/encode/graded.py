@@ -1,0 +1,76 @@
+"""A number for each channel: as a current, or as the time of one spike."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float
+
+from .spikes import Spikes, as_float, fit, in_order, require
+
+
+def current(
+    values: Float[ArrayLike, "*n"], low: ArrayLike = 0.0, high: ArrayLike = 1.0
+) -> Float[Array, "*n"]:
+    """Direct coding: values in 0..1 as a constant drive from `low` to `high` (pA).
+
+    For a drive that varies, pass `simulate` a function of time, such as
+    `diffrax.LinearInterpolation(ts, current(signal, low, high)).evaluate`.
+    """
+    low = jnp.asarray(low)
+    return low + (jnp.asarray(high) - low) * as_float(values)
+
+
+class Charging(eqx.Module):
+    """The time at which a leaky membrane driven by x reaches its threshold: tau ln(x / (x -
+    threshold)), and never for x up to the threshold. Exactly an integrate-and-fire neuron's."""
+
+    tau: Float[Array, ""] = eqx.field(default=20.0, converter=as_float)  # ms
+    threshold: Float[Array, ""] = eqx.field(default=0.2, converter=as_float)  # in the unit of x
+
+    def __check_init__(self) -> None:
+        require(self.tau > 0, f"tau must be positive, got {self.tau}.")
+        require(self.threshold > 0, f"threshold must be positive, got {self.threshold}.")
+
+    def __call__(self, values: Float[Array, "*n"]) -> Float[Array, "*n"]:
+        reached = values > self.threshold
+        safe = jnp.where(reached, values, 2 * self.threshold)  # keeps NaN out of derivatives
+        return jnp.where(reached, -self.tau * jnp.log1p(-self.threshold / safe), jnp.inf)
+
+
+class Linear(eqx.Module):
+    """The time span * (1 - x): 1 spikes at once, more than 0 before `span`, 0 never."""
+
+    span: Float[Array, ""] = eqx.field(default=20.0, converter=as_float)  # ms
+
+    def __check_init__(self) -> None:
+        require(self.span > 0, f"span must be positive, got {self.span}.")
+
+    def __call__(self, values: Float[Array, "*n"]) -> Float[Array, "*n"]:
+        good = require(
+            (values >= 0) & (values <= 1), "values must be in 0..1 for Linear; rescale them."
+        )
+        times = jnp.where(values > 0, self.span * (1 - values), jnp.inf)
+        return jnp.where(good, times, jnp.nan)
+
+
+def latency(
+    values: Float[ArrayLike, "*n"],
+    curve: Callable[[Float[Array, " n"]], Float[Array, " n"]] | None = None,
+    *,
+    t0: ArrayLike = 0.0,
+) -> Spikes:
+    """Time to first spike: at most one spike a channel, at `t0 + curve(value)` (ms).
+
+    Larger values spike earlier. `curve` is `Charging()` by default, `Linear()`, or any function to
+    times, `inf` for never. Channels are places in `values` in C order; the room is their number.
+    Times carry derivatives with respect to values and the curve's parameters.
+
+    **Raises:** `ValueError` if a value is NaN (under a transformation: times are NaN).
+    """
+    values = as_float(values).ravel()
+    good = require(~jnp.isnan(values), "values must not be NaN.")
+    times = (Charging() if curve is None else curve)(values)
+    good = good & ~jnp.isnan(times).any()
+    spikes = in_order(jnp.asarray(t0) + times, jnp.arange(values.size))
+    return fit(spikes, good, "")
