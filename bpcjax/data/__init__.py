@@ -1,0 +1,8 @@
+"""Data sets as arrays, and a user's own events. Preparing a set needs tensorflow-datasets."""
+
+from .cache import cache_folder as cache_folder
+from .events import Events as Events, events as events
+from .files import DataError as DataError
+from .images import Images as Images
+from .loading import load as load
+from .speech import Recordings as Recordings
