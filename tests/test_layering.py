@@ -27,7 +27,7 @@ ALLOWED = {
     "checks": {"system"},
     "simulate": {"system", "stepping", "checks"},
     "models": {"system", "energies", "neurons", "synapses", "network", "wrappers", "flows"},
-    "plot": {"stepping"},
+    "plot": {"system", "stepping"},
     "sweep": set(),
     "encode": set(),
     "data": {"encode"},

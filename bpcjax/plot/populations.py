@@ -1,0 +1,57 @@
+"""The spikes of a network and the rates of its populations."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..stepping import SpikeRecord
+from .raster import raster
+
+
+def populations(
+    spikes: SpikeRecord,
+    groups: Mapping[str, int],
+    ax: Axes | None = None,
+    t1: float | int | None = None,
+    *,
+    window: float = 5.0,
+    unit: str = "ms",
+    second: float = 1000.0,
+) -> Axes:
+    """A raster with one colour for each of `groups`, name and size in the order of the neurons,
+    and under it the rate of each (Hz), counted in windows of `window`.
+
+    `second` is how many of `unit` make a second; `t1` ends the axis, or the last spike does. The
+    axes of the rates are `ax.child_axes[0]`.
+
+    **Raises:** `ValueError` as `raster` does, for groups that do not cover all neurons that
+    spiked, and for a window that is not positive.
+    """
+    if not window > 0:
+        raise ValueError(f"window must be positive, got {window}.")
+    if not groups or min(groups.values()) < 1:
+        raise ValueError(f"groups: sizes must be at least 1, got {dict(groups)}.")
+    ax = raster(spikes, ax, t1, unit=unit)
+    (marks,) = ax.lines[-1:]
+    times, neurons = marks.get_xdata(), marks.get_ydata()
+    times, neurons = np.asarray(times, float), np.asarray(neurons, int)
+    ends = np.cumsum([*groups.values()])
+    if neurons.size and neurons.max() >= ends[-1]:
+        raise ValueError(f"groups: {ends[-1]} neurons, but neuron {neurons.max()} spiked.")
+    marks.remove()
+    end = float(t1) if t1 is not None else float(times.max(initial=window))
+    edges = np.arange(0, max(1, round(end / window)) + 1) * window
+    below = ax.inset_axes((0.0, -0.42, 1.0, 0.36), sharex=ax)
+    for name, size, stop in zip(groups, groups.values(), ends, strict=True):
+        own = (neurons >= stop - size) & (neurons < stop)
+        (line,) = ax.plot(times[own], neurons[own], linestyle="none", marker="|", markersize=3)
+        counts = np.histogram(times[own], edges)[0]
+        rate = counts * second / (size * window)
+        below.stairs(rate, edges, color=line.get_color(), label=name)
+    ax.set(xlabel="", ylim=(-0.5, ends[-1] - 0.5), xlim=(0.0, end))
+    ax.tick_params(labelbottom=False)
+    below.set(xlabel=f"time ({unit})", ylabel="rate (Hz)")
+    below.set_ylim(bottom=0)
+    below.legend(ncols=len(groups))
+    return ax
