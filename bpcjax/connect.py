@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from . import bits
-from .system import as_parameter, check_parameters, parameter
+from .system import as_parameter, check_parameters, is_traced, parameter
 
 
 class AbstractWeights(eqx.Module):
@@ -112,6 +112,8 @@ class Convolution(AbstractWeights):
             )
         if any(k > n for k, n in zip(self.kernel.shape[2:], self.extent, strict=True)):
             raise ValueError(f"kernel {self.kernel.shape} is larger than extent {self.extent}.")
+        if self.stride < 1:
+            raise ValueError(f"stride must be at least 1, got {self.stride}.")
 
     def __call__(self, spikes):
         maps = spikes.reshape(1, self.kernel.shape[1], *self.extent)
@@ -129,6 +131,8 @@ class Sparse(AbstractWeights):
 
     Rows are padded with the target `post`, which is nobody. Only the rows of neurons that spike
     are read, one after another; derivatives go through all connections.
+
+    **Raises:** `ValueError` if the arrays do not match, or a target is not one.
     """
 
     targets: Int[Array, "pre parts"]
@@ -136,11 +140,27 @@ class Sparse(AbstractWeights):
     post: int = eqx.field(static=True)
 
     def __init__(self, targets: ArrayLike, weights: ArrayLike, post: int):
-        self.targets = jnp.asarray(targets, jnp.int32)
-        self.weights = jnp.broadcast_to(as_parameter(weights), self.targets.shape)
+        targets, weights = jnp.asarray(targets), as_parameter(weights)
+        if targets.ndim != 2:
+            raise ValueError(f"targets must be [pre, parts], got shape {targets.shape}.")
+        if not jnp.issubdtype(targets.dtype, jnp.integer):
+            raise ValueError(f"targets must be whole numbers, got {targets.dtype}.")
+        known = not is_traced(targets) and targets.size
+        if known and not 0 <= int(targets.min()) <= int(targets.max()) <= post:
+            raise ValueError(
+                f"targets must be in 0..{post - 1}, or {post} for nobody, got "
+                f"{targets.min()}..{targets.max()}."
+            )
+        if weights.ndim not in (0, 2) or any(
+            w not in (1, t) for w, t in zip(weights.shape, targets.shape, strict=False)
+        ):
+            raise ValueError(
+                f"weights must be a number or one for each of the targets, {targets.shape}, got "
+                f"shape {weights.shape}."
+            )
+        self.targets = targets.astype(jnp.int32)
+        self.weights = jnp.broadcast_to(weights, targets.shape)
         self.post = post
-        if self.targets.ndim != 2:
-            raise ValueError(f"targets must be [pre, parts], got shape {self.targets.shape}.")
 
     @classmethod
     def from_lists(cls, pre: int, post: int, sources, targets, weights) -> "Sparse":
