@@ -131,14 +131,15 @@ def test_a_population_gives_what_a_vmap_gives_and_the_closed_form():
         lif = bpc.neurons.LIF()
         y0 = lif.rest(jnp.shape(current))
         y0 = eqx.tree_at(lambda y: y.v, y0, lif.e_l + start)
-        found = bpc.simulate(lif, y0, current, t1=t1, dt=0.1, throw=False)
+        solver = bpc.LocalSpikes()  # whose steps a neighbour's events do not cut
+        found = bpc.simulate(lif, y0, current, t1=t1, dt=0.05, solver=solver, throw=False)
         v = found.ys.v[-1]
         return {"v": ("twice", jnp.stack([v, 2 * v])), "ok": found.ok}
 
     axes = {"current": np.linspace(90.0, 160.0, 8), "start": start}
     lanes = sweep(run, axes, chunk=6)
     whole = sweep(run, axes, chunk=6, batch=bpc.population)
-    xr.testing.assert_allclose(lanes.drop_attrs(), whole.drop_attrs(), rtol=0, atol=1e-8)
+    xr.testing.assert_allclose(lanes.drop_attrs(), whole.drop_attrs(), rtol=0, atol=1e-11)
     assert lanes.ok.all()
     # v = E + RI - (RI - s) exp(-t / tau) up to the threshold, then from the reset.
     lif = bpc.neurons.LIF()
@@ -151,7 +152,7 @@ def test_a_population_gives_what_a_vmap_gives_and_the_closed_form():
     begin = np.where((drive > gap) & (first < t1), back, start)
     since = np.where((drive > gap) & (first >= t1), t1, since)
     v = float(lif.e_l) + drive - (drive - begin) * np.exp(-since / tau)
-    np.testing.assert_allclose(lanes.v.isel(twice=1), 2 * v, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(lanes.v.isel(twice=1), 2 * v, rtol=0, atol=1e-3)
 
 
 class Host:
@@ -179,7 +180,7 @@ def test_a_chunk_that_raises_is_reported_and_tried_again_alone(tmp_path, caplog)
         sweep(run, axes, chunk=2, store=tmp_path / "s.zarr")
     message = str(caught.value)
     assert "2 of 4 chunks failed" in message and "x = 4.0 ... 5.0" in message
-    assert "ArithmeticError: above 4.0" in message and "the same call tries them again" in message
+    assert "ArithmeticError: above 4.0" in message and "the same call tries these again" in message
     assert [where["x"] for where, _ in caught.value.failed] == [(4.0, 5.0), (6.0, 7.0)]
     kept = caught.value.dataset
     np.testing.assert_array_equal(kept.y, [0, 1, 4, 9, np.nan, np.nan, np.nan, np.nan])
@@ -300,14 +301,15 @@ def test_the_default_chunk_fits_the_memory_and_a_store_keeps_its_own(tmp_path, m
         return {"y": jnp.full((1000,), x)}  # 8 kB a point
 
     axes = {"x": np.arange(3000.0)}
-    monkeypatch.setattr(front, "_room", lambda device: 2e6)
+    monkeypatch.setattr(front, "_room", lambda device: 1e6)
     found = sweep(wide, axes, store=tmp_path / "s.zarr")
-    assert 100 <= found.attrs["chunk"] <= 250  # 2 MB hold 250 outputs, and some temporaries
+    assert 50 <= found.attrs["chunk"] <= 125  # 1 MB holds 125 outputs, and some temporaries
     np.testing.assert_array_equal(found.y[:, 7], axes["x"])
     monkeypatch.undo()
     assert sweep(wide, axes, store=tmp_path / "s.zarr").attrs["chunk"] == found.attrs["chunk"]
     assert sweep(shifted, {"x": np.arange(1e5)}).attrs["tile"] == [6250]  # a sixteenth
-    assert sweep(shifted, {"x": np.arange(500.0)}).attrs["tile"] == [500]
+    assert sweep(shifted, {"x": np.arange(3.0)}).attrs["tile"] == [1]  # progress after each
+    assert sweep(shifted, {"x": np.arange(3e5)}).attrs["chunk"] <= 8192
 
 
 def test_threads_keep_the_precision_of_the_caller():
@@ -344,7 +346,7 @@ X = {"x": np.arange(4.0)}
         (shifted, {"a/b": [1.0]}, {}, "axes 'a/b': a name must be"),
         (shifted, {"z": [1.0]}, {}, "unexpected keyword argument 'z'"),
         (shifted, X, {"chunk": 0}, "chunk must be at least 1, got 0"),
-        (shifted, X, {"devices": []}, "devices must be of"),
+        (shifted, X, {"devices": []}, "devices must be of this process"),
         (lambda x: {"x": x}, X, {}, "output 'x' has a name in use"),
         (lambda x: {"done": x}, X, {}, "output 'done' has a name in use"),
         (lambda x: {"y": ("x", x[None])}, X, {}, "dimension 'x' of 'y' has a name in use"),
@@ -362,7 +364,7 @@ X = {"x": np.arange(4.0)}
         (lambda x: x, X, {}, "run must return a dict of arrays"),
         (lambda x: {}, X, {}, "run must return a dict of arrays, not empty"),
         (
-            lambda x: {"y": x[:2]}, X, {"batch": lambda run: run},
+            lambda x: {"y": x[:2]}, X, {"batch": lambda run: run, "chunk": 4},
             r"output 'y' has shape \(2,\) for a chunk of 4 points",
         ),
     ],

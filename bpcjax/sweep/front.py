@@ -13,7 +13,10 @@ from .program import DONE, Batch, Device, Program, Run
 from .solve import cores, solve, together
 from .store import Store
 
-_BLOCKS, _LEAST, _MOST = 16, 1024, 16384  # by default: how many chunks, and points in one
+# By default so many chunks, that there is progress to show and to keep, of points within bounds:
+# a core's cache holds few, an accelerator is busy with many only.
+_BLOCKS = 16
+_CORE, _ACCELERATOR = (1, 8192), (16384, 262144)
 _VERSIONS = "bpcjax", "jax", "jaxlib", "diffrax", "equinox"
 _SHOWN = 5  # failed chunks in an error's text
 
@@ -47,11 +50,12 @@ def sweep(
     `(dims, array)` where dimensions beyond the grid's are to have names. A point that fails may
     say so by an output `ok`.
 
-    `chunk` points at most are solved at a time (by default what fits the memory): rectangular
-    blocks of the grid, one compiled program of static shape, so that bits depend on `chunk` and
-    not on what shares the work. Chunks go to the local `devices`, on CPUs one to each core; with
-    `jax.distributed` every process makes the same call and takes its share. `batch` turns `run`
-    into a function of arrays with the points first: `jax.vmap`, or `population`.
+    `chunk` points at most are solved at a time (by default some sixteenth of the grid that fits
+    the memory): rectangular blocks of the grid, one compiled program of static shape, so that bits
+    depend on `chunk` and not on what shares the work. Chunks go to the local `devices`, on CPUs one
+    to each core; with `jax.distributed` every process makes the same call and takes its share.
+    `batch` turns `run` into a function of arrays with the points first: `jax.vmap`, or
+    `population`.
 
     `store` is the folder of a Zarr group, the same for all processes; the call goes on from the
     chunks that are done there. It opens with `xarray.open_zarr` at any time: `done` tells which
@@ -93,8 +97,12 @@ def sweep(
 def _local(devices: Sequence[Device] | None) -> Sequence[Device]:
     if devices is None:
         return jax.local_devices()
-    if not devices or not set(devices) <= set(jax.local_devices()):
-        raise ValueError(f"devices must be of {jax.local_devices()}, got {devices}.")
+    kinds = {(device.process_index, device.platform) for device in devices}
+    if len(kinds) != 1 or kinds.pop()[0] != jax.process_index():
+        raise ValueError(
+            f"devices must be of this process and of one kind, got {devices}. Leave it out for "
+            f"{jax.local_devices()}."
+        )
     return devices
 
 
@@ -114,7 +122,8 @@ def _program(run, grid: Grid, chunk: int | None, batch: Batch, devices) -> Progr
     """The program for chunks of the given size, or of one that fits the memory."""
     if chunk is not None:
         return Program(run, batch, grid.cut(chunk), devices)
-    chunk, room = min(max(_LEAST, -(-grid.size // _BLOCKS)), _MOST), _room(devices[0])
+    least, most = _CORE if devices[0].platform == "cpu" else _ACCELERATOR
+    chunk, room = min(max(least, -(-grid.size // _BLOCKS)), most), _room(devices[0])
     while True:
         program = Program(run, batch, grid.cut(chunk), devices)
         points = program.blocks.points
@@ -155,8 +164,10 @@ def _report(failed, kept: Store) -> str:
     lines = [line(*each) for each in failed[:_SHOWN]]
     if len(failed) > _SHOWN:
         lines.append(f"  and {len(failed) - _SHOWN} more, in the error's `failed`")
-    again = "; the same call tries them again" if kept.path else ""
+    where = "the error's `dataset`"
+    if kept.path:
+        where += " and in the store; the same call tries these again"
     return (
-        f"{len(failed)} of {len(kept.blocks)} chunks failed; the others are kept, in the error's "
-        f"`dataset`{' and in the store' if kept.path else ''}{again}:\n" + "\n".join(lines)
+        f"{len(failed)} of {len(kept.blocks)} chunks failed; what the others gave is in {where}:\n"
+        + "\n".join(lines)
     )
