@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Bool, Int, UInt32
 
 _WORD = 32
 _GROUP = 32  # words whose counts are summed up together
+_FEW = 16
 Words = UInt32[Array, " words"]
 Carry = TypeVar("Carry")
 
@@ -29,17 +30,27 @@ def count(words: Words) -> Int[Array, ""]:
     return lax.population_count(words).sum(dtype=jnp.int32)
 
 
-def for_each(words: Words, body: Callable[[Int[Array, ""], Carry], Carry], start: Carry) -> Carry:
-    """`body(index, carry)` for every mark, one after another: best for a few."""
+def for_some(
+    words: Words, body: Callable[[Int[Array, " few"], Int[Array, ""], Carry], Carry], start: Carry
+) -> Carry:
+    """`body(indices, number, carry)` for a few marks after another, until all had their turn."""
 
-    def turn(carry):
-        words, inner = carry
+    def pop(carry):
+        words, number, found = carry
         place = jnp.argmax(words != 0).astype(jnp.int32)
         word = words[place]
         lowest = word & -word
         bit = lax.population_count(lowest - jnp.uint32(1)).astype(jnp.int32)
-        rest = words.at[place].set(word ^ lowest)
-        return rest, body(bit * words.shape[0] + place, inner)
+        found = found.at[number].set(bit * words.shape[0] + place, mode="drop")
+        return words.at[place].set(word ^ lowest), number + 1, found
+
+    def turn(carry):
+        words, inner = carry
+        none = jnp.int32(0), jnp.zeros(_FEW, jnp.int32)
+        words, number, found = lax.while_loop(
+            lambda c: (c[0] != 0).any() & (c[1] < _FEW), pop, (words, *none)
+        )
+        return words, body(found, number, inner)
 
     return lax.while_loop(lambda c: (c[0] != 0).any(), turn, (words, start))[1]
 
@@ -52,7 +63,7 @@ def indices(words: Words, room: int, pad: int, first: ArrayLike = 0) -> Int[Arra
     totals = _running(sums[:, -1])
     rank = jnp.arange(room, dtype=jnp.int32) + first
     there = rank < totals[-1]
-    group = (totals <= rank[:, None]).sum(1, dtype=jnp.int32)
+    group = (totals[None] <= rank[:, None]).sum(1, dtype=jnp.int32)
     group = jnp.minimum(group, groups - 1)
     own = sums[group]
     rank = rank - (totals[group] - own[:, -1])
@@ -66,8 +77,8 @@ def indices(words: Words, room: int, pad: int, first: ArrayLike = 0) -> Int[Arra
 def _running(x: Int[Array, "*n"]) -> Int[Array, "*n"]:
     """The running sum along the last axis, by the triangle: short axes only."""
     n = x.shape[-1]
-    lower = jnp.arange(n)[:, None] <= jnp.arange(n)
-    return jnp.where(lower, x[..., :, None], 0).sum(-2, dtype=jnp.int32)
+    upper = jnp.broadcast_to(jnp.triu(jnp.ones((n, n), bool)), (*x.shape[:-1], n, n))
+    return jnp.where(upper, x[..., :, None], 0).sum(-2, dtype=jnp.int32)
 
 
 def _select(word: UInt32[Array, "*n"], rank: Int[Array, "*n"]) -> Int[Array, "*n"]:

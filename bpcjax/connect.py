@@ -56,7 +56,7 @@ class Dense(AbstractWeights):
             )
 
     def __call__(self, spikes):
-        return spikes @ self.weights
+        return _matrix(spikes, self.weights)
 
     def shape(self):
         return self.weights.shape
@@ -208,13 +208,17 @@ class Sparse(AbstractWeights):
         return cls.from_lists(pre, post, sources, targets, weight)
 
     def __call__(self, spikes):
-        return _rows(spikes[:, None], self.weights, self.targets, self.post)
+        return self._spread(spikes)
 
     def shape(self):
         return self.targets.shape[0], self.post
 
     def spread_parts(self, arrivals):
-        return _rows(arrivals, self.weights, self.targets, self.post)
+        return self._spread(arrivals)
+
+    def _spread(self, arrivals):
+        zero = jnp.zeros(self.post, arrivals.dtype)
+        return _rows(arrivals, self.weights.astype(zero.dtype), self.targets, zero)
 
     def parts(self):
         return self.targets.shape[1]
@@ -224,27 +228,46 @@ def _numpy_random(key: Key[Array, ""]) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
 
 
-def _rows(arrivals, weights, targets, post):
-    zero = jnp.zeros(post, arrivals.dtype)
-    return _event_rows(arrivals, weights.astype(arrivals.dtype), targets, zero)
+@jax.custom_jvp
+def _matrix(spikes, weights):
+    """The product of spikes and a matrix, skipped where there are none."""
+    none = jnp.zeros(weights.shape[1], jnp.result_type(spikes, weights))
+    return lax.cond(
+        (spikes != 0).any(), lambda: (spikes @ weights).astype(none.dtype), lambda: none
+    )
+
+
+@_matrix.defjvp
+def _matrix_jvp(primals, tangents):  # spikes that are not there may have derivatives
+    (spikes, weights), (more_spikes, more_weights) = primals, tangents
+    return _matrix(spikes, weights), more_spikes @ weights + spikes @ more_weights
 
 
 @jax.custom_jvp
-def _event_rows(arrivals, weights, targets, zero):
-    """The rows of the sources where something arrives, added one after another."""
+def _rows(arrivals, weights, targets, zero):
+    """The rows of the sources where something arrives, added to `zero` one after another.
 
-    def add(source, total):
-        return total.at[targets[source]].add(arrivals[source] * weights[source], mode="drop")
+    `arrivals` [pre], or [pre, parts] where connections have their own.
+    """
+    where = arrivals != 0 if arrivals.ndim == 1 else (arrivals != 0).any(1)
 
-    return bits.for_each(bits.pack((arrivals != 0).any(1)), add, zero)
+    def add(found, number, total):
+        def row(k, total):
+            source = found[k]
+            return total.at[targets[source]].add(arrivals[source] * weights[source], mode="drop")
+
+        return lax.fori_loop(0, number, row, total)
+
+    return bits.for_some(bits.pack(where), add, zero)
 
 
-@_event_rows.defjvp
-def _event_rows_jvp(primals, tangents):
+@_rows.defjvp
+def _rows_jvp(primals, tangents):
     arrivals, weights, targets, zero = primals
 
-    def all_rows(amounts):
-        return zero.at[targets].add(jnp.broadcast_to(amounts, targets.shape), mode="drop")
+    def all_rows(arrivals, weights):
+        arrivals = arrivals[:, None] if arrivals.ndim == 1 else arrivals
+        return zero.at[targets].add(arrivals * weights, mode="drop")
 
-    tangent = all_rows(tangents[0] * weights + arrivals * tangents[1])
-    return _event_rows(*primals), tangent
+    tangent = all_rows(tangents[0], weights) + all_rows(arrivals, tangents[1])
+    return _rows(*primals), tangent

@@ -13,10 +13,10 @@ from .system import AbstractSpikingSystem
 
 
 class NetworkState(NamedTuple):
-    """The neurons' state, and one state per projection's synapse."""
+    """The neurons' state, and one state per projection's synapse (`None` without projections)."""
 
     neurons: PyTree
-    synapses: tuple[PyTree, ...]
+    synapses: tuple[PyTree, ...] | None
 
 
 class Network(AbstractSpikingSystem):
@@ -41,21 +41,23 @@ class Network(AbstractSpikingSystem):
         for index, projection in enumerate(self.projections):
             projection.check(size, f"projections[{index}]")
         synapses = tuple(p.synapse.rest((size,)) for p in self.projections)
-        return NetworkState(self.neurons.rest((size,)), synapses)
+        return NetworkState(self.neurons.rest((size,)), synapses or None)
+
+    def _pairs(self, y: NetworkState):
+        return zip(self.projections, y.synapses or (), strict=True)
 
     def _input(self, y: NetworkState, args: PyTree) -> PyTree:
         if isinstance(y.neurons, dict):
             raise ValueError("neurons: their state is a dict; use a NamedTuple, potential first.")
         v = jax.tree.leaves(y.neurons)[0]
-        pairs = zip(self.projections, y.synapses, strict=True)
-        currents = [p.synapse.current(s, v) for p, s in pairs]
+        currents = [p.synapse.current(s, v) for p, s in self._pairs(y)]
         start = jnp.zeros((), v.dtype) if args is None else args
         return sum((c for c in currents if c is not None), start=start)
 
     def vector_field(self, t, y, args):
         neurons = self.neurons.vector_field(t, y.neurons, self._input(y, args))
-        pairs = zip(self.projections, y.synapses, strict=True)
-        return NetworkState(neurons, tuple(p.synapse.vector_field(t, s) for p, s in pairs))
+        synapses = tuple(p.synapse.vector_field(t, s) for p, s in self._pairs(y))
+        return NetworkState(neurons, synapses or None)
 
     def noise(self, t, y, args):
         noise = self.neurons.noise(t, y.neurons, self._input(y, args))
@@ -92,7 +94,7 @@ class Network(AbstractSpikingSystem):
         """What weighted spikes, for each projection, add to the state."""
         total = jax.tree.map(jnp.zeros_like, y.neurons) if own is None else own
         synapses = []
-        for projection, state, weighted in zip(self.projections, y.synapses, given, strict=True):
+        for (projection, state), weighted in zip(self._pairs(y), given, strict=True):
             if weighted is None:
                 synapses.append(jax.tree.map(jnp.zeros_like, state))
                 continue
@@ -101,7 +103,7 @@ class Network(AbstractSpikingSystem):
             if jump is not None:
                 pushed = self.neurons.push(y.neurons, jump)
                 total = jax.tree.map(lambda a, b: a + b, total, pushed)
-        return NetworkState(total, tuple(synapses))
+        return NetworkState(total, tuple(synapses) or None)
 
     def emits(self, y, fired):
         return self.neurons.emits(y.neurons, fired)

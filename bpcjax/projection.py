@@ -13,7 +13,17 @@ from .synapses import AbstractSynapse
 from .system import check_parameters, parameter
 
 Weights = Shaped[ArrayLike, "..."] | Callable[[Float[Array, " pre"]], Float[Array, " post"]]
-Span = tuple[int, int]
+
+
+class Span(eqx.Module):
+    """Neurons `start` to `stop` of a population (a slice, but static and hashable)."""
+
+    start: int = eqx.field(static=True)
+    stop: int = eqx.field(static=True)
+
+    def of(self, x: Array) -> Array:
+        """Their part of an array with the neurons on its first axis."""
+        return x[self.start : self.stop]
 
 
 def _as_weights(weights: Weights) -> Callable:
@@ -21,8 +31,7 @@ def _as_weights(weights: Weights) -> Callable:
 
 
 def _as_span(part: Any) -> Span | None:
-    """A slice of the population as its two ends (a slice itself is not hashable)."""
-    if part is None or (isinstance(part, tuple) and len(part) == 2):
+    if part is None or isinstance(part, Span):
         return part
     if not isinstance(part, slice) or part.step not in (None, 1):
         raise ValueError(f"pre and post must be slices without a step, or None, got {part!r}.")
@@ -30,7 +39,7 @@ def _as_span(part: Any) -> Span | None:
         raise ValueError(f"pre and post need both ends, counted from the front, got {part!r}.")
     if part.stop <= (part.start or 0):
         raise ValueError(f"pre and post must have neurons in them, got {part!r}.")
-    return part.start or 0, part.stop
+    return Span(part.start or 0, part.stop)
 
 
 def _as_source(pre: Any) -> Any:
@@ -76,7 +85,9 @@ class Projection(eqx.Module):
         """Where its spikes come from, if not from the population at once."""
         if isinstance(self.pre, AbstractTrain):
             return self.pre
-        return None if self.delay is None else Late(self.delay, self.pre)
+        if self.delay is None:
+            return None
+        return Late(self.delay, None if self.pre is None else (self.pre.start, self.pre.stop))
 
     def ends(self, size: int) -> tuple[int, int]:
         """The numbers of sources and targets in a population of `size`."""
@@ -87,7 +98,7 @@ class Projection(eqx.Module):
     def check(self, size: int, name: str) -> None:
         """Raise `ValueError` if the weights do not fit a population of `size`."""
         for part in (self.pre, self.post):
-            if isinstance(part, tuple) and part[1] > size:
+            if isinstance(part, Span) and part.stop > size:
                 raise ValueError(f"{name}: {part} goes beyond the population of {size} neurons.")
         if not isinstance(self.weights, AbstractWeights):
             return
@@ -98,7 +109,7 @@ class Projection(eqx.Module):
 
     def spread(self, spikes: Float[Array, " all"]) -> Float[Array, " all"]:
         """What spikes of the population, or arrivals of an external source, give all neurons."""
-        own = spikes if isinstance(self.pre, AbstractTrain) else _part(spikes, self.pre)
+        own = self.pre.of(spikes) if isinstance(self.pre, Span) else spikes
         return self._placed(self.weights(own), spikes.shape[0])
 
     def deliver(self, arrivals: Float[Array, "..."], size: int) -> Float[Array, " all"]:
@@ -113,13 +124,8 @@ class Projection(eqx.Module):
     def _placed(self, given: Float[Array, " post"], size: int) -> Float[Array, " all"]:
         if self.post is None:
             return given
-        start, stop = self.post
-        return jnp.zeros(size, given.dtype).at[start:stop].set(given)
+        return jnp.zeros(size, given.dtype).at[self.post.start : self.post.stop].set(given)
 
 
 def _length(part: Span | None, size: int) -> int:
-    return size if part is None else part[1] - part[0]
-
-
-def _part(x: Array, part: Span | None) -> Array:
-    return x if part is None else x[part[0] : part[1]]
+    return size if part is None else part.stop - part.start

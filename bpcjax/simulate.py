@@ -12,8 +12,10 @@ import lineax as lx
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from .checks import check_shapes, check_times, split_key
+from .inputs import Late
 from .stepping import RESULTS, OrderedSpikes, SpikeRecord, SpikingTerm
 from .stepping.stages import unrolled
+from .stepping.whole import AbstractWholeSteps
 from .stepping.wrapped import AbstractSpikes, AbstractSpikesState
 from .system import (
     AbstractSpikingSystem,
@@ -77,10 +79,26 @@ def _terms(
     return dfx.MultiTerm(flow, dfx.ControlTerm(amplitude, path)), True
 
 
+def _steps_of_delay(system: AbstractSystem, dt) -> int | None:
+    """The steps that the longest delay takes; `None` where that is not known."""
+    if not isinstance(system, AbstractSpikingSystem):
+        return None
+    delays = [source.delays for source in system.inputs() if isinstance(source, Late)]
+    if is_traced(dt, *delays):
+        return None
+    longest = max((float(d.max(initial=0, where=jnp.isfinite(d))) for d in delays), default=0.0)
+    return math.ceil(longest / float(dt)) + 3
+
+
 def _solver(
-    system: AbstractSystem, solver: Any, noisy: bool, fixed: bool, max_spikes: int | None
+    system: AbstractSystem,
+    solver: Any,
+    noisy: bool,
+    fixed: bool,
+    max_spikes: int | None,
+    steps_of_delay: int | None,
 ) -> Any:
-    """The solver by kind of system, with room for `max_spikes`."""
+    """The solver by kind of system, with room for `max_spikes` and for delays."""
     spiking = isinstance(system, AbstractSpikingSystem)
     if solver is None:
         rough: Any = dfx.EulerHeun() if fixed else dfx.Heun()  # which estimates its error
@@ -96,6 +114,8 @@ def _solver(
             f"solver: {type(system).__name__} has no spikes; pass the inner solver of "
             f"{type(solver).__name__} by itself."
         )
+    if isinstance(solver, AbstractWholeSteps) and solver.room is None:
+        solver = dataclasses.replace(solver, room=steps_of_delay)
     if max_spikes is None:
         return solver
     if not spiking:
@@ -167,6 +187,7 @@ def simulate(
     controller = dfx.ConstantStepSize() if stepsize_controller is None else stepsize_controller
     if max_steps is None:  # while the times are still numbers: under `jit` arrays are traced
         max_steps = _default_max_steps(t0, t1, dt, controller)
+    steps_of_delay = _steps_of_delay(system, dt)
     dtype = jnp.result_type(float, *(jnp.result_type(x) for x in (t0, t1, dt)))
     t0, t1, dt = (jnp.asarray(x, dtype) for x in (t0, t1, dt))
     y0 = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x, float)), y0)
@@ -176,7 +197,7 @@ def simulate(
 
     fixed = isinstance(controller, dfx.ConstantStepSize)
     terms, noisy = _terms(system, y0, args, t0, t1, dt, fixed, brownian)
-    method = _solver(system, solver, noisy, fixed, max_spikes)
+    method = _solver(system, solver, noisy, fixed, max_spikes, steps_of_delay)
     saveat = dfx.SaveAt(t1=True) if saveat is None else saveat
     end = dfx.SubSaveAt(t1=True)  # always there, to tell whether the state stayed finite
     ask = eqx.tree_at(

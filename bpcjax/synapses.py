@@ -48,13 +48,13 @@ class Delta(AbstractSynapse):
     """The potential jumps by the weight (mV) at a spike; held neurons ignore it."""
 
     def rest(self, shape):
-        return ()
+        return None
 
     def vector_field(self, t, s):
-        return ()
+        return None
 
     def kick(self, weighted):
-        return ()
+        return None
 
     def current(self, s, v):
         return None

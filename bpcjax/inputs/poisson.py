@@ -3,11 +3,29 @@
 from typing import Any
 
 import jax
+import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from ..system import parameter
 from .base import AbstractTrain, Landing
+
+_SMALL = 30.0  # mean below which a search along the distribution is faster than rejection
+
+
+def _by_inversion(key, mean: Float[Array, " channels"]) -> Float[Array, " channels"]:
+    """Poisson counts by sequential search (Devroye 1986, ch. X.3.3)."""
+    u = jax.random.uniform(key, mean.shape, mean.dtype)
+    term = jnp.exp(-mean)
+
+    def turn(carry):
+        k, term, below, number = carry
+        term = term * mean / k
+        return k + 1, term, below + term, number + (u >= below)
+
+    start = jnp.ones((), mean.dtype), term, term, jnp.zeros_like(mean)
+    # Rounding may leave the sum below the largest u: no term is left to add then.
+    return lax.while_loop(lambda c: ((u >= c[2]) & (c[2] + c[1] > c[2])).any(), turn, start)[3]
 
 
 class PoissonTrain(AbstractTrain):
@@ -46,7 +64,11 @@ class PoissonTrain(AbstractTrain):
     def _draw(self, step, dtype):
         key = jax.random.fold_in(self.key, step.index)
         mean = jax.lax.stop_gradient(self.rates * (step.t1 - step.t0))
-        return jax.random.poisson(key, mean, self.rates.shape).astype(dtype)
+        return lax.cond(
+            mean.max() < _SMALL,
+            lambda: _by_inversion(key, mean),
+            lambda: jax.random.poisson(key, mean, mean.shape).astype(mean.dtype),
+        ).astype(dtype)
 
     def land(self, state, step, places, spiked):
         number = self._draw(step, places.dtype)

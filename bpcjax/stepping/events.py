@@ -177,12 +177,12 @@ def take_events(neurons: Neurons, watch: Watch, few: int) -> Outcome:
     if alert.ndim != 1 or alert.shape[0] <= 2 * few:
         branches = [lambda: neurons.nothing(), lambda: neurons.outcome(watch)]
         return lax.switch(eqxi.unvmap_any(alert).astype(jnp.int32), branches)
-    marks = bits.pack(alert)
-    number = marks.count
+    words = bits.pack(alert)
+    number = bits.count(words)
 
     def some() -> Outcome:
         n = alert.shape[0]
-        index = bits.indices(marks, few, n)
+        index = bits.indices(words, few, n)
         seen = Watch(*(g.at[index].get(mode="clip") for g in watch))
         outcome = neurons.take(index).outcome(seen)
         return jax.tree.map(

@@ -12,7 +12,7 @@ from jaxtyping import PyTree
 
 from .surrogate import AbstractSpike
 from .term import unwrap
-from .whole import AbstractWholeSteps, WholeState, add, as_leaves, if_any
+from .whole import AbstractWholeSteps, WholeState, add, as_leaves
 
 _SOON = 1e-4  # of a step: a crossing this close after its end counts, so that rounding does not
 
@@ -51,13 +51,7 @@ class GridSpikes(AbstractWholeSteps):
         spikes = spiked.astype(g.dtype)
 
         if self.spike is None:
-
-            def jump(y):
-                after = _like(system.reset(t1, y, args, fired), y)
-                kick = system.kick(t1, after, args, spikes)
-                return after if kick is None else add(after, kick)
-
-            y1 = if_any(fired, jump, y)
+            y1 = _like(system.reset(t1, y, args, fired), y)
         else:
             able = system.emits(y, jnp.ones_like(fired))
             soft = self.spike(g)
@@ -70,8 +64,8 @@ class GridSpikes(AbstractWholeSteps):
                 lambda h, e, y, s: jnp.asarray(h + s * jax.lax.stop_gradient(e - y), y.dtype),
                 hard, every, y, as_leaves(ghost, y),
             )  # fmt: skip
-            kick = system.kick(t1, y1, args, spikes)
-            y1 = y1 if kick is None else add(y1, kick)
+        kick = system.kick(t1, y1, args, spikes)
+        y1 = y1 if kick is None else add(y1, kick)
 
         moments, inputs, ok = self.landed(
             system, state, step, lambda source, own: source.snap(own, step, spikes.ravel())

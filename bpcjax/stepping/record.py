@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .. import bits
 
-_SMALL = 256  # neurons
+_SMALL = 256  # neurons: put down all at once
 
 
 class SpikeRecord(eqx.Module):
@@ -62,17 +62,16 @@ def empty_record(room: int, dtype) -> SpikeRecord:
 def _write(record, neurons, count, times, spiked):
     """A record with an entry for each marked neuron, written in place one after another."""
 
-    n, room = spiked.shape[0], record.shape[0]
+    room = record.shape[0]
 
-    def put(found, written):
+    def put(found, number, written):
         record, neurons, count = written
-        place = count + jnp.arange(found.shape[0], dtype=count.dtype)
-        place = jnp.where(found < n, place, room)
-        record = record.at[place].set(times[jnp.minimum(found, n - 1)], mode="drop")
-        neurons = neurons.at[place].set(found, mode="drop")
-        return record, neurons, count + (found < n).sum(dtype=count.dtype)
+        rank = jnp.arange(found.shape[0], dtype=count.dtype)
+        place = jnp.where(rank < number, count + rank, room)
+        record = record.at[place].set(times[found], mode="drop")
+        return record, neurons.at[place].set(found, mode="drop"), count + number
 
-    return bits.for_windows(bits.pack(spiked), n, put, (record, neurons, count))
+    return bits.for_some(bits.pack(spiked), put, (record, neurons, count))
 
 
 @_write.defjvp
