@@ -40,9 +40,10 @@ class Config:
     """Recall of spoilt images by spikes, by attention and by nearest pattern."""
 
     data: str = "digits"
-    """The images: digits (in scikit-learn), or mnist (from data_dir)."""
+    """The images: digits (in scikit-learn), mnist or fashion_mnist (their training sets)."""
     data_dir: str | None = None
-    """The folder of MNIST's official IDX .gz files."""
+    """The folder of the set's official files, or of folders called mnist and fashion_mnist; by
+    default $BPCJAX_DATA, or a download."""
     patterns: int = 200
     """How many images to store, drawn evenly over the ten classes."""
     queries: int = 200

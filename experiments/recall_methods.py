@@ -30,17 +30,18 @@ def make_queries(config: Config) -> dict[str, np.ndarray]:
     images = load(config.data, config.data_dir)
     rng = np.random.default_rng(config.seed)
     chosen = draw_balanced(images.labels, config.patterns, rng)
-    values, mean, scale = standardise(images)
+    shape = images.pixels.shape[1:]
+    values, mean, scale = standardise(images.pixels.reshape(len(images.pixels), -1))
     patterns = values[chosen]
     target = rng.permutation(config.patterns)[: config.queries]
     normal = rng.standard_normal((config.queries, patterns.shape[1])).astype(np.float32)
-    query = np.stack([spoil(patterns[target], normal, images.shape) for spoil in CORRUPTIONS])
+    query = np.stack([spoil(patterns[target], normal, shape) for spoil in CORRUPTIONS])
     return dict(
         patterns=patterns,
         labels=images.labels[chosen],
         target=target,
         query=query,
-        shape=np.array(images.shape),
+        shape=np.array(shape),
         mean=mean,
         scale=scale,
     )

@@ -177,7 +177,7 @@ def test_failed_solves_count_as_not_recalled_and_are_reported(finished):
         (["--chunk", "0"], "chunk must be at least 1"),
         (["--seed", "-1"], "seed must be at least 0"),
         (["--data", "mnits"], "data: 'mnits' is unknown. Choose one of: digits, mnist"),
-        (["--data", "mnist"], "data_dir: mnist needs it"),
+        (["--data", "mnist", "--data-dir", "."], "data_dir: no mnist in .*idx3-ubyte.gz"),
         (["--data", "mnist", "--data-dir", "nowhere"], "data_dir: nowhere is no folder"),
         (["--out", "file/below"], "out: cannot make the folder"),
     ],
