@@ -56,7 +56,7 @@ class Dense(AbstractWeights):
             )
 
     def __call__(self, spikes):
-        return _matrix(spikes, self.weights)
+        return _matrix(spikes, self.weights.astype(spikes.dtype))
 
     def shape(self):
         return self.weights.shape
@@ -231,10 +231,8 @@ def _numpy_random(key: Key[Array, ""]) -> np.random.Generator:
 @jax.custom_jvp
 def _matrix(spikes, weights):
     """The product of spikes and a matrix, skipped where there are none."""
-    none = jnp.zeros(weights.shape[1], jnp.result_type(spikes, weights))
-    return lax.cond(
-        (spikes != 0).any(), lambda: (spikes @ weights).astype(none.dtype), lambda: none
-    )
+    none = jnp.zeros(weights.shape[1], spikes.dtype)
+    return lax.cond((spikes != 0).any(), lambda: spikes @ weights, lambda: none)
 
 
 @_matrix.defjvp

@@ -26,7 +26,10 @@ ALLOWED = {
     "stepping": {"system", "inputs", "bits"},
     "checks": {"system"},
     "simulate": {"system", "stepping", "checks"},
-    "models": {"system", "energies", "neurons", "synapses", "network", "wrappers", "flows"},
+    "models": {
+        "system", "energies", "neurons", "synapses", "connect", "projection", "network",
+        "wrappers", "flows",
+    },
     "plot": {"system", "stepping"},
     "sweep": set(),
     "encode": set(),
