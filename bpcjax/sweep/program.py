@@ -177,7 +177,7 @@ class Program:
 
     def compile(self, most: int) -> None:
         """Compile for at most so many of the devices, side by side; jax keeps what is compiled."""
-        lowered = self._lowered[: max(1, most)]
+        lowered = self._lowered[:most]
         with ThreadPoolExecutor(len(lowered)) as pool:
             self._compiled = list(pool.map(lambda each: each.compile(), lowered))
 

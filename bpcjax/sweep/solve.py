@@ -67,7 +67,8 @@ def solve(program: Program, kept: Store, progress: bool) -> dict[int, str]:
 
     # Leaving the pool, in whatever way, waits for the chunks that are being solved: they are kept.
     with _bar(total, initial, progress) as bar, _quiet(), ThreadPoolExecutor(len(free)) as pool:
-        program.compile(len(todo))
+        if todo:
+            program.compile(len(todo))
         bar(0, 0)
 
         def collect():
