@@ -8,9 +8,9 @@ import matplotlib.pyplot as plt
 import tyro
 import xarray as xr
 
-from . import recall, style
+from . import catalogue, recall, style
 
-FIGURES = (recall,)
+FIGURES = (recall, catalogue)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -170,7 +170,7 @@ def test_populations_are_told_apart_and_their_rates_counted():
     ax = populations(spikes, {"E": 3, "I": 2}, t1=20.0, window=10.0)
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1, 0], [3, 1]])
     np.testing.assert_array_equal(ax.lines[1].get_xydata(), [[2, 4], [12, 4], [14, 3]])
-    below = ax.child_axes[0]
+    below = ax.figure.axes[-1]
     values = [patch.get_data().values for patch in below.patches]
     # Two spikes of three neurons in 10 ms; one of two, and two of two.
     np.testing.assert_allclose(values, [[1000 * 2 / 30, 0], [1000 / 20, 2000 / 20]])
@@ -184,7 +184,7 @@ def test_populations_are_told_apart_and_their_rates_counted():
 def test_a_silent_network_is_drawn():
     ax = populations(record([], [], room=3), {"all": 4})
     ax.figure.canvas.draw()
-    assert ax.child_axes[0].patches[0].get_data().values.tolist() == [0.0]
+    assert ax.figure.axes[-1].patches[0].get_data().values.tolist() == [0.0]
 
 
 def test_populations_name_what_does_not_fit():
@@ -197,6 +197,8 @@ def test_populations_name_what_does_not_fit():
     ]:
         with pytest.raises(ValueError, match=named):
             populations(spikes, groups, window=window)
+    with pytest.raises(ValueError, match="ax must be one of a grid"):
+        populations(spikes, {"E": 9}, plt.figure().add_axes((0.1, 0.1, 0.8, 0.8)))
 
 
 # --- heat maps ---------------------------------------------------------------------------------

@@ -18,8 +18,11 @@ class AdExState(NamedTuple):
 class AdEx(AbstractSpikingSystem):
     """Leak, exponential upstroke and adaptation; drive `args` in pA.
 
-    A spike, where `v` reaches `v_cut`, sets `v` to `v_reset` and adds `b` to `w`. Defaults:
-    Brette & Gerstner (2005), J. Neurophysiol. 94:3637.
+    A spike, where `v` reaches `v_cut`, sets `v` to `v_reset` and adds `b` to `w`. Where it is cut
+    off matters little: 10 `delta_t` above `v_t` the rest of the upstroke takes a microsecond. Cut
+    off much higher it grows so steep that only adaptive steps in float64 follow it.
+
+    Defaults: Brette & Gerstner (2005), J. Neurophysiol. 94:3637.
     """
 
     c: Float[Array, "*n"] = parameter(281.0, positive=True)  # pF

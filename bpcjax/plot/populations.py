@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..stepping import SpikeRecord
+from .axes import axes
 from .raster import raster
 
 
@@ -22,17 +23,21 @@ def populations(
     """A raster with one colour for each of `groups`, name and size in the order of the neurons,
     and under it the rate of each (Hz), counted in windows of `window`.
 
-    `second` is how many of `unit` make a second; `t1` ends the axis, or the last spike does. The
-    axes of the rates are `ax.child_axes[0]`.
+    `second` is how many of `unit` make a second; `t1` ends the axis, or the last spike does. `ax`,
+    one of a grid of subplots, gives a third of its room to the rates; these are the last axes of
+    its figure.
 
     **Raises:** `ValueError` as `raster` does, for groups that do not cover all neurons that
-    spiked, and for a window that is not positive.
+    spiked, for a window that is not positive, and for an `ax` outside of any grid.
     """
     if not window > 0:
         raise ValueError(f"window must be positive, got {window}.")
     if not groups or min(groups.values()) < 1:
         raise ValueError(f"groups: sizes must be at least 1, got {dict(groups)}.")
-    ax = raster(spikes, ax, t1, unit=unit)
+    ax = raster(spikes, axes(ax), t1, unit=unit)
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError("ax must be one of a grid of subplots, as of plt.subplots().")
     (marks,) = ax.lines[-1:]
     times, neurons = marks.get_xdata(), marks.get_ydata()
     times, neurons = np.asarray(times, float), np.asarray(neurons, int)
@@ -42,7 +47,9 @@ def populations(
     marks.remove()
     end = float(t1) if t1 is not None else float(times.max(initial=window))
     edges = np.arange(0, max(1, round(end / window)) + 1) * window
-    below = ax.inset_axes((0.0, -0.42, 1.0, 0.36), sharex=ax)
+    upper, lower = place.subgridspec(2, 1, height_ratios=[2, 1])
+    ax.set_subplotspec(upper)
+    below = ax.figure.add_subplot(lower, sharex=ax)
     for name, size, stop in zip(groups, groups.values(), ends, strict=True):
         own = (neurons >= stop - size) & (neurons < stop)
         (line,) = ax.plot(times[own], neurons[own], linestyle="none", marker="|", markersize=3)
@@ -53,5 +60,10 @@ def populations(
     ax.tick_params(labelbottom=False)
     below.set(xlabel=f"time ({unit})", ylabel="rate (Hz)")
     below.set_ylim(bottom=0)
-    below.legend(ncols=len(groups))
+    ax.legend(
+        *below.get_legend_handles_labels(),
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=len(groups),
+    )
     return ax
