@@ -85,6 +85,16 @@ class Exponential(AbstractSynapse):
         return _through(s, v, self.reversal)
 
 
+def _log_over(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+    """`log(1 + x) / x`; near 0 its series, which keeps the digits of derivatives as well."""
+    near = jnp.abs(x) < 0.06
+    small, large = jnp.where(near, x, 0.0), jnp.where(near, 1.0, x)
+    series = jnp.zeros_like(small)
+    for k in range(13, 0, -1):
+        series = 1 / k - small * series
+    return jnp.where(near, series, jnp.log1p(large) / large)
+
+
 class RisingState(NamedTuple):
     """The current or conductance `s`, and the rate `h` (per ms) that feeds it."""
 
@@ -113,10 +123,8 @@ class DoubleExponential(AbstractSynapse):
     def kick(self, weighted):
         # The peak is where s = decay * h, at t = rise * log(ratio) * ratio / (ratio - 1).
         ratio = self.decay / self.rise
-        apart = jnp.abs(ratio - 1) > 1e-4
-        u = jnp.where(apart, ratio - 1, 1e-4)
-        log = jnp.where(apart, jnp.log1p(u) / u, 1 - (ratio - 1) / 2 + (ratio - 1) ** 2 / 3)
-        return RisingState(jnp.zeros_like(weighted), weighted / self.decay * jnp.exp(ratio * log))
+        height = jnp.exp(ratio * _log_over(ratio - 1))
+        return RisingState(jnp.zeros_like(weighted), weighted / self.decay * height)
 
     def current(self, s, v):
         return _through(s.s, v, self.reversal)
