@@ -10,6 +10,7 @@ from ..system import as_parameter, is_traced, parameter
 from .base import AbstractTrain, Landing
 
 _AT_ONCE = 16  # events that one turn of an exact solver takes; more take more turns
+_SOON = 1e-3  # of a step on the grid
 
 
 class SpikeTrain(AbstractTrain):
@@ -91,7 +92,8 @@ class SpikeTrain(AbstractTrain):
         return Landing(moments, ok), state
 
     def snap(self, state, step, spikes):
-        _, neurons, now, ok, state = self._step(state, step.t1, True)
+        # An event at the end of a step, but for rounding, does not wait for the next.
+        _, neurons, now, ok, state = self._step(state, step.t1 + _SOON * step.span, True)
         whole = self._count(neurons, now.astype(spikes.dtype))
         return Landing((whole, jnp.zeros_like(whole), jnp.zeros_like(whole)), ok), state
 
