@@ -284,6 +284,7 @@ def test_a_full_disk(own, limit):
     check(load_set([dataset], "train", folder, cache_dir=cache), arrays)
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(own):
     dataset, arrays, folder, cache = own
     subprocess.run(["rm", "-r", cache / dataset.mark], check=True)

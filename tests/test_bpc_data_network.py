@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import resource
 import subprocess
 import threading
 from pathlib import Path
@@ -23,7 +24,11 @@ class Server(http.server.SimpleHTTPRequestHandler):
     asked: list[str | None] = []
 
     def do_GET(self):
-        content = Path(self.translate_path(self.path)).read_bytes()
+        path = Path(self.translate_path(self.path))
+        if not path.exists():
+            self.send_error(404)
+            return
+        content = path.read_bytes()
         asked = self.headers.get("Range")
         self.asked.append(asked)
         begin = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
@@ -89,10 +94,28 @@ def test_a_download_of_other_bytes_is_not_kept(served, tmp_path):
     # A part that is longer than the file: begun anew.
     (tmp_path / "into" / "a.gz.part").write_bytes(b"more than an apology")
     right = File("a.gz", hashlib.sha256(b"an apology").hexdigest(), f"{url}a.gz")
-    with pytest.raises(data.DataError, match="a.gz says HTTP Error 416"):
-        download("tiny", [right], tmp_path / "into")
     found = download("tiny", [right], tmp_path / "into")
     assert found["a.gz"].read_bytes() == b"an apology"
+    missing = File("b.gz", right.sum, f"{url}b.gz")
+    with pytest.raises(data.DataError, match="no tiny; http://127.*b.gz says HTTP Error 404"):
+        download("tiny", [missing], tmp_path / "into")
+
+
+def test_a_download_on_a_full_disk(served, tmp_path):
+    folder, url, handler = served
+    handler.breaks = 0
+    (folder / "a.gz").write_bytes(bytes(500_000))
+    right = File("a.gz", hashlib.sha256(bytes(500_000)).hexdigest(), f"{url}a.gz")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, old[1]))
+    try:
+        with pytest.raises(data.DataError, match="cache_dir: writing to .*File too large.*Free"):
+            download("tiny", [right], tmp_path / "into")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert [path.name for path in (tmp_path / "into").iterdir()] == ["a.gz.part"]
+    assert download("tiny", [right], tmp_path / "into")["a.gz"].stat().st_size == 500_000
+    assert handler.asked == [None, "bytes=200000-"]
 
 
 def test_without_folder_and_network(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Files from the network: whole and checked, or not there; a stopped download goes on."""
 
+import errno
 import os
 import urllib.error
 import urllib.request
@@ -15,6 +16,7 @@ from .files import DataError, File
 
 PATIENCE = 20.0  # seconds without an answer
 BLOCK = 1 << 20  # bytes
+_DISK = errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS
 
 
 def _receive(url: str, part: Path) -> None:
@@ -24,19 +26,24 @@ def _receive(url: str, part: Path) -> None:
     if begun:
         request.add_header("Range", f"bytes={begun}-")
     answer: Any
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+    try:
+        answer = urllib.request.urlopen(request, timeout=PATIENCE)
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not begun:  # 416: the file has no more than what is there
+            raise
+        error.close()
+        part.unlink()
+        return _receive(url, part)
+    with answer:
         begun = begun if answer.status == 206 else 0  # 206: it goes on from there
         left = answer.headers.get("Content-Length")
         total = None if left is None else begun + int(left)
         bar = tqdm(total=total, initial=begun, desc=url.rsplit("/")[-1], unit="B", unit_scale=True)
         with bar, part.open("ab" if begun else "wb") as file:
             while block := answer.read(BLOCK):
-                try:
-                    file.write(block)
-                    file.flush()
-                except OSError as error:
-                    raise no_room(part.parent, error) from error
+                file.write(block)
                 bar.update(len(block))
+            file.flush()
             os.fsync(file.fileno())
     if total is not None and part.stat().st_size < total:
         raise ConnectionError("the connection ended early")
@@ -65,11 +72,11 @@ def download(name: str, files: Sequence[File], folder: Path) -> dict[str, Path]:
             if file.url is not None:
                 _receive(file.url, part)
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # there is no more of it than what is there
-                part.unlink(missing_ok=True)
             error.close()
             raise DataError(f"data_dir: no {name}; {file.url} says {error}. {remedy}") from error
         except (OSError, HTTPException) as error:
+            if getattr(error, "errno", None) in _DISK:
+                raise no_room(folder, error) from error
             raise DataError(
                 f"data_dir: no folder with {name} was named, and {file.url} cannot be reached "
                 f"({error}). {remedy} The same call again goes on where this one stopped."

@@ -36,7 +36,8 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
         return
     with (writable(folder) / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # some network file systems have none
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

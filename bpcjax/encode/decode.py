@@ -103,12 +103,13 @@ def _decaying(times: Array, channels: Array, size: int, ts: Array, tau: Array) -
     added = jnp.exp(-jnp.where(place < ts.shape[0], wait, 0.0) / tau)
     jumps = jnp.zeros((ts.shape[0], size), times.dtype)
     jumps = jumps.at[place, channels].add(added, mode="drop")
-    decay = jnp.exp(-jnp.diff(ts, prepend=ts[:1]) / tau)[:, None]
+    decay = jnp.exp(-jnp.diff(ts, prepend=ts[:1]) / tau)
 
-    def later(early, late):
-        return early[0] * late[0], early[1] * late[0] + late[1]
+    def step(before, row):
+        after = before * row[0] + row[1]
+        return after, after
 
-    return jax.lax.associative_scan(later, (decay, jumps))[1]
+    return jax.lax.scan(step, jnp.zeros_like(jumps[0]), (decay, jumps))[1]
 
 
 def potential(

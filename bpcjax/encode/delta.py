@@ -116,7 +116,7 @@ def delta(
     )
     if room is None:
         if not is_known(count):
-            raise ValueError("room: the signal is traced here, so pass the room for all events.")
+            raise ValueError("room: not known under jit; pass the room for all events.")
         room = int(count)
     spikes = _crossings(stream, level, move, room)._replace(count=count)
     return fit(spikes, well, "Pass that room, or raise threshold.")

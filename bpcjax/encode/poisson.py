@@ -14,8 +14,8 @@ def _room(mean: Array) -> int:
     """Room that is too small less than once in 10^14 times: eight standard deviations and more."""
     if not is_known(mean):
         raise ValueError(
-            "room: rates are traced here, so pass the room for all spikes: their mean number and "
-            "eight times its square root, and 16 more."
+            "room: rates are not known under jit, so pass the room for all spikes: their mean "
+            "number and eight times its square root, and 16 more."
         )
     return math.ceil(float(mean) + 8 * math.sqrt(float(mean)) + 16)
 
