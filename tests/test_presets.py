@@ -36,8 +36,31 @@ def given(neuron, *names):
 
 # --- every spike -------------------------------------------------------------------------------
 
-# Tonic and adaptation of AdEx have published numbers in test_neurons.py, as have RS and FS of
-# 2003; the irregular pattern is chaotic.
+# Of independent event-exact solutions at 1e-12: how many spikes, the first, the last.
+NUMBERS = [
+    (ADEX, "tonic", 62, [14.222934, 23.151826, 32.242119], 596.377113),
+    (ADEX, "adaptation", 12, [14.904044, 26.171812, 40.547918], 583.333107),
+    (SIMPLE, "RS", 12, [3.451625, 20.556106, 65.492065], 468.80379),
+    (SIMPLE, "FS", 69, [3.494403, 7.419705], None),
+]
+
+
+@pytest.mark.parametrize("family, name, count, first, last", NUMBERS)
+def test_presets_fire_at_the_reference_times(family, name, count, first, last):
+    times = spike_times(family[name])
+    assert times.size == count
+    np.testing.assert_allclose(times[: len(first)], first, rtol=0, atol=1e-5)
+    if last is not None:
+        np.testing.assert_allclose(times[-1], last, rtol=0, atol=1e-5)
+
+
+def test_regular_and_fast_spiking_start_at_their_rest():
+    # v0 = -70 and u0 = b v0 are part of the numbers.
+    for name in ("RS", "FS"):
+        np.testing.assert_allclose(SIMPLE[name].y0, [-70.0, -14.0], rtol=0, atol=1e-12)
+
+
+# The others against the oracle, but for the irregular pattern, which is chaotic.
 
 
 @pytest.mark.parametrize("name", [*ADEX][2:7])
