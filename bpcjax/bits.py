@@ -1,7 +1,6 @@
 """Which few of many neurons spiked: found through machine words, faster than a cumulative sum.
 
-Bit k of word w stands for neuron `k * words + w`: a layout that packs contiguous rows. Marks are
-hence found in an order of their own.
+Bit k of word w stands for neuron `k * words + w`: a layout that packs contiguous rows.
 """
 
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Bool, Int, UInt32
 
 _WORD = 32
 _GROUP = 32  # words whose counts are summed up together
-_FEW = 16
+_NONE = 2**31 - 1
 Words = UInt32[Array, " words"]
 Carry = TypeVar("Carry")
 
@@ -30,33 +29,31 @@ def count(words: Words) -> Int[Array, ""]:
     return lax.population_count(words).sum(dtype=jnp.int32)
 
 
-def for_some(
-    words: Words, body: Callable[[Int[Array, " few"], Int[Array, ""], Carry], Carry], start: Carry
-) -> Carry:
-    """`body(indices, number, carry)` for a few marks after another, until all had their turn."""
-
-    def pop(carry):
-        words, number, found = carry
-        place = jnp.argmax(words != 0).astype(jnp.int32)
-        word = words[place]
-        lowest = word & -word
-        bit = lax.population_count(lowest - jnp.uint32(1)).astype(jnp.int32)
-        found = found.at[number].set(bit * words.shape[0] + place, mode="drop")
-        return words.at[place].set(word ^ lowest), number + 1, found
+def for_each(words: Words, body: Callable[[Int[Array, ""], Carry], Carry], start: Carry) -> Carry:
+    """`body(index, carry)` for every mark, one after another: best for a few."""
 
     def turn(carry):
-        words, inner = carry
-        none = jnp.int32(0), jnp.zeros(_FEW, jnp.int32)
-        words, number, found = lax.while_loop(
-            lambda c: (c[0] != 0).any() & (c[1] < _FEW), pop, (words, *none)
-        )
-        return words, body(found, number, inner)
+        index, inner = carry
+        return _after(words, index), body(index, inner)
 
-    return lax.while_loop(lambda c: (c[0] != 0).any(), turn, (words, start))[1]
+    return lax.while_loop(lambda c: c[0] < _NONE, turn, (_after(words, jnp.int32(-1)), start))[1]
+
+
+def _after(words: Words, index: Int[Array, ""]) -> Int[Array, ""]:
+    """The index of the first mark after `index`, found in one pass over the words."""
+    size, place = words.shape[0], jnp.arange(words.shape[0], dtype=jnp.int32)
+    passed = jnp.clip((index - place) // size + 1, 0, _WORD)  # bits of each word not after it
+    shifted = words >> jnp.minimum(passed, _WORD - 1).astype(jnp.uint32)
+    left = jnp.where(passed < _WORD, shifted, jnp.uint32(0))
+    bit = lax.population_count((left & -left) - jnp.uint32(1)).astype(jnp.int32)
+    return jnp.where(left != 0, (passed + bit) * size + place, _NONE).min()
 
 
 def indices(words: Words, room: int, pad: int, first: ArrayLike = 0) -> Int[Array, " room"]:
-    """The indices of `room` marks from number `first` on, then `pad`: best for many."""
+    """The indices of `room` marks from number `first` on, then `pad`: best for many.
+
+    They come in an order of their own.
+    """
     words = words.reshape(-1, _GROUP)
     groups = words.shape[0]
     sums = _running(lax.population_count(words).astype(jnp.int32))

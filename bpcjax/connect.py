@@ -177,7 +177,10 @@ class Sparse(AbstractWeights):
         sources, targets, weights = sources[order], targets[order], weights[order]
         counts = np.bincount(sources, minlength=pre)
         place = np.arange(sources.size) - np.repeat(np.cumsum(counts) - counts, counts)
-        table = np.full((pre, max(int(counts.max(initial=0)), 1)), post, np.int32)
+        parts = max(int(counts.max(initial=0)), 1)
+        if parts > 16:  # so that another draw of a random network has the same shape
+            parts = max(parts, min(parts + -parts % 16, post))
+        table = np.full((pre, parts), post, np.int32)
         values = np.zeros(table.shape, weights.dtype)
         table[sources, place], values[sources, place] = targets, weights
         return cls(table, values, post)
@@ -249,14 +252,10 @@ def _rows(arrivals, weights, targets, zero):
     """
     where = arrivals != 0 if arrivals.ndim == 1 else (arrivals != 0).any(1)
 
-    def add(found, number, total):
-        def row(k, total):
-            source = found[k]
-            return total.at[targets[source]].add(arrivals[source] * weights[source], mode="drop")
+    def add(source, total):
+        return total.at[targets[source]].add(arrivals[source] * weights[source], mode="drop")
 
-        return lax.fori_loop(0, number, row, total)
-
-    return bits.for_some(bits.pack(where), add, zero)
+    return bits.for_each(bits.pack(where), add, zero)
 
 
 @_rows.defjvp

@@ -25,7 +25,7 @@ ALLOWED = {
     "projection": {"system", "inputs", "connect", "synapses"},
     "stepping": {"system", "inputs", "bits"},
     "checks": {"system"},
-    "simulate": {"system", "stepping", "checks"},
+    "simulate": {"system", "inputs", "stepping", "checks"},
     "models": {
         "system", "energies", "neurons", "synapses", "connect", "projection", "network",
         "wrappers", "flows",

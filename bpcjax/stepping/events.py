@@ -40,7 +40,10 @@ class Watch(NamedTuple):
 
 
 class Neurons(eqx.Module):
-    """Neurons over a step: the drive and the state at both ends, as if there were no events."""
+    """Neurons over a step: the drive and the state at both ends, as if there were no events.
+
+    `back` is how far before the step, in steps, an event may be found late.
+    """
 
     system: AbstractSpikingSystem
     drive0: PyTree
@@ -49,9 +52,10 @@ class Neurons(eqx.Module):
     t1: Any
     y0: PyTree
     y1: PyTree
+    back: Any
 
     @classmethod
-    def over(cls, system: AbstractSpikingSystem, args, t0, t1, y0, y1) -> "Neurons":
+    def over(cls, system: AbstractSpikingSystem, args, t0, t1, y0, y1, back) -> "Neurons":
         """All neurons of a system; a drive that is a function of time is read at the ends.
 
         **Raises:** `ValueError` if a leaf of the state does not belong to the neurons.
@@ -59,7 +63,7 @@ class Neurons(eqx.Module):
         ends = args, args
         if type(system) is DrivenSpiking:
             system, ends = system.system, (drive_at(t0, args), drive_at(t1, args))
-        these = cls(system, *ends, t0, t1, y0, y1)
+        these = cls(system, *ends, t0, t1, y0, y1, back)
         shape = these.shape
         if any(jnp.shape(x)[jnp.ndim(x) - len(shape) :] != shape for x in jax.tree.leaves(y0)):
             shapes = [jnp.shape(x) for x in jax.tree.leaves(y0)]
@@ -126,7 +130,7 @@ class Neurons(eqx.Module):
         flow0 = self._flow(self.t0, self.y0, self.drive0)
         flow1 = self._flow(self.t1, self.y1, self.drive1)
         d1 = self._slope(self.t1, self.y1, self.drive1)[1]
-        place, hit = _places(*watch, d1)
+        place, hit = _places(*watch, d1, self.back)
         before = jax.tree.map(lambda *ends: cubic(*ends, place)[0], self.y0, flow0, self.y1, flow1)
         t, drive = self.t0 + place * h, self._drive(place)
         reset = self.system.reset(t, before, drive, hit)
@@ -147,9 +151,11 @@ class Neurons(eqx.Module):
         return Outcome(jnp.full(shape, _NEVER, dtype), jnp.zeros(shape, bool), self.y1)
 
 
-def _places(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Bool[Array, "*n"]]:
+def _places(
+    g0: Guards, d0: Guards, g1: Guards, d1: Guards, most: Any
+) -> tuple[Guards, Bool[Array, "*n"]]:
     """Where each guard rises through zero, in steps from the start, with its derivatives, and
-    whether it does. One past zero at the start rose before: back along its cubic, a step at most.
+    whether it does. One past zero at the start rose before: back along its cubic, `most` at most.
     """
     ends = lax.stop_gradient((g0, d0, g1, d1))
     late = ends[0] >= 0
@@ -160,7 +166,7 @@ def _places(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Boo
         value, slope = cubic(*ends, place)
         rising = slope > 0
         there = place - value / jnp.where(rising, slope, 1.0)
-        return jnp.clip(jnp.where(rising, there, 0.0), -1.0, 0.0)
+        return jnp.clip(jnp.where(rising, there, 0.0), -most, 0.0)
 
     guess = jnp.where(late, lax.fori_loop(0, 3, back, jnp.zeros_like(g0)), inside)
     guess = jnp.where(hit, guess, 0.0)
@@ -168,7 +174,8 @@ def _places(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Boo
     slope = cubic(*ends, guess)[1]
     value = cubic(g0, d0, g1, d1, guess)[0]
     safe = hit & (slope > 0) & (jnp.abs(lax.stop_gradient(value)) < 0.1 * slope)
-    return guess - jnp.where(safe, value, 0.0) / jnp.where(safe, slope, 1.0), hit
+    place = guess - jnp.where(safe, value, 0.0) / jnp.where(safe, slope, 1.0)
+    return jnp.where(late & (most == 0), 0.0, place), hit
 
 
 def take_events(neurons: Neurons, watch: Watch, few: int) -> Outcome:
@@ -177,12 +184,10 @@ def take_events(neurons: Neurons, watch: Watch, few: int) -> Outcome:
     if alert.ndim != 1 or alert.shape[0] <= 2 * few:
         branches = [lambda: neurons.nothing(), lambda: neurons.outcome(watch)]
         return lax.switch(eqxi.unvmap_any(alert).astype(jnp.int32), branches)
-    words = bits.pack(alert)
-    number = bits.count(words)
 
     def some() -> Outcome:
         n = alert.shape[0]
-        index = bits.indices(words, few, n)
+        index = bits.indices(bits.pack(alert), few, n)
         seen = Watch(*(g.at[index].get(mode="clip") for g in watch))
         outcome = neurons.take(index).outcome(seen)
         return jax.tree.map(
@@ -191,6 +196,7 @@ def take_events(neurons: Neurons, watch: Watch, few: int) -> Outcome:
             outcome,
         )
 
+    number = alert.sum(dtype=jnp.int32)
     level = jnp.where(number > few, 2, (number > 0).astype(jnp.int32))
     branches = [lambda: neurons.nothing(), some, lambda: neurons.outcome(watch)]
     return lax.switch(eqxi.unvmap_max(level), branches)

@@ -6,7 +6,9 @@ from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
+import equinox.internal as eqxi
 import jax
+import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
@@ -47,25 +49,21 @@ class GridSpikes(AbstractWholeSteps):
         )
         before, g = system.guard(t0, y0, args), system.guard(t1, y, args)
         fired = (g >= 0) | (before >= 0) | (g + _SOON * (g - before) >= 0)
-        spiked = system.emits(y, fired)
-        spikes = spiked.astype(g.dtype)
-
         if self.spike is None:
-            y1 = _like(system.reset(t1, y, args, fired), y)
+
+            def jump():
+                spiked = system.emits(y, fired)
+                after = _like(system.reset(t1, y, args, fired), y)
+                kick = system.kick(t1, after, args, spiked.astype(g.dtype))
+                return after if kick is None else add(after, kick), spiked
+
+            # A branch, not for the work that it saves alone: what goes into it is computed once,
+            # and not again for every use in it.
+            nobody = jnp.zeros_like(fired)
+            y1, spiked = lax.cond(eqxi.unvmap_any(fired), jump, lambda: (_like(y, y), nobody))
+            spikes = spiked.astype(g.dtype)
         else:
-            able = system.emits(y, jnp.ones_like(fired))
-            soft = self.spike(g)
-            spikes = jnp.where(able, soft + jax.lax.stop_gradient(spikes - soft), spikes)
-            hard = system.reset(t1, y, args, fired)
-            every = system.reset(t1, y, args, fired | able)
-            # The reset by its value, with the derivative of `spikes` times what it changes.
-            ghost = spikes - jax.lax.stop_gradient(spikes)
-            y1 = jax.tree.map(
-                lambda h, e, y, s: jnp.asarray(h + s * jax.lax.stop_gradient(e - y), y.dtype),
-                hard, every, y, as_leaves(ghost, y),
-            )  # fmt: skip
-        kick = system.kick(t1, y1, args, spikes)
-        y1 = y1 if kick is None else add(y1, kick)
+            y1, spiked, spikes = self._soft_jump(system, t1, y, args, g, fired)
 
         moments, inputs, ok = self.landed(
             system, state, step, lambda source, own: source.snap(own, step, spikes.ravel())
@@ -77,8 +75,25 @@ class GridSpikes(AbstractWholeSteps):
             times = jnp.broadcast_to(jnp.asarray(t1, record.times.dtype), (g.size,))
             record = record.extend(times, spiked.ravel())
         ok = ok & (direction > 0)
-        state, result = self.after(state, step, inner, record, inputs, ok, result)
+        state, result = self.after(system, state, step, inner, record, inputs, ok, result)
         return y1, error, dict(info=info, after=y1), state, result
+
+    def _soft_jump(self, system, t1, y, args, g, fired):
+        """The state after the spikes, these as marks, and as numbers with surrogate derivatives."""
+        assert self.spike is not None
+        able, spiked = system.emits(y, jnp.ones_like(fired)), system.emits(y, fired)
+        hard, soft = spiked.astype(g.dtype), self.spike(g)
+        spikes = hard + jnp.where(able, soft - lax.stop_gradient(soft), 0.0)
+        reset = system.reset(t1, y, args, fired)
+        every = system.reset(t1, y, args, fired | able)
+        # The reset by its value, with the derivative of `spikes` times what it changes.
+        ghost = as_leaves(spikes - lax.stop_gradient(spikes), y)
+        after = jax.tree.map(
+            lambda x, e, y, s: jnp.asarray(x + s * lax.stop_gradient(e - y), y.dtype),
+            *(reset, every, y, ghost),
+        )
+        kick = system.kick(t1, after, args, spikes)
+        return after if kick is None else add(after, kick), spiked, spikes
 
 
 def _like(tree: PyTree, y: PyTree) -> PyTree:

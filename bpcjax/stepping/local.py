@@ -59,7 +59,8 @@ class LocalSpikes(AbstractWholeSteps):
         y, error, info, inner, result = self.solver.step(
             terms, t0, t1, y0, args, state.inner, jnp.array(True)
         )
-        neurons = Neurons.over(system, args, t0, t1, y0, y)
+        back = (state.index > 0).astype(jnp.result_type(t0))  # not to before the solve
+        neurons = Neurons.over(system, args, t0, t1, y0, y, back)
         watch = neurons.watch()
         events = take_events(neurons, watch, self.gather)
         place, spiked = events.place, events.spiked
@@ -98,7 +99,7 @@ class LocalSpikes(AbstractWholeSteps):
             times = jnp.asarray(t1 - left, record.times.dtype)
             record = record.extend(times.ravel(), spiked.ravel())
         ok = ok & (direction > 0)
-        state, result = self.after(state, step, inner, record, inputs, ok, result)
+        state, result = self.after(system, state, step, inner, record, inputs, ok, result)
         # Apart from the branches above: where nothing reads the dense output it is not computed.
         reset = neurons.outcome_and_resets(watch)[1]
         dense = dict(info=info, unreset=y, place=place, reset=reset, end=y1)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from .. import bits
 
 _SMALL = 256  # neurons: put down all at once
+_FEW, _MANY = 8, 64  # spikes of a step: put down one by one, or so many together
 
 
 class SpikeRecord(eqx.Module):
@@ -62,16 +63,27 @@ def empty_record(room: int, dtype) -> SpikeRecord:
 def _write(record, neurons, count, times, spiked):
     """A record with an entry for each marked neuron, written in place one after another."""
 
-    room = record.shape[0]
+    n, room = spiked.shape[0], record.shape[0]
+    words = bits.pack(spiked)
+    number = bits.count(words)
 
-    def put(found, number, written):
-        record, neurons, count = written
-        rank = jnp.arange(found.shape[0], dtype=count.dtype)
-        place = jnp.where(rank < number, count + rank, room)
-        record = record.at[place].set(times[found], mode="drop")
-        return record, neurons.at[place].set(found, mode="drop"), count + number
+    def put_one(index, written):
+        record, neurons, place = written
+        record = record.at[place].set(times[index], mode="drop")
+        return record, neurons.at[place].set(index, mode="drop"), place + 1
 
-    return bits.for_some(bits.pack(spiked), put, (record, neurons, count))
+    def put_many(carry):
+        done, record, neurons = carry
+        index = bits.indices(words, _MANY, n, done)
+        place = jnp.where(index < n, count + done + jnp.arange(_MANY), room)
+        record = record.at[place].set(times[jnp.minimum(index, n - 1)], mode="drop")
+        return done + _MANY, record, neurons.at[place].set(index, mode="drop")
+
+    few = jnp.where(number <= _FEW, words, jnp.uint32(0))
+    record, neurons, _ = bits.for_each(few, put_one, (record, neurons, count))
+    start = jnp.where(number <= _FEW, number, 0), record, neurons
+    _, record, neurons = lax.while_loop(lambda c: c[0] < number, put_many, start)
+    return record, neurons, count + number
 
 
 @_write.defjvp

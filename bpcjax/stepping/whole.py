@@ -10,7 +10,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
-from ..inputs import Landing, Step
+from ..inputs import Landing, Late, Step
 from ..system import AbstractSpikingSystem, Scalar
 from .record import SpikeRecord, empty_record
 from .results import RESULTS
@@ -31,7 +31,7 @@ class WholeState(AbstractSpikesState):
     span: Scalar  # the length of the first step
     even: Bool[Array, ""]  # the last step was as long
     crowded: Bool[Array, ""]  # arrivals without room
-    uneven: Bool[Array, ""]  # steps of different lengths, with events on their way
+    uneven: Bool[Array, ""]  # steps of different lengths, with spikes on their way
 
     def causes(self):
         causes = [(self.uneven, RESULTS.uneven_steps), (self.crowded, RESULTS.arrivals_overflow)]
@@ -84,9 +84,19 @@ class AbstractWholeSteps(AbstractSpikes):
         ok = jnp.stack([landing.ok for landing in landings]).all()
         return list(moments), states, ok
 
-    def after(self, state: WholeState, step: Step, inner, spikes, inputs, ok, result):
+    def after(
+        self,
+        system: AbstractSpikingSystem,
+        state: WholeState,
+        step: Step,
+        inner,
+        spikes,
+        inputs,
+        ok,
+        result,
+    ):
         """The state for the next step, and the result of this one."""
-        waiting = bool(inputs)
+        waiting = any(isinstance(source, Late) for source in system.inputs())
         whole = step.fraction == 1.0
         uneven = state.uneven | ~state.even if waiting else state.uneven
         crowded = state.crowded | ~ok

@@ -1,7 +1,7 @@
 """Brian2 in C++ standalone mode: a population of AdEx neurons, one current each, on the grid.
 
-`python brian2_adex.py COUNT MS FLOAT THREADS` prints a line of JSON: seconds of the run alone
-(the best of three, compiled beforehand), spikes in all, and the count of every neuron's spikes.
+`python brian2_adex.py COUNT MS FLOAT THREADS` (0 threads: no OpenMP) prints a line of JSON: seconds
+of the run alone (the best of three, compiled beforehand), spikes in all, and the count of every neuron's spikes.
 """
 
 import json
@@ -12,7 +12,7 @@ import brian2 as b2
 import numpy as np
 
 
-def main(count: int, ms: float, dtype: str, threads: int) -> None:
+def main(count: int, duration: float, dtype: str, threads: int) -> None:
     """Build once, run three times."""
     b2.prefs.core.default_float_dtype = np.dtype(dtype).type
     b2.prefs.devices.cpp_standalone.openmp_threads = threads
@@ -31,7 +31,7 @@ def main(count: int, ms: float, dtype: str, threads: int) -> None:
     group.v, group.w = -70.6, 0.0
     group.I = np.linspace(500.0, 1500.0, count)
     spikes = b2.SpikeMonitor(group, record=False)
-    b2.run(ms * b2.ms)
+    b2.run(duration * b2.ms)
     b2.device.build(directory=folder, compile=True, run=False)
     seconds = []
     for _ in range(3):

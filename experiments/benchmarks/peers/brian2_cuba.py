@@ -13,7 +13,7 @@ import brian2 as b2
 import numpy as np
 
 
-def main(count: int, ms: float, seed: int) -> None:
+def main(count: int, duration: float, seed: int) -> None:
     """Build once, run three times."""
     folder = tempfile.mkdtemp()
     b2.set_device("cpp_standalone", directory=folder, build_on_run=False)
@@ -41,7 +41,7 @@ def main(count: int, ms: float, seed: int) -> None:
     to_i = b2.Synapses(group, group, on_pre="gi += -9*mV")
     to_i.connect(f"i >= {excitatory}", p=probability)
     spikes = b2.SpikeMonitor(group)
-    b2.run(ms * b2.ms)
+    b2.run(duration * b2.ms)
     b2.device.build(directory=folder, compile=True, run=False)
     seconds = []
     for _ in range(3):
@@ -53,7 +53,7 @@ def main(count: int, ms: float, seed: int) -> None:
         intervals = np.diff(times[neurons == neuron])
         if intervals.size >= 3:
             cvs.append(intervals.std() / intervals.mean())
-    rate = 1e3 * times.size / count / ms
+    rate = 1e3 * times.size / count / duration
     print(json.dumps(dict(seconds=min(seconds), rate=rate, cv=float(np.mean(cvs)))))
 
 
