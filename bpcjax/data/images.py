@@ -101,8 +101,7 @@ class IdxImages(AbstractDataSet):
 
     def result(self, arrays: dict[str, np.ndarray]) -> Images:
         """Pixels in 0..1."""
-        pixels = arrays["pixels"].astype(np.float32)
-        pixels /= 255
+        pixels = np.true_divide(arrays["pixels"], 255, dtype=np.float32)
         return Images(pixels, arrays["label"].astype(np.int64))
 
 
