@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..system import Scalar
+from ..system import Scalar, check_parameters
 
 Arrivals = Float[Array, "..."]
 
@@ -41,6 +41,9 @@ class AbstractInput(eqx.Module):
     What arrives is an array of counts whose shape is the input's own; the system's `arrive` says
     what it does to the state. The states below live in the solver.
     """
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
 
     # One event after another
 

@@ -36,10 +36,16 @@ class PoissonTrain(AbstractTrain):
     puts them in the middle of their step, so it is right in the mean and the variance) and
     `GridSpikes`; derivatives do not pass a draw. For spikes at exact times draw a train with
     `bpcjax.encode` and pass a `SpikeTrain`.
+
+    **Raises:** `ValueError` if `rates` are not [channels], negative or NaN.
     """
 
     rates: Float[Array, " channels"] = parameter(nonnegative=True)  # 1/ms
     key: Key[Array, ""] | Any
+
+    def __check_init__(self) -> None:
+        if self.rates.ndim != 1:
+            raise ValueError(f"rates must be [channels], got shape {self.rates.shape}.")
 
     @property
     def channels(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
