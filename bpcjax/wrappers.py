@@ -58,10 +58,12 @@ class Refractory(AbstractSpikingSystem):
         return jnp.where(y.active > 0.5, self.neuron.guard(t, y.neuron, args), -y.clock)
 
     def reset(self, t, y, args, fired):
-        spiked = fired & (y.active > 0.5)
-        neuron = self.neuron.reset(t, y.neuron, args, spiked)
-        active = jnp.where(fired, 1.0 - y.active, y.active)
-        clock = jnp.where(fired, self.duration * spiked, y.clock)
+        own = fired & (y.active > 0.5)
+        spiked = own & self.neuron.emits(y.neuron, own)  # other events of the neuron hold nobody
+        neuron = self.neuron.reset(t, y.neuron, args, own)
+        released = fired & ~own
+        active = jnp.where(released, 1.0, jnp.where(spiked, 0.0, y.active))
+        clock = jnp.where(released | spiked, self.duration * spiked, y.clock)
         return RefractoryState(neuron, active, clock)
 
     def kick(self, t, y, args, spikes):

@@ -165,3 +165,23 @@ def test_bind_leaves_a_constant_drive_alone():
     assert bpc.bind(system, {"a": jnp.ones(2)}) is system
     bound = bpc.bind(system, lambda t: t)
     assert bound is not system and eqx.is_array(bound.vector_field(0.0, START, lambda t: t)[0])
+
+
+def test_saving_at_the_very_time_of_a_jump_of_the_drive():
+    # Such a time may fall one rounding before the start of its step: the state is there all the
+    # same. tau dv/dt = -v + drive with a pulse in [2, 3), from 0: v(2) = 0, v(3) = 1 - exp(-1/20).
+    leaky = bpc.neurons.LIF(c=20.0, g_l=1.0, e_l=0.0, v_th=10.0, v_reset=0.0)
+    jumps = jnp.array([2.0, 3.0])
+    found = bpc.simulate(
+        leaky,
+        leaky.rest(),
+        lambda t: jnp.where((t >= 2.0) & (t < 3.0), 1.0, 0.0),
+        t1=5.0,
+        dt=0.1,
+        saveat=dfx.SaveAt(ts=jnp.array([2.0, 3.0, 4.0])),
+        stepsize_controller=dfx.ClipStepSizeController(
+            dfx.PIDController(rtol=1e-10, atol=1e-10), jump_ts=jumps
+        ),
+    )
+    top = 1 - np.exp(-1 / 20)
+    np.testing.assert_allclose(found.ys.v, [0.0, top, top * np.exp(-1 / 20)], atol=1e-9)

@@ -10,16 +10,17 @@ from ..system import as_parameter, is_traced, parameter
 from .base import AbstractTrain, Landing
 
 _AT_ONCE = 16  # events that one turn of an exact solver takes; more take more turns
-_SOON = 1e-3  # of a step on the grid
+_SOON = 1e-3  # of a step
 
 
 class SpikeTrain(AbstractTrain):
     """External input events, delivered at their own times.
 
     `times` [events] and `neurons` [events], the channel of each; padded with `inf` and -1 as spike
-    records are, so a record of one solve is the input of another. `channels` is their number.
-    Exact with `OrderedSpikes`, where times also carry derivatives; events before the start of a
-    solve are not delivered. Solvers that take whole steps have room for `per_step` events in one.
+    records are, so a record of one solve is the input of another. `channels` is their number
+    (`None`: up to the highest in `neurons`, which must then be known). Exact with `OrderedSpikes`,
+    where times also carry derivatives; events before the start of a solve are not delivered.
+    Solvers that take whole steps have room for `per_step` events in one.
 
     **Raises:** `ValueError` if the arrays do not match, a time is NaN, or a channel is not one.
     """
@@ -29,8 +30,18 @@ class SpikeTrain(AbstractTrain):
     channels: int = eqx.field(static=True)
     per_step: int = eqx.field(static=True)
 
-    def __init__(self, times: ArrayLike, neurons: ArrayLike, channels: int, per_step: int = 64):
+    def __init__(
+        self,
+        times: ArrayLike,
+        neurons: ArrayLike,
+        channels: int | None = None,
+        per_step: int = 64,
+    ):
         times, neurons = as_parameter(times), jnp.asarray(neurons)
+        if channels is None:
+            if is_traced(neurons):
+                raise ValueError("channels: pass their number, under `jit` neurons are not known.")
+            channels = max(int(neurons.max(initial=0)) + 1, 1)
         if times.ndim != 1 or times.shape != neurons.shape:
             raise ValueError(
                 f"times and neurons must be two arrays of one length, got shapes {times.shape} "
@@ -93,7 +104,8 @@ class SpikeTrain(AbstractTrain):
 
     def snap(self, state, step, spikes):
         # An event at the end of a step, but for rounding, does not wait for the next.
-        _, neurons, now, ok, state = self._step(state, step.t1 + _SOON * step.span, True)
+        soon = step.t1 + _SOON * (step.t1 - step.t0)
+        _, neurons, now, ok, state = self._step(state, soon, True)
         whole = self._count(neurons, now.astype(spikes.dtype))
         return Landing((whole, jnp.zeros_like(whole), jnp.zeros_like(whole)), ok), state
 

@@ -42,11 +42,11 @@ class AdEx(AbstractSpikingSystem):
         return AdExState(v, jnp.zeros_like(v))
 
     def vector_field(self, t, y, args):
-        # Stages of a step may overshoot the cut: hold the upstroke a little beyond it.
+        # Stages of a step may overshoot the cut, by far: go no further than a little beyond it.
         v = jnp.minimum(y.v, self.v_cut + self.delta_t)
         upstroke = self.g_l * self.delta_t * jnp.exp((v - self.v_t) / self.delta_t)
-        dv = (-self.g_l * (y.v - self.e_l) + upstroke - y.w + args) / self.c
-        return AdExState(dv, (self.a * (y.v - self.e_l) - y.w) / self.tau_w)
+        dv = (-self.g_l * (v - self.e_l) + upstroke - y.w + args) / self.c
+        return AdExState(dv, (self.a * (v - self.e_l) - y.w) / self.tau_w)
 
     def guard(self, t, y, args):
         return y.v - self.v_cut

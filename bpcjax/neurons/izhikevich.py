@@ -41,7 +41,7 @@ class Izhikevich(AbstractSpikingSystem):
         # Stages of a step may overshoot the peak: hold the upstroke a little beyond it.
         v = jnp.minimum(y.v, self.v_peak + 10.0)
         dv = (0.04 * v + 5.0) * v + 140.0 - y.u + args
-        return IzhikevichState(dv, self.a * (self.b * y.v - y.u))
+        return IzhikevichState(dv, self.a * (self.b * v - y.u))
 
     def guard(self, t, y, args):
         return y.v - self.v_peak

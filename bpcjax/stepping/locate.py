@@ -12,7 +12,8 @@ from .crossing import crosses, first_root
 from .flat import FlatSystem, Vector
 
 _CLOSE = 1e-4  # of the step: what `saltation.jump` then polishes to third order
-_TRIES = 60
+_STRAIGHT = 1e-2  # relative change of a slope over the last step of the search
+_TRIES = 120
 
 
 def near_zero(system: FlatSystem, h: Scalar, t: Scalar, y: Vector, noisy: bool) -> Bool[Array, ""]:
@@ -69,8 +70,15 @@ def locate(
         lo, hi = pick(lo, a), pick(a, hi)
         low, high = jax.tree.map(pick, low, here), jax.tree.map(pick, here, high)
         guess, found = earliest(lo, low, hi, high)
-        done = ~found | (hi - lo <= tiny) | (jnp.array(not noisy) & (jnp.abs(guess - a) <= close))
-        stuck = tries % 4 == 3  # halve the bracket now and then: it always shrinks
+
+        def straight(step):
+            """Whether the slope of no guard that crosses changes much over the last step."""
+            change = jnp.abs(step / (hi - lo) * (high[1] - low[1]))
+            return ((high[0] < 0) | (change <= _STRAIGHT * jnp.abs(here[1]))).all()
+
+        near = jnp.array(not noisy) & (jnp.abs(guess - a) <= close) & straight(guess - a)
+        done = ~found | (hi - lo <= tiny) | near
+        stuck = (tries > 2) & (tries % 2 == 1)  # halve the bracket too: it always shrinks
         guess = jnp.where(done | ~stuck, guess, lo + 0.5 * (hi - lo))
         return lo, low, hi, high, guess, found, tries + 1, done
 

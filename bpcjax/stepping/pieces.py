@@ -32,7 +32,9 @@ class PiecewiseInterpolation(dfx.AbstractLocalInterpolation):
             later, earlier = self.evaluate(t1), self.evaluate(t0)
             return jax.tree.map(lambda a, b: a - b, later, earlier)
         earlier = jnp.maximum(jnp.sum(self.starts[:-1] <= t0) - 1, 0)
-        index = jnp.where(t0 >= self.starts[-1], self.starts.shape[0] - 1, earlier)
+        # Without earlier pieces the last is the whole step, whose start rounding may put after t0.
+        last = (t0 >= self.starts[-1]) | jnp.isinf(self.starts[0])
+        index = jnp.where(last, self.starts.shape[0] - 1, earlier)
         info = jax.tree.map(lambda leaf: leaf[index], self.infos)
         piece = self.interpolation_cls(t0=self.starts[index], t1=self.ends[index], **info)
         return Layout.of(self.like).unravel(piece.evaluate(t0))
