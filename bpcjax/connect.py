@@ -101,7 +101,7 @@ class Convolution(AbstractWeights):
     """
 
     kernel: Float[Array, "..."] = parameter()
-    extent: tuple[int, ...] = eqx.field(static=True)
+    extent: tuple[int, ...] = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
     stride: int = eqx.field(default=1, static=True)
 
     def __check_init__(self) -> None:
@@ -137,7 +137,7 @@ class Sparse(AbstractWeights):
 
     targets: Int[Array, "pre parts"]
     weights: Float[Array, "pre parts"] = parameter()
-    post: int = eqx.field(static=True)
+    post: int = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(self, targets: ArrayLike, weights: ArrayLike, post: int):
         targets, weights = jnp.asarray(targets), as_parameter(weights)
@@ -190,7 +190,8 @@ class Sparse(AbstractWeights):
         """The entries of a matrix [pre, post] that are not zero."""
         matrix = np.asarray(weights)
         sources, targets = np.nonzero(matrix)
-        return cls.from_lists(*matrix.shape, sources, targets, matrix[sources, targets])
+        pre, post = matrix.shape
+        return cls.from_lists(pre, post, sources, targets, matrix[sources, targets])
 
     @classmethod
     def random(cls, key: Key[Array, ""], pre: int, post: int, probability: float, weight: Any):

@@ -5,14 +5,12 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Shaped
+from jaxtyping import Array, Float
 
 from .connect import AbstractWeights, Dense
 from .inputs import AbstractInput, AbstractTrain, Late
 from .synapses import AbstractSynapse
 from .system import check_parameters, parameter
-
-Weights = Shaped[ArrayLike, "..."] | Callable[[Float[Array, " pre"]], Float[Array, " post"]]
 
 
 class Span(eqx.Module):
@@ -26,7 +24,7 @@ class Span(eqx.Module):
         return x[self.start : self.stop]
 
 
-def _as_weights(weights: Weights) -> Callable:
+def _as_weights(weights: Any) -> Callable:
     return weights if callable(weights) else Dense(weights)
 
 

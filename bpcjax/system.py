@@ -44,7 +44,7 @@ def parameter(
     as `RESULTS.bad_parameter` of the solve where they are traced.
     """
     metadata = {"positive": positive, "nonnegative": nonnegative}
-    extra = {} if default is None and not optional else {"default": default}
+    extra: dict[str, Any] = {} if default is None and not optional else {"default": default}
     converter = _as_optional if optional else as_parameter
     return eqx.field(converter=converter, metadata=metadata, **extra)
 

@@ -41,7 +41,7 @@ class PoissonTrain(AbstractTrain):
     """
 
     rates: Float[Array, " channels"] = parameter(nonnegative=True)  # 1/ms
-    key: Key[Array, ""] | Any
+    key: Key[Array, ""] | Any  # pyright: ignore[reportGeneralTypeIssues]
 
     def __check_init__(self) -> None:
         if self.rates.ndim != 1:

@@ -26,9 +26,9 @@ class SpikeTrain(AbstractTrain):
     """
 
     times: Float[Array, " events"] = parameter()
-    neurons: Int[Array, " events"]
-    channels: int = eqx.field(static=True)
-    per_step: int = eqx.field(static=True)
+    neurons: Int[Array, " events"]  # pyright: ignore[reportGeneralTypeIssues]
+    channels: int = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
+    per_step: int = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(
         self,
@@ -99,8 +99,8 @@ class SpikeTrain(AbstractTrain):
         times, neurons, now, ok, state = self._step(state, step.t1, False)
         left = jnp.where(now, step.t1 - jnp.where(now, times, 0.0), 0.0)
         one = now.astype(step.t1.dtype)
-        moments = tuple(self._count(neurons, m) for m in (one, left, 0.5 * left * left))
-        return Landing(moments, ok), state
+        first, second, third = (self._count(neurons, m) for m in (one, left, 0.5 * left * left))
+        return Landing((first, second, third), ok), state
 
     def snap(self, state, step, spikes):
         # An event at the end of a step, but for rounding, does not wait for the next.

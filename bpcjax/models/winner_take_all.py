@@ -121,7 +121,7 @@ class SoftWinnerTakeAll(AbstractKeyed):
     @property
     def layer(self) -> EscapeRate:
         """The escape-rate neurons that this circuit is."""
-        return EscapeRate(_Divisive(self.tau), self._hazard, self.key)
+        return EscapeRate(neuron=_Divisive(self.tau), hazard=self._hazard, key=self.key)
 
     def rest(self, shape: tuple[int, ...] = ()) -> EscapeState:
         """No drive yet: all equal."""

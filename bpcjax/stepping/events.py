@@ -130,8 +130,12 @@ class Neurons(eqx.Module):
         flow0 = self._flow(self.t0, self.y0, self.drive0)
         flow1 = self._flow(self.t1, self.y1, self.drive1)
         d1 = self._slope(self.t1, self.y1, self.drive1)[1]
-        place, hit = _places(*watch, d1, self.back)
-        before = jax.tree.map(lambda *ends: cubic(*ends, place)[0], self.y0, flow0, self.y1, flow1)
+        place, hit = _places(watch.g0, watch.d0, watch.g1, d1, self.back)
+
+        def inside(a, f, b, e):
+            return cubic(a, f, b, e, place)[0]
+
+        before = jax.tree.map(inside, self.y0, flow0, self.y1, flow1)
         t, drive = self.t0 + place * h, self._drive(place)
         reset = self.system.reset(t, before, drive, hit)
         left = 1 - place

@@ -1,5 +1,7 @@
 """A bounded, ordered, differentiable record of spikes."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.lax as lax
@@ -92,5 +94,5 @@ def _write_jvp(primals, tangents):
     place = jnp.arange(record.shape[0])
     new = (place >= primals[2]) & (place < count)
     tangent = jnp.where(new, tangents[3][jnp.maximum(neurons, 0)], tangents[0])
-    still = (np.zeros(x.shape, jax.dtypes.float0) for x in (neurons, count))
-    return (record, neurons, count), (tangent, *still)
+    still: Any = [np.zeros(x.shape, jax.dtypes.float0) for x in (neurons, count)]
+    return (record, neurons, count), (tangent, still[0], still[1])
