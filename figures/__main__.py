@@ -8,9 +8,9 @@ import matplotlib.pyplot as plt
 import tyro
 import xarray as xr
 
-from . import catalogue, recall, style
+from . import adex_sweep, balanced, catalogue, recall, style
 
-FIGURES = (recall, catalogue)
+FIGURES = (recall, catalogue, adex_sweep, balanced)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -142,14 +142,23 @@ def test_the_figure_reads_the_store_alone(finished, monkeypatch, capsys):
     out, _, _ = finished
     from figures import __main__ as figures
 
-    monkeypatch.setattr(sys, "argv", ["figures", "--results", str(out), "--out", str(out / "f")])
-    with pytest.raises(SystemExit) as end:
-        figures.main()
-    assert end.value.code == 0 and (out / "f" / "recall.png").stat().st_size > 10_000
-    monkeypatch.setattr(sys, "argv", ["figures", "--results", str(out / "none")])
-    with pytest.raises(SystemExit) as end:
-        figures.main()
-    assert end.value.code == 1 and "python -m experiments.recall" in capsys.readouterr().out
+    def status(*options):
+        monkeypatch.setattr(sys, "argv", ["figures", *options])
+        with pytest.raises(SystemExit) as end:
+            figures.main()
+        return end.value.code
+
+    # What there is gets drawn; what is missing is named, and tells in the status.
+    assert status("--results", str(out), "--out", str(out / "f")) == 1
+    assert (out / "f" / "recall.png").stat().st_size > 10_000
+    text = capsys.readouterr().out
+    others = [figure for figure in figures.FIGURES if figure.NAME != "recall"]
+    assert all(f"make it with `{figure.COMMAND}`" in text for figure in others)
+    assert "python -m experiments.recall" not in text
+    assert status("--results", str(out / "none")) == 1
+    assert "python -m experiments.recall" in capsys.readouterr().out
+    monkeypatch.setattr(figures, "FIGURES", [f for f in figures.FIGURES if f.NAME == "recall"])
+    assert status("--results", str(out), "--out", str(out / "f")) == 0
 
 
 def test_failed_solves_count_as_not_recalled_and_are_reported(finished):
