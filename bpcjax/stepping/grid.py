@@ -57,10 +57,13 @@ class GridSpikes(AbstractWholeSteps):
                 kick = system.kick(t1, after, args, spiked.astype(g.dtype))
                 return after if kick is None else add(after, kick), spiked
 
-            # A branch, not for the work that it saves alone: what goes into it is computed once,
-            # and not again for every use in it.
-            nobody = jnp.zeros_like(fired)
-            y1, spiked = lax.cond(eqxi.unvmap_any(fired), jump, lambda: (_like(y, y), nobody))
+            if state.spikes is None and not system.inputs() and _uncoupled(system, t1, y, args, g):
+                y1, spiked = jump()  # a few operations that fuse with the step
+            else:
+                # A branch, not for the work that it saves alone: what goes into it is computed
+                # once, and not again for every use in it.
+                nobody = jnp.zeros_like(fired)
+                y1, spiked = lax.cond(eqxi.unvmap_any(fired), jump, lambda: (_like(y, y), nobody))
             spikes = spiked.astype(g.dtype)
         else:
             y1, spiked, spikes = self._soft_jump(system, t1, y, args, g, fired)
@@ -94,6 +97,10 @@ class GridSpikes(AbstractWholeSteps):
         )
         kick = system.kick(t1, after, args, spikes)
         return after if kick is None else add(after, kick), spiked, spikes
+
+
+def _uncoupled(system, t, y, args, g) -> bool:
+    return jax.eval_shape(lambda: system.kick(t, y, args, jnp.zeros_like(g))) is None
 
 
 def _like(tree: PyTree, y: PyTree) -> PyTree:

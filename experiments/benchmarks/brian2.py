@@ -60,6 +60,24 @@ def best_of(rounds: int, runs: dict[str, Callable[[], Any]], peers: dict[str, Ca
     return {name: (seconds[name], results[name]) for name in seconds}
 
 
+class Counted(bpc.AbstractSpikingSystem):
+    """Neurons and the number of their spikes."""
+
+    neuron: bpc.AbstractSpikingSystem
+
+    def vector_field(self, t, y, args):
+        """The neuron's, and nothing."""
+        return self.neuron.vector_field(t, y[0], args), jnp.zeros_like(y[1])
+
+    def guard(self, t, y, args):
+        """The neuron's."""
+        return self.neuron.guard(t, y[0], args)
+
+    def reset(self, t, y, args, fired):
+        """The neuron's, and one more."""
+        return self.neuron.reset(t, y[0], args, fired), y[1] + fired
+
+
 def adex(config: Config) -> None:
     """A population of AdEx neurons, one current each, 0.1 ms: seconds, and spikes of each."""
     neuron, room = bpc.neurons.AdEx(), int(0.06 * config.neurons * config.ms)
@@ -76,8 +94,20 @@ def adex(config: Config) -> None:
         ready = jax.jit(run)
         return lambda: ready(neuron.rest((config.neurons,)), drive)
 
+    def counted():
+        def run(y, drive):
+            system, start = Counted(neuron), (y, jnp.zeros_like(y.v))
+            found = bpc.simulate(
+                system, start, drive, t1=config.ms, dt=0.1, solver=bpc.GridSpikes(), throw=False
+            )
+            return found.ok, found.ys, None
+
+        ready = jax.jit(run)
+        return lambda: ready(neuron.rest((config.neurons,)), drive)
+
     runs = {
         "GridSpikes(Euler)": through(bpc.GridSpikes(), False),
+        "GridSpikes(Euler), spikes counted": counted(),
         "GridSpikes(Euler), spikes recorded": through(bpc.GridSpikes(), True),
         "GridSpikes(Heun)": through(bpc.GridSpikes(dfx.Heun()), False),
         "LocalSpikes(Heun)": through(bpc.LocalSpikes(), False),

@@ -1,7 +1,7 @@
 """Brian2 in C++ standalone mode: a population of AdEx neurons, one current each, on the grid.
 
 `python brian2_adex.py COUNT MS FLOAT THREADS` (0 threads: no OpenMP) prints a line of JSON: seconds
-of the run alone (the best of three, compiled beforehand), spikes in all, and the count of every neuron's spikes.
+of the run alone (the best of three, compiled beforehand), all spikes, and those of each neuron.
 """
 
 import json
