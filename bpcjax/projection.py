@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -94,16 +95,31 @@ class Projection(eqx.Module):
         return sources, _length(post, size)
 
     def check(self, size: int, name: str) -> None:
-        """Raise `ValueError` if the weights do not fit a population of `size`."""
+        """Raise `ValueError` if the weights or delays do not fit a population of `size`."""
         for part in (self.pre, self.post):
             if isinstance(part, Span) and part.stop > size:
                 raise ValueError(f"{name}: {part} goes beyond the population of {size} neurons.")
-        if not isinstance(self.weights, AbstractWeights):
-            return
         wanted = self.ends(size)
-        got = self.weights.shape()
-        if any(g not in (None, w) for g, w in zip(got, wanted, strict=True)):
-            raise ValueError(f"{name}.weights has shape {got}: it needs [pre, post] = {wanted}.")
+        if isinstance(self.weights, AbstractWeights):
+            got = self.weights.shape()
+            if any(g not in (None, w) for g, w in zip(got, wanted, strict=True)):
+                raise ValueError(
+                    f"{name}.weights has shape {got}: it needs [pre, post] = {wanted}."
+                )
+        try:
+            given = jax.eval_shape(lambda: self.weights(jnp.zeros(wanted[0])))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}.weights does not take {wanted[0]} spikes: {error}") from error
+        if given.shape != wanted[1:]:
+            raise ValueError(
+                f"{name}.weights gives shape {given.shape} for {wanted[0]} spikes: it needs one "
+                f"for each of {wanted[1]} targets."
+            )
+        if self.delay is not None and self.delay.ndim and self.delay.shape[0] not in (1, wanted[0]):
+            raise ValueError(
+                f"{name}.delay has shape {self.delay.shape}: it needs a row for each of "
+                f"{wanted[0]} sources."
+            )
 
     def spread(self, spikes: Float[Array, " all"]) -> Float[Array, " all"]:
         """What spikes of the population, or arrivals of an external source, give all neurons."""
