@@ -127,7 +127,10 @@ class AbstractSpikingSystem(AbstractSystem):
         """
 
     def kick(self, t: Time, y: PyTree, args: PyTree, spikes: Float[Array, "*n"]) -> PyTree | None:
-        """Hook: what `spikes` add to the state, linear in `spikes`; `None` means no coupling."""
+        """Hook: what `spikes` add to the state, linear in them; `None` means no coupling.
+
+        In `y` those that fired are reset already.
+        """
         return None
 
     def inputs(self) -> tuple[PyTree, ...]:

@@ -210,3 +210,21 @@ def test_several_spikes_of_one_neuron_in_a_step():
     times, _ = recorded(solve(pulses(), [0.0] * 3, [30.0, 0.0, 0.0], 30.0, 1.5))
     assert times.size == int(30.0 / period(30.0)) == 44
     close(times, period(30.0) * np.arange(1, 45))
+
+
+def test_neurons_that_fire_together_are_held_when_each_other_s_kicks_come():
+    # Two equal neurons fire at 20 ln 3 ms, kick each other by 0.4 and are held for 2 ms: kicks to
+    # held neurons are lost, whatever the solver, so both start again from the reset.
+    leaky = bpc.neurons.LIF(c=20.0, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
+    others = 0.4 * (1 - jnp.eye(2))
+    network = bpc.Network(
+        bpc.Refractory(leaky, 2.0), [bpc.Projection(others, bpc.synapses.Delta())]
+    )
+    first = 20 * np.log(3)
+    for solver in (bpc.OrderedSpikes(), bpc.LocalSpikes(), bpc.GridSpikes()):
+        found = bpc.simulate(
+            network, network.rest(2), 1.5, t1=30.0, dt=0.01, solver=solver, max_spikes=4
+        )
+        assert found.spikes.count == 2
+        expected = 1.5 * (1 - np.exp(-(30 - first - 2) / 20))
+        np.testing.assert_allclose(found.ys.neurons.neuron.v[0], expected, atol=2e-3)

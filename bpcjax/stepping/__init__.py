@@ -5,5 +5,11 @@ from .local import LocalSpikes as LocalSpikes
 from .ordered import OrderedSpikes as OrderedSpikes
 from .record import SpikeRecord as SpikeRecord
 from .results import RESULTS as RESULTS
-from .surrogate import Surrogate as Surrogate
+from .surrogate import (
+    Surrogate as Surrogate,
+    arctan as arctan,
+    fast_sigmoid as fast_sigmoid,
+    gaussian as gaussian,
+    triangle as triangle,
+)
 from .term import SpikingTerm as SpikingTerm

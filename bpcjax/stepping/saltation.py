@@ -66,17 +66,15 @@ def _finish(system, t, before, hit, times, delay=None, rate=None) -> Jump:
     """
     spiked = system.emits(t, before, hit)
     spikes = spiked.astype(t.dtype)
-    coupled = system.kick(t, before, spikes) is not None
+    own = jnp.zeros(()) if delay is None else system.per_neuron(delay, t, before)
+    y = system.reset(t, before if delay is None else before + own * rate, hit)
+    kick = system.kick(t, y, spikes)  # after the reset: who is held by then ignores it
     if delay is None:
-        y = system.reset(t, before, hit)
-        y = y + system.kick(t, before, spikes) if coupled else y
-        return Jump(t, y, times, spiked.ravel(), hit.any())
-    own = system.per_neuron(delay, t, before)
-    y = system.reset(t, before + own * rate, hit)
-    if not coupled:
+        return Jump(t, y if kick is None else y + kick, times, spiked.ravel(), hit.any())
+    if kick is None:
         return Jump(t, y - own * system.rate(t, y), times, spiked.ravel(), hit.any())
     lead = spikes * delay.reshape(spikes.shape)
-    kick, moment = jax.jvp(lambda s: system.kick(t, before, s), (spikes,), (lead,))
+    kick, moment = jax.jvp(lambda s: system.kick(t, y, s), (spikes,), (lead,))
     drift, missed = jax.jvp(lambda y: system.rate(t, y), (y + kick,), (moment,))
     return Jump(t, y + kick - own * drift - missed, times, spiked.ravel(), hit.any())
 
