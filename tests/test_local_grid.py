@@ -535,23 +535,26 @@ def test_bad_surrogates_are_named():
 
 # One step of Euler: v1 = v0 + dt (I - v0) / TAU, a spike s if v1 >= 1, then v1 - s v1.
 def test_one_step_with_a_surrogate_by_hand():
-    solver, dt, v0 = bpc.GridSpikes(spike=bpc.Surrogate(4.0, 0.5)), 2.0, np.array([0.7, 0.95])
+    surrogate, dt, v0 = bpc.Surrogate(4.0, 0.5, through_resets=True), 2.0, np.array([0.7, 0.95])
+    solver = bpc.GridSpikes(spike=surrogate)
     drive = np.array([1.5, 1.6])
     v1 = v0 + dt * (drive - v0) / TAU
     assert v1[0] < 1 < v1[1]
 
     def end(drive):
         start = bpc.neurons.LIFState(jnp.asarray(v0))
-        return bpc.simulate(neuron(), start, drive, t1=dt, dt=dt, solver=solver).ys.v[-1]
+        options = dict(t1=dt, dt=dt, solver=solver, adjoint=dfx.ForwardMode())
+        return bpc.simulate(neuron(), start, drive, **options).ys.v[-1]
 
-    found, pull = jax.vjp(end, jnp.asarray(drive))
+    found, along = jax.jvp(end, arrays(drive), (jnp.ones(2),))
     close(found, [v1[0], 0.0], 1e-15)
     slope = 0.5 / (1 + 4.0 * np.abs(v1 - 1)) ** 2
     spike = np.array([0.0, 1.0])
-    close(pull(jnp.ones(2))[0], dt / TAU * (1 - spike - slope * v1), 1e-14)
+    close(along, dt / TAU * (1 - spike - slope * v1), 1e-14)
 
 
-def test_a_surrogate_gradient_is_that_of_an_unrolled_loop():
+@pytest.mark.parametrize("through", [False, True])
+def test_a_surrogate_gradient_is_that_of_an_unrolled_loop(through):
     dt, steps, size = 0.5, 60, 5
     random = np.random.default_rng(1)
     given = random.normal(0.0, 1.0, (size, size)), random.uniform(1.2, 2.5, size)
@@ -561,7 +564,7 @@ def test_a_surrogate_gradient_is_that_of_an_unrolled_loop():
     def simulated(weights, drive, v0):
         projection = bpc.Projection(weights, bpc.synapses.Exponential(TAU_S))
         system = bpc.Network(neuron(), [projection])
-        solver = bpc.GridSpikes(spike=bpc.Surrogate(5.0, 0.4))
+        solver = bpc.GridSpikes(spike=bpc.Surrogate(5.0, 0.4, through_resets=through))
         y0 = eqx.tree_at(lambda y: y.neurons.v, system.rest(size), v0)
         found = bpc.simulate(system, y0, drive, t1=steps * dt, dt=dt, solver=solver, max_spikes=64)
         y = jnp.stack([found.ys.neurons.v[-1], found.ys.synapses[0][-1]])
@@ -574,7 +577,8 @@ def test_a_surrogate_gradient_is_that_of_an_unrolled_loop():
             slope = jax.lax.stop_gradient(0.4 / (1 + 5.0 * jnp.abs(v - 1)) ** 2)
             hard = jax.lax.stop_gradient((v >= 1).astype(float))
             spike = hard + slope * (v - jax.lax.stop_gradient(v))
-            return (v - spike * v, s + spike @ weights, count + hard.sum()), None
+            lost = (spike if through else hard) * v
+            return (v - lost, s + spike @ weights, count + hard.sum()), None
 
         (v, s, count), _ = jax.lax.scan(step, (v0, jnp.zeros(size), 0.0), length=steps)
         return (weighting * jnp.stack([v, s])).sum(), count
@@ -595,10 +599,11 @@ def test_a_surrogate_gradient_is_that_of_an_unrolled_loop():
 def test_the_derivative_of_a_grid_reset_is_the_wrong_one_that_is_announced():
     cell = bpc.neurons.LIF(c=1.0, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
 
-    def end(drive, solver):
-        return bpc.simulate(cell, cell.rest(), drive, t1=20.3, dt=0.1, solver=solver).ys.v[-1]
+    def end(drive, solver, adjoint=None):
+        options = dict(t1=20.3, dt=0.1, solver=solver, adjoint=adjoint)
+        return bpc.simulate(cell, cell.rest(), drive, **options).ys.v[-1]
 
-    slope = jax.grad(lambda drive: end(drive, GRID))(1.7)
+    slope = jax.jvp(lambda drive: end(drive, GRID, dfx.ForwardMode()), (1.7,), (1.0,))[1]
     # A period of log(1.7 / 0.7) = 0.887 is 9 steps: 5 are left, each of the factor of Heun.
     np.testing.assert_allclose(slope, 1 - (1 - 0.1 + 0.005) ** 5, rtol=1e-12)
     close(slope, 0.39, 0.005)
@@ -615,7 +620,8 @@ assert not jax.config.jax_enable_x64
 cell = bpc.Refractory(bpc.neurons.LIF(c=20.0, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0), 2.0)
 synapse = bpc.synapses.Exponential(5.0)
 train = bpc.SpikeTrain(np.array([3.0, 4.0]), np.array([0, 1]), 2)
-late = bpc.Projection(bpc.connect.Sparse(np.array([[0], [1]]), 0.0, 300), synapse, 1.5, pre=slice(0, 2))
+sparse = bpc.connect.Sparse(np.array([[0], [1]]), 0.0, 300)
+late = bpc.Projection(sparse, synapse, 1.5, pre=slice(0, 2))
 network = bpc.Network(cell, [late, bpc.Projection(jnp.zeros((2, 300)), synapse, pre=train)])
 drive = jnp.linspace(1.2, 3.0, 300)
 exact = 20 * np.log(np.asarray(drive) / (np.asarray(drive) - 1))

@@ -87,14 +87,15 @@ class GridSpikes(AbstractWholeSteps):
         able, spiked = system.emits(y, jnp.ones_like(fired)), system.emits(y, fired)
         hard, soft = spiked.astype(g.dtype), self.spike(g)
         spikes = hard + jnp.where(able, soft - lax.stop_gradient(soft), 0.0)
-        reset = system.reset(t1, y, args, fired)
-        every = system.reset(t1, y, args, fired | able)
-        # The reset by its value, with the derivative of `spikes` times what it changes.
-        ghost = as_leaves(spikes - lax.stop_gradient(spikes), y)
-        after = jax.tree.map(
-            lambda x, e, y, s: jnp.asarray(x + s * lax.stop_gradient(e - y), y.dtype),
-            *(reset, every, y, ghost),
-        )
+        after = _like(system.reset(t1, y, args, fired), y)
+        if self.spike.through_resets:
+            # The reset by its value, with the derivative of `spikes` times what it changes.
+            every = system.reset(t1, y, args, fired | able)
+            ghost = as_leaves(spikes - lax.stop_gradient(spikes), y)
+            after = jax.tree.map(
+                lambda x, e, y, s: jnp.asarray(x + s * lax.stop_gradient(e - y), y.dtype),
+                *(after, every, y, ghost),
+            )
         kick = system.kick(t1, after, args, spikes)
         return after if kick is None else add(after, kick), spiked, spikes
 

@@ -33,7 +33,12 @@ def gaussian(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
 
 
 class AbstractSpike(eqx.Module):
-    """A step function of the guard, 0 or 1, with a derivative that somebody chose for it."""
+    """A step function of the guard, 0 or 1, with a derivative that somebody chose for it.
+
+    `through_resets`: whether derivatives pass the reset that a spike makes too.
+    """
+
+    through_resets: eqx.AbstractVar[bool]
 
     @abstractmethod
     def __call__(self, guard: Float[Array, "*n"]) -> Float[Array, "*n"]:
@@ -46,11 +51,16 @@ class Surrogate(AbstractSpike):
     The derivative of a solve with it is that of no system: it is a direction for learning
     (Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51). `slope` is per unit of the
     guard (1/mV where that is a voltage); `height` is the derivative at threshold.
+
+    The derivative passes what spikes send, not their resets (Zenke & Vogels 2021, Neural Comput.
+    33:899): through resets too it is multiplied at every step near threshold by 1 minus `height`
+    times the jump, so that it explodes where this is below -1.
     """
 
     slope: Float[Array, ""] = parameter(1.0, positive=True)
     height: Float[Array, ""] = parameter(1.0, positive=True)
     shape: Shape = fast_sigmoid
+    through_resets: bool = eqx.field(default=False, static=True)
 
     def __check_init__(self) -> None:
         check_parameters(self)
