@@ -77,6 +77,26 @@ def test_derivatives_of_sparse_are_those_of_its_matrix():
     close(by_weights, at_connections(sparse, np.outer(spikes, out)))
 
 
+# The product is skipped where nobody spikes: not so its derivatives.
+@pytest.mark.parametrize("spikes", [some_spikes(), np.zeros(PRE)], ids=["some", "none"])
+def test_a_dense_map_and_its_derivatives_are_those_of_its_matrix(spikes):
+    matrix, random = random_matrix(), np.random.default_rng(2)
+    along, turn, out = (random.normal(size=n) for n in (PRE, (PRE, POST), POST))
+
+    def value(spikes, weights):
+        return connect.Dense(weights)(spikes)
+
+    given_, tangents = map(lambda x: tuple(map(jnp.asarray, x)), ((spikes, matrix), (along, turn)))
+    found, slope = jax.jvp(value, given_, tangents)
+    close(found, spikes @ matrix)
+    close(slope, along @ matrix + spikes @ turn)
+    by_spikes, by_weights = jax.grad(lambda *given: value(*given) @ out, (0, 1))(*given_)
+    close(by_spikes, matrix @ out)
+    close(by_weights, np.outer(spikes, out))
+    rows = jax.vmap(value, (0, None))(jnp.stack([given_[0], given_[0] * 0, given_[0] + 1]), matrix)
+    close(rows, np.stack([spikes, 0 * spikes, spikes + 1]) @ matrix)
+
+
 @pytest.mark.parametrize("batch", ["spikes", "weights", "both"])
 def test_batches_of_sparse(batch):
     sparse = connect.Sparse.from_dense(random_matrix())
