@@ -15,7 +15,7 @@ from .checks import check_shapes, check_times, split_key
 from .inputs import Late
 from .stepping import RESULTS, OrderedSpikes, SpikeRecord, SpikingTerm
 from .stepping.stages import unrolled
-from .stepping.whole import AbstractWholeSteps
+from .stepping.whole import AbstractWholeSteps, WholeState
 from .stepping.wrapped import AbstractSpikes, AbstractSpikesState
 from .system import (
     AbstractSpikingSystem,
@@ -220,7 +220,7 @@ def simulate(
         progress_meter=dfx.NoProgressMeter() if progress_meter is None else progress_meter,
         throw=False,
     )
-    (ts, _), (ys, last) = cast(Any, found.ts), cast(Any, found.ys)
+    (ts, ended_at), (ys, last) = cast(Any, found.ts), cast(Any, found.ys)
     causes = [(wrong_time, RESULTS.bad_time), (wrong_parameter, RESULTS.bad_parameter)]
     ended = (found.result == dfx.RESULTS.successful) | (found.result == dfx.RESULTS.event_occurred)
     lost = jnp.array(False)
@@ -230,6 +230,11 @@ def simulate(
         causes += state.causes()
         lost = jnp.stack([wrong for wrong, _ in state.causes()]).any()
         spikes = None if state.spikes is None else state.spikes.sorted()
+        # Solvers of whole steps test guards without a look at NaN.
+        if isinstance(state, WholeState) and isinstance(system, AbstractSpikingSystem):
+            y1 = jax.tree.map(lambda x: x[-1], last)
+            blind = jnp.isnan(system.guard(ended_at[-1], y1, args)).any()
+            causes.append((ended & blind, RESULTS.event_not_located))
     causes.insert(2, ((ended | lost) & ~_finite(last), RESULTS.not_finite))
     result = _result(found.result, causes)
     if saveat.solver_state:
