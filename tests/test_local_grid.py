@@ -508,6 +508,22 @@ def test_what_local_spikes_cannot_do_is_named():
             kind(max_spikes=-1)
 
 
+# Its spikes would be missed without a word: the state itself stays finite.
+@pytest.mark.parametrize("solver", [LOCAL, GRID])
+def test_a_guard_that_is_not_a_number_is_not_silent(solver):
+    cell = Hills(*arrays(0.0, 0.0, 1.0))
+
+    def solve(threshold):
+        hills = eqx.tree_at(lambda h: h.threshold, cell, threshold)
+        found = bpc.simulate(hills, jnp.array(-1.5), t1=2.0, dt=0.1, solver=solver, throw=False)
+        return found.ok, found.result == bpc.RESULTS.event_not_located, found.ys[-1]
+
+    ok, named, y = jax.jit(jax.vmap(solve))(jnp.array([0.0, jnp.nan, jnp.inf]))
+    np.testing.assert_array_equal(ok, [True, False, True])
+    np.testing.assert_array_equal(named, ~ok)
+    close(y, [-0.5, 0.5, 0.5])
+
+
 # --- derivatives on the grid ------------------------------------------------------------------
 
 SHAPES = {
