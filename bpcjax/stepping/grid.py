@@ -16,6 +16,7 @@ from .surrogate import AbstractSpike
 from .term import unwrap
 from .whole import AbstractWholeSteps, WholeState, add, as_leaves
 
+_END = 1e-3  # of a step: what is saved this close before its end, but for rounding, is the end
 _SOON = 1e-4  # of a step: a crossing this close after its end counts, so that rounding does not
 
 
@@ -124,7 +125,8 @@ class _UntilTheEnd(dfx.AbstractLocalInterpolation):
             later, earlier = self.evaluate(t1), self.evaluate(t0)
             return jax.tree.map(lambda a, b: a - b, later, earlier)
         inside = self.interpolation_cls(t0=self.t0, t1=self.t1, **self.info).evaluate(t0)
-        return jax.tree.map(lambda a, b: jnp.where(t0 >= self.t1, b, a), inside, self.after)
+        ends = t0 >= self.t1 - _END * (self.t1 - self.t0)
+        return jax.tree.map(lambda a, b: jnp.where(ends, b, a), inside, self.after)
 
 
 @dataclass(frozen=True)
