@@ -316,8 +316,9 @@ def kicked(system, v0, drive, solver, dt=0.1):
 
 @pytest.mark.parametrize("solver", [LOCAL, GRID])
 def test_kicks_across_the_threshold_give_their_spikes_a_step_a_stage(solver):
-    chain = pulses((0, 1, 1.5), (1, 2, 1.2))
-    times, neurons = recorded(kicked(chain, [0.0] * 3, [1.5, 0.4, 0.3], solver))
+    # Neuron 1 is kicked to just above 1 and sinks below within the next step; neuron 2 rises.
+    chain = pulses((0, 1, 2.34), (1, 2, 1.2))
+    times, neurons = recorded(kicked(chain, [0.0] * 3, [1.5, -2.0, 0.3], solver))
     np.testing.assert_array_equal(neurons, [0, 1, 2])
     assert (times >= PERIOD - 1e-3).all() and (times <= PERIOD + np.array([1, 2, 3]) * 0.1).all()
 
@@ -374,6 +375,9 @@ def test_spikes_at_step_ends_fall_once_and_are_saved_reset():
         found = run(clock, *arrays(0.0, 0.0, 4.25, 0.25), solver, saveat=saved)
         close(recorded(found)[0], [1.0, 2.0, 3.0, 4.0], 1e-13)
         close(found.ys, [0.5, 0.0, 0.25, 0.0, 0.125], 1e-12)
+    # Where rounding puts the end of a step after the time to save: 220 is not 110 * 2 there.
+    slow, saved = Hills(*arrays(0.0, 20.0, 20.0)), dfx.SaveAt(ts=jnp.arange(140.0, 221.0, 20.0))
+    close(run(slow, *arrays(0.0, 0.0, 400.0, 2.0), GRID, saveat=saved).ys, 0.0, 1e-11)
 
 
 # --- saving -----------------------------------------------------------------------------------
