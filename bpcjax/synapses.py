@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, PyTree
 
 from .system import Time, check_parameters, parameter
 
-Reversal = Float[Array, "*n"] | None
+Reversal = Float[Array, "..."] | None
 
 
 def _through(s: Float[Array, "*n"], v: Float[Array, "*n"], reversal: Reversal):

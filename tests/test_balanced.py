@@ -21,6 +21,7 @@ def test_rates_and_cv_of_known_trains():
     assert np.isnan(cv[1]) and np.isnan(cv[2])
 
 
+@pytest.mark.slow
 def test_the_current_based_network_keeps_its_rate_and_irregularity():
     # Brette et al. (2007), benchmark 2, in Brian2: 5.6 Hz, CV of the intervals 0.53 to 0.54.
     @jax.jit
@@ -48,7 +49,11 @@ def test_the_current_based_network_keeps_its_rate_and_irregularity():
     assert abs(np.mean(cvs) - 0.53) < 0.05, cvs
 
 
-@pytest.mark.parametrize("solver", [bpc.GridSpikes(), bpc.LocalSpikes()], ids=["grid", "local"])
+@pytest.mark.parametrize(
+    "solver",
+    [bpc.GridSpikes(), pytest.param(bpc.LocalSpikes(), marks=pytest.mark.slow)],
+    ids=["grid", "local"],
+)
 def test_a_network_with_delays_and_poisson_input_fires_at_siegerts_rate(solver):
     # Brunel (2000) at 1,250 neurons; the weight grows with the root of the missing sources.
     problem, inputs = brunel(jax.random.key(0), 1250, weight=0.1 * np.sqrt(10))

@@ -131,6 +131,7 @@ def test_a_gradient_flow_never_raises_its_energy_and_ends_where_the_update_rests
     np.testing.assert_allclose(energy.update(rest), rest, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_langevin_samples_the_boltzmann_law():
     # In a quadratic well E = k y^2 / 2 the variance is T / k (Ornstein-Uhlenbeck), mean 0.
     stiffness, temperature = 2.0, 0.6

@@ -240,6 +240,7 @@ def test_reverse_derivatives_are_the_forward_ones():
 
 
 # A neuron's draws follow from its index: it must be its own, also among a few.
+@pytest.mark.slow
 def test_stochastic_spikes_of_the_few_are_their_own():
     def spikes(solver):
         cell = bpc.EscapeRate(neuron(), lambda d: 0.3 * jnp.exp(d / 0.2), jax.random.key(0))
@@ -472,6 +473,7 @@ class Noisy(bpc.AbstractSpikingSystem):
         return jnp.where(fired, 0.0, y)
 
 
+@pytest.mark.slow
 def test_noise():
     y0, times = jnp.zeros(600), arrays(40.0, 0.2)
 

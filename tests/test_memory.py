@@ -49,7 +49,9 @@ def errors_at(energy, query, mode, rates, chains=128, t1=1.5):
     return [error(rate) for rate in rates]
 
 
-@pytest.mark.parametrize("mode", [Hold(), Shot()], ids=["hold", "shot"])
+@pytest.mark.parametrize(
+    "mode", [Hold(), pytest.param(Shot(), marks=pytest.mark.slow)], ids=["hold", "shot"]
+)
 def test_spikes_converge_to_the_gradient_flow_at_one_over_the_root_of_the_rate(mode):
     energy, query = system()
     rates = np.array([100.0, 200.0, 400.0, 800.0])
@@ -58,6 +60,7 @@ def test_spikes_converge_to_the_gradient_flow_at_one_over_the_root_of_the_rate(m
     assert abs(slope + 0.5) < 0.06, (slope, errors)  # theorem: variance of order 1 / (R tau)
 
 
+@pytest.mark.slow
 def test_each_spike_is_a_draw_from_the_posterior():
     # With the query frozen (tau huge), S spikes have the posterior's frequencies, and the total
     # is Poisson with mean R t: chi-square with 5 degrees of freedom, 99.9 % point 20.5.

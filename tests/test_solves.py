@@ -24,6 +24,7 @@ class Pendulum(bpc.AbstractSystem):
 START = (jnp.array(1.0), jnp.array(0.3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", EXPLICIT, ids=lambda kind: kind.__name__)
 def test_written_out_stages_give_diffrax_own_numbers(kind):
     assert isinstance(unrolled(kind()), Unrolled)
@@ -98,6 +99,7 @@ def test_values_change_without_a_new_trace():
     assert 0 < traces <= 3 < first
 
 
+@pytest.mark.slow
 def test_a_noisy_neuron_spikes_and_is_reproducible():
     class Noisy(bpc.AbstractSpikingSystem):
         def vector_field(self, t, y, args):

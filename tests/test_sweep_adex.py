@@ -27,6 +27,7 @@ def statistics(times, config):
     return 1000 * len(times) / (config.t1 - config.settle), cv
 
 
+@pytest.mark.slow
 def test_rates_and_cvs_are_those_of_the_ordered_spikes():
     config = adex_sweep.Config(t1=300.0, settle=100.0)
     axes = {"I": np.array([500.0, 900.0, 1400.0]), "b": np.array([20.0, 120.0, 340.0])}

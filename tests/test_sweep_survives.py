@@ -108,6 +108,7 @@ def test_killed_half_way_it_goes_on_and_gives_the_same_bits(tmp_path):
     xr.testing.assert_equal(found, bpc.sweep(slow_orbit, axes(), chunk=CHUNK, progress=False))
 
 
+@pytest.mark.slow
 def test_four_devices_give_the_same_bits(tmp_path, alone):
     process = start(
         "devices", tmp_path / "s.zarr", XLA_FLAGS="--xla_force_host_platform_device_count=4"
@@ -119,6 +120,7 @@ def test_four_devices_give_the_same_bits(tmp_path, alone):
     xr.testing.assert_equal(found, alone)
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_work_and_give_the_same_bits(tmp_path, alone):
     with socket.socket() as free:
         free.bind(("localhost", 0))

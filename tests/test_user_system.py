@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import bpcjax as bpc
 
@@ -70,6 +71,7 @@ def test_a_drive_that_varies_is_seen_by_every_method():
     np.testing.assert_allclose(found.spikes.times[:count], expected, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_drive_derivative_passes_through_a_closure():
     def first_spike(size):
         drive = {"current": lambda t: size * (1 + t)}

@@ -44,6 +44,7 @@ def test_without_inhibition_everybody_keeps_the_own_rate():
     np.testing.assert_array_equal(counts[:SIZE], np.floor(300.0 / period))
 
 
+@pytest.mark.slow
 def test_it_is_the_network_written_by_hand():
     inhibition = 10.0  # weak enough that several keep spiking
     system, current = circuit(inhibition=inhibition), jnp.linspace(150.0, 170.0, SIZE)
@@ -87,6 +88,7 @@ def test_a_soft_winner_shares_a_constant_rate():
     assert stats.chisquare(counts, shares * counts.sum()).pvalue > 1e-3
 
 
+@pytest.mark.slow
 def test_a_soft_winner_follows_its_drive():
     system = bpc.models.SoftWinnerTakeAll(rate=2.0, tau=5.0)
     drive = jnp.array([8.0, 0.0, 0.0])
