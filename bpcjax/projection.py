@@ -73,7 +73,7 @@ class Projection(eqx.Module):
         shape = self.delay.shape
         if shape and (len(shape) != 2 or shape[1] not in (1, wanted)):
             each = f", or one for each connection, [pre, {wanted}]" if wanted else ""
-            raise ValueError(f"delay must be a number, [pre, 1]{each}, got shape {shape}.")
+            raise ValueError(f"delay must be a number, or [pre, 1]{each}, got shape {shape}.")
 
     def _parts(self) -> int | None:
         return self.weights.parts() if isinstance(self.weights, AbstractWeights) else None

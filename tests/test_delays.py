@@ -133,11 +133,15 @@ CHANNELS = np.array([0, 1, 2, 0, 1])
 
 
 def small():
-    """Weights, drives, starts, delays of each connection, times of a train; and a direction."""
+    """Weights, drives, starts, delays of each connection, times of a train; and a direction.
+
+    Some delays and times are equal: what arrives together keeps its own derivatives.
+    """
     random = np.random.default_rng([FEW, 1])
     weights = random.normal(0.0, 3.0 / np.sqrt(FEW), (FEW, FEW)) * (1 - np.eye(FEW))
     drive, v0 = random.uniform(1.5, 2.6, FEW), random.uniform(0.0, 0.9, FEW)
-    delays, train = random.uniform(0.5, 4.0, (FEW, FEW)), np.array([3.0, 7.123, 9.7, 15.0, 22.2])
+    delays, train = random.uniform(0.5, 4.0, (FEW, FEW)), np.array([3.0, 7.123, 7.123, 15.0, 22.2])
+    delays[:, :5] = 2.5
     given = dict(weights=weights, drive=drive, v0=v0, delays=delays, train=train)
     return given, {name: 0.1 * random.normal(size=x.shape) for name, x in given.items()}
 
