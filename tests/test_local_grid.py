@@ -402,7 +402,19 @@ def test_a_neuron_saved_at_any_time_to_second_order():
     assert order(steps, errors) > 1.9, errors
 
 
-# At grid times kicks are there to second order; between them they are spread over their step.
+# A kick of 0.5 at PERIOD = 21.972 ms to a neuron at 0, in the step from 21.9 to 22.
+def test_between_grid_times_a_kick_is_spread_over_its_step():
+    ts = np.array([21.85, 21.925, 21.95, 22.0, 22.05])
+    given = pulses((0, 1, 0.5)), *arrays(np.zeros(3), [1.5, 0.0, 0.0], 25.0, 0.1)
+    found = run(*given, LOCAL, saveat=dfx.SaveAt(ts=jnp.asarray(ts))).ys[:, 1]
+    close(
+        found,
+        0.5 * np.exp((PERIOD - np.array([22, 22, 22, 22, 22.05])) / TAU) * [0, 0.25, 0.5, 1, 1],
+        1e-5,
+    )
+
+
+# At grid times kicks are there to second order.
 def test_a_network_saved_at_grid_times():
     ts, errors = (20.0, 40.0, 60.0), []
     for dt in STEPS[1:]:
