@@ -21,6 +21,8 @@ def test_examples_run_and_say_what_they_claim(tmp_path, monkeypatch):
             exec(compile(block, str(README), "exec"), scope)
     plt.close("all")
     assert scope["found"].ys.v.max() <= -50.0 + 1e-9  # the threshold of the LIF neuron
+    assert scope["table"].ok.all() and scope["table"].spikes.dims == ("current", "b")
+    assert scope["v"].shape == (3, 6) and scope["ok"].all()
     assert int(scope["recalled"]) == int(scope["energy"].posterior(scope["query"]).argmax()) == 3
     # Quadratic IF from -peak to peak: T = tau (2 / sqrt(I)) atan(peak / sqrt(I)).
     drives = np.linspace(0.1, 2.0, 5)
