@@ -1,5 +1,7 @@
 """The jump at an event: its true time, the reset, the kicks, and their exact derivatives."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.lax as lax
@@ -60,7 +62,7 @@ def jump(system: FlatSystem, a: Scalar, y: Vector, smooth: Bool[Array, ""], reac
     return _finish(system, t, before, hit, t + delay, delay, rate)
 
 
-def _finish(system, t, before, hit, times, delay=None, rate=None) -> Jump:
+def _finish(system, t, before, hit, times, delay: Any = None, rate: Any = None) -> Jump:
     """Reset and kick at `t`. With a `delay`, each neuron flows to its own time and back: to first
     order, so that neurons which cross together keep their own derivatives.
     """
