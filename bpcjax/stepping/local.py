@@ -28,8 +28,8 @@ class LocalSpikes(AbstractWholeSteps):
     network may gain or lose synchrony (exponents need `OrderedSpikes`). A neuron has one event a
     step; a second one waits for the next step. An excursion above threshold within a step is seen
     where the guard heads for it at the step's start. A neuron that is kicked over threshold fires
-    in the next step, at the time found by going back along its slope, so a cascade of voltage kicks takes
-    a step a stage and has no right derivative. Derivatives, forward and reverse, are those of the
+    in the next step, at the time found by going back along its slope, so a cascade of voltage
+    kicks takes a step a stage and has no right derivative. Derivatives, forward and reverse, are those of the
     true event times: to second order with currents, first with conductances, and through delays
     not spike by spike. No noise. The rate of a neuron may depend on others through spikes only;
     a drive that is a function of time is linear within a step. Between saved grid times, kicks
