@@ -1,13 +1,42 @@
 """Wrappers that give any neuron a refractory period, or stochastic spikes."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from .system import AbstractKeyed, AbstractSpikingSystem, parameter
+
+
+class AbstractAroundNeuron(AbstractSpikingSystem):
+    """A neuron in a state of its own: what reaches the neuron passes through."""
+
+    neuron: eqx.AbstractVar[AbstractSpikingSystem]
+
+    @abstractmethod
+    def _around(self, y: PyTree, increment: PyTree) -> PyTree:
+        """What an increment of the neuron's state adds to the whole."""
+
+    def noise(self, t, y, args):
+        noise = self.neuron.noise(t, y.neuron, args)
+        return None if noise is None else self._around(y, noise)
+
+    def kick(self, t, y, args, spikes):
+        kick = self.neuron.kick(t, y.neuron, args, spikes)
+        return None if kick is None else self._around(y, kick)
+
+    def push(self, y, dv):
+        return self._around(y, self.neuron.push(y.neuron, dv))
+
+    def inputs(self):
+        return self.neuron.inputs()
+
+    def arrive(self, t, y, args, arrivals):
+        return self._around(y, self.neuron.arrive(t, y.neuron, args, arrivals))
 
 
 class RefractoryState(NamedTuple):
@@ -31,7 +60,7 @@ def _held(rate: PyTree, active: Float[Array, "*n"]) -> PyTree:
     return jax.tree.unflatten(treedef, [active * leaves[0], *leaves[1:]])
 
 
-class Refractory(AbstractSpikingSystem):
+class Refractory(AbstractAroundNeuron):
     """A neuron whose first state leaf (the potential) is held for `duration` after each spike.
 
     Its other variables go on; an `EscapeRate` neuron gathers no hazard meanwhile. The end of the
@@ -50,10 +79,6 @@ class Refractory(AbstractSpikingSystem):
         rate = _held(self.neuron.vector_field(t, y.neuron, args), y.active)
         return RefractoryState(rate, jnp.zeros_like(y.active), y.active - 1)
 
-    def noise(self, t, y, args):
-        noise = self.neuron.noise(t, y.neuron, args)
-        return None if noise is None else self._around(y, noise)
-
     def guard(self, t, y, args):
         return jnp.where(y.active > 0.5, self.neuron.guard(t, y.neuron, args), -y.clock)
 
@@ -66,24 +91,11 @@ class Refractory(AbstractSpikingSystem):
         clock = jnp.where(released | spiked, self.duration * spiked, y.clock)
         return RefractoryState(neuron, active, clock)
 
-    def kick(self, t, y, args, spikes):
-        kick = self.neuron.kick(t, y.neuron, args, spikes)
-        return None if kick is None else self._around(y, kick)
-
-    def push(self, y, dv):
-        return self._around(y, self.neuron.push(y.neuron, dv))
-
-    def inputs(self):
-        return self.neuron.inputs()
-
-    def arrive(self, t, y, args, arrivals):
-        return self._around(y, self.neuron.arrive(t, y.neuron, args, arrivals))
-
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired) & (y.active > 0.5)
 
     def _around(self, y: RefractoryState, increment: PyTree) -> RefractoryState:
-        """What an increment of the neuron does: nothing to the potential of a held one."""
+        # nothing happens to the potential of a held one
         still = jnp.zeros_like(y.active)
         return RefractoryState(_held(increment, y.active), still, still)
 
@@ -96,7 +108,7 @@ class EscapeState(NamedTuple):
     count: Float[Array, "*n"]
 
 
-class EscapeRate(AbstractKeyed):
+class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
     """Stochastic spikes at the rate `hazard(guard)`, where `guard` is the neuron's own distance
     past threshold (exponential escape noise: `lambda d: rho * jnp.exp(d / width)`).
 
@@ -150,29 +162,12 @@ class EscapeRate(AbstractKeyed):
         hazard = self.hazard(self.neuron.guard(t, y.neuron, args))
         return EscapeState(rate, hazard, jnp.zeros_like(y.count))
 
-    def noise(self, t, y, args):
-        noise = self.neuron.noise(t, y.neuron, args)
-        return None if noise is None else self._around(y, noise)
-
     def guard(self, t, y, args):
         return y.integral - self.draws(y.count)
 
     def reset(self, t, y, args, fired):
         neuron = self.neuron.reset(t, y.neuron, args, fired)
         return EscapeState(neuron, jnp.where(fired, 0.0, y.integral), y.count + fired)
-
-    def kick(self, t, y, args, spikes):
-        kick = self.neuron.kick(t, y.neuron, args, spikes)
-        return None if kick is None else self._around(y, kick)
-
-    def push(self, y, dv):
-        return self._around(y, self.neuron.push(y.neuron, dv))
-
-    def inputs(self):
-        return self.neuron.inputs()
-
-    def arrive(self, t, y, args, arrivals):
-        return self._around(y, self.neuron.arrive(t, y.neuron, args, arrivals))
 
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired)

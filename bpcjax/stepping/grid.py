@@ -1,7 +1,6 @@
 """Spikes at the ends of steps: the convention of clock-driven simulators."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import diffrax as dfx
@@ -15,6 +14,7 @@ from jaxtyping import PyTree
 from .surrogate import AbstractSpike
 from .term import unwrap
 from .whole import AbstractWholeSteps, WholeState, add, as_leaves
+from .wrapped import AbstractAroundInterpolation, Around
 
 _END = 1e-3  # of a step: what is saved this close before its end, but for rounding, is the end
 _SOON = 1e-4  # of a step: a crossing this close after its end counts, so that rounding does not
@@ -40,7 +40,7 @@ class GridSpikes(AbstractWholeSteps):
 
     @property
     def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        return _UntilBy(self.inner.interpolation_cls)
+        return Around(_UntilTheEnd, self.inner.interpolation_cls)
 
     def step(self, terms, t0: Any, t1: Any, y0, args, solver_state: WholeState, made_jump):
         system, direction, _ = unwrap(terms)
@@ -111,7 +111,7 @@ def _like(tree: PyTree, y: PyTree) -> PyTree:
     )
 
 
-class _UntilTheEnd(dfx.AbstractLocalInterpolation):
+class _UntilTheEnd(AbstractAroundInterpolation):
     """The inner solver's interpolation before the end of the step, and the state after it there."""
 
     t0: Any
@@ -120,20 +120,7 @@ class _UntilTheEnd(dfx.AbstractLocalInterpolation):
     after: PyTree
     interpolation_cls: Callable[..., Any] = eqx.field(static=True)
 
-    def evaluate(self, t0, t1=None, left: bool = True):
-        if t1 is not None:
-            later, earlier = self.evaluate(t1), self.evaluate(t0)
-            return jax.tree.map(lambda a, b: a - b, later, earlier)
-        inside = self.interpolation_cls(t0=self.t0, t1=self.t1, **self.info).evaluate(t0)
-        ends = t0 >= self.t1 - _END * (self.t1 - self.t0)
+    def at(self, t):
+        inside = self.interpolation_cls(t0=self.t0, t1=self.t1, **self.info).evaluate(t)
+        ends = t >= self.t1 - _END * (self.t1 - self.t0)
         return jax.tree.map(lambda a, b: jnp.where(ends, b, a), inside, self.after)
-
-
-@dataclass(frozen=True)
-class _UntilBy:
-    """Makes an `_UntilTheEnd` of a given inner interpolation (hashable, for diffrax)."""
-
-    interpolation_cls: Callable[..., Any]
-
-    def __call__(self, **kwargs) -> _UntilTheEnd:
-        return _UntilTheEnd(interpolation_cls=self.interpolation_cls, **kwargs)

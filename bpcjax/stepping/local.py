@@ -1,7 +1,6 @@
 """All spikes of a step at once, each neuron at its own time inside it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import diffrax as dfx
@@ -13,6 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from .events import Neurons, take_events
 from .term import unwrap
 from .whole import AbstractWholeSteps, WholeState, add, if_any
+from .wrapped import AbstractAroundInterpolation, Around
 
 
 class LocalSpikes(AbstractWholeSteps):
@@ -50,7 +50,7 @@ class LocalSpikes(AbstractWholeSteps):
 
     @property
     def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        return _OwnTimesBy(self.inner.interpolation_cls)
+        return Around(_OwnTimes, self.inner.interpolation_cls)
 
     def step(self, terms, t0: Any, t1: Any, y0, args, solver_state: WholeState, made_jump):
         system, direction, noisy = unwrap(terms)
@@ -107,7 +107,7 @@ class LocalSpikes(AbstractWholeSteps):
         return y1, error, dense, state, result
 
 
-class _OwnTimes(dfx.AbstractLocalInterpolation):
+class _OwnTimes(AbstractAroundInterpolation):
     """Before a neuron's event the inner solver's interpolation, then a line to the step's end."""
 
     t0: Any
@@ -119,12 +119,9 @@ class _OwnTimes(dfx.AbstractLocalInterpolation):
     end: PyTree
     interpolation_cls: Callable[..., Any] = eqx.field(static=True)
 
-    def evaluate(self, t0, t1=None, left: bool = True):
-        if t1 is not None:
-            later, earlier = self.evaluate(t1), self.evaluate(t0)
-            return jax.tree.map(lambda a, b: a - b, later, earlier)
-        part = jnp.where(self.t1 > self.t0, (t0 - self.t0) / (self.t1 - self.t0), 1.0)
-        inside = self.interpolation_cls(t0=self.t0, t1=self.t1, **self.info).evaluate(t0)
+    def at(self, t):
+        part = jnp.where(self.t1 > self.t0, (t - self.t0) / (self.t1 - self.t0), 1.0)
+        inside = self.interpolation_cls(t0=self.t0, t1=self.t1, **self.info).evaluate(t)
         since = jnp.clip((part - self.place) / jnp.maximum(1 - self.place, 1e-9), 0.0, 1.0)
         gone = (self.place <= part) & (self.place <= 1)
 
@@ -134,13 +131,3 @@ class _OwnTimes(dfx.AbstractLocalInterpolation):
             return jnp.where(part >= 1, end, now)
 
         return jax.tree.map(at, inside, self.unreset, self.reset, self.end)
-
-
-@dataclass(frozen=True)
-class _OwnTimesBy:
-    """Makes an `_OwnTimes` of a given inner interpolation (hashable, for diffrax)."""
-
-    interpolation_cls: Callable[..., Any]
-
-    def __call__(self, **kwargs) -> _OwnTimes:
-        return _OwnTimes(interpolation_cls=self.interpolation_cls, **kwargs)

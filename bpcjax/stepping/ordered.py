@@ -12,13 +12,13 @@ from jaxtyping import Array, Bool, PyTree
 
 from ..system import Scalar
 from .flat import FlatSystem, Layout, flat_terms
-from .pieces import Piece, PiecewiseBy
+from .pieces import Piece, PiecewiseInterpolation
 from .record import SpikeRecord, empty_record
 from .results import RESULTS
 from .stages import both_modes
 from .term import unwrap
 from .turns import Rest, Turns, size
-from .wrapped import AbstractSpikes, AbstractSpikesState, failed
+from .wrapped import AbstractSpikes, AbstractSpikesState, Around, failed
 
 ROOM = 128  # spikes on their way through a delayed projection, unless told otherwise
 
@@ -78,7 +78,7 @@ class OrderedSpikes(AbstractSpikes):
 
     @property
     def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
-        return PiecewiseBy(self.inner.interpolation_cls)
+        return Around(PiecewiseInterpolation, self.inner.interpolation_cls)
 
     def init(self, terms, t0, t1, y0, args) -> OrderedState:
         system, _, _ = unwrap(terms)

@@ -1,19 +1,18 @@
 """Dense output of a step that events cut into pieces."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from .flat import Layout
+from .wrapped import AbstractAroundInterpolation
 
 
-class PiecewiseInterpolation(dfx.AbstractLocalInterpolation):
+class PiecewiseInterpolation(AbstractAroundInterpolation):
     """The inner solver's interpolation on each piece; right-continuous at the events.
 
     The last piece is the one after all events; those before it are padded with `inf` starts.
@@ -27,27 +26,14 @@ class PiecewiseInterpolation(dfx.AbstractLocalInterpolation):
     like: PyTree[Array]  # a state, for its structure
     interpolation_cls: Callable[..., Any] = eqx.field(static=True)
 
-    def evaluate(self, t0, t1=None, left: bool = True) -> PyTree[Array]:
-        if t1 is not None:
-            later, earlier = self.evaluate(t1), self.evaluate(t0)
-            return jax.tree.map(lambda a, b: a - b, later, earlier)
-        earlier = jnp.maximum(jnp.sum(self.starts[:-1] <= t0) - 1, 0)
-        # Without earlier pieces the last is the whole step, whose start rounding may put after t0.
-        last = (t0 >= self.starts[-1]) | jnp.isinf(self.starts[0])
+    def at(self, t):
+        earlier = jnp.maximum(jnp.sum(self.starts[:-1] <= t) - 1, 0)
+        # Without earlier pieces the last is the whole step, whose start rounding may put after t.
+        last = (t >= self.starts[-1]) | jnp.isinf(self.starts[0])
         index = jnp.where(last, self.starts.shape[0] - 1, earlier)
         info = jax.tree.map(lambda leaf: leaf[index], self.infos)
         piece = self.interpolation_cls(t0=self.starts[index], t1=self.ends[index], **info)
-        return Layout.of(self.like).unravel(piece.evaluate(t0))
-
-
-@dataclass(frozen=True)
-class PiecewiseBy:
-    """Makes a `PiecewiseInterpolation` of a given inner interpolation (hashable, for diffrax)."""
-
-    interpolation_cls: Callable[..., Any]
-
-    def __call__(self, **kwargs) -> PiecewiseInterpolation:
-        return PiecewiseInterpolation(interpolation_cls=self.interpolation_cls, **kwargs)
+        return Layout.of(self.like).unravel(piece.evaluate(t))
 
 
 class Piece(eqx.Module):

@@ -1,12 +1,15 @@
 """What every solver around a diffrax solver passes on, and what every solver of spikes has."""
 
 from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import diffrax as dfx
 import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, PyTree
 
 from .record import SpikeRecord
 
@@ -31,6 +34,32 @@ class AbstractAround(dfx.AbstractWrappedSolver):
 
     def func(self, terms, t0, y0, args):
         return self.inner.func(terms, t0, y0, args)
+
+
+class AbstractAroundInterpolation(dfx.AbstractLocalInterpolation):
+    """Dense output of a step, made with the inner solver's; right-continuous at the events."""
+
+    interpolation_cls: eqx.AbstractVar[Callable[..., Any]]
+
+    @abstractmethod
+    def at(self, t: Any) -> PyTree[Array]:
+        """The state at `t`."""
+
+    def evaluate(self, t0, t1=None, left: bool = True) -> PyTree[Array]:
+        if t1 is None:
+            return self.at(t0)
+        return jax.tree.map(lambda a, b: a - b, self.at(t1), self.at(t0))
+
+
+@dataclass(frozen=True)
+class Around:
+    """Makes a `kind` of interpolation of a given inner one (hashable, for diffrax)."""
+
+    kind: Callable[..., AbstractAroundInterpolation]
+    interpolation_cls: Callable[..., Any]
+
+    def __call__(self, **kwargs) -> AbstractAroundInterpolation:
+        return self.kind(interpolation_cls=self.interpolation_cls, **kwargs)
 
 
 class AbstractSpikesState(eqx.Module):
