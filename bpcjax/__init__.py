@@ -3,6 +3,7 @@
 import importlib
 
 from . import (
+    analysis as analysis,
     connect as connect,
     encode as encode,
     energies as energies,

@@ -159,6 +159,7 @@ def simulate(
     max_steps: int | None = None,
     max_spikes: int | None = None,
     key: Key[Array, ""] | Any | None = None,
+    event: dfx.Event | None = None,
     progress_meter: dfx.AbstractProgressMeter | None = None,
     throw: bool = True,
 ) -> Solution:
@@ -217,6 +218,7 @@ def simulate(
         stepsize_controller=controller,
         adjoint=dfx.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
         max_steps=max_steps,
+        event=event,
         progress_meter=dfx.NoProgressMeter() if progress_meter is None else progress_meter,
         throw=False,
     )

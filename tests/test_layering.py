@@ -30,13 +30,14 @@ ALLOWED = {
         "system", "energies", "neurons", "synapses", "connect", "projection", "network",
         "wrappers", "flows",
     },
-    "plot": {"system", "stepping"},
+    "analysis": {"system", "flows", "inputs", "checks", "simulate", "stepping"},
+    "plot": {"system", "stepping", "analysis"},
     "sweep": set(),
     "encode": set(),
     "data": {"encode"},
     "__init__": {
         "system", "flows", "wrappers", "energies", "neurons", "synapses", "network", "stepping",
-        "simulate", "models", "projection", "connect", "inputs",
+        "simulate", "models", "projection", "connect", "inputs", "analysis",
         "sweep", "encode",
     },
 }  # fmt: skip

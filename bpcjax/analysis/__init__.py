@@ -1,0 +1,4 @@
+"""Where a system rests, how it loses stability, how far its basins reach: for any system.
+
+Functions take a system and arrays, and return modules of arrays. They know no model.
+"""
