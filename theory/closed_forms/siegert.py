@@ -65,7 +65,7 @@ def colour_shift(ratio):
     White noise that an exponential synapse of time constant `tau_s` has filtered acts, to first
     order in `sqrt(ratio)`, as white noise with threshold and reset moved by
     `sigma (alpha / 2) sqrt(ratio)`, `alpha = sqrt(2) |zeta(1/2)|`
-    (Fourcaud & Brunel 2002, Neural Comput. 14:2057, eq. 4.33).
+    (Fourcaud & Brunel 2002, Neural Comput. 14:2057).
     """
     require(np.asarray(ratio) >= 0, "ratio must not be negative.")
     return math.sqrt(0.5) * abs(ZETA_HALF) * np.sqrt(ratio)
