@@ -122,5 +122,5 @@ def adex_hopf(cell):
 
 
 def excitability(hopf):
-    """2 where rest is lost at that Hopf point (a resonator), 1 where at the fold (an integrator)."""
+    """2 where rest is lost at that Hopf point (a resonator), 1 at the fold (an integrator)."""
     return np.where(np.isnan(hopf.drive), 1, 2)
