@@ -107,8 +107,8 @@ def energy(state):
 def glass_energy(alpha):
     """Per unit, of the spin glass at `T = 0`: `-1 / pi - sqrt(2 alpha / pi)`.
 
-    Retrieval is the ground state below `alpha = 0.0519`, where the two energies cross (quoted as 0.051
-    in the letter of 1985).
+    Retrieval is the ground state below `alpha = 0.0519`, where the two energies cross (often
+    quoted as 0.051).
     """
     require(np.asarray(alpha) > 0, "alpha must be positive.")
     return -1 / np.pi - np.sqrt(2 * np.asarray(alpha) / np.pi)
