@@ -3,9 +3,5 @@
 Functions take a system and arrays, and return modules of arrays. They know no model.
 """
 
-from .spikes import (
-    Correlogram as Correlogram,
-    SpikeStatistics as SpikeStatistics,
-    cross_correlation as cross_correlation,
-    spike_statistics as spike_statistics,
-)
+from .correlation import Correlogram as Correlogram, cross_correlation as cross_correlation
+from .spikes import SpikeStatistics as SpikeStatistics, spike_statistics as spike_statistics
