@@ -32,7 +32,7 @@ import bpcjax as bpc
 from theory.closed_forms import siegert
 
 from . import InputError
-from .networks import brunel, cuba, rates_and_cv
+from .networks import brunel, cuba
 from .results import Chunks, fingerprint, save
 
 NAME = "balanced"
@@ -143,7 +143,9 @@ def as_dataset(config: Config, count: int, start: float, found: dict[str, Any]) 
     # Spikes are at the ends of steps: half a step later no rounding moves one over an edge.
     late = 0.5 * config.dt
     record = bpc.SpikeRecord(jnp.asarray(times), jnp.asarray(neurons), jnp.array(len(times)))
-    rate, cv = rates_and_cv(record, count, start + late, end + late)
+    trains = bpc.analysis.spike_statistics(
+        record, count, t0=start + late, t1=end + late, window=config.t1 / 2, min_intervals=3
+    )
     bins = np.arange(math.floor(end) + 1.0)  # of 1 ms
     groups = {"excitatory": (0, excitatory), "inhibitory": (excitatory, count)}
     activity = [
@@ -155,8 +157,8 @@ def as_dataset(config: Config, count: int, start: float, found: dict[str, Any]) 
     own = (neurons < first) | ((neurons >= excitatory) & (neurons < excitatory + shown - first))
     return xr.Dataset(
         {
-            "rate": ("neuron", np.asarray(rate), {"unit": "Hz"}),
-            "cv": ("neuron", np.asarray(cv)),
+            "rate": ("neuron", 1e3 * np.asarray(trains.rate), {"unit": "Hz"}),
+            "cv": ("neuron", np.asarray(trains.cv)),
             "activity": (("group", "time"), np.array(activity), {"unit": "Hz"}),
             "spike_time": ("spike", times[own], {"unit": "ms"}),
             "spike_neuron": ("spike", neurons[own].astype(np.int32)),

@@ -91,25 +91,3 @@ def brunel(
     network = bpc.Network(neurons, [*projections, outside])
     rates = BrunelRates(*sources, weight, ratio, external)
     return Problem(network, network.rest(count), jnp.array(0.0)), rates
-
-
-def rates_and_cv(
-    spikes: bpc.SpikeRecord, count: int, t0: float, t1: float
-) -> tuple[Float[Array, " count"], Float[Array, " count"]]:
-    """Each neuron's rate (Hz) between `t0` and `t1` (ms), and the CV of its intervals (NaN below
-    three of them).
-    """
-    order = jnp.lexsort((spikes.times, spikes.neurons))
-    times, neurons = spikes.times[order], spikes.neurons[order]
-    inside = (times >= t0) & (times < t1)
-    number = jnp.zeros(count).at[neurons].add(inside, mode="drop")
-    same = (neurons[1:] == neurons[:-1]) & inside[1:] & inside[:-1]
-    gaps = jnp.where(same, times[1:] - times[:-1], 0.0)
-
-    def total(x):
-        return jnp.zeros(count).at[neurons[1:]].add(jnp.where(same, x, 0.0), mode="drop")
-
-    n = total(jnp.ones_like(gaps))
-    mean = total(gaps) / n
-    spread = jnp.sqrt(total((gaps - mean[neurons[1:]]) ** 2) / n)
-    return 1e3 * number / (t1 - t0), jnp.where(n >= 3, spread / mean, jnp.nan)

@@ -7,18 +7,9 @@ import numpy as np
 import pytest
 
 import bpcjax as bpc
-from experiments.networks import brunel, cuba, rates_and_cv
+from bpcjax.analysis import spike_statistics
+from experiments.networks import brunel, cuba
 from theory.closed_forms import siegert
-
-
-def test_rates_and_cv_of_known_trains():
-    times = jnp.array([1.0, 2.0, 3.5, 4.0, 7.0, 8.0, 9.0, 10.0, jnp.inf])
-    neurons = jnp.array([0, 1, 0, 1, 0, 1, 0, 0, -1])
-    rates, cv = rates_and_cv(bpc.SpikeRecord(times, neurons, jnp.array(8)), 3, 0.0, 9.5)
-    np.testing.assert_allclose(rates, 1e3 * np.array([4, 3, 0]) / 9.5)
-    gaps = np.diff([1.0, 3.5, 7.0, 9.0])
-    np.testing.assert_allclose(cv[0], gaps.std() / gaps.mean())
-    assert np.isnan(cv[1]) and np.isnan(cv[2])
 
 
 @pytest.mark.slow
@@ -36,7 +27,10 @@ def test_the_current_based_network_keeps_its_rate_and_irregularity():
             max_spikes=40_000,
             throw=False,
         )
-        return found.ok, *rates_and_cv(found.spikes, 4000, 0.0, 1000.0)
+        trains = spike_statistics(
+            found.spikes, 4000, t0=0.0, t1=1000.0, window=10.0, min_intervals=3
+        )
+        return found.ok & trains.ok, 1e3 * trains.rate, trains.cv
 
     rates, cvs = [], []
     for seed in range(5):
@@ -67,7 +61,7 @@ def test_a_network_with_delays_and_poisson_input_fires_at_siegerts_rate(solver):
         solver=solver,
         max_spikes=60_000,
     )
-    rates, _ = rates_and_cv(found.spikes, 1250, 100.0, 600.0)
+    rates = 1e3 * spike_statistics(found.spikes, 1250, t0=100.0, t1=600.0, window=10.0).rate
     assert abs(rates.mean() / expected - 1) < 0.05, (rates.mean(), expected)
 
 

@@ -21,7 +21,7 @@ import tyro
 
 import bpcjax as bpc
 
-from ..networks import cuba, rates_and_cv
+from ..networks import cuba
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -175,8 +175,10 @@ def balanced(config: Config, count: int = 4000) -> None:
             rate, cv = result["rate"], result["cv"]
         else:
             assert bool(result[0])
-            rates, cvs = rates_and_cv(result[1], count, 0.0, config.ms)
-            rate, cv = float(rates.mean()), float(jnp.nanmean(cvs))
+            trains = bpc.analysis.spike_statistics(
+                result[1], count, t0=0.0, t1=config.ms, window=config.ms / 2, min_intervals=3
+            )
+            rate, cv = 1e3 * float(trains.rate.mean()), float(jnp.nanmean(trains.cv))
         print(
             f"  {name:20s} {1e6 * seconds / steps:7.2f} us a step, {seconds / theirs:5.2f}x the "
             f"time of Brian2; {rate:.2f} Hz, CV {cv:.3f}"
