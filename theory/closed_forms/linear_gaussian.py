@@ -11,8 +11,8 @@ hidden states is normal, with F's minimum as mean and its Hessian H as precision
 `W_L ... W_1 x` and the covariance `S = sum_l P_l Sigma_l P_l.T`, `P_l = W_L ... W_{l+1}`: so
 `min F = (y - mean) . S^-1 (y - mean) / 2`.
 
-`weights` and `covariances` are lists of matrices [n_l, n_{l-1}] and [n_l, n_l]; states are rows, and
-`x` [..., n_0] and `y` [..., n_L] may carry leading axes.
+`weights` and `covariances` are lists of matrices [n_l, n_{l-1}] and [n_l, n_l]; states are rows,
+and `x` [..., n_0] and `y` [..., n_L] may carry leading axes.
 """
 
 import numpy as np
@@ -38,6 +38,10 @@ def _log_det(matrix):
     return np.linalg.slogdet(matrix)[1]
 
 
+def _quadratic(miss, covariance):
+    return 0.5 * np.sum(miss * np.linalg.solve(covariance, miss[..., None])[..., 0], axis=-1)
+
+
 def marginal(weights, covariances):
     """The map `W_L ... W_1` from `x` to the mean of `y`, and the covariance `S` of `y`."""
     weights, covariances = _checked(weights, covariances)
@@ -61,21 +65,16 @@ def least_energy(weights, covariances, x, y):
     """`min F` over the hidden states, of each row."""
     path, s = marginal(weights, covariances)
     miss = np.asarray(y, float) - np.asarray(x, float) @ path.T
-    return 0.5 * np.sum(miss * np.linalg.solve(s, miss[..., None])[..., 0], axis=-1)
+    return _quadratic(miss, s)
 
 
 def energy(weights, covariances, states):
     """`F` of the states `z_0, ..., z_L`, of each row."""
     weights, covariances = _checked(weights, covariances)
-    require(
-        len(states) == len(weights) + 1, "give the states of all layers, clamped ones included."
-    )
+    require(len(states) == len(weights) + 1, "give the states of all layers, clamped ones too.")
     total = 0.0
     for w, sigma, below, z in zip(weights, covariances, states[:-1], states[1:], strict=True):
-        miss = np.asarray(z) - np.asarray(below) @ w.T
-        total = total + 0.5 * np.sum(
-            miss * np.linalg.solve(sigma, miss[..., None])[..., 0], axis=-1
-        )
+        total = total + _quadratic(np.asarray(z) - np.asarray(below) @ w.T, sigma)
     return total
 
 
