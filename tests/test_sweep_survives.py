@@ -157,3 +157,19 @@ def test_a_full_disk_is_an_error_and_the_store_can_be_gone_on_with(tmp_path, alo
 
 if __name__ == "__main__":
     worker(*sys.argv[1:])
+
+
+def test_points_that_factor_matrices_do_not_wait_for_each_other_for_ever():
+    # Two batches of factorisations at once stop for good in jaxlib's pool of threads.
+    code = """if True:
+        import jax, jax.numpy as jnp, numpy as np, bpcjax as bpc
+        matrix = np.sin(np.arange(1024.0)).reshape(32, 32)
+
+        def run(shift):
+            return {"x": jnp.linalg.solve(matrix + shift * jnp.eye(32), jnp.ones(32))[0]}
+
+        found = bpc.sweep(run, {"shift": jnp.linspace(1.0, 9.0, 1024)}, chunk=128, progress=False)
+        expected = np.linalg.solve(matrix + 9.0 * np.eye(32), np.ones(32))[0]
+        assert abs(float(found.x[-1]) - expected) < 1e-4 * (1 + abs(expected))
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -3,5 +3,15 @@
 Functions take a system and arrays, and return modules of arrays. They know no model.
 """
 
+from .basins import Basins as Basins, basin_fractions as basin_fractions
+from .edge import EdgeState as EdgeState, edge_state as edge_state
 from .correlation import Correlogram as Correlogram, cross_correlation as cross_correlation
+from .fixed_points import FixedPoints as FixedPoints, fixed_points as fixed_points, unique as unique
+from .spectrum import (
+    Stability as Stability,
+    classify as classify,
+    hessian as hessian,
+    jacobian as jacobian,
+    spectrum as spectrum,
+)
 from .spikes import SpikeStatistics as SpikeStatistics, spike_statistics as spike_statistics

@@ -164,6 +164,12 @@ class Program:
         return _digest(self._lowered[0].as_text(), self._arrays[0])
 
     @property
+    def takes_all_threads(self) -> bool:
+        """Whether it calls libraries that share out their work over the threads of the CPU."""
+        text = self._lowered[0].as_text()
+        return "lapack_" in text or "stablehlo.fft" in text
+
+    @property
     def output_bytes(self) -> int:
         """The size of what a block gives."""
         sizes = (math.prod(o.shape) * o.dtype.itemsize for o in self.outputs.values())

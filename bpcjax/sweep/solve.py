@@ -31,9 +31,13 @@ def _lanes(program: Program) -> list[int]:
     """Devices by number, each as often as it can work on chunks at the same time.
 
     A CPU runs one program on about one core; an accelerator computes while another copies.
+    Programs with calls of LAPACK or Fourier transforms wait on a CPU for the threads that run
+    them, and two at the same time may wait for each other for ever: there one goes at a time.
     """
     count = len(program.devices)
     if program.devices[0].platform == "cpu":
+        if program.takes_all_threads:
+            return [0]
         each = max(1, cores() // count)
     else:
         each = 2

@@ -1,0 +1,160 @@
+"""Where a system rests: Newton's method from a cloud of guesses."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix as optx
+from jaxtyping import Array, Bool, Float, PyTree
+
+from ..system import AbstractSystem
+from .vector import Flow, first_row, flow_of, known, ravel_rows, structural
+
+STAGES = (6, 10, 64)  # steps of Newton's method: most rows end in the first stage
+
+
+class FixedPoints(eqx.Module):
+    """States where a system may rest, one a row of the leading axis, with what was reached there.
+
+    `residual` is the largest rate of change at the point. A row is `ok` if that is at most the
+    tolerance and no guard is past its threshold. A row that is `slow` is no fixed point: there the
+    speed has a local minimum above zero, as next to a fold that has just passed. `structural` marks
+    the coordinates that the flow never moves: their rows of the Jacobian are zero by construction.
+    """
+
+    y: PyTree[Float[Array, "rows ..."]]
+    jacobian: Float[Array, "rows n n"]
+    residual: Float[Array, " rows"]
+    ok: Bool[Array, " rows"]
+    slow: Bool[Array, " rows"]
+    structural: Bool[Array, " n"]
+
+
+def fixed_points(
+    system: AbstractSystem,
+    guesses: PyTree[Float[Array, "rows ..."]],
+    args: PyTree = None,
+    *,
+    tol: float = 1e-10,
+    t: Any = 0.0,
+) -> FixedPoints:
+    """The fixed points that Newton's method reaches from each row of `guesses`, of every kind
+    (stable or not), and the local minima of the speed that it ends on where there is none.
+
+    `guesses` has the structure of a state, with one more leading axis; `args` is the drive, taken
+    at time `t`. Coordinates that the flow never moves (the mode and the clock of a refractory
+    neuron) stay as guessed. Rows fail alone: NaN, or no root found, is `ok=False`. Points are as
+    many as guesses: see `unique`. Differentiable in the parameters, by the implicit function
+    theorem, where `ok`.
+
+    **Raises:** `ValueError` if guesses, drive and vector field do not fit together, or if `tol` is
+    beyond the precision of the guesses' dtype.
+    """
+    like, _ = first_row(guesses, "guesses")
+    flow = flow_of(system, like, args, t)
+    x = ravel_rows(guesses)
+    if not tol >= 100 * float(jnp.finfo(x.dtype).eps):
+        raise ValueError(
+            f"tol={tol} cannot be reached in {x.dtype}. Pass a larger one, or enable x64."
+        )
+    held = structural(flow, x)
+    if known(flow, x):
+        x = _in_stages(flow, x, held, tol)
+    else:
+        x, _ = _newton(flow, x, held, tol, sum(STAGES))
+    return _report(flow, x, held, tol)
+
+
+def _rest(flow: Flow, start, held):
+    """The equations: no change, and what the flow never moves stays as it was."""
+    return lambda x, _: jnp.where(held, x - start, flow.rate(x))
+
+
+@eqx.filter_jit
+def _newton(flow: Flow, x, held, tol, steps: int):
+    solver = optx.Newton(rtol=1e-12, atol=0.1 * tol)
+
+    def one(start):
+        found = optx.root_find(
+            _rest(flow, start, held), solver, start, max_steps=steps, throw=False
+        )
+        return found.value, jnp.abs(flow.rate(found.value)).max() <= tol
+
+    return jax.vmap(one)(x)
+
+
+@eqx.filter_jit
+def _least_speed(flow: Flow, x, held, tol):
+    solver = optx.LevenbergMarquardt(rtol=1e-12, atol=0.1 * tol)
+
+    def one(start):
+        def speed(x, _):
+            return flow.rate(jnp.where(held, start, x))
+
+        found = optx.least_squares(speed, solver, start, max_steps=STAGES[-1], throw=False)
+        least = jnp.where(held, start, found.value)
+        return least, jnp.abs(flow.rate(least)).max() <= tol
+
+    return jax.vmap(one)(x)
+
+
+def _in_stages(flow: Flow, guesses, held, tol):
+    """Rows that a stage has settled do not wait for the others in the next."""
+    found = np.array(guesses)
+    left = np.flatnonzero(np.isfinite(found).all(axis=1))
+    for steps in STAGES:
+        if len(left):
+            found[left], settled = _padded(_newton, flow, found[left], held, tol, steps)
+            left = left[~settled]
+    if len(left):
+        found[left], _ = _padded(_least_speed, flow, np.asarray(guesses)[left], held, tol)
+    return jnp.asarray(found)
+
+
+def _padded(run, flow: Flow, rows: np.ndarray, *options):
+    """`run` over the rows, padded to a power of two, so that few programs are compiled."""
+    room = 1 << (len(rows) - 1).bit_length()
+    filled = np.resize(rows, (room, rows.shape[1]))
+    return (np.asarray(part)[: len(rows)] for part in run(flow, filled, *options))
+
+
+@eqx.filter_jit
+def _report(flow: Flow, x, held, tol) -> FixedPoints:
+    jacobian = jax.vmap(flow.jacobian)(x)
+    rate = jax.vmap(flow.rate)(x)
+    residual = jnp.abs(rate).max(axis=1)
+    inside = jax.vmap(flow.inside)(x)
+    # Where the speed is least, its gradient J^T f vanishes though f does not.
+    slope = jnp.abs(jnp.einsum("rij,ri->rj", jacobian, rate)).max(axis=1)
+    steep = jnp.abs(jacobian).max(axis=(1, 2)) * residual
+    slow = (residual > tol) & (slope <= 1e-4 * steep) & inside
+    y = jax.vmap(flow.layout.unravel)(x)
+    return FixedPoints(y, jacobian, residual, (residual <= tol) & inside, slow, held)
+
+
+def unique(points: FixedPoints, tol: float = 1e-6) -> FixedPoints:
+    """The distinct fixed points among the rows that are `ok`, in the order of the guesses.
+
+    Two rows are one point if no coordinate differs by more than `tol`, in units of one plus its
+    size. For use outside of `jit`: how many rows remain depends on values. There may be none.
+
+    **Raises:** `ValueError` if `tol` is not positive, or if the points are traced.
+    """
+    if not tol > 0:
+        raise ValueError(f"tol must be positive, got {tol}.")
+    if not known(points):
+        raise ValueError("points are traced: unique has no fixed shape. Call it outside of jit.")
+    x, residual = np.asarray(ravel_rows(points.y)), np.asarray(points.residual)
+    left = np.flatnonzero(np.asarray(points.ok))
+    left = left[np.argsort(residual[left], kind="stable")]
+    kept = []
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(best)
+        size = 1 + np.abs(x[best])
+        left = left[(np.abs(x[left] - x[best]) > tol * size).any(axis=1)]
+    rows = np.sort(np.array(kept, int))
+    of_rows = jax.tree.map(lambda leaf: leaf[rows], points)
+    return eqx.tree_at(lambda points: points.structural, of_rows, points.structural)

@@ -1,0 +1,97 @@
+"""Derivatives of a system at a state, their spectra, and what these say about stability."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Complex, Float, Int, PyTree
+
+from ..flows import Energy, GradientFlow, Langevin
+from ..system import AbstractSystem
+from .vector import Layout, Matrix, as_floats, flow_of, known, ravel
+
+
+def jacobian(system: AbstractSystem, y: PyTree, args: PyTree = None, *, t: Any = 0.0) -> Matrix:
+    """The derivative [n, n] of the vector field at `y`, in the order of `ravel_pytree`.
+
+    **Raises:** `ValueError` if state, drive and vector field do not fit together.
+    """
+    return flow_of(system, y, args, t).jacobian(ravel(y))
+
+
+def hessian(energy: Energy | GradientFlow | Langevin, y: PyTree, args: PyTree = None) -> Matrix:
+    """The second derivative [n, n] of an energy, or of a flow's energy, at `y`, in the order of
+    `ravel_pytree`.
+    """
+    of = energy.energy if isinstance(energy, GradientFlow | Langevin) else energy
+    y = as_floats(y)
+    layout = Layout.of(y)
+    return jax.hessian(lambda x: of(layout.unravel(x), args))(layout.ravel(y))
+
+
+def spectrum(
+    matrix: Float[Array, "*rows n n"], structural: Bool[Array, " n"] | None = None
+) -> Complex[Array, "*rows m"]:
+    """The eigenvalues of each matrix, by falling real part.
+
+    `structural` marks coordinates that the flow never moves (`FixedPoints.structural`): their
+    zeros are left out, `m` is the number of the others. Outside of `jit` eigenvalues are computed
+    on the host, so on any device. A matrix with NaN has NaN for eigenvalues.
+
+    **Raises:** `ValueError` if the matrices are not square, or if `structural` is traced.
+    """
+    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
+        raise ValueError(f"matrix must be square, got shape {matrix.shape}.")
+    if structural is not None:
+        if not known(structural):
+            raise ValueError("structural is traced, so how many are left is not known. Leave out.")
+        free = np.flatnonzero(~np.asarray(structural))
+        matrix = matrix[..., free[:, None], free]
+    finite = jnp.isfinite(matrix).all(axis=(-1, -2))
+    safe = jnp.where(finite[..., None, None], matrix, 0.0)
+    values = np.linalg.eigvals(np.asarray(safe)) if known(matrix) else jnp.linalg.eigvals(safe)
+    values = jnp.where(finite[..., None], jnp.asarray(values, complex), jnp.nan)
+    order = jnp.lexsort((-values.imag, -values.real), axis=-1)
+    return jnp.take_along_axis(values, order, axis=-1)
+
+
+class Stability(eqx.Module):
+    """How many directions grow, how many neither grow nor shrink, and whether any rotates.
+
+    Where the eigenvalues are not known (NaN) both numbers are -1.
+    """
+
+    unstable: Int[Array, "*rows"]
+    marginal: Int[Array, "*rows"]
+    oscillatory: Bool[Array, "*rows"]
+
+    @property
+    def stable(self) -> Bool[Array, "*rows"]:
+        """Whether every direction shrinks."""
+        return (self.unstable == 0) & (self.marginal == 0)
+
+
+def classify(
+    eigenvalues: Complex[Array, "*rows n"] | Float[Array, "*rows n"], tol: float = 1e-8
+) -> Stability:
+    """The kind of a fixed point, from the eigenvalues [..., n] of its Jacobian, for any n.
+
+    A real part is marginal within `tol`, in units of one plus the largest eigenvalue. For a map or
+    a cycle pass the logarithms of its multipliers.
+
+    **Raises:** `ValueError` if `tol` is negative.
+    """
+    if not tol >= 0:
+        raise ValueError(f"tol must not be negative, got {tol}.")
+    values = jnp.asarray(eigenvalues, complex)
+    known = ~jnp.isnan(values).any(axis=-1)
+    near = tol * (1 + jnp.where(jnp.isfinite(values), jnp.abs(values), 0.0).max(axis=-1))
+    near = near[..., None]
+    unstable = (values.real > near).sum(axis=-1)
+    marginal = (jnp.abs(values.real) <= near).sum(axis=-1)
+    oscillatory = (jnp.abs(values.imag) > near).any(axis=-1)
+    return Stability(
+        jnp.where(known, unstable, -1), jnp.where(known, marginal, -1), known & oscillatory
+    )
