@@ -182,7 +182,7 @@ def jobs(config: Config) -> dict[str, Callable[[], dict[str, Any]]]:
 
         def plane(name=name, ranges=ranges):
             pattern = patterns()[name]
-            found = bpc.plot.field(
+            found = bpc.analysis.field(
                 pattern.neuron, pattern.y0, pattern.drive, grid=config.grid, **ranges
             )
             return {k: getattr(found, k) for k in ("x", "y", "dx", "dy")}

@@ -6,7 +6,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bpcjax.plot import Field, Trace, fi_curve, gallery, phase_plane
+from bpcjax.analysis import Field
+from bpcjax.plot import Trace, fi_curve, gallery, phase_plane
 
 from . import style
 

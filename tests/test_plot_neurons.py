@@ -1,5 +1,7 @@
 """Pictures of neurons and networks: what is drawn, what the axes say, and what is refused."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
@@ -11,8 +13,9 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.colors import LogNorm
 
-from bpcjax.neurons import AdEx, HodgkinHuxley, Izhikevich
-from bpcjax.plot import Trace, fi_curve, field, firing, gallery, heat_map, phase_plane, populations
+from bpcjax.analysis import field
+from bpcjax.neurons import AdEx, Izhikevich
+from bpcjax.plot import Trace, fi_curve, firing, gallery, heat_map, phase_plane, populations
 from bpcjax.stepping import SpikeRecord
 
 
@@ -73,16 +76,6 @@ def test_nullclines_are_where_the_equations_say():
     ax.figure.canvas.draw()
 
 
-def test_a_field_holds_the_other_variables_still():
-    neuron = HodgkinHuxley()
-    rest = neuron.rest()
-    plane = field(neuron, rest, 5.0, grid=9, n=(0.2, 0.8), v=(-80.0, 20.0))
-    assert plane.names == ("n", "v") and plane.dx.shape == (9, 9)
-    at = rest._replace(n=jnp.asarray(plane.x[2]), v=jnp.asarray(plane.y[5]))
-    own = neuron.vector_field(0.0, at, 5.0)
-    np.testing.assert_allclose([plane.dx[5, 2], plane.dy[5, 2]], [own.n, own.v], rtol=1e-12)
-
-
 def test_arrows_point_along_the_flow_as_it_looks():
     neuron = Izhikevich()
     plane = field(neuron, neuron.rest(), 0.0, grid=31, v=(-80.0, -50.0), u=(-20.0, 0.0))
@@ -93,20 +86,12 @@ def test_arrows_point_along_the_flow_as_it_looks():
     np.testing.assert_allclose(np.arctan2(quiver.V, quiver.U), seen, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "ranges", [dict(v=(0.0, 1.0)), dict(v=(0.0, 1.0), u=(0.0, 1.0)), dict(v=(1.0, 0.0), w=(0, 1))]
-)
-def test_fields_name_what_does_not_fit(ranges):
-    with pytest.raises(ValueError, match="ranges|v: the range"):
-        field(AdEx(), AdEx().rest(), 0.0, **ranges)
-
-
 def test_phase_planes_name_what_does_not_fit():
     plane = field(AdEx(), AdEx().rest(), 0.0, grid=5, v=(-80.0, -60.0), w=(0.0, 1.0))
     with pytest.raises(ValueError, match="paths: mine"):
         phase_plane(plane, paths={"mine": np.zeros(3)})
     with pytest.raises(ValueError, match="field is finite nowhere"):
-        phase_plane(plane._replace(dx=np.full((5, 5), np.nan)))
+        phase_plane(dataclasses.replace(plane, dx=np.full((5, 5), np.nan)))
 
 
 # --- firing patterns ---------------------------------------------------------------------------

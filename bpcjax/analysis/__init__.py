@@ -4,8 +4,9 @@ Functions take a system and arrays, and return modules of arrays. They know no m
 """
 
 from .basins import Basins as Basins, basin_fractions as basin_fractions
-from .edge import EdgeState as EdgeState, edge_state as edge_state
 from .correlation import Correlogram as Correlogram, cross_correlation as cross_correlation
+from .edge import EdgeState as EdgeState, edge_state as edge_state
+from .field import Field as Field, field as field
 from .fixed_points import FixedPoints as FixedPoints, fixed_points as fixed_points, unique as unique
 from .spectrum import (
     Stability as Stability,
