@@ -16,3 +16,10 @@ from .spectrum import (
     spectrum as spectrum,
 )
 from .spikes import SpikeStatistics as SpikeStatistics, spike_statistics as spike_statistics
+from .lyapunov import Lyapunov as Lyapunov, lyapunov as lyapunov
+from .warning import (
+    WarningSigns as WarningSigns,
+    recovery_rate as recovery_rate,
+    stationary_covariance as stationary_covariance,
+    warning_signs as warning_signs,
+)
