@@ -6,7 +6,8 @@ the method is DOP853 at a relative tolerance of 1e-12.
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from scipy.optimize import brentq
+
+from . import hodgkin_huxley as squid
 
 TOLERANCE = dict(method="DOP853", rtol=1e-12, atol=1e-12)
 
@@ -32,15 +33,48 @@ def spike_times(field, level, reset, y0, t1, jumps=()):
     return np.array(times)
 
 
-def adex(current, t1, *, c, g_l, e_l, v_t, delta_t, tau_w, a, b, v_reset, v_cut):
-    """Brette & Gerstner (2005), from the leak's reversal and no adaptation."""
-
+def _adex_field(current, *, c, g_l, e_l, v_t, delta_t, tau_w, a):
     def field(t, y):
         v, w = y
         ion = g_l * (e_l - v) + g_l * delta_t * np.exp((v - v_t) / delta_t)
         return (ion - w + current) / c, (a * (v - e_l) - w) / tau_w
 
+    return field
+
+
+def adex(current, t1, *, e_l, b, v_reset, v_cut, **cell):
+    """Brette & Gerstner (2005), from the leak's reversal and no adaptation."""
+    field = _adex_field(current, e_l=e_l, **cell)
     return spike_times(field, v_cut, lambda y: np.array([v_reset, y[1] + b]), [e_l, 0.0], t1)
+
+
+def adex_spike_map(current, w, *, b, v_reset, v_cut, **cell):
+    """From one spike of the same neuron to the next: the adaptation just after it, its slope by `w`
+    just after the last one, and the interval.
+
+    A disturbance `(0, 1)` follows the flow's derivative up to the cut, which it meets at another
+    time: `w` changes by its second entry less `w' / v'` times its first.
+    """
+    field = _adex_field(current, **cell)
+
+    def both(t, y):
+        # The second half is the derivative of the flow.
+        p = cell
+        steep = p["g_l"] * (np.exp((y[0] - p["v_t"]) / p["delta_t"]) - 1)
+        dv = (steep * y[2] - y[3]) / p["c"]
+        return *field(t, y[:2]), dv, (p["a"] * y[2] - y[3]) / p["tau_w"]
+
+    def crossing(t, y):
+        return y[0] - v_cut
+
+    crossing.terminal, crossing.direction = True, 1
+    start = [v_reset, w, 0.0, 1.0]
+    found = solve_ivp(both, (0, 1e4), start, events=crossing, **TOLERANCE)
+    if found.status != 1:
+        raise ValueError("the neuron falls silent: there is no next spike.")
+    end = found.y[:, -1]
+    dv, dw = field(0.0, end[:2])
+    return end[1] + b, end[3] - dw / dv * end[2], found.t[-1]
 
 
 def izhikevich(current, t1, *, a, b, c, d, v0, u0, v_peak=30.0, jumps=()):
@@ -64,41 +98,21 @@ def izhikevich2007(current, t1, *, capacitance, k, v_r, v_t, a, recovery, c, d, 
     return spike_times(field, v_peak, lambda y: np.array([c, y[1] + d]), [v_r, 0.0], t1)
 
 
-def _gates(v):
-    """Opening and closing rates of m, h, n (per ms)."""
-    return (
-        (0.1 * (v + 40) / (1 - np.exp(-(v + 40) / 10)), 4 * np.exp(-(v + 65) / 18)),
-        (0.07 * np.exp(-(v + 65) / 20), 1 / (1 + np.exp(-(v + 35) / 10))),
-        (0.01 * (v + 55) / (1 - np.exp(-(v + 55) / 10)), 0.125 * np.exp(-(v + 65) / 80)),
-    )
+hodgkin_huxley_rest = squid.rest
 
 
-def _membrane(v, m, h, n):
-    """The ionic current (uA/cm2)."""
-    return 120 * m**3 * h * (v - 50) + 36 * n**4 * (v + 77) + 0.3 * (v + 54.387)
-
-
-def hodgkin_huxley_rest():
-    """`v, m, h, n` where nothing moves, without current."""
-
-    def steady(v):
-        return [opening / (opening + closing) for opening, closing in _gates(v)]
-
-    v = brentq(lambda v: _membrane(v, *steady(v)), -70.0, -60.0, xtol=1e-13, rtol=1e-14)
-    return np.array([v, *steady(v)])
-
-
-def hodgkin_huxley(current, t1):
+def hodgkin_huxley(current, t1, e_l=squid.E_L):
     """The squid axon of Hodgkin & Huxley (1952) from rest: upward crossings of 0 mV."""
 
     def field(t, y):
         v, *gates = y
-        rates = [up * (1 - x) - down * x for x, (up, down) in zip(gates, _gates(v), strict=True)]
-        return [current - _membrane(v, *gates), *rates]
+        rates = squid.rates(v)
+        flux = [up * (1 - x) - down * x for x, (up, down) in zip(gates, rates, strict=True)]
+        return [current - squid.ionic(v, *gates, e_l), *flux]
 
     def crossing(t, y):
         return y[0]
 
     crossing.direction = 1
-    found = solve_ivp(field, (0, t1), hodgkin_huxley_rest(), events=crossing, **TOLERANCE)
+    found = solve_ivp(field, (0, t1), squid.rest(0.0, e_l), events=crossing, **TOLERANCE)
     return found.t_events[0]
