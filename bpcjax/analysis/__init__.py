@@ -23,3 +23,11 @@ from .warning import (
     stationary_covariance as stationary_covariance,
     warning_signs as warning_signs,
 )
+from .spike_map import (
+    NextSpike as NextSpike,
+    Orbit as Orbit,
+    next_spike as next_spike,
+    orbit as orbit,
+)
+from .cycles import Cycle as Cycle, find_cycle as find_cycle
+from .saltation import Saltation as Saltation, saltation as saltation

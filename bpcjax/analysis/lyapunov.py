@@ -108,7 +108,7 @@ def _exponents(step_map: FlowMap, x, leg, count: int, skip: int, legs: int) -> L
     exponents = means[order]
     return Lyapunov(
         exponents,
-        _scatter(growth)[order],
+        scatter(growth)[order],
         _dimension(exponents, count == x.size),
         jnp.isneginf(exponents),
         leg * (skip + 1 + jnp.arange(legs)),
@@ -117,7 +117,7 @@ def _exponents(step_map: FlowMap, x, leg, count: int, skip: int, legs: int) -> L
     )
 
 
-def _scatter(growth: Float[Array, "legs count"]) -> Float[Array, " count"]:
+def scatter(growth: Float[Array, "legs count"]) -> Float[Array, " count"]:
     """The standard error of the mean, from means of blocks, within which growth is correlated."""
     length = growth.shape[0] // BLOCKS
     if length < 1:

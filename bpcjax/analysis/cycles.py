@@ -1,0 +1,127 @@
+"""Periodic orbits by shooting, through spikes as well, and their Floquet multipliers."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix as optx
+from jaxtyping import Array, Bool, Complex, Float, PyTree
+
+from ..checks import check_times
+from ..system import AbstractSystem, Scalar, bad_parameters
+from .flow_map import FlowMap, map_of
+from .vector import Matrix, Vector, known
+
+STEPS = 50  # of Newton's method
+
+
+class Cycle(eqx.Module):
+    """A periodic orbit: a state on it, its period, and its Floquet multipliers by falling size.
+
+    One multiplier is 1, that of a shift along the orbit. `monodromy` is the derivative of the
+    flow over one period; `residual` how far the orbit misses its start. Where `ok` is false there
+    is no such orbit near the guess, and the numbers are NaN.
+    """
+
+    y: PyTree
+    period: Scalar
+    multipliers: Complex[Array, " n"]
+    monodromy: Matrix
+    residual: Scalar
+    ok: Bool[Array, ""]
+
+    @property
+    def stable(self) -> Bool[Array, ""]:
+        """Whether every multiplier but that of the shift is inside the unit circle."""
+        return self.ok & (jnp.abs(drop_shift(self.multipliers)) < 1).all()
+
+
+def find_cycle(
+    system: AbstractSystem,
+    y0: PyTree,
+    period: Any,
+    args: PyTree = None,
+    *,
+    dt: Any,
+    solver: Any = None,
+    tol: float = 1e-9,
+) -> Cycle:
+    """The periodic orbit next to a guess of a state on it and of its period, by Newton's method on
+    the flow over one period (single shooting), from steps of about `dt`.
+
+    It may be unstable, if not so much that a period cannot be integrated. Spikes may fall anywhere
+    on it but at its start. The drive must not depend on time. An equilibrium, which returns to
+    itself after any time, is no cycle: `ok=False`, as if none is found.
+
+    **Raises:** `ValueError` for bad times, noise, delays, a solver that does not fit, or a drive
+    that depends on time.
+    """
+    if not known(period, dt):
+        raise ValueError("period and dt must be numbers: they fix the number of steps.")
+    check_times(0.0, period, dt)
+    if bool(bad_parameters(system)):
+        raise ValueError("system: a parameter is out of its range.")
+    steps = max(4, round(float(period) / float(dt)))
+    step_map, x = map_of(system, y0, args, solver, steps)
+    check_autonomous(step_map, x)
+    x, period, monodromy, residual, ok = _shoot(step_map, x, jnp.asarray(period, x.dtype), tol)
+    shown = jnp.where(ok, x, jnp.nan)
+    monodromy = jnp.where(ok, monodromy, jnp.nan)
+    return Cycle(
+        step_map.flow.layout.unravel(shown),
+        jnp.where(ok, period, jnp.nan),
+        multipliers_of(monodromy),
+        monodromy,
+        residual,
+        ok,
+    )
+
+
+def check_autonomous(step_map: FlowMap, x: Vector) -> None:
+    """Raise `ValueError` if the vector field depends on time at `x`."""
+    flow = step_map.flow
+
+    def rate(t):
+        return eqx.tree_at(lambda flow: flow.t, flow, t).rate(x)
+
+    times = jnp.asarray([0.0, 1.0, np.e, 10 * np.pi], x.dtype)
+    if bool((jax.vmap(rate)(times) != rate(times[0])).any()):
+        raise ValueError("args or system depends on time: a cycle needs a drive that does not.")
+
+
+@eqx.filter_jit
+def _shoot(step_map: FlowMap, x0, period, tol):
+    rate = step_map.flow.rate(x0)
+    size = jnp.where((rate**2).sum() > 0, (rate**2).sum(), 1.0)
+
+    def miss(z, _):
+        x, period = z[:-1], z[-1]
+        end, _ = step_map(x, 0.0, period)
+        return jnp.append(end - x, rate @ (x - x0) / size)
+
+    start = jnp.append(x0, period)
+    newton = optx.Newton(rtol=1e-12, atol=1e-2 * tol)
+    found = optx.root_find(miss, newton, start, max_steps=STEPS, throw=False)
+    x, period = found.value[:-1], found.value[-1]
+    period = jnp.where(period > 0, period, jnp.nan)
+    end, monodromy, fine = step_map.along(x, 0.0, period, jnp.eye(x.size))
+    residual = jnp.abs(end - x).max()
+    moves = jnp.abs(step_map.flow.rate(x)).max() * period
+    ok = fine & (residual <= tol * (1 + jnp.abs(x).max())) & (moves > 1e-6 * (1 + jnp.abs(x).max()))
+    return x, period, monodromy, residual, ok
+
+
+def multipliers_of(monodromy: Matrix) -> Complex[Array, " n"]:
+    """The eigenvalues of a derivative over a period, by falling size."""
+    host = np.asarray(monodromy)
+    if not np.isfinite(host).all():
+        return jnp.full(host.shape[0], jnp.nan, complex)
+    values = np.linalg.eigvals(host).astype(complex)
+    return jnp.asarray(values[np.lexsort((-values.imag, -np.abs(values)))])
+
+
+def drop_shift(multipliers: Complex[Array, " n"]) -> Complex[Array, " m"]:
+    """The multipliers without the one next to 1, that of a shift along the orbit."""
+    return jnp.delete(multipliers, jnp.argmin(jnp.abs(multipliers - 1)), assume_unique_indices=True)

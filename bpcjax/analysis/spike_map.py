@@ -1,0 +1,191 @@
+"""From just after one spike to just after the next: the Poincare map of a spiking system."""
+
+import math
+from typing import Any, NamedTuple
+
+import diffrax as dfx
+import equinox as eqx
+import jax
+import jax.lax as lax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, PyTree
+
+from ..simulate import simulate
+from ..system import AbstractSpikingSystem, AbstractSystem, Scalar
+from .flow_map import check_solver
+from .lyapunov import scatter
+from .vector import Flow, as_floats, flow_of, known
+
+
+class _Seen(NamedTuple):
+    """A state, and what it was just after the first spike, with when that came."""
+
+    y: PyTree
+    then: PyTree
+    at: Float[Array, "*n"]  # infinite until then
+
+
+class _Watched(AbstractSpikingSystem):
+    """A system that remembers its state just after its first spike."""
+
+    system: AbstractSpikingSystem
+    neuron: int | None = eqx.field(static=True)
+
+    def vector_field(self, t, y, args):
+        still = jax.tree.map(jnp.zeros_like, (y.then, y.at))
+        return _Seen(self.system.vector_field(t, y.y, args), *still)
+
+    def guard(self, t, y, args):
+        return self.system.guard(t, y.y, args)
+
+    def reset(self, t, y, args, fired):
+        after = self.system.reset(t, y.y, args, fired)
+        spikes = jnp.ravel(self.system.emits(y.y, fired))
+        counts = spikes.any() if self.neuron is None else spikes[self.neuron]
+        now = counts & jnp.isinf(y.at).all()
+        then = jax.tree.map(lambda new, old: jnp.where(now, new, old), after, y.then)
+        return _Seen(after, then, jnp.where(now, t, y.at))
+
+    def kick(self, t, y, args, spikes):
+        kick = self.system.kick(t, y.y, args, spikes)
+        if kick is None:
+            return None
+        now = (y.at == t).all()
+        then = jax.tree.map(lambda k, x: jnp.where(now, k, jnp.zeros_like(x)), kick, y.then)
+        return _Seen(kick, then, jnp.zeros_like(y.at))
+
+    def inputs(self):
+        return self.system.inputs()
+
+    def arrive(self, t, y, args, arrivals):
+        still = jax.tree.map(jnp.zeros_like, (y.then, y.at))
+        return _Seen(self.system.arrive(t, y.y, args, arrivals), *still)
+
+    def emits(self, y, fired):
+        return self.system.emits(y.y, fired)
+
+
+class NextSpike(eqx.Module):
+    """The state just after a spike, and the interval until it; NaN where `ok` is false."""
+
+    y: PyTree
+    interval: Scalar
+    ok: Bool[Array, ""]
+
+
+def next_spike(
+    system: AbstractSystem,
+    y: PyTree,
+    args: PyTree = None,
+    *,
+    dt: Any,
+    wait: float,
+    t0: Any = 0.0,
+    neuron: int | None = None,
+    solver: Any = None,
+) -> NextSpike:
+    """The state of a spiking system just after its next spike (of any neuron, or of the one by
+    that index): its reset done, and its kicks given.
+
+    The map from spike to spike is this function again and again; with forward-mode derivatives,
+    which move with the spike: a slope of an ISI return map is `jax.jvp` through it. No spike
+    within `wait`, or a failed solve, is `ok=False`.
+
+    **Raises:** `ValueError` for a system without spikes, for delays, for a solver that does not
+    take spikes in order, or if state and drive do not fit.
+    """
+    flow, spiking = _spiking(system, y, args, solver, neuron, t0)
+    return _next(flow, spiking, flow.layout.ravel(as_floats(y)), t0, dt, wait, neuron, solver)
+
+
+def _spiking(system, y, args, solver, neuron, t0) -> tuple[Flow, AbstractSpikingSystem]:
+    flow = flow_of(system, y, args, t0)
+    if not isinstance(flow.system, AbstractSpikingSystem):
+        raise ValueError(f"system: {type(system).__name__} has no spikes, so no spike map.")
+    check_solver(flow.system, solver)
+    size = jax.eval_shape(lambda: flow.system.guard(flow.t, as_floats(y), args)).size
+    if neuron is not None and not 0 <= neuron < size:
+        raise ValueError(f"neuron must be 0 to {size - 1}, got {neuron}.")
+    return flow, flow.system
+
+
+def _next(flow: Flow, system, x, t0, dt, wait, neuron, solver) -> NextSpike:
+    y = flow.layout.unravel(x)
+    t0 = jnp.asarray(t0, x.dtype)
+    unseen = jnp.full(jax.eval_shape(lambda: system.guard(t0, y, flow.args)).shape, jnp.inf)
+    found = simulate(
+        _Watched(system, neuron),
+        _Seen(y, y, unseen),
+        flow.args,
+        t0=t0,
+        t1=t0 + wait,
+        dt=dt,
+        solver=solver,
+        adjoint=dfx.ForwardMode(),
+        max_steps=None if not known(wait, dt) else math.ceil(float(wait) / float(dt)) + 2,
+        event=dfx.Event(lambda t, y, args, **_: jnp.isfinite(y.at).all()),
+        throw=False,
+    )
+    end = jax.tree.map(lambda leaf: leaf[-1], found.ys)
+    at = jnp.ravel(end.at)[0]
+    ok = found.ok & jnp.isfinite(at)
+    then = jax.tree.map(lambda leaf: jnp.where(ok, leaf, jnp.nan), end.then)
+    return NextSpike(then, jnp.where(ok, at - t0, jnp.nan), ok)
+
+
+class Orbit(eqx.Module):
+    """Successive states just after spikes, the intervals before them, and how fast small
+    differences grow from spike to spike: the largest exponent of the spike map, per spike, with
+    its standard error.
+    """
+
+    y: PyTree[Float[Array, "count ..."]]
+    interval: Float[Array, " count"]
+    exponent: Scalar
+    error: Scalar
+    ok: Bool[Array, ""]
+
+
+def orbit(
+    system: AbstractSystem,
+    y0: PyTree,
+    args: PyTree = None,
+    *,
+    dt: Any,
+    wait: float,
+    count: int,
+    burn_in: int = 0,
+    neuron: int | None = None,
+    solver: Any = None,
+) -> Orbit:
+    """`count` spikes from `y0`, after the first `burn_in`, by the map of `next_spike`.
+
+    The drive is taken as it is from `t = 0` at each spike, so it should be constant. If the system
+    falls silent (no spike within `wait`) the rest is NaN, and `ok` is false.
+
+    **Raises:** `ValueError` as `next_spike`, and for a `count` below 1.
+    """
+    if count < 1 or burn_in < 0:
+        raise ValueError(f"count must be at least 1 and burn_in 0, got {count} and {burn_in}.")
+    flow, spiking = _spiking(system, y0, args, solver, neuron, 0.0)
+
+    def advance(now, _):
+        x, direction, ok = now
+
+        def to_next(x):
+            found = _next(flow, spiking, x, 0.0, dt, wait, neuron, solver)
+            return flow.layout.ravel(found.y), found
+
+        after, moved, found = jax.jvp(to_next, (x,), (direction,), has_aux=True)
+        size = jnp.linalg.norm(moved)
+        direction = jnp.where(size > 0, moved / jnp.where(size > 0, size, 1.0), direction)
+        ok = ok & found.ok
+        return (after, direction, ok), (after, found.interval, jnp.log(size))
+
+    x = flow.layout.ravel(as_floats(y0))
+    start = x, jnp.ones_like(x) / x.size**0.5, jnp.array(True)
+    (_, _, ok), found = lax.scan(advance, start, length=burn_in + count)
+    states, intervals, growth = jax.tree.map(lambda leaf: leaf[burn_in:], found)
+    y = jax.vmap(flow.layout.unravel)(states)
+    return Orbit(y, intervals, growth.mean(), scatter(growth[:, None])[0], ok)
+
