@@ -31,3 +31,7 @@ from .spike_map import (
 )
 from .cycles import Cycle as Cycle, find_cycle as find_cycle
 from .saltation import Saltation as Saltation, saltation as saltation
+from .phase import PhaseResponse as PhaseResponse, phase_response as phase_response
+from .follow import Branch as Branch, Ending as Ending, follow as follow, switch as switch
+from .followed import Cycles as Cycles, Equilibria as Equilibria, SpikeMap as SpikeMap
+from .special import Bifurcation as Bifurcation, Special as Special

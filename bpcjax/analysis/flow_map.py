@@ -84,4 +84,3 @@ def map_of(
             "of the flow without it. Pass that one."
         )
     return FlowMap(flow, solver, steps), ravel(y0)
-

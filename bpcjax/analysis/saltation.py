@@ -65,6 +65,4 @@ def saltation(
     x_after, drift = jax.jvp(after, (t, x), (jnp.ones_like(t), rate))
     lag = flow.rate(x_after) - drift
     matrix = jax.jacfwd(after, 1)(t, x) + jnp.outer(lag, jax.grad(guard, 1)(t, x)) / slope
-    return Saltation(
-        flow.layout.unravel(x_after), jnp.where(slope > 0, matrix, jnp.nan), slope
-    )
+    return Saltation(flow.layout.unravel(x_after), jnp.where(slope > 0, matrix, jnp.nan), slope)

@@ -94,11 +94,11 @@ def next_spike(
     **Raises:** `ValueError` for a system without spikes, for delays, for a solver that does not
     take spikes in order, or if state and drive do not fit.
     """
-    flow, spiking = _spiking(system, y, args, solver, neuron, t0)
-    return _next(flow, spiking, flow.layout.ravel(as_floats(y)), t0, dt, wait, neuron, solver)
+    flow = _spiking(system, y, args, solver, neuron, t0)
+    return after_spike(flow, flow.layout.ravel(as_floats(y)), t0, dt, wait, neuron, solver)
 
 
-def _spiking(system, y, args, solver, neuron, t0) -> tuple[Flow, AbstractSpikingSystem]:
+def _spiking(system, y, args, solver, neuron, t0) -> Flow:
     flow = flow_of(system, y, args, t0)
     if not isinstance(flow.system, AbstractSpikingSystem):
         raise ValueError(f"system: {type(system).__name__} has no spikes, so no spike map.")
@@ -106,10 +106,12 @@ def _spiking(system, y, args, solver, neuron, t0) -> tuple[Flow, AbstractSpiking
     size = jax.eval_shape(lambda: flow.system.guard(flow.t, as_floats(y), args)).size
     if neuron is not None and not 0 <= neuron < size:
         raise ValueError(f"neuron must be 0 to {size - 1}, got {neuron}.")
-    return flow, flow.system
+    return flow
 
 
-def _next(flow: Flow, system, x, t0, dt, wait, neuron, solver) -> NextSpike:
+def after_spike(flow: Flow, x, t0, dt, wait, neuron, solver) -> NextSpike:
+    """`next_spike` for a state as a vector."""
+    system = flow.system
     y = flow.layout.unravel(x)
     t0 = jnp.asarray(t0, x.dtype)
     unseen = jnp.full(jax.eval_shape(lambda: system.guard(t0, y, flow.args)).shape, jnp.inf)
@@ -167,13 +169,13 @@ def orbit(
     """
     if count < 1 or burn_in < 0:
         raise ValueError(f"count must be at least 1 and burn_in 0, got {count} and {burn_in}.")
-    flow, spiking = _spiking(system, y0, args, solver, neuron, 0.0)
+    flow = _spiking(system, y0, args, solver, neuron, 0.0)
 
     def advance(now, _):
         x, direction, ok = now
 
         def to_next(x):
-            found = _next(flow, spiking, x, 0.0, dt, wait, neuron, solver)
+            found = after_spike(flow, x, 0.0, dt, wait, neuron, solver)
             return flow.layout.ravel(found.y), found
 
         after, moved, found = jax.jvp(to_next, (x,), (direction,), has_aux=True)
@@ -188,4 +190,3 @@ def orbit(
     states, intervals, growth = jax.tree.map(lambda leaf: leaf[burn_in:], found)
     y = jax.vmap(flow.layout.unravel)(states)
     return Orbit(y, intervals, growth.mean(), scatter(growth[:, None])[0], ok)
-

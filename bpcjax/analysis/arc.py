@@ -1,0 +1,138 @@
+"""Points of a branch: the corrector of a continuation, and tangents."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optimistix as optx
+from jaxtyping import PyTree
+
+from ..stepping.flat import Layout
+from ..system import AbstractSystem, bind
+from .followed import AbstractFollowed, Equilibria
+from .vector import Flow
+
+STEPS = 12  # of Newton's method
+TOL = 1e-9
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a branch: unknowns and parameter in one vector, the tangent there, the derivative
+    of the equations, and the eigenvalues that tell stability.
+    """
+
+    z: np.ndarray
+    tangent: np.ndarray
+    derivative: np.ndarray
+    eigenvalues: Any
+
+    def ahead(self, length: float) -> np.ndarray:
+        """Where the tangent leads."""
+        return self.z + length * self.tangent
+
+
+@dataclass(frozen=True)
+class Arc:
+    """The equations of a branch, as functions of unknowns and parameter."""
+
+    system: AbstractSystem
+    where: Callable[[Any], Any] | None
+    args: PyTree
+    of: AbstractFollowed
+    layout: Any = None  # of the state
+
+    def at(self, p: Any) -> tuple[AbstractSystem, PyTree]:
+        """The system and the drive at a value of the parameter."""
+        return _at(self.system, self.where, self.args, p)
+
+    def unravel(self, x: np.ndarray) -> PyTree:
+        """A vector as a state."""
+        return self.layout.unravel(jnp.asarray(x))
+
+    def derivative(self, z: np.ndarray) -> np.ndarray:
+        """Of the equations [m, m + 1] at a point."""
+        return np.asarray(_derivative(self._parts, jnp.asarray(z), jnp.asarray(z)))
+
+    def correct(self, guess: np.ndarray, normal: np.ndarray, before: np.ndarray) -> Point | None:
+        """The point next to a guess on the plane through it with this normal, if there is one."""
+        found = _correct(self._parts, *map(jnp.asarray, (guess, normal, before)))
+        z, derivative, ok = map(np.asarray, found)
+        if not ok:
+            return None
+        tangent = _tangent(derivative, normal)
+        if not np.isfinite(tangent).all():
+            return None
+        return Point(z, tangent, derivative, self.of.eigenvalues(derivative[:, :-1]))
+
+    def next(self, here: Point, length: float) -> Point | None:
+        """The point at this length along the tangent."""
+        return self.correct(here.ahead(length), here.tangent, here.z)
+
+    def between(self, here: Point, there: Point, part: float) -> Point | None:
+        """The point at this part of the way between two."""
+        chord = there.z - here.z
+        return self.correct(here.z + part * chord, chord / np.linalg.norm(chord), here.z)
+
+    def is_inside(self, z: np.ndarray) -> bool:
+        """Whether no guard is past its threshold at a rest."""
+        if not isinstance(self.of, Equilibria):
+            return True
+        return bool(_inside(self._parts, jnp.asarray(z)))
+
+    @property
+    def _parts(self):
+        return self.system, self.where, self.args, self.of, self.layout
+
+
+def _at(system, where, args, p):
+    if where is None:
+        return system, p
+    value = where(system)
+    return eqx.tree_at(where, system, jnp.asarray(p, value.dtype)), args
+
+
+def _flow(parts, p) -> Flow:
+    system, where, args, _, layout = parts
+    system, args = _at(system, where, args, p)
+    return Flow(bind(system, args), args, jnp.zeros((), p.dtype), layout)
+
+
+def _equations(parts, z, before):
+    of: AbstractFollowed = parts[3]
+    return of.equations(_flow(parts, z[-1]), z[:-1], before[:-1])
+
+
+@eqx.filter_jit
+def _derivative(parts, z, before):
+    return jax.jacfwd(lambda z: _equations(parts, z, before))(z)
+
+
+@eqx.filter_jit
+def _inside(parts, z):
+    return _flow(parts, z[-1]).inside(z[:-1])
+
+
+@eqx.filter_jit
+def _correct(parts, guess, normal, before):
+    def miss(z, _):
+        return jnp.append(_equations(parts, z, before), normal @ (z - guess))
+
+    newton = optx.Newton(rtol=1e-13, atol=1e-3 * TOL)
+    found = optx.root_find(miss, newton, guess, max_steps=STEPS, throw=False).value
+    # At a branch point Newton's equations are singular, and the guess may be the point itself.
+    at_guess = jnp.abs(miss(guess, None)).max() <= 1e-3 * TOL
+    z = jnp.where(at_guess & ~jnp.isfinite(found).all(), guess, found)
+    derivative = jax.jacfwd(lambda z: _equations(parts, z, before))(z)
+    ok = jnp.abs(miss(z, None)).max() <= TOL * (1 + jnp.abs(z).max())
+    return z, derivative, ok & jnp.isfinite(derivative).all()
+
+
+def _tangent(derivative: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """The unit vector that the derivative takes to zero, on the side of another one."""
+    tangent = np.linalg.svd(derivative)[2][-1]
+    return tangent if tangent @ along >= 0 else -tangent

@@ -1,0 +1,190 @@
+"""What a branch is made of: equilibria, cycles, or the orbits of a spike map."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Complex, Float
+
+from ..checks import check_times
+from ..system import AbstractSpikingSystem, parameter
+from .cycles import check_autonomous, drop_shift, multipliers_of
+from .flow_map import FlowMap, check_solver, map_of
+from .spectrum import spectrum
+from .spike_map import after_spike
+from .vector import Flow, Vector, structural
+
+
+class AbstractFollowed(eqx.Module):
+    """What `follow` follows: equations for a vector of unknowns, the state and what else there is.
+
+    All methods but `equations` are called outside of `jit`.
+    """
+
+    @abstractmethod
+    def start(self, flow: Flow, x: Vector) -> tuple["AbstractFollowed", Vector]:
+        """Itself, made ready for a system, and the unknowns at a guess `x` of the state.
+
+        **Raises:** `ValueError` if the system is of the wrong kind.
+        """
+
+    @abstractmethod
+    def equations(self, flow: Flow, unknowns: Vector, before: Vector) -> Vector:
+        """What is zero on the branch, as many numbers as unknowns; `before` is the last point."""
+
+    @abstractmethod
+    def eigenvalues(self, derivative: np.ndarray) -> Complex[Array, " n"]:
+        """What stability is read from, given the derivative of the equations."""
+
+    @abstractmethod
+    def growth(self, eigenvalues: Complex[Array, " n"]) -> np.ndarray:
+        """The exponents [m] of small differences, by falling real part: negative ones shrink."""
+
+    def state(self, unknowns: np.ndarray) -> np.ndarray:
+        """The state among the unknowns."""
+        return unknowns
+
+    def period(self, unknowns: np.ndarray) -> float | None:
+        """The period among the unknowns, if there is one."""
+        return None
+
+    def doubled(self) -> "AbstractFollowed":
+        """What bifurcates where the period doubles.
+
+        **Raises:** `ValueError` where no period does.
+        """
+        raise ValueError(f"of: the period of {type(self).__name__} does not double.")
+
+
+class Equilibria(AbstractFollowed):
+    """States at rest; stability from the eigenvalues of the Jacobian."""
+
+    held: Bool[Array, " n"] | None = None
+    guess: Vector | None = None
+
+    def start(self, flow, x):
+        return Equilibria(structural(flow, x[None]), x), x
+
+    def equations(self, flow, unknowns, before):
+        return jnp.where(self.held, unknowns - self.guess, flow.rate(unknowns))
+
+    def eigenvalues(self, derivative):
+        return spectrum(jnp.asarray(derivative), self.held)
+
+    def growth(self, eigenvalues):
+        return np.asarray(eigenvalues)
+
+
+def _falling(growth: np.ndarray) -> np.ndarray:
+    return growth[np.lexsort((-growth.imag, -growth.real))]
+
+
+def _logarithms(multipliers: np.ndarray) -> np.ndarray:
+    size, angle = np.abs(multipliers), np.angle(multipliers)
+    with np.errstate(divide="ignore"):  # a direction that is destroyed
+        return _falling(np.log(size) + 1j * np.abs(angle) * np.where(angle < 0, -1, 1))
+
+
+class Cycles(AbstractFollowed):
+    """Periodic orbits; stability from their Floquet multipliers.
+
+    `period` is a guess of the first one, `dt` the step (a period has the same number of steps all
+    along the branch).
+    """
+
+    period_guess: Float[Array, ""] = parameter(positive=True)
+    dt: Float[Array, ""] = parameter(positive=True)
+    solver: Any = None
+    step_map: FlowMap | None = None
+
+    def __init__(self, period: Any, dt: Any, solver: Any = None, step_map: Any = None):
+        check_times(0.0, period, dt)
+        self.period_guess, self.dt = jnp.asarray(period, float), jnp.asarray(dt, float)
+        self.solver, self.step_map = solver, step_map
+
+    def start(self, flow, x):
+        steps = max(4, round(float(self.period_guess) / float(self.dt)))
+        y = flow.layout.unravel(x)
+        step_map, x = map_of(flow.system, y, flow.args, self.solver, steps)
+        check_autonomous(step_map, x)
+        ready = Cycles(self.period_guess, self.dt, self.solver, step_map)
+        return ready, jnp.append(x, self.period_guess)
+
+    def equations(self, flow, unknowns, before):
+        x, period = unknowns[:-1], unknowns[-1]
+        step_map = eqx.tree_at(lambda m: m.flow, self.step_map, flow)
+        end, ok = step_map(x, 0.0, period)
+        rate = jax.lax.stop_gradient(flow.rate(before[:-1]))
+        size = jnp.where((rate**2).sum() > 0, (rate**2).sum(), 1.0)
+        # The shift along the orbit is measured in time.
+        miss = jnp.append(end - x, rate @ (x - before[:-1]) / size)
+        return jnp.where(ok & (period > 0), miss, jnp.nan)
+
+    def eigenvalues(self, derivative):
+        size = len(derivative) - 1
+        return multipliers_of(jnp.asarray(derivative[:size, :size] + np.eye(size)))
+
+    def growth(self, eigenvalues):
+        return _logarithms(np.asarray(drop_shift(eigenvalues)))
+
+    def state(self, unknowns):
+        return unknowns[:-1]
+
+    def period(self, unknowns):
+        return float(unknowns[-1])
+
+    def doubled(self):
+        return Cycles(2 * self.period_guess, self.dt, self.solver)
+
+
+class SpikeMap(AbstractFollowed):
+    """States just after a spike that come back after `period` spikes; stability from the
+    multipliers of the map from spike to spike.
+
+    `dt` is the step; no spike within `wait` ends the branch. Follow a state just after a spike.
+    """
+
+    dt: Float[Array, ""] = parameter(positive=True)
+    wait: float = eqx.field(static=True)
+    times: int = eqx.field(static=True)
+    neuron: int | None = eqx.field(static=True)
+    solver: Any
+
+    def __init__(
+        self,
+        dt: Any,
+        wait: float = 1000.0,
+        period: int = 1,
+        neuron: int | None = None,
+        solver: Any = None,
+    ):
+        if period < 1:
+            raise ValueError(f"period must be at least one spike, got {period}.")
+        check_times(0.0, wait, dt)
+        self.dt, self.wait, self.times = jnp.asarray(dt, float), float(wait), period
+        self.neuron, self.solver = neuron, solver
+
+    def start(self, flow, x):
+        if not isinstance(flow.system, AbstractSpikingSystem):
+            raise ValueError("system has no spikes: follow its Equilibria or its Cycles.")
+        check_solver(flow.system, self.solver)
+        return self, x
+
+    def equations(self, flow, unknowns, before):
+        x = unknowns
+        for _ in range(self.times):
+            found = after_spike(flow, x, 0.0, self.dt, self.wait, self.neuron, self.solver)
+            x = flow.layout.ravel(found.y)
+        return x - unknowns
+
+    def eigenvalues(self, derivative):
+        return multipliers_of(jnp.asarray(derivative + np.eye(len(derivative))))
+
+    def growth(self, eigenvalues):
+        return _logarithms(np.asarray(eigenvalues))
+
+    def doubled(self):
+        return SpikeMap(self.dt, self.wait, 2 * self.times, self.neuron, self.solver)
