@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from theory.closed_forms import hodgkin_huxley as squid, morris_lecar as lecar, neurons_ivp
+from theory.closed_forms import (
+    hodgkin_huxley as squid,
+    hodgkin_huxley_cycles as cycles,
+    morris_lecar as lecar,
+    neurons_ivp,
+)
 
 
 def close(actual, desired, rtol=1e-10, atol=0.0):
@@ -112,6 +117,20 @@ def test_hodgkin_huxley_spikes():
     assert counts == [0, 1]
 
 
+def test_hodgkin_huxley_cycles_begin_at_a_fold():
+    # Adiabatic ramps of the drive lose the cycle between 6.2637 and 6.2643 (E_L = -54.4); Balti,
+    # Lanza & Aziz-Alaoui (2018), Math. Biosci. Eng. 15:807: just below 6.2649.
+    fold = cycles.fold(-54.4)
+    assert 6.2637 < fold.drive < 6.2643
+    close(fold.multipliers[:2], 1.0, atol=1e-4)
+    assert (np.abs(fold.multipliers[2:]) < 1e-6).all()
+    # To one side of it in period the cycle is stable, to the other not, at larger drive on both.
+    for period, stable in [(fold.period - 0.3, True), (fold.period + 0.3, False)]:
+        near = cycles.cycle(period, fold, -54.4)
+        close(near.multipliers[0], 1, atol=1e-6)
+        assert near.drive > fold.drive and (np.abs(near.multipliers[1]) < 1) == stable
+
+
 # --- Izhikevich and AdEx --------------------------------------------------------------------------
 
 
@@ -184,3 +203,5 @@ def test_input_out_of_range_is_refused():
         squid.hopf_points(low=0.0, high=-1.0)
     with pytest.raises(ValueError, match="no next spike"):
         neurons_ivp.adex_spike_map(100.0, 0.0, v_reset=-70.6, **CELL)
+    with pytest.raises(ValueError, match="does not spike on"):
+        cycles.settled(0.0, time=100.0)
