@@ -7,8 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bpcjax.analysis import energy_slice, plane
 from bpcjax.energies import ModernHopfield
-from bpcjax.plot import landscape, plane, raster, traces
+from bpcjax.plot import landscape, raster, traces
 from bpcjax.stepping import SpikeRecord
 from experiments.recall_report import measure
 
@@ -79,7 +80,9 @@ def _landscape(ax: Axes, dataset: xr.Dataset) -> None:
     energy = ModernHopfield.from_prior(patterns, dataset.beta, np.full(count, -np.log(count)))
     marks = {"query": query, "recalled": patterns[max(winner, 0)], "rival": patterns[competitor]}
     path, t = dataset.example_state.values, dataset.time.values / dataset.tau
-    landscape(energy, plane(*marks.values()), ax, path, marks, ts=t, unit=r"$\tau$")
+    shown = np.concatenate([path, *(y[None] for y in marks.values())])
+    drawn = energy_slice(energy, plane(*marks.values()), points=shown)
+    landscape(drawn, ax, path, marks, ts=t, unit=r"$\tau$")
     ax.set(xlabel="along (pixel s.d.)", ylabel="across (pixel s.d.)")
 
 

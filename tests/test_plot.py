@@ -9,8 +9,7 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 
-from bpcjax.energies import ModernHopfield
-from bpcjax.plot import landscape, plane, raster, traces
+from bpcjax.plot import raster, traces
 from bpcjax.stepping import SpikeRecord
 
 
@@ -82,73 +81,3 @@ def test_traces_of_nothing_and_of_nan():
 def test_traces_name_what_does_not_fit(ts, values, labels, named):
     with pytest.raises(ValueError, match=named):
         traces(ts, values, labels=labels)
-
-
-def test_a_plane_holds_its_three_points():
-    rng = np.random.default_rng(0)
-    three = rng.standard_normal((3, 7))
-    slice_ = plane(*three)
-    np.testing.assert_allclose(slice_.directions @ slice_.directions.T, np.eye(2), atol=1e-12)
-    at = slice_.coordinates(three)
-    np.testing.assert_allclose(slice_.points(at), three, atol=1e-12)
-    # The first axis runs from the origin to the second point, at true distances.
-    np.testing.assert_allclose(at[1], [np.linalg.norm(three[1] - three[0]), 0], atol=1e-12)
-    with pytest.raises(ValueError, match="length"):
-        plane(three[0], three[1], three[2][:3])
-    with pytest.raises(ValueError, match="finite"):
-        plane(three[0], three[1], np.nan * three[2])
-
-
-@pytest.mark.parametrize("at", [(0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 2)])
-def test_three_points_of_a_line_span_no_plane(at):
-    with pytest.raises(ValueError, match="one line"):
-        plane(*(np.full(7, float(x)) for x in at))
-
-
-def test_landscape_draws_path_and_marks_where_they_are():
-    energy = ModernHopfield(jnp.eye(3), 4.0)
-    slice_ = plane(*np.eye(3))
-    path = np.linspace(np.eye(3)[0], np.eye(3)[1], 5)
-    ax = landscape(energy, slice_, path=path, marks={"one": np.eye(3)[2]}, ts=np.arange(5.0))
-    dots = ax.collections[-1].get_offsets()
-    np.testing.assert_allclose(dots, slice_.coordinates(path), atol=1e-12)
-    np.testing.assert_allclose(ax.lines[-1].get_xydata(), slice_.coordinates(np.eye(3)[2:]))
-    assert [text.get_text() for text in ax.texts] == ["one"]
-    assert "unit" in ax.get_xlabel() and ax.figure.axes[-1].get_ylabel() == "time (ms)"
-    ax.figure.canvas.draw()
-
-
-def test_landscape_contours_are_the_energy():
-    def bowl(y):
-        return jnp.sum(y**2)
-
-    ax = landscape(bowl, plane(np.zeros(3), np.eye(3)[0], np.eye(3)[1]))
-    contours = ax.collections[-1]
-    checked = 0
-    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
-        if len(path.vertices):  # linear interpolation on a grid of 1/29: exact to about (1/29)^2
-            np.testing.assert_allclose((path.vertices**2).sum(axis=1), level, atol=1e-3)
-            checked += 1
-    assert checked > 10
-
-
-@pytest.mark.parametrize(
-    "change, named",
-    [
-        (dict(path=np.full((4, 3), np.nan)), "path"),
-        (dict(path=np.zeros((4, 2))), "path"),
-        (dict(marks={"here": np.zeros(5)}), "marks: here"),
-        (dict(path=np.zeros((4, 3)), ts=np.zeros(3)), "ts"),
-        (dict(energy=lambda y: jnp.nan * y.sum()), "energy"),
-    ],
-)
-def test_landscape_names_what_does_not_fit(change, named):
-    kwargs = dict(energy=lambda y: y @ y, plane=plane(*np.eye(3))) | change
-    with pytest.raises(ValueError, match=named):
-        landscape(**kwargs)
-
-
-@pytest.mark.parametrize("energy", [lambda y: y @ y, lambda y: 0 * y.sum()])
-def test_landscape_without_a_path_is_drawn_even_if_flat(energy):
-    ax = landscape(energy, plane(*np.eye(3)), path=np.zeros((0, 3)))
-    ax.figure.canvas.draw()

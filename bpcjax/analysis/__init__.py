@@ -5,9 +5,22 @@ Functions take a system and arrays, and return modules of arrays. They know no m
 
 from .basins import Basins as Basins, basin_fractions as basin_fractions
 from .correlation import Correlogram as Correlogram, cross_correlation as cross_correlation
+from .cycles import Cycle as Cycle, find_cycle as find_cycle
 from .edge import EdgeState as EdgeState, edge_state as edge_state
 from .field import Field as Field, field as field
 from .fixed_points import FixedPoints as FixedPoints, fixed_points as fixed_points, unique as unique
+from .follow import Branch as Branch, Ending as Ending, follow as follow, switch as switch
+from .followed import Cycles as Cycles, Equilibria as Equilibria, SpikeMap as SpikeMap
+from .landscape import (
+    EnergySlice as EnergySlice,
+    energy_slice as energy_slice,
+    hessian_path as hessian_path,
+)
+from .lyapunov import Lyapunov as Lyapunov, lyapunov as lyapunov
+from .phase import PhaseResponse as PhaseResponse, phase_response as phase_response
+from .plane import Plane as Plane, plane as plane, principal_plane as principal_plane
+from .saltation import Saltation as Saltation, saltation as saltation
+from .special import Bifurcation as Bifurcation, Special as Special
 from .spectrum import (
     Stability as Stability,
     classify as classify,
@@ -15,23 +28,16 @@ from .spectrum import (
     jacobian as jacobian,
     spectrum as spectrum,
 )
-from .spikes import SpikeStatistics as SpikeStatistics, spike_statistics as spike_statistics
-from .lyapunov import Lyapunov as Lyapunov, lyapunov as lyapunov
-from .warning import (
-    WarningSigns as WarningSigns,
-    recovery_rate as recovery_rate,
-    stationary_covariance as stationary_covariance,
-    warning_signs as warning_signs,
-)
 from .spike_map import (
     NextSpike as NextSpike,
     Orbit as Orbit,
     next_spike as next_spike,
     orbit as orbit,
 )
-from .cycles import Cycle as Cycle, find_cycle as find_cycle
-from .saltation import Saltation as Saltation, saltation as saltation
-from .phase import PhaseResponse as PhaseResponse, phase_response as phase_response
-from .follow import Branch as Branch, Ending as Ending, follow as follow, switch as switch
-from .followed import Cycles as Cycles, Equilibria as Equilibria, SpikeMap as SpikeMap
-from .special import Bifurcation as Bifurcation, Special as Special
+from .spikes import SpikeStatistics as SpikeStatistics, spike_statistics as spike_statistics
+from .warning import (
+    WarningSigns as WarningSigns,
+    recovery_rate as recovery_rate,
+    stationary_covariance as stationary_covariance,
+    warning_signs as warning_signs,
+)

@@ -7,15 +7,17 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 from .vector import Vector, as_floats, first_row, known, ravel, ravel_rows
 
 
-def stacked(tree: PyTree, name: str) -> tuple[PyTree, PyTree, Float[Array, "rows n"]]:
+def stacked(
+    tree: PyTree, name: str, *, finite: bool = True
+) -> tuple[PyTree, PyTree, Float[Array, "rows n"]]:
     """Stacked states as floating arrays, the first of them, and all as rows of a matrix.
 
-    **Raises:** `ValueError` naming the argument if they are none, or known and not finite.
+    **Raises:** `ValueError` naming the argument if they are none, or known and not `finite`.
     """
     tree = as_floats(tree)
     like, _ = first_row(tree, name)
     rows = ravel_rows(tree)
-    if known(rows):
+    if finite and known(rows):
         bad = jnp.nonzero(~jnp.isfinite(rows).all(axis=1))[0]
         if len(bad):
             raise ValueError(f"{name} must be finite; rows {bad[:8].tolist()} are not.")

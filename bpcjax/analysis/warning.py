@@ -90,9 +90,9 @@ class WarningSigns(eqx.Module):
     ok: PyTree[Bool[Array, "..."]]
 
 
-def warning_signs(samples: PyTree[Float[Array, "times ..."]], lag: int = 1) -> WarningSigns:
-    """The variance of stationary `samples`, recorded at equal intervals, and the correlation of
-    those that are `lag` samples apart (AR(1) at `lag=1`).
+def warning_signs(samples: PyTree, lag: int = 1) -> WarningSigns:
+    """The variance of stationary `samples` [times, ...], recorded at equal intervals, and the
+    correlation of those that are `lag` samples apart (AR(1) at `lag=1`).
 
     Both grow as a rest state loses its stability: about one with recovery rate `r`, in noise of
     diffusion `D`, they are `D / r` and `exp(-r dt)` (Scheffer et al. 2009, Nature 461:53). From

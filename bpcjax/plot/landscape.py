@@ -1,119 +1,183 @@
-"""An energy on a plane through its state space, and a path on it."""
+"""An energy on a plane through its state space, and paths on it: contours, or a surface."""
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
+import matplotlib.pyplot as plt
 import numpy as np
-from jaxtyping import ArrayLike
+from jaxtyping import ArrayLike, PyTree
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
+from mpl_toolkits.mplot3d import Axes3D
 
+from ..analysis import EnergySlice
 from .axes import axes
 
 
-class Plane(NamedTuple):
-    """A plane through `origin` [N], spanned by orthonormal `directions` [2, N]."""
-
-    origin: np.ndarray
-    directions: np.ndarray
-
-    def coordinates(self, points: ArrayLike) -> np.ndarray:
-        """Where points [..., N] fall on the plane, projected at right angles: [..., 2]."""
-        return (np.asarray(points) - self.origin) @ self.directions.T
-
-    def points(self, coordinates: ArrayLike) -> np.ndarray:
-        """The states [..., N] at coordinates [..., 2] of the plane."""
-        return self.origin + np.asarray(coordinates) @ self.directions
-
-
-def plane(origin: ArrayLike, a: ArrayLike, b: ArrayLike) -> Plane:
-    """The plane through three states [N]; its first axis runs from `origin` to `a`.
-
-    **Raises:** `ValueError` if they are no finite vectors of one length, or lie on one line.
+class _Shown(NamedTuple):
+    """What is drawn on the plane: coordinates [times, 2] and colours [times] of each path, what
+    the colours are, and coordinates [2] by name.
     """
-    start, first, second = (np.asarray(x, float) for x in (origin, a, b))
-    if not (start.ndim == 1 and start.shape == first.shape == second.shape):
-        raise ValueError(
-            f"origin, a, b must be vectors of one length: {start.shape}, {first.shape}, "
-            f"{second.shape}."
-        )
-    if not np.isfinite([start, first, second]).all():
-        raise ValueError("origin, a, b must be finite.")
-    first, second = first - start, second - start
-    length, scale = np.linalg.norm(first), np.linalg.norm(second)
-    along = first / length if length > 0 else first
-    across = second - (second @ along) * along
-    if length == 0 or np.linalg.norm(across) <= 1e-6 * scale:
-        raise ValueError("origin, a, b lie on one line. Pass three states that span a plane.")
-    return Plane(start, np.stack([along, across / np.linalg.norm(across)]))
+
+    paths: list[np.ndarray]
+    colours: list[np.ndarray]
+    label: str
+    marks: dict[str, Any]
 
 
 def landscape(
-    energy: Callable,
-    plane: Plane,
+    slice_: EnergySlice,
     ax: Axes | None = None,
-    path: ArrayLike | None = None,
-    marks: Mapping[str, ArrayLike] | None = None,
+    paths: PyTree | list[PyTree] | None = None,
+    marks: Mapping[str, PyTree] | None = None,
     *,
-    ts: ArrayLike | None = None,
+    ts: ArrayLike | list[ArrayLike] | None = None,
     unit: str = "ms",
-    grid: int = 81,
     levels: int = 24,
 ) -> Axes:
-    """Contours of `energy(y)` on `plane`, with a `path` [times, N] coloured by time and `marks`,
-    states [N] by name.
+    """Contours of an energy on a plane, `paths` (stacked states, or a list of these) coloured by
+    time, and `marks`, states by name.
 
-    The axes are distances in the plane, in the unit of the state, at one scale, and reach a
-    little beyond everything that is shown. A path is projected: where it leaves the plane, its
-    energy is not that of the contour under it. `ts` [times] (in `unit`) colours the path; without
-    it the colour is the index. Without `path` and `marks` the window reaches one unit each way.
+    The axes are distances in the plane, in the unit of the state, at one scale. What is shown is
+    projected: where a path leaves the plane, its energy is not that of the contour under it. `ts`
+    [times] (in `unit`), or a list of these, colours the paths; without it the colour is the index.
 
-    **Raises:** `ValueError` naming the argument: shapes that do not fit, NaN in path or marks,
-    an energy that is nowhere finite on the plane.
+    **Raises:** `ValueError` naming the argument: states that do not fit the plane, or are NaN.
     """
-    marks = {} if marks is None else marks
-    size = plane.origin.shape[0]
-    shown = {name: np.asarray(state, float)[None] for name, state in marks.items()}
-    if path is not None:
-        shown["path"] = np.asarray(path, float)
-    for name, states in shown.items():
-        if states.ndim != 2 or states.shape[1] != size or not np.isfinite(states).all():
-            what = "path" if name == "path" else f"marks: {name}"
-            raise ValueError(f"{what} must be finite states of {size} numbers: {states.shape[1:]}.")
-    corners = np.array([[-1.0, -1.0], [1.0, 1.0]])
-    placed = {name: plane.coordinates(states) for name, states in shown.items()}
-    points = np.concatenate([*placed.values()]) if placed else corners
-    points = points if len(points) else corners
-    low, high = points.min(axis=0), points.max(axis=0)
-    margin = 0.2 * max((high - low).max(), 1e-9)
-    u, v = (np.linspace(a - margin, b + margin, grid) for a, b in zip(low, high, strict=True))
-    states = jnp.asarray(plane.points(np.stack(np.meshgrid(u, v), axis=-1)))
-    values = np.asarray(jax.vmap(jax.vmap(energy))(states))
-    if not np.isfinite(values).any():
-        raise ValueError("energy is finite nowhere on the plane. Check its parameters.")
+    shown = _shown(slice_, paths, marks, ts, unit)
     ax = axes(ax)
-    drawn = np.ma.masked_invalid(values)
-    ax.contourf(u, v, drawn, levels, cmap="Greys", alpha=0.6)
-    ax.contour(u, v, drawn, levels, colors="0.4", linewidths=0.3)
-    if path is not None and len(placed["path"]):
-        where = placed["path"]
-        colour = np.arange(len(where)) if ts is None else np.asarray(ts)
-        if colour.shape != (len(where),):
-            raise ValueError(f"ts must have one time for each state: {colour.shape}.")
-        ax.plot(*where.T, color="0.2", linewidth=0.5)
-        dots = ax.scatter(*where.T, c=colour, s=4, cmap="viridis", zorder=3)
-        label = "step (index)" if ts is None else f"time ({unit})"
-        ax.figure.colorbar(dots, ax=ax, label=label)
-    for name, at in placed.items():
-        if name in marks:
-            ax.plot(*at[0], marker="o", color="black", markerfacecolor="white", zorder=4)
-            halo = [withStroke(linewidth=2, foreground="white")]
-            ax.annotate(
-                name, at[0], (0, -6), textcoords="offset points", ha="center", va="top",
-                path_effects=halo, zorder=5,
-            )  # fmt: skip
+    energy = np.ma.masked_invalid(slice_.energy)
+    ax.contourf(slice_.along, slice_.across, energy, levels, cmap="Greys", alpha=0.6)
+    ax.contour(slice_.along, slice_.across, energy, levels, colors="0.4", linewidths=0.3)
+    dots = None
+    for at, colour in zip(shown.paths, shown.colours, strict=True):
+        ax.plot(*at.T, color="0.2", linewidth=0.5)
+        dots = ax.scatter(*at.T, c=colour, s=4, zorder=3, **_scale(shown))
+    if dots is not None:
+        ax.figure.colorbar(dots, ax=ax, label=shown.label)
+    for name, at in shown.marks.items():
+        ax.plot(*at, marker="o", color="black", markerfacecolor="white", zorder=4)
+        ax.annotate(
+            name, at, (0, -6), textcoords="offset points", ha="center", va="top",
+            path_effects=_halo(), zorder=5,
+        )  # fmt: skip
     ax.set(xlabel="along (unit of the state)", ylabel="across (unit of the state)")
     ax.set_aspect("equal")
     return ax
+
+
+def surface(
+    slice_: EnergySlice,
+    ax: Axes | None = None,
+    paths: PyTree | list[PyTree] | None = None,
+    marks: Mapping[str, PyTree] | None = None,
+    *,
+    ts: ArrayLike | list[ArrayLike] | None = None,
+    unit: str = "ms",
+    top: float | None = None,
+) -> Axes:
+    """An energy on a plane as a surface over it, cut off above the energy `top`, with `paths` and
+    `marks` as `landscape` takes them, at the heights of the surface.
+
+    **Raises:** `ValueError` naming the argument: states that do not fit the plane or are NaN, axes
+    that are not 3-D, a `top` below everything.
+    """
+    shown = _shown(slice_, paths, marks, ts, unit)
+    if ax is None:
+        ax = plt.figure(layout="constrained").add_subplot(projection="3d")
+    if not isinstance(ax, Axes3D):
+        raise ValueError("ax must be 3-D: make it with projection='3d'.")
+    energy = np.asarray(slice_.energy, float)
+    energy = np.where(np.isfinite(energy), energy, np.nan)
+    if top is not None:
+        if not np.nanmin(energy) < top:
+            raise ValueError(
+                f"top must be above the lowest energy, {np.nanmin(energy)}, got {top}."
+            )
+        energy = np.where(energy > top, np.nan, energy)
+    ax.computed_zorder = False  # paths and marks are drawn over the surface, not lost in it
+    x, y = np.meshgrid(slice_.along, slice_.across)
+    sheet = ax.plot_surface(
+        x, y, energy, cmap="Greys", alpha=0.75, rcount=60, ccount=60, linewidth=0.2, edgecolor="0.6"
+    )
+    sheet.set_zorder(1)
+    dots: Any = None
+    for at, colour in zip(shown.paths, shown.colours, strict=True):
+        height: Any = _height(slice_, energy, at)
+        ax.plot(at[:, 0], at[:, 1], height, color="0.2", linewidth=0.5, zorder=3)
+        dots = ax.scatter(
+            at[:, 0], at[:, 1], zs=height, c=colour, s=6, zorder=4, depthshade=False,
+            **_scale(shown),
+        )  # fmt: skip
+    if dots is not None:
+        ax.figure.colorbar(dots, ax=ax, label=shown.label, shrink=0.6, pad=0.12)
+    for name, at in shown.marks.items():
+        height = float(_height(slice_, energy, at[None])[0])
+        ax.plot(
+            *at[:, None], [height], marker="o", color="black", markerfacecolor="white", zorder=5
+        )
+        ax.text(at[0], at[1], height, f"  {name}", zorder=6, path_effects=_halo())
+    ax.set(xlabel="along (unit of the state)", ylabel="across (unit of the state)", zlabel="energy")
+    return ax
+
+
+def _halo() -> list[Any]:
+    return [withStroke(linewidth=2, foreground="white")]
+
+
+def _scale(shown: _Shown) -> dict[str, Any]:
+    """One scale of colours for all paths."""
+    every = np.concatenate(shown.colours)
+    return dict(cmap="viridis", vmin=every.min(), vmax=every.max())
+
+
+def _shown(slice_: EnergySlice, paths, marks, ts, unit: str) -> _Shown:
+    """Where on the plane everything is, checked."""
+    several = paths if isinstance(paths, list) else [] if paths is None else [paths]
+    times = ts if isinstance(ts, list) else [ts] * len(several)
+    if len(times) != len(several):
+        raise ValueError(f"ts: {len(times)} for {len(several)} paths.")
+    placed, colours = [], []
+    for path, own in zip(several, times, strict=True):
+        at = _placed(slice_, path, 2, "paths")
+        colour = np.arange(len(at)) if own is None else np.asarray(own)
+        if colour.shape != (len(at),):
+            raise ValueError(f"ts must have one time for each of {len(at)} states: {colour.shape}.")
+        if len(at):
+            placed.append(at)
+            colours.append(colour)
+    label = "step (index)" if ts is None else f"time ({unit})"
+    named = {k: _placed(slice_, y, 1, f"marks: {k}") for k, y in (marks or {}).items()}
+    return _Shown(placed, colours, label, named)
+
+
+def _placed(slice_: EnergySlice, states: PyTree, ndim: int, name: str) -> np.ndarray:
+    try:
+        at = np.asarray(slice_.plane.coordinates(states))
+    except (ValueError, TypeError, IndexError) as error:
+        raise ValueError(f"{name}: states do not fit the plane: {error}") from error
+    if at.ndim != ndim or not np.isfinite(at).all():
+        what = "one state" if ndim == 1 else "states stacked on one axis"
+        raise ValueError(f"{name} must be {what}, and finite.")
+    return at
+
+
+def _height(slice_: EnergySlice, energy: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """The surface at coordinates [points, 2], bilinear between the points of the grid."""
+    ends = np.asarray(slice_.along), np.asarray(slice_.across)
+    place = [
+        np.clip(np.searchsorted(g, c) - 1, 0, len(g) - 2) for g, c in zip(ends, at.T, strict=True)
+    ]
+    (i, j), (p, q) = (
+        place,
+        [(c - g[k]) / (g[k + 1] - g[k]) for g, c, k in zip(ends, at.T, place, strict=True)],
+    )
+    low = (1 - p) * energy[j, i] + p * energy[j, i + 1]
+    high = (1 - p) * energy[j + 1, i] + p * energy[j + 1, i + 1]
+    return (1 - q) * low + q * high
+
+
+def _cell(grid: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The cell of a grid that each coordinate falls into, and how far across it."""
+    k = np.clip(np.searchsorted(grid, at) - 1, 0, len(grid) - 2)
+    return k, (at - grid[k]) / (grid[k + 1] - grid[k])
