@@ -34,8 +34,8 @@ def lyapunov(result: Lyapunov, ax: Axes | None = None, *, unit: str = "ms") -> A
     spread = np.nan_to_num(error)  # NaN: not known
     for place, k in enumerate(shown):
         colour = f"C{place}" if few else "0.3"
-        name = f"{final[k]:.4g}" + (f" ± {error[k]:.1g}" if np.isfinite(error[k]) else "")
-        ax.plot(times, running[:, k], color=colour, label=name if few else None)
+        name = _with_error(final[k], error[k]) if few else None
+        ax.plot(times, running[:, k], color=colour, label=name)
         ax.errorbar(
             times[-1], final[k], spread[k], color=colour, marker="o", markersize=3, capsize=3,
             clip_on=False,
@@ -50,3 +50,11 @@ def lyapunov(result: Lyapunov, ax: Axes | None = None, *, unit: str = "ms") -> A
         names_above(ax)
     doubt(ax, result.ok)
     return ax
+
+
+def _with_error(value: float, error: float) -> str:
+    """The value to the digit of its error."""
+    if not (np.isfinite(error) and error > 0):
+        return f"{value:.4g}"
+    digits = max(0, -int(np.floor(np.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"

@@ -21,12 +21,15 @@ def spectrum(
     multipliers: bool = False,
     unit: str = "ms",
     plabel: str = "parameter",
+    tol: float = 1e-6,
 ) -> Axes:
     """Eigenvalues [n] or [rows, n] in the complex plane: filled where unstable, right of the
     imaginary axis, or, for `multipliers` of cycles and maps, outside of the unit circle.
 
-    `unit` is that of time; multipliers have none. `p` [rows] (`plabel`), the parameter of each
-    row of a branch, gives the colour. What is not finite is left out.
+    What is unstable by less than `tol`, in units of one plus the largest of its row, counts as
+    stable: the multiplier 1 of a cycle. `unit` is that of time; multipliers have none. `p` [rows]
+    (`plabel`), the parameter of each row of a branch, gives the colour. What is not finite is left
+    out.
 
     **Raises:** `ValueError` naming the argument: shapes that do not fit, nothing that is finite.
     """
@@ -48,7 +51,8 @@ def spectrum(
     ax.axhline(0.0, color="0.85", linewidth=0.6, zorder=0)
     there = np.isfinite(rows)
     across, up = (np.where(there, part, 0.0) for part in (np.real(rows), np.imag(rows)))
-    grows = (np.hypot(across, up) > 1) if multipliers else (across > 0)
+    size = np.hypot(across, up)
+    grows = (size - 1 if multipliers else across) > tol * (1 + size.max(axis=1, keepdims=True))
     if tinted is None:
         edge = np.broadcast_to([0.0, 0.0, 0.0, 1.0], (*rows.shape, 4))
     else:
