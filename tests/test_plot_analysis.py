@@ -13,7 +13,8 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 
-from bpcjax.analysis import Bifurcation, Branch, Ending, Lyapunov, PhaseResponse, Special
+import bpcjax as bpc
+from bpcjax.analysis import Bifurcation, Branch, Ending, Lyapunov, PhaseResponse, Special, follow
 from bpcjax.plot import bifurcation, lyapunov, orbit_diagram, phase_response, return_map, spectrum
 
 
@@ -67,6 +68,21 @@ def test_a_branch_is_dashed_between_its_folds():
     assert names(ax) == ["stable", "unstable", "fold"]
     assert ax.get_xlabel() == "current (pA)" and ax.get_ylabel() == "w (pA)"
     ax.figure.canvas.draw()
+
+
+class Cusp(bpc.AbstractSystem):
+    def vector_field(self, t, y, args):
+        return args + y - y**3
+
+
+def test_a_branch_that_was_followed_is_drawn_as_it_is():
+    found = follow(Cusp(), None, jnp.array([-1.2]), -0.6, step=0.2, count=60, bounds=(-1.0, 1.0))
+    ax = bifurcation(found)
+    marks = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "s"]
+    np.testing.assert_allclose(marks, [[2 * FOLD / 3, -FOLD], [-2 * FOLD / 3, FOLD]], atol=1e-6)
+    runs = [line for line in ax.lines if len(line.get_xdata()) > 1]
+    assert [line.get_linestyle() for line in runs] == ["-", "--", "-"]
+    np.testing.assert_allclose(runs[1].get_xydata()[[0, -1]], marks)
 
 
 def test_cycles_are_drawn_by_their_extremes():
