@@ -11,7 +11,6 @@ import numpy as np
 import optimistix as optx
 from jaxtyping import PyTree
 
-from ..stepping.flat import Layout
 from ..system import AbstractSystem, bind
 from .followed import AbstractFollowed, Equilibria
 from .vector import Flow

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Complex, Float, PyTree
 from ..checks import check_times
 from ..system import AbstractSystem, Scalar, bad_parameters
 from .flow_map import FlowMap, map_of
-from .vector import Matrix, Vector, known
+from .vector import Matrix, Vector, known, structural
 
 STEPS = 50  # of Newton's method
 
@@ -21,13 +21,14 @@ class Cycle(eqx.Module):
     """A periodic orbit: a state on it, its period, and its Floquet multipliers by falling size.
 
     One multiplier is 1, that of a shift along the orbit. `monodromy` is the derivative of the
-    flow over one period; `residual` how far the orbit misses its start. Where `ok` is false there
+    flow over one period (of which the modes, coordinates that only events change, have no
+    multiplier); `residual` how far the orbit misses its start. Where `ok` is false there
     is no such orbit near the guess, and the numbers are NaN.
     """
 
     y: PyTree
     period: Scalar
-    multipliers: Complex[Array, " n"]
+    multipliers: Complex[Array, " m"]
     monodromy: Matrix
     residual: Scalar
     ok: Bool[Array, ""]
@@ -66,13 +67,15 @@ def find_cycle(
     steps = max(4, round(float(period) / float(dt)))
     step_map, x = map_of(system, y0, args, solver, steps)
     check_autonomous(step_map, x)
-    x, period, monodromy, residual, ok = _shoot(step_map, x, jnp.asarray(period, x.dtype), tol)
+    period = jnp.asarray(period, x.dtype)
+    modes = modes_of(step_map, x, period)
+    x, period, monodromy, residual, ok = _shoot(step_map, x, period, modes, tol)
     shown = jnp.where(ok, x, jnp.nan)
     monodromy = jnp.where(ok, monodromy, jnp.nan)
     return Cycle(
         step_map.flow.layout.unravel(shown),
         jnp.where(ok, period, jnp.nan),
-        multipliers_of(monodromy),
+        multipliers_of(monodromy, modes),
         monodromy,
         residual,
         ok,
@@ -92,14 +95,9 @@ def check_autonomous(step_map: FlowMap, x: Vector) -> None:
 
 
 @eqx.filter_jit
-def _shoot(step_map: FlowMap, x0, period, tol):
-    rate = step_map.flow.rate(x0)
-    size = jnp.where((rate**2).sum() > 0, (rate**2).sum(), 1.0)
-
+def _shoot(step_map: FlowMap, x0, period, modes, tol):
     def miss(z, _):
-        x, period = z[:-1], z[-1]
-        end, _ = step_map(x, 0.0, period)
-        return jnp.append(end - x, rate @ (x - x0) / size)
+        return shooting(step_map, z[None, :-1], z[-1], x0, modes)[0]
 
     start = jnp.append(x0, period)
     newton = optx.Newton(rtol=1e-12, atol=1e-2 * tol)
@@ -113,15 +111,45 @@ def _shoot(step_map: FlowMap, x0, period, tol):
     return x, period, monodromy, residual, ok
 
 
-def multipliers_of(monodromy: Matrix) -> Complex[Array, " n"]:
-    """The eigenvalues of a derivative over a period, by falling size."""
+def shooting(
+    step_map: FlowMap, x: Float[Array, "legs n"], period: Scalar, before: Vector, modes
+) -> tuple[Float[Array, " m"], Bool[Array, ""]]:
+    """By how much the flow over each leg of a period misses the start of the next, and how much
+    later (in time) the first starts than the state `before`; with whether the solves succeeded.
+    """
+    span = period / len(x)
+    ends, ok = jax.vmap(lambda x: step_map(x, 0.0, span))(x)
+    rate = jax.lax.stop_gradient(step_map.flow.rate(before))
+    size = jnp.where((rate**2).sum() > 0, (rate**2).sum(), 1.0)
+    held = jax.lax.stop_gradient(x)
+    misses = jnp.where(modes, x - held, ends - jnp.roll(x, -1, axis=0))
+    return jnp.append(misses.ravel(), rate @ (x[0] - before) / size), ok.all()
+
+
+@eqx.filter_jit
+def modes_of(step_map: FlowMap, x: Vector, period: Scalar) -> Bool[Array, " n"]:
+    """The coordinates that the flow never moves, and that events bring back as they were: a
+    period is right whatever they are.
+    """
+    _, monodromy, _ = step_map.along(x, 0.0, period, jnp.eye(x.size, dtype=x.dtype))
+    as_it_was = (monodromy == jnp.eye(x.size)).all(axis=1)
+    return as_it_was & structural(step_map.flow, x[None])
+
+
+def multipliers_of(
+    monodromy: Matrix, modes: Bool[Array, " n"] | None = None
+) -> Complex[Array, " m"]:
+    """The eigenvalues of a derivative over a period, by falling size, without those of modes."""
     host = np.asarray(monodromy)
+    if modes is not None:
+        free = np.flatnonzero(~np.asarray(modes))
+        host = host[np.ix_(free, free)]
     if not np.isfinite(host).all():
         return jnp.full(host.shape[0], jnp.nan, complex)
     values = np.linalg.eigvals(host).astype(complex)
     return jnp.asarray(values[np.lexsort((-values.imag, -np.abs(values)))])
 
 
-def drop_shift(multipliers: Complex[Array, " n"]) -> Complex[Array, " m"]:
+def drop_shift(multipliers: Complex[Array, " m"]) -> Complex[Array, " l"]:
     """The multipliers without the one next to 1, that of a shift along the orbit."""
     return jnp.delete(multipliers, jnp.argmin(jnp.abs(multipliers - 1)), assume_unique_indices=True)

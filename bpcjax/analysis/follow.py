@@ -16,7 +16,8 @@ from .followed import AbstractFollowed, Equilibria
 from .special import Bifurcation, Special, specials
 from .vector import as_floats, flow_of, known
 
-FLEXIBLE = 0.9  # least cosine between the tangents at two successive points
+FLEXIBLE = 0.95  # least cosine between the tangents at two successive points
+FAR = 0.2  # most of a step that the corrector may go
 SHORTEST = 2.0**-14  # of a step, before the branch is given up
 EPSILON = 1e-2  # of a step, away from a branch point
 
@@ -94,7 +95,7 @@ def follow(
     while len(points) < count:
         there = arc.next(here, length)
         bends = there is None or here.tangent @ there.tangent < FLEXIBLE
-        if there is None or bends or np.linalg.norm(there.z - here.ahead(length)) > length / 2:
+        if there is None or bends or np.linalg.norm(there.z - here.ahead(length)) > FAR * length:
             length /= 2
             if length >= SHORTEST * step:
                 continue

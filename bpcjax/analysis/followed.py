@@ -4,14 +4,13 @@ from abc import abstractmethod
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float
 
 from ..checks import check_times
 from ..system import AbstractSpikingSystem, parameter
-from .cycles import check_autonomous, drop_shift, multipliers_of
+from .cycles import check_autonomous, drop_shift, modes_of, multipliers_of, shooting
 from .flow_map import FlowMap, check_solver, map_of
 from .spectrum import spectrum
 from .spike_map import after_spike
@@ -92,52 +91,66 @@ class Cycles(AbstractFollowed):
     """Periodic orbits; stability from their Floquet multipliers.
 
     `period` is a guess of the first one, `dt` the step (a period has the same number of steps all
-    along the branch).
+    along the branch). Each period is made of `legs` (multiple shooting): several keep orbits in
+    reach that are very unstable. With resets take one: no leg may begin at a spike.
     """
 
-    period_guess: Float[Array, ""] = parameter(positive=True)
-    dt: Float[Array, ""] = parameter(positive=True)
+    period_guess: Float[Array, ""]
+    dt: Float[Array, ""]
+    legs: int = eqx.field(static=True)
     solver: Any = None
-    step_map: FlowMap | None = None
+    ready: tuple[FlowMap, Bool[Array, " n"]] | None = None  # the flow over a leg; the modes
 
-    def __init__(self, period: Any, dt: Any, solver: Any = None, step_map: Any = None):
+    def __init__(
+        self, period: Any, dt: Any, *, legs: int = 1, solver: Any = None, ready: Any = None
+    ):
         check_times(0.0, period, dt)
+        if legs < 1:
+            raise ValueError(f"legs must be at least 1, got {legs}.")
         self.period_guess, self.dt = jnp.asarray(period, float), jnp.asarray(dt, float)
-        self.solver, self.step_map = solver, step_map
+        self.legs, self.solver, self.ready = legs, solver, ready
 
     def start(self, flow, x):
-        steps = max(4, round(float(self.period_guess) / float(self.dt)))
+        steps = max(4, round(float(self.period_guess) / float(self.dt) / self.legs))
         y = flow.layout.unravel(x)
         step_map, x = map_of(flow.system, y, flow.args, self.solver, steps)
         check_autonomous(step_map, x)
-        ready = Cycles(self.period_guess, self.dt, self.solver, step_map)
-        return ready, jnp.append(x, self.period_guess)
+        whole = FlowMap(step_map.flow, self.solver, steps * self.legs)
+        modes = modes_of(whole, x, self.period_guess)
+        starts = [x]
+        for _ in range(self.legs - 1):
+            starts.append(step_map(starts[-1], 0.0, self.period_guess / self.legs)[0])
+        ready = Cycles(
+            self.period_guess, self.dt, legs=self.legs, solver=self.solver, ready=(step_map, modes)
+        )
+        return ready, jnp.append(jnp.concatenate(starts), self.period_guess)
 
     def equations(self, flow, unknowns, before):
-        x, period = unknowns[:-1], unknowns[-1]
-        step_map = eqx.tree_at(lambda m: m.flow, self.step_map, flow)
-        end, ok = step_map(x, 0.0, period)
-        rate = jax.lax.stop_gradient(flow.rate(before[:-1]))
-        size = jnp.where((rate**2).sum() > 0, (rate**2).sum(), 1.0)
-        # The shift along the orbit is measured in time.
-        miss = jnp.append(end - x, rate @ (x - before[:-1]) / size)
+        step_map, modes = self.ready
+        step_map = eqx.tree_at(lambda m: m.flow, step_map, flow)
+        x, period = unknowns[:-1].reshape(self.legs, -1), unknowns[-1]
+        miss, ok = shooting(step_map, x, period, self.state(before), modes)
         return jnp.where(ok & (period > 0), miss, jnp.nan)
 
     def eigenvalues(self, derivative):
-        size = len(derivative) - 1
-        return multipliers_of(jnp.asarray(derivative[:size, :size] + np.eye(size)))
+        size = (len(derivative) - 1) // self.legs
+        blocks = [derivative[k : k + size, k : k + size] for k in size * np.arange(self.legs)]
+        if self.legs == 1:  # its end and its start are one
+            blocks = [blocks[0] + np.eye(size)]
+        monodromy = np.linalg.multi_dot([np.eye(size), *blocks[::-1]])
+        return multipliers_of(jnp.asarray(monodromy), self.ready[1])
 
     def growth(self, eigenvalues):
         return _logarithms(np.asarray(drop_shift(eigenvalues)))
 
     def state(self, unknowns):
-        return unknowns[:-1]
+        return unknowns[: (len(unknowns) - 1) // self.legs]
 
     def period(self, unknowns):
         return float(unknowns[-1])
 
     def doubled(self):
-        return Cycles(2 * self.period_guess, self.dt, self.solver)
+        return Cycles(2 * self.period_guess, self.dt, legs=2 * self.legs, solver=self.solver)
 
 
 class SpikeMap(AbstractFollowed):

@@ -13,7 +13,7 @@ from ..checks import check_times
 from ..system import AbstractSystem
 from .cycles import Cycle
 from .flow_map import FlowMap, map_of
-from .vector import as_floats, known, ravel
+from .vector import known, ravel
 
 
 class PhaseResponse(eqx.Module):

@@ -58,7 +58,8 @@ def specials(arc: Arc, here: Point, there: Point) -> list[Special]:
 def _kind(arc: Arc, critical: complex, scale: float) -> Bifurcation | None:
     """What crosses, by the exponent that is on the axis; real ones are folds and branch points."""
     angle = abs(critical.imag)
-    if angle <= 1e-6 * (1 + scale):
+    # Two multipliers that meet at 1 are split by rounding, by about the root of it.
+    if angle <= (1e-6 * (1 + scale) if isinstance(arc.of, Equilibria) else 1e-3):
         return None
     if isinstance(arc.of, Equilibria):
         return Bifurcation.HOPF

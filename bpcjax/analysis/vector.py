@@ -38,7 +38,7 @@ class Flow(eqx.Module):
         return jax.jacfwd(self.rate)(x)
 
     def inside(self, x: Vector) -> Bool[Array, ""]:
-        """Whether no guard is past its threshold at `x`: else the flow is not the system's there."""
+        """Whether no guard is past its threshold at `x`, where the flow is the system's."""
         if not isinstance(self.system, AbstractSpikingSystem):
             return jnp.array(True)
         return (self.system.guard(self.t, self.layout.unravel(x), self.args) < 0).all()
