@@ -3,40 +3,34 @@
 import functools
 
 import diffrax as dfx
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given as drawn, settings, strategies as st
+from lif_networks import (
+    HOLD,
+    PERIOD,
+    TAU_S,
+    arrays,
+    close,
+    misses,
+    neuron,
+    oracle,
+    order,
+    recorded,
+    run,
+    signed,
+    start,
+    started,
+)
 
 import bpcjax as bpc
 from bpcjax.inputs import Late, Step
-from theory.closed_forms import lif_events
 
-TAU, TAU_S, HOLD, T1, SIZE = 20.0, 5.0, 2.0, 60.0, 20
+T1, SIZE = 60.0, 20
 ORDERED = bpc.OrderedSpikes(dfx.Tsit5(), per_step=64, room=256)
 LOCAL, GRID = bpc.LocalSpikes(room=600), bpc.GridSpikes(dfx.Heun(), room=600)
-
-
-def close(actual, desired, atol=1e-9):
-    np.testing.assert_allclose(actual, desired, rtol=0, atol=atol)
-
-
-def neuron():
-    return bpc.neurons.LIF(c=TAU, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
-
-
-@eqx.filter_jit
-def run(system, v0, drive, t1, dt, solver, **options):
-    y0 = eqx.tree_at(lambda y: y.neurons.neuron.v, system.rest(v0.size), v0)
-    options = dict(max_spikes=256, max_steps=8192, throw=False) | options
-    return bpc.simulate(system, y0, drive, t1=t1, dt=dt, solver=solver, **options)
-
-
-def recorded(found):
-    count = int(found.spikes.count)
-    return np.asarray(found.spikes.times)[:count], np.asarray(found.spikes.neurons)[:count]
 
 
 # --- networks with every kind of delay --------------------------------------------------------
@@ -50,7 +44,7 @@ def problem(seed):
     and of a slice of sources to a slice of targets); some are at once and some never arrive.
     """
     random = np.random.default_rng([SIZE, seed])
-    weights = random.normal(0.0, 3.0 / np.sqrt(SIZE), (SIZE, SIZE)) * (1 - np.eye(SIZE))
+    weights = signed(random, SIZE, 3.0 / np.sqrt(SIZE))
     part = random.integers(0, 5, (SIZE, SIZE))
     inside = np.zeros((SIZE, SIZE), bool)
     inside[SOURCES, TARGETS] = True
@@ -59,16 +53,13 @@ def problem(seed):
     own[random.random((SIZE, SIZE)) < 0.05], own[random.random((SIZE, SIZE)) < 0.05] = 0.0, np.inf
     one, by_source = 1.6, random.uniform(0.5, 5.0, (SIZE, 1))
     delays = np.choose(part, [np.full_like(own, one), np.repeat(by_source, SIZE, 1), own, own, own])
-    start = random.uniform(1.5, 2.6, SIZE), random.uniform(0.0, 0.9, SIZE)
-    return weights, part, one, by_source, own, delays, *start
+    return weights, part, one, by_source, own, delays, *started(random, SIZE)
 
 
 @functools.cache
 def exactly(seed):
     weights, *_, delays, drive, v0 = problem(seed)
-    return lif_events.simulate(
-        weights, drive, v0, t1=T1, tau=TAU, tau_s=TAU_S, refractory=HOLD, delays=delays
-    )
+    return oracle(weights, drive, v0, T1, delays=delays)
 
 
 def network(seed):
@@ -93,7 +84,8 @@ def network(seed):
 
 def solve(seed, dt, solver):
     *_, drive, v0 = problem(seed)
-    return run(network(seed), *map(jnp.asarray, (v0, drive, T1, dt)), solver)
+    system, v0 = network(seed), jnp.asarray(v0)
+    return run(system, start(system, v0), *arrays(drive, T1, dt), solver)
 
 
 def test_delays_are_exact_in_order():
@@ -116,14 +108,9 @@ def test_order_of_delays_on_a_ring(solver, least, most):
         for seed in range(4):
             exact, found = exactly(seed), solve(seed, dt, solver)
             assert bool(found.ok)
-            times, neurons = recorded(found)
-            for k in range(SIZE):
-                pair = times[neurons == k], exact.times[exact.neurons == k]
-                count = min(map(len, pair))
-                errors.append(np.abs(pair[0][:count] - pair[1][:count]))
+            errors.append(misses(found, exact, SIZE))
         medians.append(np.median(np.concatenate(errors)))
-    order = np.polyfit(np.log(steps), np.log(medians), 1)[0]
-    assert least < order < most, (medians, order)
+    assert least < order(steps, medians) < most, medians
 
 
 # --- derivatives ------------------------------------------------------------------------------
@@ -138,8 +125,7 @@ def small():
     Some delays and times are equal: what arrives together keeps its own derivatives.
     """
     random = np.random.default_rng([FEW, 1])
-    weights = random.normal(0.0, 3.0 / np.sqrt(FEW), (FEW, FEW)) * (1 - np.eye(FEW))
-    drive, v0 = random.uniform(1.5, 2.6, FEW), random.uniform(0.0, 0.9, FEW)
+    weights, (drive, v0) = signed(random, FEW, 3.0 / np.sqrt(FEW)), started(random, FEW)
     delays, train = random.uniform(0.5, 4.0, (FEW, FEW)), np.array([3.0, 7.123, 7.123, 15.0, 22.2])
     delays[:, :5] = 2.5
     given = dict(weights=weights, drive=drive, v0=v0, delays=delays, train=train)
@@ -148,19 +134,16 @@ def small():
 
 def small_exactly(weights, drive, v0, delays, train):
     external = [(t, 1.5 * np.eye(FEW)[c]) for t, c in zip(train, CHANNELS, strict=True)]
-    return lif_events.simulate(
-        weights, drive, v0, t1=END, tau=TAU, tau_s=TAU_S, refractory=HOLD, delays=delays,
-        external=external,
-    )  # fmt: skip
+    return oracle(weights, drive, v0, END, delays=delays, external=external)
 
 
 def differences(given, direction):
     """Central differences of the oracle's spike times and final potentials, to fourth order."""
-    order = small_exactly(**given).neurons
+    exact = small_exactly(**given)
 
     def ends(step):
         found = small_exactly(**{k: x + step * direction[k] for k, x in given.items()})
-        np.testing.assert_array_equal(found.neurons, order)
+        np.testing.assert_array_equal(found.neurons, exact.neurons)
         return np.concatenate([found.times, found.v])
 
     def central(step):
@@ -181,7 +164,8 @@ def ends(given, adjoint):
         ],
     )
     options = dict(adjoint=adjoint, max_spikes=count, max_steps=1024)
-    found = run(system, given["v0"], given["drive"], END, 0.1, ORDERED, **options)
+    y0 = start(system, given["v0"])
+    found = run(system, y0, given["drive"], END, 0.1, ORDERED, **options)
     return jnp.concatenate([found.spikes.times, found.ys.neurons.neuron.v[-1]])
 
 
@@ -190,7 +174,7 @@ def forward(given, direction):
     return jax.jvp(lambda given: ends(given, dfx.ForwardMode()), (given,), (direction,))
 
 
-def arrays(tree):
+def as_arrays(tree):
     return jax.tree.map(jnp.asarray, tree)
 
 
@@ -200,7 +184,7 @@ def test_forward_derivatives_through_delays_and_trains():
     assert exact.times.size > 10
     for name, direction in directions.items():
         along = {k: np.zeros_like(x) for k, x in given.items()} | {name: direction}
-        value, slope = forward(arrays(given), arrays(along))
+        value, slope = forward(as_arrays(given), as_arrays(along))
         close(value, np.concatenate([exact.times, exact.v]))
         expected = differences(given, along)
         assert np.abs(expected).max() > 1e-3
@@ -210,11 +194,11 @@ def test_forward_derivatives_through_delays_and_trains():
 @pytest.mark.slow
 def test_reverse_derivatives_through_delays_and_trains():
     given, directions = small()
-    weighting = np.random.default_rng(5).normal(size=ends(arrays(given), None).size)
-    slopes = jax.jit(jax.grad(lambda given: weighting @ ends(given, None)))(arrays(given))
+    weighting = np.random.default_rng(5).normal(size=ends(as_arrays(given), None).size)
+    slopes = jax.jit(jax.grad(lambda given: weighting @ ends(given, None)))(as_arrays(given))
     for name, direction in directions.items():
         along = {k: np.zeros_like(x) for k, x in given.items()} | {name: direction}
-        expected = weighting @ forward(arrays(given), arrays(along))[1]
+        expected = weighting @ forward(as_arrays(given), as_arrays(along))[1]
         found = (slopes[name] * direction).sum()
         np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=name)
 
@@ -231,7 +215,7 @@ def test_a_batch_of_delays_and_their_derivatives_on_a_ring():
         cells = bpc.Refractory(neuron(), HOLD)
         solver, options = bpc.LocalSpikes(room=100), dict(adjoint=dfx.ForwardMode())
         system = bpc.Network(cells, [late])
-        found = run(system, jnp.zeros(2), drive, 30.0, 0.1, solver, **options)
+        found = run(system, start(system, jnp.zeros(2)), drive, 30.0, 0.1, solver, **options)
         crowded = found.result == bpc.RESULTS.arrivals_overflow
         return found.ys.synapses[0][-1, 1], (found.ok, crowded)
 
@@ -242,7 +226,7 @@ def test_a_batch_of_delays_and_their_derivatives_on_a_ring():
     values, slopes, (ok, crowded) = jax.jit(jax.vmap(forward))(delays)
     np.testing.assert_array_equal(ok, [True] * 6 + [False])
     np.testing.assert_array_equal(crowded, ~ok)
-    age = 30.0 - TAU * np.log(3.0) - np.asarray(delays)[:6]
+    age = 30.0 - PERIOD - np.asarray(delays)[:6]
     exact = np.where(age > 0, np.exp(-np.maximum(age, 0) / TAU_S), 0.0)
     close(values[:6], exact, 1e-4)
     close(slopes[:6], exact / TAU_S, 1e-4)
@@ -304,7 +288,7 @@ def two(delay, weights=None, **options):
     return bpc.Network(neuron(), [projection])
 
 
-def start(system, **options):
+def begin(system, **options):
     options = dict(t1=60.0, dt=0.1, max_spikes=8) | options
     return bpc.simulate(system, system.rest(2), jnp.array([1.5, 0.0]), **options)
 
@@ -312,21 +296,20 @@ def start(system, **options):
 def test_delays_without_room_are_an_error_that_names_it():
     slow, message = two(30.0), "More arrivals than there is room.*raise `room`"
     with pytest.raises(RuntimeError, match=message):
-        start(slow, solver=bpc.OrderedSpikes(dfx.Heun(), room=1))  # two spikes on their way
+        begin(slow, solver=bpc.OrderedSpikes(dfx.Heun(), room=1))  # two spikes on their way
     with pytest.raises(RuntimeError, match=message):
-        start(slow, solver=bpc.GridSpikes(room=301))  # 300 steps, and one before and after
+        begin(slow, solver=bpc.GridSpikes(room=301))  # 300 steps, and one before and after
 
 
 def test_simulate_finds_the_room_that_delays_need():
-    found = start(two(30.0), solver=bpc.GridSpikes(dfx.Heun()))  # 300 steps
-    first = TAU * np.log(3.0)
-    close(found.ys.synapses[0][-1, 1], np.exp(-(30.0 - first) / TAU_S), 5e-3)
+    found = begin(two(30.0), solver=bpc.GridSpikes(dfx.Heun()))  # 300 steps
+    close(found.ys.synapses[0][-1, 1], np.exp(-(30.0 - PERIOD) / TAU_S), 5e-3)
 
 
 def test_adaptive_steps_refuse_delays_on_a_ring():
     controller = dfx.PIDController(rtol=1e-3, atol=1e-3, dtmax=1.0)
     with pytest.raises(RuntimeError, match="need constant steps"):
-        start(two(3.0), solver=bpc.LocalSpikes(), stepsize_controller=controller)
+        begin(two(3.0), solver=bpc.LocalSpikes(), stepsize_controller=controller)
 
 
 def free(weights, **options):

@@ -8,34 +8,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from lif_networks import (
+    HOLD,
+    TAU_S,
+    arrays,
+    close,
+    neuron,
+    oracle,
+    recorded,
+    run,
+    signed,
+    start,
+    started,
+)
 from scipy.integrate import quad
 
 import bpcjax as bpc
 from bpcjax.inputs import Step
-from theory.closed_forms import lif_events
 
-TAU, TAU_S, HOLD, T1, SIZE = 20.0, 5.0, 2.0, 40.0, 8
+T1, SIZE = 40.0, 8
 ORDERED, LOCAL = bpc.OrderedSpikes(dfx.Tsit5()), bpc.LocalSpikes()
 GRID = bpc.GridSpikes(dfx.Heun())
-
-
-def close(actual, desired, atol=1e-9):
-    np.testing.assert_allclose(actual, desired, rtol=0, atol=atol)
-
-
-@eqx.filter_jit
-def run(system, y0, drive, t1, dt, solver, **options):
-    options = dict(max_spikes=128, max_steps=8192, throw=False) | options
-    return bpc.simulate(system, y0, drive, t1=t1, dt=dt, solver=solver, **options)
-
-
-def neuron():
-    return bpc.neurons.LIF(c=TAU, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
-
-
-def recorded(found):
-    count = int(found.spikes.count)
-    return np.asarray(found.spikes.times)[:count], np.asarray(found.spikes.neurons)[:count]
 
 
 # --- one train, three solvers -----------------------------------------------------------------
@@ -44,8 +37,7 @@ def recorded(found):
 def problem(seed):
     """A recurrent network, and 30 events that reach it through weights [SIZE, SIZE]."""
     random = np.random.default_rng(seed)
-    weights = random.normal(0.0, 0.6, (SIZE, SIZE)) * (1 - np.eye(SIZE))
-    drive, v0 = random.uniform(0.8, 2.0, SIZE), random.uniform(0.0, 0.9, SIZE)
+    weights, (drive, v0) = signed(random, SIZE, 0.6), started(random, SIZE, 0.8, 2.0)
     times, channels = random.uniform(0.0, T1, 30), random.integers(0, SIZE, 30)
     return weights, drive, v0, times, channels, random.normal(0.5, 1.0, (SIZE, SIZE))
 
@@ -56,21 +48,19 @@ def solve(given, dt, solver, t0=0.0):
     outside = bpc.Projection(given_by, synapse, pre=bpc.SpikeTrain(times, channels, SIZE))
     cells = bpc.Refractory(neuron(), HOLD)
     network = bpc.Network(cells, [bpc.Projection(weights, synapse), outside])
-    y0 = eqx.tree_at(lambda y: y.neurons.neuron.v, network.rest(SIZE), v0)
-    return run(network, y0, drive, *map(jnp.asarray, (T1, dt)), solver, t0=jnp.asarray(t0))
+    options = dict(t0=jnp.asarray(t0), max_spikes=128)
+    return run(network, start(network, v0), drive, *arrays(T1, dt), solver, **options)
 
 
-def oracle(given):
+def spikes_of(given):
     weights, drive, v0, times, channels, given_by = given
-    return lif_events.simulate(
-        weights, drive, v0, t1=T1, tau=TAU, tau_s=TAU_S, refractory=HOLD,
-        external=[(t, given_by[c]) for t, c in zip(times, channels, strict=True)],
-    )  # fmt: skip
+    external = [(t, given_by[c]) for t, c in zip(times, channels, strict=True)]
+    return oracle(weights, drive, v0, T1, external=external)
 
 
 @functools.cache
 def exactly(seed):
-    return oracle(problem(seed))
+    return spikes_of(problem(seed))
 
 
 def test_a_train_is_exact_in_order():
