@@ -28,3 +28,9 @@ def common(rng, size, keep, mother, t1):
 
 def trains_of(draw_times):
     return st.lists(st.lists(draw_times, max_size=12, unique=True), min_size=1, max_size=4)
+
+
+def real(spikes):
+    """Times and channels of encoded spikes, without the padding."""
+    kept = np.asarray(spikes.channels) >= 0
+    return np.asarray(spikes.times)[kept], np.asarray(spikes.channels)[kept]
