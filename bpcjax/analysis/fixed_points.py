@@ -34,7 +34,7 @@ class FixedPoints(eqx.Module):
 
 def fixed_points(
     system: AbstractSystem,
-    guesses: PyTree[Float[Array, "rows ..."]],
+    guesses: PyTree,
     args: PyTree = None,
     *,
     tol: float = 1e-10,
@@ -47,7 +47,7 @@ def fixed_points(
     at time `t`. Coordinates that the flow never moves (the mode and the clock of a refractory
     neuron) stay as guessed. Rows fail alone: NaN, or no root found, is `ok=False`. Points are as
     many as guesses: see `unique`. Differentiable in the parameters, by the implicit function
-    theorem, where `ok`.
+    theorem, where `ok`; traced, all rows take as long as the slowest, and `slow` is not looked for.
 
     **Raises:** `ValueError` if guesses, drive and vector field do not fit together, or if `tol` is
     beyond the precision of the guesses' dtype.
@@ -61,10 +61,10 @@ def fixed_points(
         )
     held = structural(flow, x)
     if known(flow, x):
-        x = _in_stages(flow, x, held, tol)
-    else:
-        x, _ = _newton(flow, x, held, tol, sum(STAGES))
-    return _report(flow, x, held, tol)
+        return _report(flow, *_in_stages(flow, x, held, tol), held, tol)
+    found, _ = _newton(*jax.lax.stop_gradient((flow, x, held, tol)), sum(STAGES))
+    found = _implicit(flow, jax.lax.stop_gradient(found), x, held)
+    return _report(flow, found, jnp.zeros(len(x), bool), held, tol)
 
 
 def _rest(flow: Flow, start, held):
@@ -86,31 +86,33 @@ def _newton(flow: Flow, x, held, tol, steps: int):
 
 
 @eqx.filter_jit
-def _least_speed(flow: Flow, x, held, tol):
-    solver = optx.LevenbergMarquardt(rtol=1e-12, atol=0.1 * tol)
+def _least_speed(flow: Flow, x, held):
+    solver = optx.BFGS(rtol=1e-8, atol=1e-8)
 
     def one(start):
         def speed(x, _):
-            return flow.rate(jnp.where(held, start, x))
+            return 0.5 * (flow.rate(jnp.where(held, start, x)) ** 2).sum()
 
-        found = optx.least_squares(speed, solver, start, max_steps=STAGES[-1], throw=False)
-        least = jnp.where(held, start, found.value)
-        return least, jnp.abs(flow.rate(least)).max() <= tol
+        found = optx.minimise(speed, solver, start, max_steps=4 * STAGES[-1], throw=False)
+        return jnp.where(held, start, found.value), found.result == optx.RESULTS.successful
 
     return jax.vmap(one)(x)
 
 
 def _in_stages(flow: Flow, guesses, held, tol):
-    """Rows that a stage has settled do not wait for the others in the next."""
-    found = np.array(guesses)
+    """The points, and which are minima of the speed. Rows that a stage has settled do not wait
+    for the others in the next.
+    """
+    found, least = np.array(guesses), np.zeros(len(guesses), bool)
     left = np.flatnonzero(np.isfinite(found).all(axis=1))
     for steps in STAGES:
         if len(left):
             found[left], settled = _padded(_newton, flow, found[left], held, tol, steps)
             left = left[~settled]
     if len(left):
-        found[left], _ = _padded(_least_speed, flow, np.asarray(guesses)[left], held, tol)
-    return jnp.asarray(found)
+        guesses = np.asarray(guesses)[left]
+        found[left], least[left] = _padded(_least_speed, flow, guesses, held)
+    return jnp.asarray(found), jnp.asarray(least)
 
 
 def _padded(run, flow: Flow, rows: np.ndarray, *options):
@@ -120,18 +122,30 @@ def _padded(run, flow: Flow, rows: np.ndarray, *options):
     return (np.asarray(part)[: len(rows)] for part in run(flow, filled, *options))
 
 
+def _implicit(flow: Flow, x, start, held):
+    """The points `x`, with the derivatives of the implicit function."""
+
+    def one(x, start):
+        rest = _rest(flow, start, held)
+        matrix = jax.lax.stop_gradient(jax.jacfwd(lambda x: rest(x, None))(x))
+        miss = jnp.linalg.solve(matrix, rest(x, None))
+        return x - jnp.where(jnp.isfinite(miss), miss - jax.lax.stop_gradient(miss), 0.0)
+
+    return jax.vmap(one)(x, start)
+
+
 @eqx.filter_jit
-def _report(flow: Flow, x, held, tol) -> FixedPoints:
-    jacobian = jax.vmap(flow.jacobian)(x)
-    rate = jax.vmap(flow.rate)(x)
-    residual = jnp.abs(rate).max(axis=1)
+def _report(flow: Flow, x, least, held, tol) -> FixedPoints:
+    residual = jnp.abs(jax.vmap(flow.rate)(x)).max(axis=1)
     inside = jax.vmap(flow.inside)(x)
-    # Where the speed is least, its gradient J^T f vanishes though f does not.
-    slope = jnp.abs(jnp.einsum("rij,ri->rj", jacobian, rate)).max(axis=1)
-    steep = jnp.abs(jacobian).max(axis=(1, 2)) * residual
-    slow = (residual > tol) & (slope <= 1e-4 * steep) & inside
-    y = jax.vmap(flow.layout.unravel)(x)
-    return FixedPoints(y, jacobian, residual, (residual <= tol) & inside, slow, held)
+    return FixedPoints(
+        jax.vmap(flow.layout.unravel)(x),
+        jax.vmap(flow.jacobian)(x),
+        residual,
+        (residual <= tol) & inside,
+        (residual > tol) & least & inside,
+        held,
+    )
 
 
 def unique(points: FixedPoints, tol: float = 1e-6) -> FixedPoints:

@@ -32,9 +32,9 @@ def hessian(energy: Energy | GradientFlow | Langevin, y: PyTree, args: PyTree = 
 
 
 def spectrum(
-    matrix: Float[Array, "*rows n n"], structural: Bool[Array, " n"] | None = None
-) -> Complex[Array, "*rows m"]:
-    """The eigenvalues of each matrix, by falling real part.
+    matrix: Float[Array, "..."], structural: Bool[Array, " n"] | None = None
+) -> Complex[Array, "..."]:
+    """The eigenvalues [..., m] of each matrix [..., n, n], by falling real part.
 
     `structural` marks coordinates that the flow never moves (`FixedPoints.structural`): their
     zeros are left out, `m` is the number of the others. Outside of `jit` eigenvalues are computed
