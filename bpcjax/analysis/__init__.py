@@ -7,6 +7,7 @@ from .basins import Basins as Basins, basin_fractions as basin_fractions
 from .correlation import Correlogram as Correlogram, cross_correlation as cross_correlation
 from .cycles import Cycle as Cycle, find_cycle as find_cycle
 from .edge import EdgeState as EdgeState, edge_state as edge_state
+from .escape import EscapeTimes as EscapeTimes, escape_times as escape_times
 from .field import Field as Field, field as field
 from .fixed_points import FixedPoints as FixedPoints, fixed_points as fixed_points, unique as unique
 from .follow import Branch as Branch, Ending as Ending, follow as follow, switch as switch
@@ -17,6 +18,7 @@ from .landscape import (
     hessian_path as hessian_path,
 )
 from .lyapunov import Lyapunov as Lyapunov, lyapunov as lyapunov
+from .path import EnergyPath as EnergyPath, energy_path as energy_path, kramers_rate as kramers_rate
 from .phase import PhaseResponse as PhaseResponse, phase_response as phase_response
 from .plane import Plane as Plane, plane as plane, principal_plane as principal_plane
 from .saltation import Saltation as Saltation, saltation as saltation

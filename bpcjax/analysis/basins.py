@@ -12,7 +12,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 from ..checks import check_times
 from ..simulate import simulate
 from ..system import AbstractSystem, bad_parameters
-from .near import as_radius, check_like, distance, stacked
+from .near import as_drive, as_radius, check_like, distance, stacked
 from .vector import known, ravel
 
 
@@ -112,7 +112,7 @@ def basin_fractions(
     like, points, radius = check_attractors(attractors, radius)
     starts, first, flat = stacked(starts, "starts")
     check_like(first, like, "starts: each", "an attractor")
-    label, ok = _labels(system, starts, args, points, radius, t1, dt, solver, key)
+    label, ok = _labels(system, starts, as_drive(args), points, radius, t1, dt, solver, key)
     fraction = jnp.mean(label[:, None] == jnp.arange(len(points))[None], axis=0, dtype=flat.dtype)
     error = jnp.sqrt(fraction * (1 - fraction) / len(label))
     return Basins(fraction, error, label, ok)

@@ -13,7 +13,7 @@ from ..checks import check_times
 from ..simulate import simulate
 from ..system import AbstractSystem, bad_parameters
 from .basins import check_attractors, label_at_end
-from .near import check_like, distance, stacked
+from .near import as_drive, check_like, distance, stacked
 from .vector import Flow, Vector, as_floats, flow_of, known, ravel
 
 HALVINGS = 64  # more than the digits of a double
@@ -93,6 +93,7 @@ def edge_state(
     for name, y in (("a", a), ("b", b)):
         check_like(y, like, name, "an attractor")
         stacked(jax.tree.map(lambda x: x[None], y), name)
+    args = as_drive(args)
     flow = flow_of(system, a, args)
     if jax.eval_shape(lambda: system.noise(flow.t, a, args)) is not None:
         raise ValueError(f"system: {type(system).__name__} has noise, so its basins have no edge.")

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ..flows import Energy, GradientFlow, Langevin
-from .near import stacked
+from .near import as_drive, stacked
 from .plane import Plane
 from .spectrum import hessian
 from .vector import known, ravel
@@ -58,7 +58,7 @@ def energy_slice(
     side = (high - low).max()
     wider = jnp.where(side > 0, margin * side, 1.0)  # one state alone: a unit each way
     along, across = (jnp.linspace(low[k] - wider, high[k] + wider, count) for k in (0, 1))
-    values = _on_grid(energy_of(energy), plane, args, along, across)
+    values = _on_grid(energy_of(energy), plane, as_drive(args), along, across)
     if known(values) and not jnp.isfinite(values).any():
         raise ValueError("energy is finite nowhere on the plane. Check its parameters.")
     return EnergySlice(plane, along, across, values)
@@ -84,7 +84,7 @@ def hessian_path(
     **Raises:** `ValueError` if the path is no stack of states.
     """
     path, _, _ = stacked(path, "path", finite=False)
-    return _curvatures(energy_of(energy), path, args)
+    return _curvatures(energy_of(energy), path, as_drive(args))
 
 
 @eqx.filter_jit

@@ -24,6 +24,11 @@ def stacked(
     return tree, like, rows
 
 
+def as_drive(args: PyTree) -> PyTree:
+    """`args` with arrays for its numbers, which would be static under `jit`."""
+    return jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, float | int) else x, args)
+
+
 def check_like(y: PyTree, like: PyTree, name: str, model: str) -> None:
     """Raise `ValueError` if the state `y` has not the structure and the shapes of `like`."""
     shapes, wanted = (jax.tree.map(jnp.shape, tree) for tree in (y, like))
