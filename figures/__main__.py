@@ -9,8 +9,9 @@ import tyro
 import xarray as xr
 
 from . import adex_sweep, balanced, catalogue, recall, style
+from .regimes import adex, izhikevich
 
-FIGURES = (recall, catalogue, adex_sweep, balanced)
+FIGURES = (recall, catalogue, adex_sweep, balanced, izhikevich, adex)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +38,8 @@ def main() -> None:
             continue
         with xr.open_zarr(store) as dataset:
             fig = figure.draw(dataset.load())
-        print(*style.save(fig, figure.NAME, config.out, gallery=config.gallery))
+        name = figure.NAME.rpartition("/")[2]  # results of theory have a folder of their own
+        print(*style.save(fig, name, config.out, gallery=config.gallery))
         plt.close(fig)
     sys.exit(1 if missing else 0)
 

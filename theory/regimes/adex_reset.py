@@ -1,0 +1,107 @@
+"""The route to chaos of an AdEx neuron over the potential of its reset.
+
+Orbits of the map from spike to spike and their exponents; the branches of orbits of one and of two
+points that are followed through them; and the map by an independent solver.
+"""
+
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import bpcjax as bpc
+from bpcjax.analysis import Bifurcation, Branch, Special, SpikeMap, follow, orbit, switch
+from bpcjax.neurons import AdEx, AdExState
+from theory.closed_forms import neurons_ivp
+
+CURRENT, TAU_W, JUMP = 800.0, 40.0, 80.0  # pA, ms, pA
+FIRST, LAST = -50.0, -46.5  # mV, the resets
+START = 300.0  # pA, of the adaptation
+WAIT = 400.0  # ms, for the next spike
+SLOPES = 12  # how many points of a branch to look at with the other solver
+_SHARED = "c", "g_l", "e_l", "v_t", "delta_t", "tau_w", "a", "b", "v_cut"
+
+
+def cell(v_reset) -> AdEx:
+    """The cell of the route to chaos."""
+    return AdEx(tau_w=TAU_W, b=JUMP, v_reset=v_reset)
+
+
+def one_by_one(run):
+    """A batch for `sweep` that takes the points in turn. Under `vmap` they would all wait for the
+    longest interval at each spike, and look for a spike in each step: ten times slower on a CPU.
+    """
+    return lambda **points: jax.lax.map(lambda point: run(**point), points)
+
+
+class _Orbits(eqx.Module):
+    """Orbits of the map from spike to spike, and their exponents."""
+
+    spikes: int
+    burn_in: int
+    dt: float
+
+    def __call__(self, v_reset):
+        start = AdExState(v_reset, jnp.full_like(v_reset, START))
+        found = orbit(
+            cell(v_reset), start, CURRENT,
+            dt=self.dt, wait=WAIT, count=self.spikes, burn_in=self.burn_in,
+        )  # fmt: skip
+        return {
+            "w": ("spike", found.y.w),
+            "interval": ("spike", found.interval),
+            "exponent": found.exponent,
+            "error": found.error,
+            "ok": found.ok,
+        }
+
+
+def orbits(
+    spacing: float, spikes: int, burn_in: int, dt: float, store: Path
+) -> dict[str, np.ndarray]:
+    """Orbits over the reset, `spacing` (mV) apart; `store` keeps them on the way."""
+    resets = np.linspace(FIRST, LAST, 1 + round((LAST - FIRST) / spacing))
+    run = _Orbits(spikes, burn_in, dt)
+    found = bpc.sweep(run, {"v_reset": resets}, store=store, batch=one_by_one)
+    return {"resets": resets} | {str(name): found[name].values for name in found}
+
+
+def one_spike(w: float, step: float, dt: float) -> Branch:
+    """The orbits of one point, over the reset, from a guess of the adaptation at the first one."""
+    start = AdExState(jnp.array(FIRST), jnp.asarray(w))
+    return follow(
+        cell(FIRST), _reset, start, FIRST, CURRENT,
+        step=step, count=1000, of=SpikeMap(dt, WAIT), bounds=(FIRST, LAST),
+    )  # fmt: skip
+
+
+def two_spikes(p: float, w: float, step: float, dt: float) -> tuple[Branch, Branch]:
+    """The orbits of two points, from where those of one point lose stability (reset `p`, adaptation
+    `w`); a branch for each of the two.
+    """
+    y = AdExState(jnp.asarray(p), jnp.asarray(w))
+    return switch(
+        cell(FIRST), _reset, Special(Bifurcation.PERIOD_DOUBLING, p, y), CURRENT,
+        step=step, count=1000, of=SpikeMap(dt, WAIT), bounds=(FIRST, LAST),
+    )  # fmt: skip
+
+
+def _reset(neuron: AdEx):
+    return neuron.v_reset
+
+
+def by_other_code(branch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """At some points of a branch the adaptation after the next spike, and the map's slope, by an
+    independent solver.
+    """
+    which = np.linspace(0, len(branch["p"]) - 1, SLOPES).astype(int)
+    neuron = cell(FIRST)
+    given = {key: float(getattr(neuron, key)) for key in _SHARED}
+    found = [
+        neurons_ivp.adex_spike_map(CURRENT, branch["y"][k], v_reset=branch["p"][k], **given)
+        for k in which
+    ]
+    after, slope, _ = map(np.array, zip(*found, strict=True))
+    return {"point": which, "w": after, "slope": slope}
