@@ -6,12 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from small_systems import CurieWeiss, FoldForm, Lorenz, MorrisLecar
 
 import bpcjax as bpc
 from bpcjax.analysis import classify, fixed_points, hessian, jacobian, spectrum, unique
 from theory.closed_forms import flows, folds, hodgkin_huxley, mean_field, modern_hopfield
-
-from small_systems import CurieWeiss, FoldForm, Lorenz, MorrisLecar
 
 
 def rows(state, v):

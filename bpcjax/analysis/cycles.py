@@ -90,7 +90,7 @@ def check_autonomous(step_map: FlowMap, x: Vector) -> None:
         return eqx.tree_at(lambda flow: flow.t, flow, t).rate(x)
 
     times = jnp.asarray([0.0, 1.0, np.e, 10 * np.pi], x.dtype)
-    if bool((jax.vmap(rate)(times) != rate(times[0])).any()):
+    if bool((jax.vmap(rate)(times) != rate(times[0])[None]).any()):
         raise ValueError("args or system depends on time: a cycle needs a drive that does not.")
 
 

@@ -61,7 +61,7 @@ def follow(
     count: int,
     of: AbstractFollowed | None = None,
     toward: Any = 1.0,
-    bounds: tuple[float, float] = (-np.inf, np.inf),
+    bounds: tuple[Any, Any] = (-np.inf, np.inf),
 ) -> Branch:
     """The branch of solutions through the guess (`y0`, `p0`), at most `count` points of it.
 
@@ -122,7 +122,7 @@ def switch(
     step: float,
     count: int,
     of: AbstractFollowed | None = None,
-    bounds: tuple[float, float] = (-np.inf, np.inf),
+    bounds: tuple[Any, Any] = (-np.inf, np.inf),
 ) -> tuple[Branch, Branch]:
     """The two halves of the branch that crosses another at a branch point, or that begins at a
     period doubling (with twice the period).

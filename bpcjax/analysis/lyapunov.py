@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
@@ -97,7 +98,9 @@ def _exponents(step_map: FlowMap, x, leg, count: int, skip: int, legs: int) -> L
         growth = jnp.log(jnp.where(alive, size, 0.0))
         return (x, directions, ok & fine & jnp.isfinite(moved).all()), growth
 
-    start = x, jnp.eye(x.size, count, dtype=x.dtype), jnp.array(True)
+    # No coordinate axes: one that the flow keeps to itself would come first, however it shrinks.
+    generic = jax.random.normal(jax.random.key(0), (x.size, count), x.dtype)
+    start = x, jnp.linalg.qr(generic)[0], jnp.array(True)
     now, _ = lax.scan(advance, start, jnp.arange(skip))
     (_, _, ok), growth = lax.scan(advance, now, skip + jnp.arange(legs))
     growth = jnp.where(ok, growth / leg, jnp.nan)

@@ -108,11 +108,11 @@ def _adjoint(derivatives: np.ndarray, rate: np.ndarray) -> np.ndarray:
 @eqx.filter_jit
 def _direct(step_map: FlowMap, xs, gradient, times, period, change, periods: int):
     scale = xs.std(axis=0)
-    scale = jnp.where(scale > 0, scale, jnp.inf)  # what never moves has no say
+    scale = jnp.where(scale > 0, scale, jnp.inf)[None]  # what never moves has no say
 
     def one(x, t):
         after = lax.fori_loop(0, periods, lambda _, x: step_map(x, 0.0, period)[0], x + change)
-        away = (((after - xs) / scale) ** 2).mean(axis=1)
+        away = (((after[None] - xs) / scale) ** 2).mean(axis=1)
         k = jnp.argmin(away)
         at = times[k] + gradient[k] @ (after - xs[k])
         shift = (at - t + period / 2) % period - period / 2
