@@ -71,7 +71,7 @@ def test_lorenz_splits_and_loses_stability():
     np.testing.assert_allclose(branch.special[0].p, 1.0, atol=1e-8)
     for half in switch(Lorenz(), where, branch.special[0], step=0.5, count=90, bounds=(0, 26)):
         assert kinds(half) == [HOPF] and half.ending is Ending.BOUNDS
-        np.testing.assert_allclose(half.special[0].p, flows.lorenz_hopf(), atol=1e-6)  # 470/19
+        np.testing.assert_allclose(half.special[0].p, flows.lorenz_hopf()[0], atol=1e-6)  # 470/19
         np.testing.assert_allclose(half.y[:, 0] ** 2, 8 / 3 * (half.p - 1), rtol=1e-7, atol=1e-7)
 
 
@@ -92,6 +92,7 @@ def test_a_pitchfork_switches():
         CurieWeiss(), where, ends[0].y[20], ends[0].p[20], step=0.05, count=60, toward=-1.0
     )
     assert kinds(whole) == [BRANCH]
+    np.testing.assert_allclose(whole.special[0].p, 1.0, atol=1e-8)
 
 
 CELL = dict(c=281.0, g_l=30.0, e_l=-70.6, v_t=-50.4, delta_t=2.0, a=4.0)
