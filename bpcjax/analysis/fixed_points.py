@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from ..system import AbstractSystem
 from .vector import Flow, first_row, flow_of, known, ravel_rows, structural
 
-STAGES = (6, 10, 64)  # steps of Newton's method: most rows end in the first stage
+STAGES = (6, 10, 64)  # steps of Newton's method: most rows end in the first ones
 
 
 class FixedPoints(eqx.Module):
