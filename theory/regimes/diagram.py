@@ -114,5 +114,6 @@ def differences(
         wrong += int((there != np.isfinite(own.drive)).sum())
         for key in folds.Point._fields:
             off = np.abs(getattr(own, key) - getattr(exact[kind], key))
-            result[f"{kind.value}: error of {key}"] = float(np.max(off, initial=0.0, where=there))
+            worst = np.broadcast_to(off, there.shape)[there].max(initial=0.0)
+            result[f"{kind.value}: error of {key}"] = float(worst)
     return result | {"special points too many or too few": wrong}

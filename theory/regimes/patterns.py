@@ -34,6 +34,7 @@ SLOWER = 1.3  # times the first interval: a mean one beyond is adaptation
 ROOM = 0.6  # spikes per ms and neuron, in the mean over a chunk
 
 
+@eqx.filter_jit
 def statistics(spikes: bpc.SpikeRecord, size: int, settle: Any, t1: Any) -> dict[str, Array]:
     """Of each of `size` neurons the number of spikes; their first interval (ms); of the time from
     `settle` to `t1` (ms) rate (Hz), mean interval (ms) and CV; and after how many intervals they
