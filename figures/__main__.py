@@ -9,9 +9,9 @@ import tyro
 import xarray as xr
 
 from . import adex_sweep, balanced, catalogue, recall, style
-from .regimes import adex, izhikevich
+from .regimes import adex, hodgkin_huxley, izhikevich
 
-FIGURES = (recall, catalogue, adex_sweep, balanced, izhikevich, adex)
+FIGURES = (recall, catalogue, adex_sweep, balanced, izhikevich, adex, hodgkin_huxley)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,10 +31,14 @@ def draw(dataset: xr.Dataset) -> Figure:
     return fig
 
 
-def _split(stable: np.ndarray, values: np.ndarray, want: bool) -> np.ndarray:
-    """The values where the branch is of this kind, joined to their neighbours; else NaN."""
+def _split(stable: np.ndarray, values: np.ndarray, want: bool, join: bool) -> np.ndarray:
+    """The values where the branch is of this kind, joined to stable neighbours at a fold; else
+    NaN.
+    """
     near = stable == want
-    near[1:] |= (stable == want)[:-1] & ~want
+    if not want and join:
+        near[1:] |= ~stable[:-1]
+        near[:-1] |= ~stable[1:]
     return np.where(near, values, np.nan)
 
 
@@ -51,7 +55,7 @@ def _branches(ax: Axes, dataset: xr.Dataset) -> None:
             values = dataset[f"{family}_{name}"].values
             for want, line in ((True, "-"), (False, "--")):
                 shown = f"{label}, {'stable' if want else 'unstable'}" if label and not k else None
-                part = _split(stable, values, want)
+                part = _split(stable, values, want, family != "rest")
                 ax.plot(dataset[f"{family}_I"], part, line, color=colour, label=shown)
     ax.plot(dataset.hopf_I, dataset.hopf_v, "o", color=style.RED, label="Hopf point, followed")
     ax.plot(

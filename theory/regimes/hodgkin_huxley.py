@@ -48,10 +48,16 @@ def rests(count: int) -> dict[str, np.ndarray]:
     start = jax.tree.map(lambda x: x[0], fixed_points(axon, guess, 0.0).y)
     branch = follow(axon, None, start, 0.0, step=3.0, count=count, bounds=(-1.0, 180.0))
     hopf = [point for point in branch.special if point.kind is Bifurcation.HOPF]
+    current, v, stable = map(np.asarray, (branch.p, branch.y.v, branch.stable))
+    for point in hopf:  # where one line ends and the other begins
+        k = int(np.searchsorted(current, point.p))  # the current rises along this branch
+        current = np.insert(current, [k, k], point.p)
+        v = np.insert(v, [k, k], float(point.y.v))
+        stable = np.insert(stable, [k, k], [stable[k - 1], stable[k]])
     return {
-        "rest_I": branch.p,
-        "rest_v": branch.y.v,
-        "rest_stable": branch.stable,
+        "rest_I": current,
+        "rest_v": v,
+        "rest_stable": stable,
         "hopf_I": np.array([point.p for point in hopf]),
         "hopf_v": np.array([point.y.v for point in hopf]),
     }
@@ -138,7 +144,7 @@ def hysteresis(config: Config, count: int) -> dict[str, np.ndarray]:
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """The study, part by part."""
     quick = config.quick
-    few = min(config.cycles, 25) if quick else config.cycles
+    few = min(config.cycles, 13) if quick else config.cycles
     currents = min(config.currents, 17) if quick else config.currents
     found = parts("rests and Hopf points", lambda: rests(120))
     found |= parts(
