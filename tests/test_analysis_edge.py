@@ -63,6 +63,7 @@ class MullerBrown(bpc.AbstractSystem):
         return -jax.grad(self.energy)(y, args)
 
 
+@pytest.mark.slow
 def test_the_edge_of_a_descent_is_its_saddle():
     # Muller & Brown (1979), table 1: minima (-0.558, 1.442), (-0.050, 0.467), (0.623, 0.028),
     # saddles (-0.822, 0.624) and (0.212, 0.293).
@@ -86,6 +87,7 @@ def test_pairs_batch_and_one_without_an_edge_is_flagged():
     np.testing.assert_allclose(found.y[0][0], 0.0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_edge_that_is_a_cycle_is_tracked_but_no_rest_state():
     # Radius: dr/dt = r (1 - r) (2 - r) (3 - r) ... the circle r = 2 lies between those at 1 and 3,
     # of which the phase, driven to 0 outside of it, leaves one rest state each.
@@ -116,7 +118,6 @@ def test_an_edge_that_is_a_cycle_is_tracked_but_no_rest_state():
         (dict(b=jnp.zeros(2)), "b must be like"),
         (dict(radius=-1.0), "radius"),
         (dict(attractors=(jnp.zeros(2), jnp.zeros(2))), "overlap"),
-        (dict(t1=0.1), "different attractors"),
         (dict(close=1e-3), "close"),
         (dict(legs=0), "legs"),
         (dict(leg=-1.0), "t1"),

@@ -37,12 +37,12 @@ def measure(diffusion, count, t1, dt, seed=0):
 
 
 def test_escape_from_a_double_well_takes_the_exact_mean_time():
-    found = measure(0.25, 800, 80.0, 0.05)
+    found = measure(0.25, 500, 60.0, 0.05)
     expected = exact(0.25, 0.05)
     assert abs(found.mean - expected) < 3 * found.error
-    assert found.error < 0.04 * expected
-    assert found.ok.mean() > 0.98
-    np.testing.assert_array_equal(found.times[~found.ok], 80.0)
+    assert found.error < 0.05 * expected
+    assert found.ok.mean() > 0.95
+    np.testing.assert_array_equal(found.times[~found.ok], 60.0)
     # Of the times that are not censored none is outside, all are whole steps.
     steps = np.asarray(found.times) / 0.05
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
@@ -78,21 +78,21 @@ def test_the_slope_of_measured_rates_is_the_barrier():
 
 
 def test_paths_settle_to_boltzmanns_law():
-    # The histogram of 4,000 ends against exp(-U / D), by chi square; from 0, so both wells alike.
+    # The histogram of 2,000 ends against exp(-U / D), by chi square; from 0, so both wells alike.
     flow = bpc.Langevin(double_well, 0.25)
 
     def end(key):
         return bpc.simulate(flow, 0.0, t1=10.0, dt=0.1, key=key, solver=dfx.Heun(), throw=False).ys
 
-    x = np.asarray(jax.jit(jax.vmap(end))(jax.random.split(jax.random.key(3), 4000))).ravel()
+    x = np.asarray(jax.jit(jax.vmap(end))(jax.random.split(jax.random.key(3), 2000))).ravel()
     edges = np.linspace(-1.8, 1.8, 13)
     grid = np.linspace(-4, 4, 80_001)
     density = np.exp(-first_passage.double_well(grid) / 0.25)
     share = np.diff(np.interp(edges, grid, np.cumsum(density) / density.sum()))
     share = np.concatenate([share, [1 - share.sum()]])
     seen = np.append(np.histogram(x, edges)[0], ((x < -1.8) | (x > 1.8)).sum())
-    assert stats.chisquare(seen, 4000 * share).pvalue > 1e-3
-    assert stats.chisquare(seen, 4000 * np.full(13, 1 / 13)).pvalue < 1e-12  # it could have failed
+    assert stats.chisquare(seen, 2000 * share).pvalue > 1e-3
+    assert stats.chisquare(seen, 2000 * np.full(13, 1 / 13)).pvalue < 1e-12  # it could have failed
 
 
 class Trace(bpc.AbstractSpikingSystem):
@@ -114,11 +114,11 @@ def test_the_first_of_spikes_at_a_constant_rate():
     # Exponential with mean 1 / 0.7, cut at 2, and seen half a step late on the mean.
     system = bpc.EscapeRate(Trace(), lambda guard: 0.7 + 0 * guard)
     found = escape_times(
-        system, system.start(jnp.zeros(()), ()), lambda y: y.count > 0, count=3000, t1=2.0,
+        system, system.start(jnp.zeros(()), ()), lambda y: y.count > 0, count=1500, t1=2.0,
         dt=0.05, key=jax.random.key(5), solver=bpc.OrderedSpikes(dfx.Heun(), 4),
     )  # fmt: skip
     share = 1 - np.exp(-1.4)
-    assert abs(found.ok.mean() - share) < 3 * np.sqrt(share * (1 - share) / 3000)
+    assert abs(found.ok.mean() - share) < 3 * np.sqrt(share * (1 - share) / 1500)
     # Who has not left counts: the time of all over the number of departures.
     np.testing.assert_array_equal(found.times[~found.ok], 2.0)
     assert abs(found.mean - (1 / 0.7 + 0.025)) < 3 * found.error
@@ -146,6 +146,7 @@ def by_thinning(count, border, seed):
     return times
 
 
+@pytest.mark.slow
 def test_a_spiking_system_ignites():
     # Spikes feed the trace that drives them: from a low rate to a high one, by chance.
     system = bpc.EscapeRate(Trace(), hazard)

@@ -54,6 +54,7 @@ def test_one_well_has_no_path():
         energy_path(curie_weiss, -1.0, 1.0, 0.99)
 
 
+@pytest.mark.slow
 def test_the_surface_of_muller_and_brown():
     # Its minima are at (-0.558224, 1.441726) and (0.623499, 0.028038), of energies -146.6995 and
     # -108.1667; the higher of the two saddles is at (-0.822002, 0.624313), of energy -40.6648.
@@ -100,6 +101,7 @@ def ring(y, tilt):
     return (x**2 + z**2 - 1) ** 2 - 0.3 * x**2 + tilt * z
 
 
+@pytest.mark.slow
 def test_a_line_over_a_summit_is_no_path_but_a_detour_is():
     a, b = ({"x": jnp.array(s), "z": jnp.array(0.0)} for s in (-1.0, 1.0))
 
@@ -121,11 +123,16 @@ def test_a_line_over_a_summit_is_no_path_but_a_detour_is():
 
 
 def test_paths_batch():
-    beta = jnp.array([1.5, 2.0, 0.9])
-    found = jax.jit(jax.vmap(lambda b: energy_path(curie_weiss, -1.0, 1.0, b)))(beta)
+    # Two patterns +-1 in one dimension are the Curie-Weiss model.
+    patterns = jnp.array([[1.0], [-1.0]])
+
+    def path(beta):
+        return energy_path(bpc.energies.ModernHopfield(patterns, beta), patterns[0], patterns[1])
+
+    found = jax.jit(jax.vmap(path))(jnp.array([1.5, 2.0, 0.9]))
     np.testing.assert_array_equal(found.ok, [True, True, False])
-    assert np.isnan(found.barrier[2])
     np.testing.assert_allclose(found.barrier[:2], mean_field.barrier(np.array([1.5, 2.0])))
+    assert np.isnan(found.barrier[2])
 
 
 def test_kramers_rate_of_the_double_well():

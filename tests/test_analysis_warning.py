@@ -108,11 +108,12 @@ def recorded(system, y0, args, *, dt, every, count, copies):
     """Noisy copies of a path for each row of `y0` and `args`, sampled each `every` without the
     first tenth: [times, rows, copies].
     """
-    options = dict(t1=every * count, dt=dt, throw=False)  # whole steps: nothing is interpolated
-    ts = every * jnp.arange(1, count + 1)
+    options = dict(t1=every * count, dt=dt, saveat=dfx.SaveAt(steps=True), throw=False)
+    stride = round(every / dt)
 
     def one(y0, args, key):
-        return bpc.simulate(system, y0, args, key=key, saveat=dfx.SaveAt(ts=ts), **options).ys
+        ys = bpc.simulate(system, y0, args, key=key, **options).ys
+        return ys[stride - 1 : stride * count : stride]
 
     keys = jax.random.split(jax.random.key(0), (len(y0), copies))
     rows = jax.vmap(jax.vmap(one, (None, None, 0), 1), (0, 0, 0), 1)
@@ -133,31 +134,32 @@ def agree(values, expected, exact, bias):
     """
     error = np.std(values, axis=-1) / np.sqrt(values.shape[-1])
     assert (np.abs(np.mean(values, axis=-1) - expected) < 3 * error + bias).all()
-    assert (error < 0.02 * np.abs(expected)).all()
+    assert (error < 0.06 * np.abs(expected)).all()
     np.testing.assert_allclose(expected, exact, rtol=0.06)
 
 
 def test_signs_of_an_ornstein_uhlenbeck_process():
     # dx = -0.5 x dt + sqrt(2 0.3) dW: variance 0.6; correlation exp(-0.1) at 0.2, exp(-0.5) at 1.
     flow = bpc.Langevin(lambda y, args: 0.25 * y**2, 0.3)
-    path = recorded(flow, [0.0], [0.0], dt=0.1, every=0.2, count=3000, copies=50)
+    path = recorded(flow, [0.0], [0.0], dt=0.1, every=0.2, count=1500, copies=20)
     for lag in (1, 5):
         signs = warning_signs(path, lag)
         assert signs.ok.all()
         variance, memory = stepped(-0.5, 0.3, 0.2 * lag, 0.1)
-        # The sample mean takes 2 / (rate T) of the variance away; T = 540.
-        agree(signs.variance, variance, theory.variance(-0.5, 0.3), 0.6 * 0.0075)
-        agree(signs.autocorrelation, memory, theory.autocorrelation(-0.5, 0.2 * lag), 0.0075)
+        # The sample mean takes 2 / (rate T) of the variance away; T = 270.
+        agree(signs.variance, variance, theory.variance(-0.5, 0.3), 0.6 * 0.015)
+        agree(signs.autocorrelation, memory, theory.autocorrelation(-0.5, 0.2 * lag), 0.015)
 
 
+@pytest.mark.slow
 def test_signs_grow_on_the_way_to_a_fold():
     # Weak noise, so that the rest state at -sqrt(-r) of slope -2 sqrt(-r) is the whole story.
     r = -np.array([0.25, 0.09, 0.0225])
     slope = theory.fold_slope(r)
-    path = recorded(Fold(1e-6), -np.sqrt(-r), r, dt=0.1, every=0.5, count=2000, copies=40)
+    path = recorded(Fold(1e-6), -np.sqrt(-r), r, dt=0.1, every=0.5, count=1000, copies=16)
     signs = warning_signs(path)
     variance, memory = stepped(slope, 1e-6, 0.5, 0.1)
-    lost = 2 / (900 * -slope)  # T = 900
+    lost = 2 / (450 * -slope)  # T = 450
     agree(signs.variance, variance, theory.variance(slope, 1e-6), lost * variance)
     agree(signs.autocorrelation, memory, theory.autocorrelation(slope, 0.5), lost)
     assert (np.diff(np.mean(signs.variance, axis=1)) > 0).all()

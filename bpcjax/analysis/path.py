@@ -232,12 +232,8 @@ def kramers_rate(
             raise ValueError(f"{name} must be a positive number, got {value}.")
     minimum, saddle = as_floats(minimum), as_floats(saddle)
     check_like(saddle, minimum, "saddle", "the minimum")
-    flow = flow_of(GradientFlow(energy_of(energy)), minimum, args)
-    both = jnp.stack([ravel(minimum), ravel(saddle)])
-    slope = jax.vmap(lambda x: jnp.abs(flow.rate(x)).max())(both)
-    falling, rising, own = jax.vmap(lambda x: _signs(-flow.jacobian(x)))(both)
-    size = own.shape[1]
-    good = jnp.stack([rising[0] == size, (falling[1] == 1) & (rising[1] == size - 1)])
+    flow = flow_of(GradientFlow(energy_of(energy)), minimum, as_drive(args))
+    rate, slope, good = _law(flow, jnp.stack([ravel(minimum), ravel(saddle)]), temperature, tau)
     if known(slope, good):
         for name, steep, fits in zip(("minimum", "saddle"), slope, good, strict=True):
             if not steep <= tol:
@@ -245,9 +241,18 @@ def kramers_rate(
             if not fits:
                 what = "no falling direction" if name == "minimum" else "one falling direction"
                 raise ValueError(f"{name} must have {what} and no flat one.")
+    valid = (slope <= tol).all() & good.all() & (temperature > 0) & (tau > 0)
+    return jnp.where(valid, rate, jnp.nan)
+
+
+@eqx.filter_jit
+def _law(flow: Flow, both: Float[Array, "2 n"], temperature, tau):
+    """The rate, the gradients at both states, and whether these are a minimum and a saddle."""
+    slope = jax.vmap(lambda x: jnp.abs(flow.rate(x)).max())(both)
+    falling, rising, own = jax.vmap(lambda x: _signs(-flow.jacobian(x)))(both)
+    size = own.shape[1]
+    good = jnp.stack([rising[0] == size, (falling[1] == 1) & (rising[1] == size - 1)])
     low, high = _energies(flow, both)
     logs = jnp.log(jnp.abs(own)).sum(axis=1)
     log_rate = 0.5 * (logs[0] - logs[1]) - (high - low) / temperature
-    rate = -own[1, 0] / (2 * jnp.pi * tau) * jnp.exp(log_rate)
-    valid = (slope <= tol).all() & good.all() & (temperature > 0) & (tau > 0)
-    return jnp.where(valid, rate, jnp.nan)
+    return -own[1, 0] / (2 * jnp.pi * tau) * jnp.exp(log_rate), slope, good
