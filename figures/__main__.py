@@ -9,9 +9,19 @@ import tyro
 import xarray as xr
 
 from . import adex_sweep, balanced, catalogue, recall, style
-from .regimes import adex, hodgkin_huxley, izhikevich
+from .regimes import adex, hodgkin_huxley, izhikevich, mean_field_memory, modern_memory
 
-FIGURES = (recall, catalogue, adex_sweep, balanced, izhikevich, adex, hodgkin_huxley)
+FIGURES = (
+    recall,
+    catalogue,
+    adex_sweep,
+    balanced,
+    izhikevich,
+    adex,
+    hodgkin_huxley,
+    modern_memory,
+    mean_field_memory,
+)
 
 
 @dataclasses.dataclass(frozen=True)
