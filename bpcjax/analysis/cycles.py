@@ -146,7 +146,7 @@ def multipliers_of(
         host = host[np.ix_(free, free)]
     if not np.isfinite(host).all():
         return jnp.full(host.shape[0], jnp.nan, complex)
-    values = np.linalg.eigvals(host).astype(complex)
+    values: Any = np.linalg.eigvals(host).astype(complex)
     return jnp.asarray(values[np.lexsort((-values.imag, -np.abs(values)))])
 
 

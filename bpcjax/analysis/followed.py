@@ -6,10 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Complex, Float
+from jaxtyping import Array, Complex, Float
 
 from ..checks import check_times
-from ..system import AbstractSpikingSystem, parameter
+from ..system import AbstractSpikingSystem
 from .cycles import check_autonomous, drop_shift, modes_of, multipliers_of, shooting
 from .flow_map import FlowMap, check_solver, map_of
 from .spectrum import spectrum
@@ -39,14 +39,14 @@ class AbstractFollowed(eqx.Module):
         """What stability is read from, given the derivative of the equations."""
 
     @abstractmethod
-    def growth(self, eigenvalues: Complex[Array, " n"]) -> np.ndarray:
+    def growth(self, eigenvalues: Complex[Array, " n"]) -> Any:
         """The exponents [m] of small differences, by falling real part: negative ones shrink."""
 
-    def state(self, unknowns: np.ndarray) -> np.ndarray:
+    def state(self, unknowns: Any) -> Any:
         """The state among the unknowns."""
         return unknowns
 
-    def period(self, unknowns: np.ndarray) -> float | None:
+    def period(self, unknowns: Any) -> float | None:
         """The period among the unknowns, if there is one."""
         return None
 
@@ -61,8 +61,8 @@ class AbstractFollowed(eqx.Module):
 class Equilibria(AbstractFollowed):
     """States at rest; stability from the eigenvalues of the Jacobian."""
 
-    held: Bool[Array, " n"] | None = None
-    guess: Vector | None = None
+    held: Any = None  # what the flow never moves
+    guess: Any = None
 
     def start(self, flow, x):
         return Equilibria(structural(flow, x[None]), x), x
@@ -77,11 +77,11 @@ class Equilibria(AbstractFollowed):
         return np.asarray(eigenvalues)
 
 
-def _falling(growth: np.ndarray) -> np.ndarray:
+def _falling(growth: Any) -> Any:
     return growth[np.lexsort((-growth.imag, -growth.real))]
 
 
-def _logarithms(multipliers: np.ndarray) -> np.ndarray:
+def _logarithms(multipliers: Any) -> Any:
     size, angle = np.abs(multipliers), np.angle(multipliers)
     with np.errstate(divide="ignore"):  # a direction that is destroyed
         return _falling(np.log(size) + 1j * np.abs(angle) * np.where(angle < 0, -1, 1))
@@ -99,7 +99,7 @@ class Cycles(AbstractFollowed):
     dt: Float[Array, ""]
     legs: int = eqx.field(static=True)
     solver: Any = None
-    ready: tuple[FlowMap, Bool[Array, " n"]] | None = None  # the flow over a leg; the modes
+    ready: Any = None  # the flow over a leg; the modes
 
     def __init__(
         self, period: Any, dt: Any, *, legs: int = 1, solver: Any = None, ready: Any = None
@@ -160,7 +160,7 @@ class SpikeMap(AbstractFollowed):
     `dt` is the step; no spike within `wait` ends the branch. Follow a state just after a spike.
     """
 
-    dt: Float[Array, ""] = parameter(positive=True)
+    dt: Float[Array, ""]
     wait: float = eqx.field(static=True)
     times: int = eqx.field(static=True)
     neuron: int | None = eqx.field(static=True)

@@ -96,7 +96,8 @@ def _root(arc: Arc, here: Point, there: Point, test) -> float:
         # Where branches cross the corrector's equations are singular, and it may fail: at zero.
         return 0.0 if point is None else float(np.clip(test(point), -1e3, 1e3))
 
-    return brentq(value, 0.0, 1.0, xtol=PRECISION, rtol=1e-13)
+    found: Any = brentq(value, 0.0, 1.0, xtol=PRECISION)
+    return found
 
 
 def _special(arc: Arc, here: Point, there: Point, kind: Bifurcation, part: float) -> Special:

@@ -103,7 +103,8 @@ def _spiking(system, y, args, solver, neuron, t0) -> Flow:
     if not isinstance(flow.system, AbstractSpikingSystem):
         raise ValueError(f"system: {type(system).__name__} has no spikes, so no spike map.")
     check_solver(flow.system, solver)
-    size = jax.eval_shape(lambda: flow.system.guard(flow.t, as_floats(y), args)).size
+    spiking: Any = flow.system
+    size = jax.eval_shape(lambda: spiking.guard(flow.t, as_floats(y), args)).size
     if neuron is not None and not 0 <= neuron < size:
         raise ValueError(f"neuron must be 0 to {size - 1}, got {neuron}.")
     return flow
@@ -111,7 +112,7 @@ def _spiking(system, y, args, solver, neuron, t0) -> Flow:
 
 def after_spike(flow: Flow, x, t0, dt, wait, neuron, solver) -> NextSpike:
     """`next_spike` for a state as a vector."""
-    system = flow.system
+    system: Any = flow.system
     y = flow.layout.unravel(x)
     t0 = jnp.asarray(t0, x.dtype)
     unseen = jnp.full(jax.eval_shape(lambda: system.guard(t0, y, flow.args)).shape, jnp.inf)
