@@ -16,7 +16,8 @@ from ._patterns import merged, pattern_map
 
 NAME = "theory/adex"
 COMMAND = "python -m theory.regimes.adex"
-_OTHER = dict(linestyle="none", marker="x", color=style.RED, zorder=4)
+_EXACT = dict(linestyle="none", marker="x", color=style.RED, zorder=4)
+_OTHER = _EXACT | {"color": style.PURPLE}
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -47,7 +48,7 @@ def _branches(fig, dataset: xr.Dataset) -> None:
         Line2D([], [], label="unstable", linestyle="--", **line),
         Line2D([], [], label="Hopf point, followed", marker="o", **line, **mark),
         Line2D([], [], label="fold, followed", marker="s", **line, **mark),
-        Line2D([], [], label="closed forms", **_OTHER),
+        Line2D([], [], label="closed forms", **_EXACT),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
@@ -57,7 +58,7 @@ def _branch(ax: Axes, here: xr.Dataset, name: str, tau_w: float) -> folds.Point:
     fold, hopf = folds.adex_fold(cell), folds.adex_hopf(cell)
     bifurcation(as_branch(here, name), ax, xlabel="current (pA)", ylabel="")
     for point in (fold, hopf):
-        ax.plot(point.drive, point.v, **_OTHER)
+        ax.plot(point.drive, point.v, **_EXACT)
     ax.get_legend().remove()
     return fold
 
@@ -70,7 +71,7 @@ def _maps(fig, dataset: xr.Dataset) -> None:
     left.set(xlabel="current $I$ (pA)", ylabel="adaptation below threshold $a$ (nS)")
     left.set_title(
         rf"after a step: $\tau_w$ = {dataset.drive_tau_w:g} ms, "
-        rf"$V_r$ = {dataset.drive_v_reset:g} mV, $b$ = {dataset.drive_b:g} pA"
+        rf"$V_r$ = ${dataset.drive_v_reset:g}$ mV, $b$ = {dataset.drive_b:g} pA"
     )
     more = pattern_map(dataset.reset_pattern, names, right)
     first, last = dataset.reset.values[[0, -1]]
@@ -124,7 +125,7 @@ def _route(fig, dataset: xr.Dataset) -> None:
     )
     lower.axhline(0, color="0.6", linewidth=0.8)
     lower.plot(reset, dataset.orbit_exponent.values, ".", color=style.BLACK, markersize=2.5)
-    for row, colour, period in zip(rows, style.PALETTE, (1, 2, 2), strict=False):
+    for row, colour, period in zip(rows[:2], style.PALETTE[:2], (1, 2), strict=False):
         stable = row.orbits_stable.values
         growth = np.log(row.orbits_largest.values, where=stable, out=np.full(stable.shape, np.nan))
         lower.plot(row.orbits_p.values, growth / period, color=colour)

@@ -62,7 +62,7 @@ def _maps(fig, dataset: xr.Dataset) -> None:
     shown = pattern_map(dataset.drive_pattern, names, left)
     lines = _lost(left, dataset)
     left.set(xlabel="current $I$ (mV/ms)", ylabel="$b$ (1/ms)")
-    cell = f"$a$ = {dataset.a:g}, $c$ = {dataset.drive_c:g}, $d$ = {dataset.drive_d:g}"
+    cell = f"$a$ = {dataset.a:g}, $c$ = ${dataset.drive_c:g}$, $d$ = {dataset.drive_d:g}"
     left.set_title(f"after a step of current: {cell}")
     more = pattern_map(dataset.reset_pattern, names, right)
     for name, (c, d) in _CELLS.items():
