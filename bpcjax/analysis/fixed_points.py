@@ -170,5 +170,5 @@ def unique(points: FixedPoints, tol: float = 1e-6) -> FixedPoints:
         size = 1 + np.abs(x[best])
         left = left[(np.abs(x[left] - x[best]) > tol * size).any(axis=1)]
     rows = np.sort(np.array(kept, int))
-    of_rows = jax.tree.map(lambda leaf: leaf[rows], points)
-    return eqx.tree_at(lambda points: points.structural, of_rows, points.structural)
+    fields = points.y, points.jacobian, points.residual, points.ok, points.slow
+    return FixedPoints(*jax.tree.map(lambda leaf: leaf[rows], fields), points.structural)

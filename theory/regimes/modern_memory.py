@@ -145,7 +145,7 @@ def census(config: Config) -> dict[str, np.ndarray]:
         points = unique(jax.tree.map(lambda x, row=row: jnp.asarray(x[row]), reached))
         values = spectrum(points.jacobian)
         unstable = np.asarray(classify(values).unstable)
-        energy = np.asarray(jax.vmap(memory.at(beta).energy)(points.y))
+        energy = np.asarray(jax.vmap(lambda y, flow=memory.at(beta): flow.energy(y, None))(points.y))
         weights = np.sort(jax.vmap(memory.weights, (0, None))(points.y, beta), axis=1)
         known = kinds(float(beta), count, EXTRA)
         apart = np.array([[np.abs(w - own.weights).max() for own in known] for w in weights])
@@ -195,9 +195,12 @@ def branches(config: Config) -> dict[str, np.ndarray]:
             step=config.step, count=2000, toward=toward, bounds=bounds,
         )  # fmt: skip
 
-    mean = along(1, 1 / count, bounds[0], 1.0, bounds)
-    result = {f"mean_{key}": x for key, x in _named(memory, mean, 1).items()}
-    least = result["mean_curvature"]  # falls; special points are not exact where P - 1 vanish
+    means = [
+        _named(memory, along(1, 1 / count, start, 1.0, (start, end)), 1)
+        for start, end in ((bounds[0], below), (above, bounds[1]))
+    ]
+    result = {f"mean_{key}": np.concatenate([part[key] for part in means]) for key in means[0]}
+    least = result["mean_curvature"]  # falls along a line: 1 - beta / P
     result["mean_crossing"] = np.array([np.interp(0.0, -least, result["mean_p"])])
     folds = []
     for shared in range(1, count // 2 + 1):
@@ -333,6 +336,8 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     }
     crossing = abs(float(dataset.mean_crossing[0]) - count)
     result["the mean's bifurcation: error of beta"] = crossing
+    shares = dataset.mean_weight.values
+    result["the mean: error of its weight"] = float(np.abs(shares - 1 / count).max())
     result |= _loop_summary(dataset, count)
     lower = exact_barriers(dataset.barrier_beta.values, count)
     upper = exact_barriers(dataset.swap_beta.values, count)
