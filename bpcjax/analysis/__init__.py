@@ -12,13 +12,14 @@ from .field import Field as Field, field as field
 from .fixed_points import FixedPoints as FixedPoints, fixed_points as fixed_points, unique as unique
 from .follow import Branch as Branch, Ending as Ending, follow as follow, switch as switch
 from .followed import Cycles as Cycles, Equilibria as Equilibria, SpikeMap as SpikeMap
+from .kramers import kramers_rate as kramers_rate
 from .landscape import (
     EnergySlice as EnergySlice,
     energy_slice as energy_slice,
     hessian_path as hessian_path,
 )
 from .lyapunov import Lyapunov as Lyapunov, lyapunov as lyapunov
-from .path import EnergyPath as EnergyPath, energy_path as energy_path, kramers_rate as kramers_rate
+from .path import EnergyPath as EnergyPath, energy_path as energy_path
 from .phase import PhaseResponse as PhaseResponse, phase_response as phase_response
 from .plane import Plane as Plane, plane as plane, principal_plane as principal_plane
 from .saltation import Saltation as Saltation, saltation as saltation

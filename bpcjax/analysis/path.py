@@ -6,7 +6,7 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from ..flows import Energy, GradientFlow, Langevin
 from ..simulate import simulate
@@ -121,7 +121,8 @@ def _length(string: Float[Array, "images n"]) -> Float[Array, ""]:
     return jnp.linalg.norm(jnp.diff(string, axis=0), axis=1).sum()
 
 
-def _energies(flow: Flow, string: Float[Array, "images n"]) -> Float[Array, " images"]:
+def energies_at(flow: Flow, string: Float[Array, "images n"]) -> Float[Array, " images"]:
+    """The energies of states along a descent of an energy."""
     energy: Any = flow.system
     return jax.vmap(lambda x: energy.energy(flow.layout.unravel(x), flow.args))(string)
 
@@ -161,7 +162,7 @@ def _string(flow: Flow, corners, images: int, legs: int):
 
 def _uphill(flow: Flow, string: Float[Array, "images n"]) -> Float[Array, "images n"]:
     """The direction of the string at its highest image, in the row of this image."""
-    top = 1 + jnp.argmax(_energies(flow, string)[1:-1])
+    top = 1 + jnp.argmax(energies_at(flow, string)[1:-1])
     tangent = string[top + 1] - string[top - 1]
     length = jnp.linalg.norm(tangent)
     tangent = jnp.where(length > 0, tangent / length, 1.0)  # no string: any direction will do
@@ -175,8 +176,8 @@ def _report(flow: Flow, string, top, rest: FixedPoints):
     apart = jnp.linalg.norm(b - a)
     spacing = _length(string) / (string.shape[0] - 1)
     path = string.at[0].set(a).at[-1].set(b).at[top].set(saddle)
-    energies = _energies(flow, path)
-    falling, rising, own = jax.vmap(_signs)(-rest.jacobian)
+    energies = energies_at(flow, path)
+    falling, rising, own = jax.vmap(curvatures)(-rest.jacobian)
     minima = (rising[:2] == a.size).all()
     near = jnp.linalg.norm(saddle - 0.5 * (string[top - 1] + string[top + 1])) <= 2 * spacing
     highest = energies[top] >= energies.max()
@@ -196,63 +197,9 @@ def _report(flow: Flow, string, top, rest: FixedPoints):
     return found, apart
 
 
-def _signs(matrix: Matrix):
+def curvatures(matrix: Matrix):
     """How many curvatures fall, how many rise, and what they are; flat ones do neither."""
     safe = jnp.where(jnp.isfinite(matrix).all(), 0.5 * (matrix + matrix.T), 0.0)
     own = jnp.linalg.eigvalsh(safe)
     flat = FLAT * jnp.abs(own).max()
     return (own < -flat).sum(), (own > flat).sum(), own
-
-
-def kramers_rate(
-    energy: Energy | GradientFlow | Langevin,
-    minimum: PyTree,
-    saddle: PyTree,
-    temperature: ArrayLike,
-    args: PyTree = None,
-    *,
-    tau: ArrayLike = 1.0,
-    tol: float = 1e-6,
-) -> Float[Array, ""]:
-    """The rate at which `tau dy = -grad E dt + sqrt(2 T tau) dW` leaves a `minimum` over a
-    `saddle`, for a temperature `T` well below the barrier (Eyring-Kramers law):
-    `|l| / (2 pi tau) sqrt(det H(minimum) / |det H(saddle)|) exp(-barrier / T)`, with `l` the
-    negative eigenvalue at the saddle. It is exact to a relative error of the order of `T`.
-
-    Where several saddles lead out, their rates add up. Source: Kramers (1940), Physica 7:284;
-    Berglund (2013), Markov Process. Relat. Fields 19:459.
-
-    **Raises:** `ValueError` naming the argument: a temperature or `tau` that is not positive, a
-    gradient above `tol` at either state, a minimum that is none, a saddle without exactly one
-    falling direction, or with flat ones. Where values are traced the result is NaN.
-    """
-    temperature, tau = jnp.asarray(temperature), jnp.asarray(tau)
-    for name, value in (("temperature", temperature), ("tau", tau)):
-        if value.ndim or (known(value) and not value > 0):
-            raise ValueError(f"{name} must be a positive number, got {value}.")
-    minimum, saddle = as_floats(minimum), as_floats(saddle)
-    check_like(saddle, minimum, "saddle", "the minimum")
-    flow = flow_of(GradientFlow(energy_of(energy)), minimum, as_drive(args))
-    rate, slope, good = _law(flow, jnp.stack([ravel(minimum), ravel(saddle)]), temperature, tau)
-    if known(slope, good):
-        for name, steep, fits in zip(("minimum", "saddle"), slope, good, strict=True):
-            if not steep <= tol:
-                raise ValueError(f"{name}: the gradient there is {steep:.3g}, above tol={tol}.")
-            if not fits:
-                what = "no falling direction" if name == "minimum" else "one falling direction"
-                raise ValueError(f"{name} must have {what} and no flat one.")
-    valid = (slope <= tol).all() & good.all() & (temperature > 0) & (tau > 0)
-    return jnp.where(valid, rate, jnp.nan)
-
-
-@eqx.filter_jit
-def _law(flow: Flow, both: Float[Array, "2 n"], temperature, tau):
-    """The rate, the gradients at both states, and whether these are a minimum and a saddle."""
-    slope = jax.vmap(lambda x: jnp.abs(flow.rate(x)).max())(both)
-    falling, rising, own = jax.vmap(lambda x: _signs(-flow.jacobian(x)))(both)
-    size = own.shape[1]
-    good = jnp.stack([rising[0] == size, (falling[1] == 1) & (rising[1] == size - 1)])
-    low, high = _energies(flow, both)
-    logs = jnp.log(jnp.abs(own)).sum(axis=1)
-    log_rate = 0.5 * (logs[0] - logs[1]) - (high - low) / temperature
-    return -own[1, 0] / (2 * jnp.pi * tau) * jnp.exp(log_rate), slope, good
