@@ -142,7 +142,8 @@ def pattern_maps(
         mesh = np.meshgrid(*axes.values(), indexing="ij")
         shapes[name] = mesh[0].shape
         spread = dict(zip(axes, mesh, strict=True))
-        tables.append({k: spread.get(k, np.full(shapes[name], v)) for k, v in given.items()})
+        full = {key: np.broadcast_to(spread.get(key, x), shapes[name]) for key, x in given.items()}
+        tables.append(full)
     names = tuple(tables[0])
     columns = [np.concatenate([np.ravel(table[name]) for table in tables]) for name in names]
     (count,) = {len(column) for column in columns}
