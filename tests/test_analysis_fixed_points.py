@@ -189,3 +189,9 @@ def test_lorenz_eigenvalues_agree_with_the_oracle():
 
 def test_the_census_of_the_oracle():
     assert modern_hopfield.census(8.0, 3).sum() + 1 == 2**3 - 1
+
+
+def test_an_energy_that_is_a_function_has_rests_under_jit():
+    flow = bpc.GradientFlow(lambda y, args: 0.5 * args * y**2 - y)
+    found = jax.jit(lambda args: fixed_points(flow, jnp.zeros(1), args))(2.0)
+    np.testing.assert_allclose(found.y, [0.5], atol=1e-12)

@@ -62,7 +62,8 @@ def fixed_points(
     held = structural(flow, x)
     if known(flow, x):
         return _report(flow, *_in_stages(flow, x, held, tol), held, tol)
-    found, _ = _newton(*jax.lax.stop_gradient((flow, x, held, tol)), sum(STAGES))
+    arrays, static = eqx.partition((flow, x, held, tol), eqx.is_array)
+    found, _ = _newton(*eqx.combine(jax.lax.stop_gradient(arrays), static), sum(STAGES))
     found = _implicit(flow, jax.lax.stop_gradient(found), x, held)
     return _report(flow, found, jnp.zeros(len(x), bool), held, tol)
 
@@ -163,12 +164,13 @@ def unique(points: FixedPoints, tol: float = 1e-6) -> FixedPoints:
     x, residual = np.asarray(ravel_rows(points.y)), np.asarray(points.residual)
     left = np.flatnonzero(np.asarray(points.ok))
     left = left[np.argsort(residual[left], kind="stable")]
-    kept = []
+    chosen = []
     while len(left):
         best, left = left[0], left[1:]
-        kept.append(best)
+        chosen.append(best)
         size = 1 + np.abs(x[best])
         left = left[(np.abs(x[left] - x[best]) > tol * size).any(axis=1)]
-    rows = np.sort(np.array(kept, int))
+    rows = np.sort(np.array(chosen, int))
     fields = points.y, points.jacobian, points.residual, points.ok, points.slow
-    return FixedPoints(*jax.tree.map(lambda leaf: leaf[rows], fields), points.structural)
+    kept: Any = jax.tree.map(lambda leaf: leaf[rows], fields)
+    return FixedPoints(*kept, points.structural)
