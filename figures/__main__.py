@@ -9,7 +9,15 @@ import tyro
 import xarray as xr
 
 from . import adex_sweep, balanced, catalogue, recall, style
-from .regimes import adex, hodgkin_huxley, izhikevich, mean_field_memory, modern_memory
+from .regimes import (
+    adex,
+    balanced_network,
+    firing_rates,
+    hodgkin_huxley,
+    izhikevich,
+    mean_field_memory,
+    modern_memory,
+)
 
 FIGURES = (
     recall,
@@ -21,6 +29,8 @@ FIGURES = (
     hodgkin_huxley,
     modern_memory,
     mean_field_memory,
+    firing_rates,
+    balanced_network,
 )
 
 

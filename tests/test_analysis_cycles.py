@@ -45,6 +45,7 @@ def test_a_spiking_cycle_and_its_phase_response():
     assert answer.ok
 
 
+@pytest.mark.slow
 def test_the_phase_response_of_the_quadratic_neuron():
     found = find_cycle(QIF(), jnp.array(-1.0), 3.0, 1.0, dt=0.01)
     np.testing.assert_allclose(found.period, 3.07495066, atol=1e-6)  # 2 atan(30)
@@ -102,6 +103,7 @@ class Between(bpc.AbstractSystem):
         return self.system.vector_field(t, y, args)
 
 
+@pytest.mark.slow
 def test_two_routes_to_the_derivative_through_spikes():
     size = 4
     weights = 0.4 * jnp.sin(jnp.arange(16.0)).reshape(size, size) * (1 - jnp.eye(size))
@@ -158,6 +160,7 @@ def test_the_slope_of_a_return_map():
     np.testing.assert_allclose([w, slope, interval], oracle, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_orbits_of_the_reset_route():
     def settle(v_reset):
         neuron = reset_route(v_reset)

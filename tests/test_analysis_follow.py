@@ -158,6 +158,7 @@ def test_cycles_fold():
     np.testing.assert_array_equal(branch.stable, square > 0.5)
 
 
+@pytest.mark.slow
 def test_cycles_of_van_der_pol():
     where = lambda m: m.mu  # noqa: E731
     start = jnp.array([2.0, 0.0])
@@ -168,6 +169,7 @@ def test_cycles_of_van_der_pol():
     np.testing.assert_allclose(branch.period[-1], last.period, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_logistic_map_doubles_its_period():
     where = lambda m: m.r  # noqa: E731
     start = Ticked(*jnp.array([1 - 1 / 2.8, 0.0]))

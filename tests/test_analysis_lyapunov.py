@@ -57,6 +57,7 @@ def test_closed_forms_of_smooth_flows():
         np.testing.assert_allclose(found.exponents, [0.0, -2 * r], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_maps_are_spiking_systems_with_a_clock():
     found = lyapunov(
         Logistic(), Ticked(*jnp.array([0.3, 0.5])), t1=3000.0, dt=0.5, leg=1.0, burn_in=50.0
