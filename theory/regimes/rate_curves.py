@@ -19,7 +19,7 @@ from theory.closed_forms import (
 LINE = 400  # drives of a line that has a closed form
 
 TAU, THRESHOLD, RESET = 20.0, 20.0, 10.0  # ms, mV above rest, mV: the cell of Brunel (2000)
-REFRACTORY = {"no refractory period": 0.0, "2 ms": 2.0, "5 ms": 5.0}  # ms
+REFRACTORY = {"none": 0.0, "2 ms": 2.0, "5 ms": 5.0}  # ms
 NOISE = {"1 mV": 1.0, "4 mV": 4.0, "8 mV": 8.0}  # mV
 
 LENGTHS = {"RS": 600.0, "LTS": 400.0, "FS": 150.0}  # ms until the intervals are all the same
