@@ -229,6 +229,7 @@ def test_cycles_of_the_squid_axon_fold():
     assert branch.stable[0] and not branch.stable[-1]
 
 
+@pytest.mark.slow
 def test_a_branch_ends_where_it_leaves_the_domain():
     neuron = bpc.neurons.LIF()  # rests at -60 + I / 10: threshold -50 at 100 pA
     branch = follow(neuron, None, neuron.rest(), 0.0, step=7.0, count=50)

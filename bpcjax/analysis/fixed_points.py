@@ -61,7 +61,8 @@ def fixed_points(
         )
     held = structural(flow, x)
     if known(flow, x):
-        return _report(flow, *_in_stages(flow, x, held, tol), held, tol)
+        found, least = _in_stages(flow, x, held, tol)
+        return _report(flow, found, least, held, tol)
     arrays, static = eqx.partition((flow, x, held, tol), eqx.is_array)
     found, _ = _newton(*eqx.combine(jax.lax.stop_gradient(arrays), static), sum(STAGES))
     found = _implicit(flow, jax.lax.stop_gradient(found), x, held)
@@ -172,5 +173,5 @@ def unique(points: FixedPoints, tol: float = 1e-6) -> FixedPoints:
         left = left[(np.abs(x[left] - x[best]) > tol * size).any(axis=1)]
     rows = np.sort(np.array(chosen, int))
     fields = points.y, points.jacobian, points.residual, points.ok, points.slow
-    kept: Any = jax.tree.map(lambda leaf: leaf[rows], fields)
-    return FixedPoints(*kept, points.structural)
+    y, jacobian, residual, ok, slow = jax.tree.map(lambda leaf: leaf[rows], fields)
+    return FixedPoints(y, jacobian, residual, ok, slow, points.structural)

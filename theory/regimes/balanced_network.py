@@ -191,7 +191,8 @@ def run(config: Config, parts: study.Parts) -> xr.Dataset:
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """Rates and rhythms against theory where it holds: where the asynchronous state is stable, and
-    the drive by itself goes beyond threshold. Then the numbers of the examples.
+    the drive by itself goes beyond threshold. Then the numbers of the examples. What too few
+    spikes leave unknown is left out.
     """
     holds = (dataset.theory_gain < 1) & (dataset.drive > 1)
     rate = abs(dataset.rate / dataset.theory_rate - 1).where(holds)
@@ -211,7 +212,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         table[f"{name}: CV"] = float(one.example_cv)
         table[f"{name}: synchrony times neurons"] = float(one.example_synchrony * dataset.neurons)
         table[f"{name}: loop gain"] = float(one.example_theory_gain)
-    return table
+    return {label: value for label, value in table.items() if math.isfinite(value)}
 
 
 def _figure():
