@@ -31,14 +31,18 @@ def draw(dataset: xr.Dataset) -> Figure:
         )
         axs = top.subplots(3, 4, height_ratios=[1.5, 0.7, 1.3])
         for column, name in zip(axs.T, map(str, dataset.example.values), strict=True):
-            _example(column, dataset.sel(example=name), name, column is axs.T[0])
+            _example(column, dataset.sel(example=name), name)
+        for ax, label in zip(
+            axs[:, 0], ("neuron (a sample)", "rate (Hz)", "power / Poisson"), strict=True
+        ):
+            ax.set_ylabel(label)
         _curves(middle, dataset)
         bottom.suptitle("White line: by theory the asynchronous state is unstable on its left")
         _maps(bottom.subplots(1, 3, sharey=True), dataset)
     return fig
 
 
-def _example(axs: np.ndarray, one: xr.Dataset, name: str, first: bool) -> None:
+def _example(axs: np.ndarray, one: xr.Dataset, name: str) -> None:
     """Spikes, the activity below them, and its spectrum."""
     raster, below, spectrum = axs
     end = float(one.shown)
@@ -68,10 +72,6 @@ def _example(axs: np.ndarray, one: xr.Dataset, name: str, first: bool) -> None:
         )
     spectrum.axhline(1, color="0.6", linewidth=0.6, linestyle=":")
     spectrum.set(xlabel="frequency (Hz)", xlim=(0, 400))
-    if first:
-        raster.set_ylabel("neuron (a sample)")
-        below.set_ylabel("rate (Hz)")
-        spectrum.set_ylabel("power / Poisson")
 
 
 def _curves(fig, dataset: xr.Dataset) -> None:
