@@ -64,7 +64,8 @@ def fixed_points(
         found, least = _in_stages(flow, x, held, tol)
         return _report(flow, found, least, held, tol)
     arrays, static = eqx.partition((flow, x, held, tol), eqx.is_array)
-    found, _ = _newton(*eqx.combine(jax.lax.stop_gradient(arrays), static), sum(STAGES))
+    still, begin, fixed, small = eqx.combine(jax.lax.stop_gradient(arrays), static)
+    found, _ = _newton(still, begin, fixed, small, sum(STAGES))
     found = _implicit(flow, jax.lax.stop_gradient(found), x, held)
     return _report(flow, found, jnp.zeros(len(x), bool), held, tol)
 
@@ -101,7 +102,7 @@ def _least_speed(flow: Flow, x, held):
     return jax.vmap(one)(x)
 
 
-def _in_stages(flow: Flow, guesses, held, tol):
+def _in_stages(flow: Flow, guesses, held, tol) -> Any:
     """The points, and which are minima of the speed. Rows that a stage has settled do not wait
     for the others in the next.
     """
@@ -117,7 +118,7 @@ def _in_stages(flow: Flow, guesses, held, tol):
     return jnp.asarray(found), jnp.asarray(least)
 
 
-def _padded(run, flow: Flow, rows: np.ndarray, *options):
+def _padded(run, flow: Flow, rows: np.ndarray, *options) -> Any:
     """`run` over the rows, padded to a power of two, so that few programs are compiled."""
     room = 1 << (len(rows) - 1).bit_length()
     filled = np.resize(rows, (room, rows.shape[1]))
