@@ -109,8 +109,12 @@ def test_the_command_leaves_results_and_a_picture(tiny):
     assert dataset.rate.shape == (2, 2) and dataset.example_activity.shape == (4, 60)
     found = json.loads((tiny / "theory" / "balanced_network" / "metrics.json").read_text())
     assert found == balanced_network.summary(dataset)
-    assert found["SR: rate (Hz)"] > 200 > 100 > found["AI: rate (Hz)"]
-    assert found["SR: CV"] < 0.2 and found["SR: loop gain"] > 1 > found["AI: loop gain"]
+    for name in balanced_network.EXAMPLES:
+        # With 20 and 5 sources the state is stable everywhere, and rates are near theory's.
+        assert found[f"{name}: loop gain"] < 1
+        off = found[f"{name}: rate (Hz)"] / found[f"{name}: rate by theory (Hz)"] - 1
+        assert abs(off) < 0.2, (name, off)
+    assert found["SR: CV"] < 0.2 < found["AI: CV"]
     assert (tiny / "f" / "balanced_network.png").stat().st_size > 10_000
     assert not (tiny / "theory" / "balanced_network.work").exists()
 
