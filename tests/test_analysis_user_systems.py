@@ -29,7 +29,7 @@ class Case:
 def uniform(low, high, count=60):
     low, high = jnp.asarray(low), jnp.asarray(high)
     part = jax.random.uniform(jax.random.key(2), (count, *low.shape))
-    return low + part * (high - low)
+    return low[None] + part * (high - low)[None]
 
 
 CASES = {
