@@ -46,9 +46,8 @@ def commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def _code() -> str:
-    """A hash of the package and of the scripts."""
-    folders = Path(bpcjax.__file__).parent, Path(__file__).parent
+def code(*folders: Path) -> str:
+    """A hash of the code in `folders`."""
     digest = hashlib.sha256()
     for path in (path for folder in folders for path in sorted(folder.rglob("*.py"))):
         digest.update(path.read_bytes())
@@ -57,7 +56,8 @@ def _code() -> str:
 
 def fingerprint(settings: dict[str, Any], *arrays: np.ndarray) -> str:
     """A short hash of settings, of arrays, and of everything else that numbers depend on."""
-    context = [versions(), _code(), jax.config.jax_enable_x64, jax.default_backend()]
+    ours = code(Path(bpcjax.__file__).parent, Path(__file__).parent)
+    context = [versions(), ours, jax.config.jax_enable_x64, jax.default_backend()]
     digest = hashlib.sha256(json.dumps([settings, context], sort_keys=True).encode())
     for array in arrays:
         digest.update(f"{array.shape} {array.dtype}".encode())
@@ -65,9 +65,10 @@ def fingerprint(settings: dict[str, Any], *arrays: np.ndarray) -> str:
     return digest.hexdigest()[:16]
 
 
-def _write(path: Path, text: str) -> None:
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` beside `path`, then give it that name."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(text)
+    part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
     os.replace(part, path)
 
 
@@ -102,8 +103,8 @@ def save(name: str, dataset: xr.Dataset, metrics: Any, config: Any, out: str | P
     os.replace(part, store)
     shutil.rmtree(old, ignore_errors=True)
     about = {"config": dataclasses.asdict(config), "versions": versions(), "commit": commit()}
-    _write(folder / "config.json", json.dumps(about, indent=2, allow_nan=False) + "\n")
-    _write(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    write_json(folder / "config.json", about)
+    write_json(folder / "metrics.json", metrics)
 
 
 class Chunks:
