@@ -5,6 +5,7 @@ import importlib
 from . import (
     analysis as analysis,
     connect as connect,
+    cost as cost,
     encode as encode,
     energies as energies,
     models as models,

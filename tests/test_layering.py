@@ -28,17 +28,18 @@ ALLOWED = {
     "simulate": {"system", "inputs", "stepping", "checks"},
     "models": {
         "system", "energies", "neurons", "synapses", "connect", "projection", "network",
-        "wrappers", "flows",
+        "wrappers", "flows", "inputs",
     },
     "analysis": {"system", "flows", "inputs", "checks", "simulate", "stepping"},
     "plot": {"system", "stepping", "analysis"},
     "sweep": set(),
     "encode": set(),
+    "cost": set(),
     "data": {"encode"},
     "__init__": {
         "system", "flows", "wrappers", "energies", "neurons", "synapses", "network", "stepping",
         "simulate", "models", "projection", "connect", "inputs", "analysis",
-        "sweep", "encode",
+        "sweep", "encode", "cost",
     },
 }  # fmt: skip
 HEAVY = {"matplotlib", "tensorflow_datasets", "xarray", "zarr", "sklearn", "tqdm", "tyro"}
