@@ -8,6 +8,7 @@ from . import (
     cost as cost,
     encode as encode,
     energies as energies,
+    learning as learning,
     models as models,
     neurons as neurons,
     synapses as synapses,

@@ -26,6 +26,7 @@ ALLOWED = {
     "stepping": {"system", "inputs", "bits"},
     "checks": {"system"},
     "simulate": {"system", "inputs", "stepping", "checks"},
+    "learning": {"system", "simulate", "stepping", "energies"},
     "models": {
         "system", "energies", "neurons", "synapses", "connect", "projection", "network",
         "wrappers", "flows", "inputs",
@@ -38,7 +39,7 @@ ALLOWED = {
     "data": {"encode"},
     "__init__": {
         "system", "flows", "wrappers", "energies", "neurons", "synapses", "network", "stepping",
-        "simulate", "models", "projection", "connect", "inputs", "analysis",
+        "simulate", "models", "learning", "projection", "connect", "inputs", "analysis",
         "sweep", "encode", "cost",
     },
 }  # fmt: skip

@@ -1,0 +1,25 @@
+"""How memories learn: local rules in the shape of optax, posteriors, storage in one shot."""
+
+from .conjugate import (
+    Dirichlet as Dirichlet,
+    Normal as Normal,
+    NormalEvidence as NormalEvidence,
+    NormalGamma as NormalGamma,
+)
+from .mixture import (
+    Mixture as Mixture,
+    Observation as Observation,
+    averages as averages,
+    categorical as categorical,
+    delta_rule as delta_rule,
+    gaussian as gaussian,
+    learn as learn,
+    log_evidence as log_evidence,
+    stdp as stdp,
+)
+from .storage import (
+    append as append,
+    hebb as hebb,
+    overwrite as overwrite,
+    pseudo_inverse as pseudo_inverse,
+)

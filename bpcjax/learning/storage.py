@@ -1,0 +1,74 @@
+"""Storage in one shot: a pattern is a row of the memory, or an outer product in its weights."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, Int
+
+from ..energies import ClassicalHopfield, ModernHopfield
+from ..system import as_parameter, is_traced
+
+
+def _row(memory: ModernHopfield, pattern: ArrayLike, log_prior: ArrayLike) -> tuple[Array, Array]:
+    pattern = jnp.asarray(pattern, memory.patterns.dtype)
+    if pattern.shape != memory.patterns.shape[1:]:
+        raise ValueError(
+            f"pattern must have shape {memory.patterns.shape[1:]}, got {pattern.shape}."
+        )
+    return pattern, jnp.asarray(log_prior) / memory.beta - 0.5 * pattern @ pattern
+
+
+def append(
+    memory: ModernHopfield, pattern: ArrayLike, log_prior: ArrayLike = 0.0
+) -> ModernHopfield:
+    """The memory with one more pattern [N], as `ModernHopfield.from_prior` would hold it.
+
+    Log priors count up to a constant: give it the scale of the other memories'.
+
+    **Raises:** `ValueError` if the pattern does not have the length of the others.
+    """
+    pattern, bias = _row(memory, pattern, log_prior)
+    patterns = jnp.concatenate([memory.patterns, pattern[None]])
+    return ModernHopfield(patterns, memory.beta, jnp.append(memory.bias, bias))
+
+
+def overwrite(
+    memory: ModernHopfield,
+    row: int | Int[Array, ""],
+    pattern: ArrayLike,
+    log_prior: ArrayLike = 0.0,
+) -> ModernHopfield:
+    """The memory with another pattern in a row: `append` where room is bounded.
+
+    **Raises:** `ValueError` if the pattern does not have the length of the others, `IndexError`
+    for a row that is not there.
+    """
+    count = len(memory.patterns)
+    if not is_traced(row) and not 0 <= int(row) < count:
+        raise IndexError(f"row must be in 0 ... {count - 1}, got {row}.")
+    pattern, bias = _row(memory, pattern, log_prior)
+    new = memory.patterns.at[row].set(pattern), memory.bias.at[row].set(bias)
+    return eqx.tree_at(lambda memory: (memory.patterns, memory.bias), memory, new)
+
+
+def hebb(
+    weights: Float[Array, "N N"], pattern: Float[Array, " N"], keep: ArrayLike = 1.0
+) -> Float[Array, "N N"]:
+    """Weights after one more pattern of +-1: `keep W + (x x.T - 1) / N`.
+
+    With `keep = 1` and from zero they become those of `ClassicalHopfield.hebb`; below 1 the
+    memory is a palimpsest, in which a pattern of age `k` has the signal `keep^k` (Mezard, Nadal &
+    Toulouse 1986, J. Phys. 47:1457).
+    """
+    size = pattern.shape[0]
+    outer = pattern[:, None] * pattern[None] / size
+    return jnp.asarray(keep) * weights + outer * (1 - jnp.eye(size, dtype=outer.dtype))
+
+
+def pseudo_inverse(patterns: ArrayLike) -> ClassicalHopfield:
+    """The memory whose weights project on the span of the patterns [P, N], of which each is then a
+    fixed point (Personnaz, Guyon & Dreyfus 1985, J. Phys. Lett. 46:359)."""
+    patterns = as_parameter(patterns)
+    if patterns.ndim != 2:
+        raise ValueError(f"patterns must be a matrix [P, N], got shape {patterns.shape}.")
+    weights = jnp.linalg.pinv(patterns) @ patterns
+    return ClassicalHopfield(0.5 * (weights + weights.T))
