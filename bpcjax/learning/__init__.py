@@ -1,5 +1,6 @@
 """How memories learn: local rules in the shape of optax, posteriors, storage in one shot."""
 
+from .bcpnn import SpikeTraces as SpikeTraces, Traces as Traces
 from .conjugate import (
     Dirichlet as Dirichlet,
     Normal as Normal,
