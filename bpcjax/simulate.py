@@ -8,6 +8,7 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import lineax as lx
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
@@ -86,7 +87,8 @@ def _steps_of_delay(system: AbstractSystem, dt) -> int | None:
     delays = [source.delays for source in system.inputs() if isinstance(source, Late)]
     if is_traced(dt, *delays):
         return None
-    longest = max((float(d.max(initial=0, where=jnp.isfinite(d))) for d in delays), default=0.0)
+    known = [np.asarray(d) for d in delays]  # `jnp` would trace it where `simulate` is traced
+    longest = max((float(d.max(initial=0, where=np.isfinite(d))) for d in known), default=0.0)
     return math.ceil(longest / float(dt)) + 3
 
 

@@ -1,92 +1,74 @@
 """The spiking Bayesian Hopfield memory: hypotheses that spike at the rate of their posterior."""
 
-from abc import abstractmethod
-from typing import Any, NamedTuple
+from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+from jaxtyping import Array, ArrayLike, Float, Key
 
 from ..energies import ModernHopfield
+from ..inputs.late import Late
 from ..system import AbstractKeyed, AbstractSpikingSystem, parameter
 from ..wrappers import EscapeRate, EscapeState
+from .modes import AbstractMode, Hold, MemoryState, as_query
 
 
-class MemoryState(NamedTuple):
-    """The visible state `x` [N] and what the memory layer sends to it, `held` [N]."""
-
-    x: Float[Array, " N"]
-    held: Float[Array, " N"]
-
-
-class AbstractMode(eqx.Module):
-    """What a spike of a memory does to the visible units."""
-
-    @abstractmethod
-    def start(self, query: Float[Array, " N"]) -> Float[Array, " N"]:
-        """What is held before the first spike."""
-
-    @abstractmethod
-    def hold(
-        self, y: MemoryState, winner: Float[Array, " N"], any_fired: Bool[Array, ""]
-    ) -> Float[Array, " N"]:
-        """What is held after a spike of the memory whose pattern is `winner`."""
-
-    @abstractmethod
-    def shot(
-        self, sent: Float[Array, " N"], events_per_tau: Float[Array, ""]
-    ) -> Float[Array, " N"]:
-        """What the spikes, as a sum `sent` of their patterns, add to the visible state."""
-
-
-class Hold(AbstractMode):
-    """The last winner drives the visible units until the next spike: `tau x' = x_z - x`."""
-
-    def start(self, query):
-        return query
-
-    def hold(self, y, winner, any_fired):
-        return jnp.where(any_fired, winner, y.held)
-
-    def shot(self, sent, events_per_tau):
-        return jnp.zeros_like(sent)
-
-
-class Shot(AbstractMode):
-    """Each spike adds its pattern over `rate * tau` to a leaky trace: `tau x' = -x`."""
-
-    def start(self, query):
-        return jnp.zeros_like(query)
-
-    def hold(self, y, winner, any_fired):
-        return y.held
-
-    def shot(self, sent, events_per_tau):
-        return sent / events_per_tau
-
-
-class _Hypotheses(AbstractSpikingSystem):
-    """The memory layer: its guard is each hypothesis' log posterior, which the energy gives."""
+class _Layer(AbstractSpikingSystem):
+    """Memories [P] and, where they spike, visible units [N]: the guard is the log of their rates,
+    that of the memories from the log posterior that the energy gives.
+    """
 
     energy: ModernHopfield
     mode: AbstractMode
     rate: Float[Array, ""] = parameter(positive=True)
     tau: Float[Array, ""] = parameter(positive=True)
+    delay: Float[Array, ""] | None = parameter(optional=True, nonnegative=True)
 
     def vector_field(self, t, y, args):
-        return MemoryState((y.held - y.x) / self.tau, jnp.zeros_like(y.held))
+        visible = self.mode.visible()
+        seen = None if visible is None else -y.seen / visible.tau
+        return MemoryState((y.held - y.x) / self.tau, jnp.zeros_like(y.held), seen)
+
+    def noise(self, t, y, args):
+        temperature = self.mode.temperature()
+        if temperature is None:
+            return None
+        still = None if y.seen is None else jnp.zeros_like(y.seen)
+        amplitude = jnp.sqrt(2 * temperature / self.tau)
+        return MemoryState(jnp.full_like(y.x, amplitude), jnp.zeros_like(y.held), still)
 
     def guard(self, t, y, args):
-        return self.energy.log_posterior(y.x)
+        visible = self.mode.visible()
+        seen = y.x if visible is None else y.seen
+        memories = jnp.log(self.rate) + self.energy.log_posterior(seen)
+        if visible is None:
+            return memories
+        smallest = jnp.finfo(y.x.dtype).tiny
+        units = jnp.log(visible.rate) + jnp.log(jnp.maximum(jnp.abs(y.x), smallest))
+        return jnp.concatenate([memories, units])
 
     def reset(self, t, y, args, fired):
-        # Spikes at one instant have probability zero; their mean keeps the sum well defined.
-        winner = fired @ self.energy.patterns / jnp.maximum(fired.sum(), 1)
-        return MemoryState(y.x, self.mode.hold(y, winner, fired.any()))
+        return y
+
+    def _driven(self, y: MemoryState, memories: Float[Array, " P"]) -> MemoryState:
+        sent = memories @ self.energy.patterns
+        x, held = self.mode.jump(y, sent, memories.sum(), self.rate * self.tau)
+        return MemoryState(x, held, None if y.seen is None else jnp.zeros_like(y.seen))
 
     def kick(self, t, y, args, spikes):
-        sent = spikes @ self.energy.patterns
-        return MemoryState(self.mode.shot(sent, self.rate * self.tau), jnp.zeros_like(y.held))
+        count, visible = self.energy.patterns.shape[0], self.mode.visible()
+        memories = spikes[:count] if self.delay is None else jnp.zeros_like(spikes[:count])
+        given = self._driven(y, memories)
+        if visible is None:
+            return given if self.delay is None else None
+        return given._replace(seen=visible.heard(y, spikes[count:]))
+
+    def inputs(self):
+        if self.delay is None:
+            return ()
+        return (Late(self.delay, (0, self.energy.patterns.shape[0])),)
+
+    def arrive(self, t, y, args, arrivals):
+        return self._driven(y, arrivals[0][:, 0])
 
 
 class SpikingHopfield(AbstractKeyed):
@@ -94,9 +76,13 @@ class SpikingHopfield(AbstractKeyed):
 
     The total rate is constant and each spike is an exact draw from the posterior over memories
     at that time. As `rate * tau` grows the visible state follows `tau x' = -grad E(x)` of the
-    same energy, with an error of order `1 / sqrt(rate * tau)`, in both modes: `Hold()` (its noise
-    vanishes at a sure memory) and `Shot()`. Soft winner-take-all as in Nessler et al. (2013,
-    PLoS Comput. Biol. 9:e1003037).
+    same energy, with an error of order `1 / sqrt(rate * tau)`. What a spike does is the `mode`:
+    `Hold()`, `Shot()`, `Thermal(...)` or `VisibleSpikes(...)`. Soft winner-take-all as in Nessler
+    et al. (2013, PLoS Comput. Biol. 9:e1003037).
+
+    Spikes of memories arrive after `delay`; a memory that fired stays silent for `refractory`,
+    and nothing else changes: the total rate then falls by the share of the silent ones. This
+    system solves the first in time steps; `event_path` takes both, without time steps.
     """
 
     energy: ModernHopfield
@@ -104,31 +90,38 @@ class SpikingHopfield(AbstractKeyed):
     tau: Float[Array, ""] = parameter(1.0, positive=True)  # in the unit of time
     mode: AbstractMode = Hold()
     key: Key[Array, ""] | Any | None = None
-
-    def _hazard(self, log_posterior: Float[Array, " P"]) -> Float[Array, " P"]:
-        return self.rate * jnp.exp(log_posterior)
+    delay: Float[Array, ""] | None = parameter(
+        optional=True, nonnegative=True
+    )  # in the unit of time
+    refractory: Float[Array, ""] | None = parameter(optional=True, nonnegative=True)  # likewise
 
     @property
     def layer(self) -> EscapeRate:
-        """The hypotheses as escape-rate neurons: this model is that system."""
-        hypotheses = _Hypotheses(self.energy, self.mode, self.rate, self.tau)
-        return EscapeRate(neuron=hypotheses, hazard=self._hazard, key=self.key)
+        """The memories as escape-rate neurons: this model is that system.
 
-    def start(self, query: Float[Array, " N"]) -> EscapeState:
+        **Raises:** `ValueError` if there is a refractory period.
+        """
+        if self.refractory is not None:
+            raise ValueError("refractory: solve a memory with silent spells by `event_path`.")
+        layer = _Layer(self.energy, self.mode, self.rate, self.tau, self.delay)
+        return EscapeRate(neuron=layer, hazard=jnp.exp, key=self.key)
+
+    def start(self, query: ArrayLike) -> EscapeState:
         """The state that a query [N] puts on the visible units, before any spike.
 
         **Raises:** `ValueError` if the query does not have the patterns' length.
         """
-        if jnp.shape(query) != self.energy.patterns.shape[1:]:
-            raise ValueError(
-                f"query must have shape {self.energy.patterns.shape[1:]}, got {jnp.shape(query)}."
-            )
-        query = jnp.asarray(query, self.energy.patterns.dtype)
-        state = MemoryState(query, self.mode.start(query))
-        return self.layer.start(state, self.energy.patterns.shape[:1])
+        query = as_query(self.energy, query)
+        seen = None if self.mode.visible() is None else jnp.zeros_like(query)
+        state = MemoryState(query, self.mode.held(query), seen)
+        count, size = self.energy.patterns.shape
+        return self.layer.start(state, (count if seen is None else count + size,))
 
     def vector_field(self, t, y, args):
         return self.layer.vector_field(t, y, args)
+
+    def noise(self, t, y, args):
+        return self.layer.noise(t, y, args)
 
     def guard(self, t, y, args):
         return self.layer.guard(t, y, args)
@@ -138,3 +131,9 @@ class SpikingHopfield(AbstractKeyed):
 
     def kick(self, t, y, args, spikes):
         return self.layer.kick(t, y, args, spikes)
+
+    def inputs(self):
+        return self.layer.inputs()
+
+    def arrive(self, t, y, args, arrivals):
+        return self.layer.arrive(t, y, args, arrivals)
