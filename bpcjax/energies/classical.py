@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..system import as_parameter, check_parameters, is_traced, parameter
+from .memory import as_patterns, check_state
 
 
 class ClassicalHopfield(eqx.Module):
@@ -34,10 +35,25 @@ class ClassicalHopfield(eqx.Module):
     @classmethod
     def hebb(cls, patterns: ArrayLike) -> "ClassicalHopfield":
         """Hebb's rule for patterns [P, N] of +-1: `W = X.T X / N` with an empty diagonal."""
-        patterns = as_parameter(patterns)
+        patterns = as_patterns(patterns)
         size = patterns.shape[-1]
         weights = patterns.T @ patterns / size
         return cls(weights * (1 - jnp.eye(size, dtype=weights.dtype)))
+
+    @classmethod
+    def pseudo_inverse(cls, patterns: ArrayLike) -> "ClassicalHopfield":
+        """The projection on the patterns [P, N], with an empty diagonal: each of them is fixed.
+
+        `W = X^+ X` gives `W x = x` for any pattern however alike they are, and without its
+        diagonal `(1 - W_ii) x_i`, of the same sign (Personnaz et al. 1985, J. Phys. Lett. 46:359;
+        Kanter & Sompolinsky 1987, Phys. Rev. A 35:380). A unit with `W_ii = 1` has no field left:
+        that of two patterns that differ there alone, or all units of N independent patterns.
+        """
+        patterns = as_patterns(patterns)
+        size = patterns.shape[-1]
+        weights = jnp.linalg.pinv(patterns) @ patterns
+        weights = 0.5 * (weights + weights.T) * (1 - jnp.eye(size, dtype=weights.dtype))
+        return cls(weights)
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
         """The energy split into its parts, which sum to it."""
@@ -45,3 +61,14 @@ class ClassicalHopfield(eqx.Module):
 
     def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
         return sum(self.terms(y, args).values(), start=jnp.zeros(()))
+
+    def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
+        """All spins (+-1) aligned at once with their fields `W s + b`; where that is 0, as before.
+
+        Unlike one spin at a time, this may raise the energy, and ends in a cycle of two at most.
+
+        **Raises:** `ValueError` if there is not one spin a unit.
+        """
+        check_state(spins, self.bias.shape)
+        field = self.weights @ spins + self.bias
+        return jnp.where(field == 0, spins, jnp.sign(field))

@@ -18,10 +18,10 @@ class SparseHopfield(eqx.Module):
     `beta (x_mu . y + a_mu)` leads the others by `1 / (alpha - 1)`.
     """
 
+    alpha: float = eqx.field(static=True)
     patterns: Float[Array, "P N"] = parameter()
     beta: Float[Array, ""] = parameter(positive=True)
     bias: Float[Array, " P"] = parameter()
-    alpha: float = eqx.field(static=True)
 
     def __init__(
         self,
