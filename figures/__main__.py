@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import tyro
 import xarray as xr
 
-from . import adex_sweep, balanced, catalogue, recall, style
+from . import adex_sweep, balanced, catalogue, recall, robustness, style
 from .regimes import (
     adex,
     balanced_network,
@@ -21,6 +21,7 @@ from .regimes import (
 
 FIGURES = (
     recall,
+    robustness,
     catalogue,
     adex_sweep,
     balanced,

@@ -3,6 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
@@ -65,7 +66,7 @@ class BCPNN(eqx.Module):
         **Raises:** `ValueError` for a prior outside of it: the logarithm of a pair never seen.
         """
         p, joint = as_parameter(p), as_parameter(joint)
-        if not is_traced(prior) and not 0 < float(jnp.asarray(prior)) <= 1:
+        if not is_traced(prior) and not 0 < float(np.asarray(prior)) <= 1:
             raise ValueError(f"prior must be in (0, 1], got {prior}. Try 1 / number of patterns.")
         unit, pair = randomised(p, joint, prior)
         weights = jnp.log(pair / (unit[:, :, None, None] * unit[None, None]))
