@@ -1,45 +1,43 @@
-"""What a query costs: operations of the event-driven algorithm, and the error of a rate.
+"""What the methods of a comparison cost a query in operations, and the error of a rate.
 
-The numbers are those of the algorithm on hardware that works per event, not of the clocked
-solver that simulates it. Reading off the nearest pattern from a state is not counted.
+Reading off the nearest pattern from a state is not counted.
 """
 
-from typing import NamedTuple
+import dataclasses
 
 import numpy as np
 
+from bpcjax import cost
+from bpcjax.cost import FP32, INT8, Counts, Ledger, Technology
 
-class Counts(NamedTuple):
-    """Operations a query: synaptic (additions), multiply-accumulates, exponentials; arrays or one
-    number each.
+PRICES = {"fp32": FP32, "int8": INT8}  # like for like: every method at the same precision
+
+
+def ledgers(width: int, memories: int, *, kernel: bool = False) -> dict[str, Ledger]:
+    """Price lists by name: each precision without and with memory traffic.
+
+    The memory is the smallest that holds the patterns, once, and, for the spiking memory's
+    `kernel`, their overlaps.
     """
-
-    synaptic: np.ndarray | float
-    macs: np.ndarray | float
-    exps: np.ndarray | float
-
-
-def spiking_counts(inputs, spikes, pixels: int, patterns: int) -> Counts:
-    """The spiking memory: `inputs` P + S (N + P) synaptic operations for S `spikes`.
-
-    `inputs` is the number of pixels that are not 0 (a pixel at the mean sends nothing); each
-    reaches P memories, with a graded value. A spike of a memory reaches N visible units and, in
-    the kernel form, P memories; their states decay meanwhile, which is counted as N + P
-    multiply-accumulates an event, and the posterior of the next spike takes P exponentials.
-    """
-    inputs, spikes = np.asarray(inputs), np.asarray(spikes)
-    fan = pixels + patterns
-    return Counts(inputs * patterns + spikes * fan, spikes * fan, spikes * patterns)
+    stored = memories * (width + (memories if kernel else 0))
+    found = {}
+    for name, technology in PRICES.items():
+        found[name] = Ledger(technology)
+        store = cost.smallest_memory(stored * technology.word)
+        found[f"{name}+memory"] = Ledger(technology, store)
+    return found
 
 
-def attention_counts(pixels: int, patterns: int) -> Counts:
-    """One step of attention: scores and mixture take N P multiply-accumulates each."""
-    return Counts(0, 2 * pixels * patterns, patterns)
+def means(counts: Counts) -> dict[str, float]:
+    """Each count, averaged over queries."""
+    fields = dataclasses.fields(counts)
+    return {field.name: float(np.mean(getattr(counts, field.name))) for field in fields}
 
 
-def nearest_counts(pixels: int, patterns: int) -> Counts:
-    """The nearest pattern: one product of the query with each (their norms are known)."""
-    return Counts(0, pixels * patterns, 0)
+def loihi(counts: Counts, technology: Technology = cost.LOIHI) -> float:
+    """The energy (pJ) on a chip that has spikes and neurons only, rates for free: a lower bound."""
+    free = dataclasses.replace(technology, exps=0.0, adds=0.0)
+    return float(np.mean(Ledger(free).energy(counts)))
 
 
 def wilson(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:

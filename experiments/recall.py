@@ -6,10 +6,14 @@ that its posterior is Bayes' for Gaussian noise of variance `1 / beta`. Pixels a
 Every method gets the same queries, stored images that are spoilt, and is right if it names that
 image:
 
-- spiking: `SpikingHopfield` with `Hold()`, integrated to `t1`; each spike is a draw from the
-  posterior at its time, and the answer is the memory with most spikes in the last half;
-- attention: one update of the same energy, then the nearest pattern;
+- spiking: `SpikingHopfield` with `Hold()`, from spike to spike up to `t1`; each spike is a draw
+  from the posterior at its time, and the answer is the memory with most spikes in the last half;
+- attention: one update of the same energy, or five, then the nearest pattern;
 - nearest: the pattern nearest to the query, under a flat prior the best answer to Gaussian noise.
+
+The table has what a query costs, in operations and in nJ (`bpcjax.cost`): all methods in single
+precision, and all with 8-bit weights; without and with the traffic of weights and states to a
+memory that holds them. Pixels are graded, so that each multiplies the weights that it reaches.
 
     python -m experiments.recall             # results/recall.zarr, results/recall/, a picture
     python -m experiments.recall --quick     # does it run at all?
@@ -31,7 +35,7 @@ from tqdm import tqdm
 
 from . import InputError
 from .recall_methods import make_queries, memory_energy, recall, trace
-from .recall_report import as_dataset, choose_example, measure, table
+from .recall_report import as_dataset, choose_example, measure, table, verdict
 from .results import Chunks, fingerprint, save
 
 
@@ -59,7 +63,7 @@ class Config:
     seed: int = 0
     """Seed of the choice of images, the noise and the spikes."""
     chunk: int = 100
-    """How many queries to solve at a time."""
+    """How many queries to ask at a time."""
     out: str = "results"
     """The folder for results."""
     figures: str = "figures/out"
@@ -68,11 +72,6 @@ class Config:
     """At most 30 patterns and 10 queries, in one chunk."""
     gallery: bool = False
     """Write the small picture to figures/gallery too."""
-
-    @property
-    def dt(self) -> float:
-        """The solver's step: a tenth of `tau`, or less where more than one spike would be due."""
-        return min(0.1 * self.tau, 1 / self.rate)
 
     @property
     def room(self) -> int:
@@ -165,6 +164,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit("recall: stopped. The same command goes on from here.")
     print(table(records))
+    print(verdict(records))
     from figures import recall as figure, style
 
     paths = style.save(figure.draw(dataset), figure.NAME, config.figures, gallery=config.gallery)

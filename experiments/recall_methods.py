@@ -1,10 +1,9 @@
-"""The three ways of recall that `experiments.recall` compares, and the queries they get."""
+"""The ways of recall that `experiments.recall` compares, and the queries they get."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -18,7 +17,8 @@ from .data import draw_balanced, load, standardise
 if TYPE_CHECKING:
     from .recall import Config
 
-METHODS = "spiking", "attention", "nearest"
+STEPS = 5  # of attention, where it is repeated
+METHODS = "spiking", "attention", f"attention x{STEPS}", "nearest"
 
 
 def make_queries(config: Config) -> dict[str, np.ndarray]:
@@ -59,63 +59,65 @@ def nearest(energy: bpc.energies.ModernHopfield, y: jax.Array) -> jax.Array:
     return jnp.argmin(jnp.sum((energy.patterns - y[None]) ** 2, axis=-1))
 
 
-def present(config: Config, energy, query, key, saveat=None) -> bpc.Solution:
-    """The spiking memory on one query [N], from time 0 to `t1`; look at `ok`."""
+def present(config: Config, energy, query, key, save=None) -> bpc.models.EventPath:
+    """The spiking memory on one query [N], from time 0 to `t1`, spike by spike; look at `ok`."""
     memory = bpc.models.SpikingHopfield(energy, config.rate, config.tau, bpc.models.Hold())
-    return bpc.simulate(
-        memory,
-        memory.start(query),
-        t1=config.t1,
-        dt=config.dt,
-        solver=bpc.OrderedSpikes(dfx.Heun()),
-        saveat=saveat,
-        max_spikes=config.room,
-        key=key,
-        throw=False,
-    )
+    return bpc.models.event_path(memory, query, key, spikes=config.room, t1=config.t1, save=save)
 
 
-def vote(spikes: bpc.SpikeRecord, since: float, patterns: int) -> jax.Array:
+def vote(times: jax.Array, winners: jax.Array, since: float, patterns: int) -> jax.Array:
     """The memory with most spikes from the time `since` on (ties: the first); -1 if none spiked."""
-    late = (spikes.times >= since) & (spikes.neurons >= 0)
-    votes = jnp.zeros(patterns, int).at[spikes.neurons].add(late)
+    late = (times >= since) & (winners >= 0)
+    votes = jnp.zeros(patterns, int).at[winners].add(late)
     return jnp.where(votes.max() > 0, votes.argmax(), -1)
 
 
 @eqx.filter_jit
 def recall(config: Config, energy, queries: jax.Array, keys: jax.Array) -> dict[str, jax.Array]:
-    """Every method's answer to `queries` [chunk, N]: `recalled` [chunk, 3] in the order of
-    METHODS, and of the spiking memory its number of `spikes`, the `first` one, `ok` of the solve.
+    """Every method's answer to `queries` [chunk, N]: `recalled` [chunk, 4] in the order of
+    METHODS, and of the spiking memory its number of `spikes`, the `first` one, `ok` of the path.
     """
+    patterns, beta, bias = energy.patterns, energy.beta, energy.bias
 
     def one(query, key):
         found = present(config, energy, query, key)
-        spikes = found.spikes
+
+        def attend(steps):
+            return bpc.models.attention(query, patterns, patterns, beta, bias=bias, steps=steps)
+
         answers = (
-            vote(spikes, config.t1 / 2, len(energy.patterns)),
-            nearest(energy, energy.update(query)),
+            vote(found.times, found.winners, config.t1 / 2, len(patterns)),
+            nearest(energy, attend(1)),
+            nearest(energy, attend(STEPS)),
             nearest(energy, query),
         )
         recalled = jnp.stack([jnp.asarray(answer, jnp.int32) for answer in answers])
-        return dict(recalled=recalled, spikes=spikes.count, first=spikes.neurons[0], ok=found.ok)
+        return dict(recalled=recalled, spikes=found.count, first=found.winners[0], ok=found.ok)
 
     return jax.vmap(one)(queries, keys)
 
 
 @eqx.filter_jit
-def _path(config: Config, energy, query: jax.Array, key: jax.Array) -> bpc.Solution:
-    saveat = dfx.SaveAt(ts=jnp.linspace(0.0, config.t1, 401), fn=lambda t, y, args: y.neuron.x)
-    return present(config, energy, query, key, saveat)
+def _path(config: Config, energy, query: jax.Array, key: jax.Array):
+    """A path, and the visible state at 401 times: between spikes it relaxes in closed form."""
+    found = present(config, energy, query, key, save=lambda y: y.x)
+    ts = jnp.linspace(0.0, config.t1, 401)
+    before = jnp.searchsorted(found.times, ts, side="right")  # spikes up to each time
+    began = jnp.concatenate([jnp.zeros(1), found.times])[before]
+    x = jnp.concatenate([query[None], found.saved])[before]
+    held = jnp.concatenate([query[None], energy.patterns[found.winners]])[before]
+    decay = jnp.exp(-(ts - began) / config.tau)[:, None]
+    return found, ts, held + (x - held) * decay
 
 
 def trace(config: Config, energy, query: jax.Array, key: jax.Array) -> dict[str, Any]:
     """One query again, with its path: states and energies at 401 times, and its spikes."""
-    found = _path(config, energy, query, key)
-    kept = np.asarray(found.spikes.neurons) >= 0
+    found, ts, states = _path(config, energy, query, key)
+    kept = np.asarray(found.winners) >= 0
     return dict(
-        time=np.asarray(found.ts),
-        state=np.asarray(found.ys),
-        energy=np.asarray(jax.vmap(energy)(found.ys)),
-        spike_time=np.asarray(found.spikes.times)[kept],
-        spike_neuron=np.asarray(found.spikes.neurons)[kept],
+        time=np.asarray(ts),
+        state=np.asarray(states),
+        energy=np.asarray(jax.vmap(energy)(states)),
+        spike_time=np.asarray(found.times)[kept],
+        spike_neuron=np.asarray(found.winners)[kept],
     )

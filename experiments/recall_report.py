@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from bpcjax import cost
+from bpcjax.cost import Ledger
+
 from .corruptions import CORRUPTIONS
-from .counts import attention_counts, nearest_counts, spiking_counts, wilson
-from .recall_methods import METHODS
+from .counts import PRICES, ledgers, means, wilson
+from .recall_methods import METHODS, STEPS
 
 EXAMPLE = "mask 0.5"
 
@@ -37,7 +41,7 @@ def as_dataset(
 ) -> xr.Dataset:
     """Everything a figure or a recount needs, labelled.
 
-    `correct` is false where a solve was not `ok`; `inputs` counts the pixels that are not 0.
+    `correct` is false where a path was not `ok`; `inputs` counts the pixels that are not 0.
     """
     recalled, ok = found["recalled"], found["ok"]
     spiking = np.array(METHODS) == "spiking"
@@ -93,49 +97,100 @@ def _competitor(neurons: np.ndarray, winner: int, asked: dict[str, np.ndarray], 
 
 def measure(dataset: xr.Dataset) -> list[dict[str, Any]]:
     """One record for each corruption and method: the recall rate with its Wilson 95 % interval,
-    and means over queries of spikes and operations. Solves that failed count as not recalled.
+    and means over queries of spikes, operations and energies (nJ, by price list). Paths that
+    failed count as not recalled. `even` is the number of spikes at which the spiking memory costs
+    as much as one step of attention (0: never).
     """
-    pixels, patterns = dataset.sizes["pixel"], dataset.sizes["pattern"]
+    width, memories = dataset.sizes["pixel"], dataset.sizes["pattern"]
+    others = {
+        "attention": cost.attention(width, memories),
+        f"attention x{STEPS}": cost.attention(width, memories, steps=STEPS),
+        "nearest": cost.hard_attention(width, memories),
+    }
     records = []
     for name in dataset.corruption.values:
         here = dataset.sel(corruption=name)
         spikes, inputs = (here[key].values.astype(float) for key in ("spikes", "inputs"))
-        counts = {
-            "spiking": spiking_counts(inputs, spikes, pixels, patterns),
-            "attention": attention_counts(pixels, patterns),
-            "nearest": nearest_counts(pixels, patterns),
-        }
         for method in map(str, dataset.model.values):
             right = here.correct.sel(model=method).values
             low, high = wilson(int(right.sum()), right.size)
             fired = method == "spiking"
             silent = here.recalled.sel(model=method).values < 0
-            cost = {k: float(np.mean(v)) for k, v in counts[method]._asdict().items()}
+            asked = cost.spiking(inputs, spikes, width, memories, graded=True)
+            counts = asked if fired else others[method]
+            prices = ledgers(width, memories, kernel=fired)
+            energy = {k: float(np.mean(own.energy(counts))) / 1e3 for k, own in prices.items()}
+            even = {}
+            if fired:
+                made = partial(_spiking, float(inputs.mean()), width, memories)
+                rivals = ledgers(width, memories)
+                even = {
+                    k: max(cost.break_even(own, made, others["attention"], rivals[k]), 0.0)
+                    for k, own in prices.items()
+                }
+                weights = cost.synapses_alone(others["attention"])
+                even |= {
+                    f"{k}, weights alone": cost.break_even(
+                        Ledger(own), lambda s, made=made: cost.synapses_alone(made(s)), weights
+                    )
+                    for k, own in PRICES.items()
+                }
             records.append(
                 dict(
                     corruption=str(name), method=method, queries=right.size,
                     correct=int(right.sum()), recall=float(right.mean()), low=low, high=high,
                     failed=int((~here.ok.values).sum()) if fired else 0, silent=int(silent.sum()),
-                    spikes=float(spikes.mean()) if fired else 0.0, **cost,
+                    **(means(counts) | {"spikes": float(spikes.mean()) if fired else 0.0}),
+                    energy=energy, even=even,
                 )
             )  # fmt: skip
     return records
 
 
+def _spiking(inputs: float, width: int, memories: int, spikes: float) -> cost.Counts:
+    return cost.spiking(inputs, spikes, width, memories, graded=True)
+
+
 def table(records: list[dict[str, Any]]) -> str:
     """The records as text, one line each."""
-    lines = [
-        f"{'corruption':<11}{'method':<10}{'recall':>7}{'95 % interval':>17}{'spikes':>8}"
-        f"{'synaptic ops':>14}{'MACs':>9}{'exps':>8}  per query"
-    ]
+    prices = list(records[0]["energy"])
+    head = (
+        f"{'corruption':<11}{'method':<13}{'recall':>7}{'95 % interval':>17}{'spikes':>8}"
+        f"{'synaptic':>10}{'MACs':>9}{'exps':>8}" + "".join(f"{name:>13}" for name in prices)
+    )
+    lines = [head + "  nJ a query"]
     for r in records:
         if r["method"] == METHODS[0]:
-            lines.append("-" * 84)
+            lines.append("-" * len(head))
         interval = f"[{r['low']:.3f}, {r['high']:.3f}]"
         trouble = [f"{r[key]} {key}" for key in ("failed", "silent") if r[key]]
+        energies = "".join(f"{r['energy'][name]:>13,.1f}" for name in prices)
         lines.append(
-            f"{r['corruption']:<11}{r['method']:<10}{r['recall']:>7.3f}{interval:>17}"
-            f"{r['spikes']:>8.1f}{r['synaptic']:>14,.0f}{r['macs']:>9,.0f}{r['exps']:>8,.0f}"
-            f"  {', '.join(trouble)}".rstrip()
+            f"{r['corruption']:<11}{r['method']:<13}{r['recall']:>7.3f}{interval:>17}"
+            f"{r['spikes']:>8.1f}{r['synaptic']:>10,.0f}{r['macs']:>9,.0f}{r['exps']:>8,.0f}"
+            f"{energies}  {', '.join(trouble)}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def verdict(records: list[dict[str, Any]]) -> str:
+    """The break-even line: how many spikes a query may take before attention is cheaper."""
+    spiking = [r for r in records if r["method"] == "spiking"]
+    attention = [r for r in records if r["method"] == "attention"]
+    lines = ["Break-even with one step of attention (most spikes a query may take; 0: none):"]
+    for name in spiking[0]["even"]:
+        low, high = (pick(r["even"][name] for r in spiking) for pick in (min, max))
+        if name not in spiking[0]["energy"]:
+            lines.append(f"  {name}: {low:.1f} to {high:.1f} (states and rates for free)")
+            continue
+        ratios = [
+            own["energy"][name] / other["energy"][name]
+            for own, other in zip(spiking, attention, strict=True)
+        ]
+        lines.append(
+            f"  {name:<11} {low:.1f} to {high:.1f} spikes, by the pixels that are not 0; "
+            f"taken {min(r['spikes'] for r in spiking):.1f} to "
+            f"{max(r['spikes'] for r in spiking):.1f}, at {min(ratios):.2f} to "
+            f"{max(ratios):.2f} times the energy of attention"
         )
     return "\n".join(lines)

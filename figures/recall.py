@@ -1,4 +1,6 @@
-"""What one recall looks like, and how recall fails with noise and masks (`results/recall.zarr`)."""
+"""One recall, how recall fails with noise and masks, its cost (`results/recall.zarr`)."""
+
+from typing import Any
 
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -11,6 +13,7 @@ from bpcjax.analysis import energy_slice, plane
 from bpcjax.energies import ModernHopfield
 from bpcjax.plot import landscape, raster, traces
 from bpcjax.stepping import SpikeRecord
+from experiments.recall_methods import STEPS
 from experiments.recall_report import measure
 
 from . import style
@@ -21,12 +24,13 @@ _UNIT = "unit of time"
 _LOOKS = {  # a colour, a marker and a shift to the side for each method
     "spiking": (style.BLUE, "o", -1),
     "attention": (style.RED, "s", 0),
+    f"attention x{STEPS}": (style.ORANGE, "D", 0.5),
     "nearest": (style.GREEN, "^", 1),
 }
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """The figure: an example on top, its spikes, energy and landscape, then rates of recall."""
+    """The figure: an example, its spikes, energy and landscape, then rates of recall and cost."""
     with style.look():
         fig = plt.figure(figsize=(style.WIDTH, 5.8), layout="constrained")
         top, middle, bottom = fig.subfigures(3, 1, height_ratios=[0.75, 2.2, 1.9])
@@ -34,7 +38,10 @@ def draw(dataset: xr.Dataset) -> Figure:
         left, right = middle.subfigures(1, 2, width_ratios=[1, 1.1])
         _over_time(left.subplots(2, 1, sharex=True), dataset)
         _landscape(right.subplots(), dataset)
-        _rates(bottom.subplots(1, 2, sharey=True), dataset)
+        records = measure(dataset)
+        axs = bottom.subplots(1, 3, width_ratios=[1.2, 1.2, 1])
+        _rates(axs[:2], dataset, records)
+        _cost(axs[2], records)
     return fig
 
 
@@ -86,8 +93,16 @@ def _landscape(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set(xlabel="along (pixel s.d.)", ylabel="across (pixel s.d.)")
 
 
-def _rates(axs: np.ndarray, dataset: xr.Dataset) -> None:
-    records = measure(dataset)
+def _cost(ax: Axes, records: list[dict[str, Any]]) -> None:
+    prices = list(records[0]["energy"])
+    for method, (colour, marker, _) in _LOOKS.items():
+        own = [[r["energy"][name] for name in prices] for r in records if r["method"] == method]
+        ax.semilogy(np.mean(own, axis=0), color=colour, marker=marker, linestyle=":")
+    ax.set(ylabel="energy a query (nJ)", xlim=(-0.4, len(prices) - 0.6))
+    ax.set_xticks(range(len(prices)), [name.replace("+", "\n+") for name in prices])
+
+
+def _rates(axs: np.ndarray, dataset: xr.Dataset, records: list[dict[str, Any]]) -> None:
     levels = dict(zip(dataset.corruption.values, dataset.level.values, strict=True))
     for ax, kind, label in zip(
         axs, ("noise", "mask"), ("noise (pixel s.d.)", "masked fraction of rows"), strict=True

@@ -1,12 +1,12 @@
-"""Operation counts, Wilson's interval, the vote of spikes, and what spoils a query."""
+"""Price lists, Wilson's interval, the vote of spikes, and what spoils a query."""
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bpcjax.stepping import SpikeRecord
+from bpcjax import cost
 from experiments.corruptions import Mask, Noise
-from experiments.counts import attention_counts, nearest_counts, spiking_counts, wilson
+from experiments.counts import ledgers, loihi, wilson
 from experiments.recall_methods import vote
 
 
@@ -21,21 +21,31 @@ def test_wilson():
             wilson(*wrong)
 
 
-def test_counts_of_the_worked_example():
-    # N = 784, P = 1000, 100 inputs, 10 spikes: 100,000 + 10 * 1,784 additions.
-    assert spiking_counts(100, 10, 784, 1000) == (117_840, 17_840, 10_000)
-    assert attention_counts(784, 1000) == (0, 1_568_000, 1000)
-    assert nearest_counts(784, 1000) == (0, 784_000, 0)
+def test_price_lists_take_the_smallest_memory_that_holds_the_patterns():
+    # 200 patterns of 64 pixels: 51 kB in single precision, 12.8 kB at 8 bits; overlaps 40,000.
+    found = ledgers(64, 200)
+    assert list(found) == ["fp32", "fp32+memory", "int8", "int8+memory"]
+    names = [found[k].memory.name for k in ("fp32+memory", "int8+memory")]
+    assert names == ["SRAM 1 MB", "SRAM 32 kB"] and found["fp32"].memory is None
+    assert ledgers(64, 200, kernel=True)["int8+memory"].memory.name == "SRAM 1 MB"
+    np.testing.assert_allclose(  # by hand: 25,600 at 0.3, 200 at 9.6, 0.1 and 1.4 pJ
+        found["int8"].energy(cost.attention(64, 200)), 25_600 * 0.3 + 200 * (9.6 + 0.1 + 1.4)
+    )
+
+
+def test_a_chip_of_spikes_is_priced_without_rates():
+    # By hand: 64 inputs reach 98 memories, 10 spikes 162 neurons, at 23.6, 81 and 1.7 pJ.
+    counts = cost.spiking(64.0, 10.0, 64, 98)
+    np.testing.assert_allclose(
+        loihi(counts), (64 * 98 + 10 * 162) * 23.6 + 10 * 162 * 81 + 74 * 1.7
+    )
 
 
 def test_the_vote_is_of_late_spikes_only():
-    spikes = SpikeRecord(
-        jnp.array([0.1, 0.2, 0.3, 1.1, 1.2, 1.3, jnp.inf]),
-        jnp.array([2, 2, 2, 0, 1, 1, -1]),
-        jnp.array(6),
-    )
-    assert int(vote(spikes, 1.0, 4)) == 1 and int(vote(spikes, 0.0, 4)) == 2
-    assert int(vote(spikes, 1.5, 4)) == -1
+    times = jnp.array([0.1, 0.2, 0.3, 1.1, 1.2, 1.3, jnp.inf])
+    winners = jnp.array([2, 2, 2, 0, 1, 1, -1])
+    assert int(vote(times, winners, 1.0, 4)) == 1 and int(vote(times, winners, 0.0, 4)) == 2
+    assert int(vote(times, winners, 1.5, 4)) == -1
 
 
 def test_corruptions():
