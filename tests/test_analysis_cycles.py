@@ -31,6 +31,7 @@ def test_stuart_landau():
     np.testing.assert_allclose(jnp.linalg.norm(found.y), r**0.5, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_spiking_cycle_and_its_phase_response():
     neuron = bpc.neurons.LIF()
     start = neuron.rest()._replace(v=jnp.array(-55.0))
@@ -65,6 +66,7 @@ def test_phase_responses_of_a_smooth_cycle_agree():
     np.testing.assert_allclose((rate * answer.gradient).sum(axis=1), 1.0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_no_cycle():
     assert not find_cycle(VanDerPol(), jnp.zeros(2), 6.5, dt=0.05).ok  # it rests
     lost = find_cycle(StuartLandau(-1.0, 1.0), jnp.array([0.5, 0.0]), 6.0, dt=0.05)
@@ -190,6 +192,7 @@ def test_chaos_of_the_reset_route():
     np.testing.assert_allclose(found.interval.mean(), 16.558, atol=0.03)
 
 
+@pytest.mark.slow
 def test_a_silent_neuron_has_no_next_spike():
     neuron = bpc.neurons.LIF()
     found = next_spike(neuron, neuron.rest(), 90.0, dt=0.1, wait=50.0)

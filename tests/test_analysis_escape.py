@@ -36,6 +36,7 @@ def measure(diffusion, count, t1, dt, seed=0):
     )
 
 
+@pytest.mark.slow
 def test_escape_from_a_double_well_takes_the_exact_mean_time():
     found = measure(0.25, 500, 60.0, 0.05)
     expected = exact(0.25, 0.05)
@@ -110,6 +111,7 @@ class Trace(bpc.AbstractSpikingSystem):
         return jnp.where(fired, y + self.step, y)
 
 
+@pytest.mark.slow
 def test_the_first_of_spikes_at_a_constant_rate():
     # Exponential with mean 1 / 0.7, cut at 2, and seen half a step late on the mean.
     system = bpc.EscapeRate(Trace(), lambda guard: 0.7 + 0 * guard)

@@ -42,6 +42,7 @@ def test_lorenz_has_three_rests_with_the_known_spectra():
     assert not kinds.marginal.any() and not kinds.stable.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [0.99, 1.5, 2.0])
 def test_curie_weiss(beta):
     found = unique(fixed_points(CurieWeiss(beta), jnp.linspace(-1.2, 1.2, 24)))
@@ -54,6 +55,7 @@ def test_curie_weiss(beta):
         np.testing.assert_allclose(slopes[0], mean_field.slope(m, beta), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_every_fixed_point_of_an_equidistant_memory_is_found():
     # Orthogonal patterns of one length: the census is exact, 2^P - 1 points for large beta.
     patterns = 2.0 * jnp.eye(4)[:3]
@@ -81,6 +83,7 @@ def test_the_squid_axon_rests_where_an_independent_calculation_says():
     np.testing.assert_allclose(abs(values[1].imag), 0.38307, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_modes_and_clocks_stay_as_guessed_and_are_named():
     neuron = bpc.Refractory(bpc.neurons.AdEx(), 2.0)
     v = jnp.array([-80.0, -60.0, -45.0])
@@ -117,6 +120,7 @@ def test_slow_points_are_told_from_roots():
     np.testing.assert_allclose(jnp.abs(roots.y), 0.1, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_rows_fail_alone():
     guesses = jnp.array(
         [[0.0, 0.0, 0.0], [jnp.nan, 1.0, 1.0], [8.0, 8.0, jnp.inf], [9.0, 9.0, 27.0]]

@@ -144,6 +144,7 @@ def test_the_squid_axon():
     np.testing.assert_allclose(v, [-59.65414, -43.05809], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_cycles_fold():
     # r' = m r + r^3 - r^5: the outer cycle ends at m = -1/4 in a fold, and comes back inside
     start = jnp.array([(0.5 + 0.15**0.5) ** 0.5, 0.0])

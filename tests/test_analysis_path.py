@@ -122,6 +122,7 @@ def test_a_line_over_a_summit_is_no_path_but_a_detour_is():
     assert barriers[0] < barriers[1]
 
 
+@pytest.mark.slow
 def test_paths_batch():
     # Two patterns +-1 in one dimension are the Curie-Weiss model.
     patterns = jnp.array([[1.0], [-1.0]])

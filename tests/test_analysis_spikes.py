@@ -118,6 +118,7 @@ def test_statistics_are_numpys(trains):
 # --- transformations ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_batch_of_solves_is_as_one_after_another():
     neuron = bpc.neurons.LIF()
 

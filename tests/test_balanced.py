@@ -43,6 +43,7 @@ def test_the_current_based_network_keeps_its_rate_and_irregularity():
     assert abs(np.mean(cvs) - 0.53) < 0.05, cvs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "solver",
     [bpc.GridSpikes(), pytest.param(bpc.LocalSpikes(), marks=pytest.mark.slow)],

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from bpcjax import bits
@@ -28,6 +29,7 @@ def found(marks, first):
     return bits.count(packed), bits.indices(packed, ROOM, n, first), each
 
 
+@pytest.mark.slow
 @given(size=sizes, share=shares, seed=st.integers(0, 2**32 - 1), part=st.floats(0, 1))
 @example(size=5000, share=1.0, seed=0, part=0.0)
 @example(size=1024, share=1.0, seed=0, part=1.0)
@@ -53,6 +55,7 @@ def test_windows_one_after_another_cover_all_marks():
     np.testing.assert_array_equal(np.sort(together[together < 2500]), np.flatnonzero(marks))
 
 
+@pytest.mark.slow
 def test_rows_of_a_batch_with_different_counts():
     marks = np.stack([draw(1500, share, 2) for share in (0.0, 0.01, 1.0)])
     count, some, each = jax.vmap(found, (0, None))(marks, 0)

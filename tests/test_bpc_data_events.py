@@ -315,6 +315,7 @@ def test_a_part_of_nmnist(real):
     assert padded.ok.all() and padded.times.shape[0] == 20
 
 
+@pytest.mark.slow
 def test_spoken_digits_and_their_spikes(real):
     folder, cache = real
     test = data.load("spoken_digits", "test", folder, cache_dir=cache)

@@ -89,6 +89,7 @@ def real(name):
     return root
 
 
+@pytest.mark.slow
 def test_official_mnist(tmp_path):
     folder = real("mnist")
     images = data.load("mnist", "train", folder, cache_dir=tmp_path)

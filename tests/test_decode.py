@@ -39,6 +39,7 @@ def test_trace_is_the_sum_of_its_exponentials():
     assert (slope[:, 5:] == 0).all()
 
 
+@pytest.mark.slow
 def test_decoders_read_the_record_of_a_solve():
     neuron = bpc.neurons.LIF()  # tau dv/dt = e_l - v + I / g_l
     drives = jnp.array([90.0, 130.0, 160.0])  # pA; 100 is the least that makes it spike

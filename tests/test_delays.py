@@ -99,6 +99,7 @@ def test_delays_are_exact_in_order():
         close(sum(found.ys.synapses)[-1], exact.s)
 
 
+@pytest.mark.slow
 # Slopes of 2.7 and 1.0 were measured, and last medians of 5e-6 and 0.02 ms.
 @pytest.mark.parametrize("solver, least, most", [(LOCAL, 1.8, 9.0), (GRID, 0.8, 1.3)])
 def test_order_of_delays_on_a_ring(solver, least, most):
@@ -178,6 +179,7 @@ def as_arrays(tree):
     return jax.tree.map(jnp.asarray, tree)
 
 
+@pytest.mark.slow
 def test_forward_derivatives_through_delays_and_trains():
     given, directions = small()
     exact = small_exactly(**given)
@@ -293,6 +295,7 @@ def begin(system, **options):
     return bpc.simulate(system, system.rest(2), jnp.array([1.5, 0.0]), **options)
 
 
+@pytest.mark.slow
 def test_delays_without_room_are_an_error_that_names_it():
     slow, message = two(30.0), "More arrivals than there is room.*raise `room`"
     with pytest.raises(RuntimeError, match=message):

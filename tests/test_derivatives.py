@@ -59,6 +59,7 @@ def forward_of_reverse(drive):
     return jax.jacfwd(jax.grad(lambda i: final(i, dfx.Tsit5(), dfx.DirectAdjoint())))(drive)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "hessian",
     [twice_forward, pytest.param(forward_of_reverse, marks=pytest.mark.slow)],
@@ -83,6 +84,7 @@ OTHERS = [
 SLOW = [pytest.param(inner, marks=pytest.mark.slow) for inner in OTHERS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inner", [*QUICK, *SLOW], ids=lambda inner: type(inner).__name__)
 def test_gradients_of_a_batch(inner):
     drives, dt = jnp.asarray([0.8, 1.5, 1.9]), 0.05
@@ -176,6 +178,7 @@ def arrays(tree):
     return jax.tree.map(jnp.asarray, tree)
 
 
+@pytest.mark.slow
 def test_forward_derivatives_of_a_network(case):
     parameters, directions, expected, exact = case
     still = {k: np.zeros_like(x) for k, x in parameters.items()}

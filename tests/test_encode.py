@@ -127,6 +127,7 @@ def test_delta_of_a_ramp_and_its_derivatives():
     np.testing.assert_allclose(jax.jacrev(times)(0.57, 0.5), by_slope, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_sigma_delta_of_a_constant_is_regular_and_follows_the_integral():
     ts = jnp.linspace(0.0, 40.0, 81)
     times, channels = real(encode.sigma_delta(ts, jnp.full(81, -0.3), 1.9))
@@ -140,6 +141,7 @@ def test_sigma_delta_of_a_constant_is_regular_and_follows_the_integral():
     assert np.abs(back - integral).max() < 0.2 + 0.5**2 / 12 * 40
 
 
+@pytest.mark.slow
 def test_delta_without_room_and_bad_streams():
     ts, x = smooth(1)
     count = int(encode.delta(ts, x, 0.5).count)

@@ -96,6 +96,7 @@ def test_a_surrogate_gradient_is_that_of_an_unrolled_loop(through):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 # dv/dt = -v + I, I = 1.7: 22 spikes by 20.3. Of the derivative by I, 14.957992826692706 (closed
 # form, see test_derivatives), a reset on the grid keeps what happened since the last spike.
 def test_the_derivative_of_a_grid_reset_is_the_wrong_one_that_is_announced():

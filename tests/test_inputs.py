@@ -273,6 +273,7 @@ def test_poisson_spikes_follow_from_their_key():
     assert (rows[0] != rows[1]).mean() > 0.1
 
 
+@pytest.mark.slow
 # Campbell's theorem: rate w int f and rate w^2 int f^2, with f what one spike leaves. On the grid
 # spikes come at its points only: sums in place of the integrals. Steps are long (0.4 of the decay),
 # so that half a step would be seen: 1.2 in the mean, which the samples have to 0.03.

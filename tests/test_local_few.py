@@ -66,6 +66,7 @@ def tangents(given, along, solver, batch):
     return (jax.vmap(one) if batch else one)(given, along)
 
 
+@pytest.mark.slow
 def test_the_few_that_fire_are_worked_on_as_the_whole_population():
     ends, slopes, (neurons, ok) = tangents(BATCH, ALONG, FEW, True)
     assert ok.all() and ((neurons >= 0).sum(1) > 10).all()
@@ -108,6 +109,7 @@ def test_stochastic_spikes_of_the_few_are_their_own():
     np.testing.assert_allclose(few.times, whole.times, rtol=1e-12)
 
 
+@pytest.mark.slow
 # More neurons than a record takes all at once: it is written for those alone that spiked.
 def test_records_of_a_large_population():
     drive = jnp.linspace(1.2, 3.0, 300)

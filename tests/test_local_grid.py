@@ -187,6 +187,7 @@ for solver, bound in ((bpc.LocalSpikes(gather=16), 1e-3), (bpc.GridSpikes(dfx.He
 """
 
 
+@pytest.mark.slow
 def test_single_precision_stays_single():
     root = Path(__file__).parents[1]
     check = [sys.executable, "-W", "error::UserWarning", "-c", SINGLE]

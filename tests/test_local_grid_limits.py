@@ -87,6 +87,7 @@ class Hills(bpc.AbstractSpikingSystem):
 SAVE = jnp.asarray([0.5, 1.0, 1.25, 2.0, 4.125])
 
 
+@pytest.mark.slow
 def test_an_excursion_inside_one_step_is_a_spike():
     hills, saved = Hills(*arrays(1.0, 0.16, 0.1)), dfx.SaveAt(ts=0.2 * SAVE)
     found = run(hills, *arrays(0.0, 0.0, 1.0, 1.0), LOCAL, saveat=saved)
@@ -126,6 +127,7 @@ def test_between_grid_times_a_kick_is_spread_over_its_step():
 # --- records and results ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [LOCAL, GRID])
 def test_rows_of_a_batch_tell_what_became_of_them(solver):
     """Three neurons of which the last two are alike, at four drives, with room for four spikes."""

@@ -49,6 +49,7 @@ def errors_at(energy, query, mode, rates, chains=128, t1=1.5):
     return [error(rate) for rate in rates]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mode", [Hold(), pytest.param(Shot(), marks=pytest.mark.slow)], ids=["hold", "shot"]
 )
@@ -79,6 +80,7 @@ def test_each_spike_is_a_draw_from_the_posterior():
     assert abs(gaps.std() / gaps.mean() - 1) < 0.1  # exponential intervals
 
 
+@pytest.mark.slow
 def test_the_same_key_gives_the_same_spikes_and_another_key_others():
     energy, query = system()
     memory = SpikingHopfield(energy, 30.0)
@@ -141,6 +143,7 @@ def test_a_memory_needs_a_key_and_a_query_of_its_size():
         SpikingHopfield(energy, rate=-1.0)
 
 
+@pytest.mark.slow
 def test_a_refractory_escape_neuron_waits_and_then_gathers_hazard():
     # Rate 1 per ms after a dead time of 2 ms: intervals 2 + an exponential of mean 1 (renewal).
     escape = bpc.EscapeRate(bpc.neurons.LIF(), jnp.ones_like)
@@ -159,6 +162,7 @@ def test_a_refractory_escape_neuron_waits_and_then_gathers_hazard():
         bpc.EscapeRate(bpc.Refractory(bpc.neurons.LIF(), 2.0), jnp.ones_like)
 
 
+@pytest.mark.slow
 def test_escape_noise_of_a_neuron_at_rest_is_a_poisson_process():
     # A LIF neuron at rest 10 mV below threshold, rate exp(-10 / 5) per ms: Poisson in 4000 ms.
     neuron = bpc.EscapeRate(bpc.neurons.LIF(), lambda d: jnp.exp(d / 5.0))

@@ -84,6 +84,7 @@ def test_adaptive_steps_keep_their_tolerance(tol):
 # --- saving -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_saving_a_network_at_any_time():
     weights, drive, v0 = given = problem(20, 2)
     exact = oracle(*given, T1)

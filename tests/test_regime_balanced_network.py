@@ -63,6 +63,7 @@ def test_a_row_of_the_map_is_near_theory():
     assert 150 < found["rate"][0] < 500
 
 
+@pytest.mark.slow
 def test_statistics_are_those_of_the_spikes():
     config = dataclasses.replace(TINY, t1=50.0, settle=20.0)
     network = Brunel.of(500, config.weight, 20.0, 50.0, 0.1, 0)

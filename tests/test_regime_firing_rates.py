@@ -77,6 +77,7 @@ def noisy(**change):
     return found["rate"][0], found["error"][0], means[0]
 
 
+@pytest.mark.slow
 def test_rates_in_noise_are_siegerts():
     rate, error, means = noisy()
     expected = 1e3 * siegert.rate(means, 5.0, threshold=curves.THRESHOLD, **CELL)

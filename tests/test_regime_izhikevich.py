@@ -52,6 +52,7 @@ TRAINS = {
 }
 
 
+@pytest.mark.slow
 def test_trains_get_the_labels_they_were_made_for():
     trains = [*TRAINS.values(), np.array([10.0, 500.0]), np.array([])]
     count = len(PATTERNS)
@@ -77,6 +78,7 @@ def rows(names):
     return [izhikevich.equilibria(*izhikevich.CLASSES[name]) for name in names]
 
 
+@pytest.mark.slow
 def test_branches_are_those_of_the_closed_forms():
     names = list(izhikevich.CLASSES)
     found = xr.Dataset(stacked("class", "class", rows(names)))

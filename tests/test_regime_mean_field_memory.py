@@ -22,6 +22,7 @@ def test_the_memory_appears_at_the_pitchfork():
         assert found[f"{name}_stable"].all()
 
 
+@pytest.mark.slow
 def test_a_memory_goes_at_a_fold_in_the_field():
     found = study.in_field(SMALL)["folds"]
     np.testing.assert_allclose(found, study.exact_folds(study.FIELDS), atol=1e-8)
@@ -37,6 +38,7 @@ def test_return_slows_as_the_normal_form_says():
     np.testing.assert_allclose(found["measured"][near], law, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_noise_takes_the_exact_mean_time_over_the_barrier():
     assert study.mean_time(0.05, 0.0) < study.mean_time(0.05, 0.1)
     found = study.escape(SMALL)

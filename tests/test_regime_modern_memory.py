@@ -28,6 +28,7 @@ def test_kinds_are_all_fixed_points(count, beta):
     assert sum(kind.number * (-1) ** kind.unstable for kind in found) == 1
 
 
+@pytest.mark.slow
 def test_all_fixed_points_are_found():
     found = study.census(SMALL)
     assert found["missed"].sum() == 0

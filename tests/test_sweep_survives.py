@@ -137,6 +137,7 @@ def test_two_processes_share_the_work_and_give_the_same_bits(tmp_path, alone):
     xr.testing.assert_equal(found, alone)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [300, 5_000])
 def test_a_full_disk_is_an_error_and_the_store_can_be_gone_on_with(tmp_path, alone, limit):
     store = tmp_path / "s.zarr"
@@ -159,6 +160,7 @@ if __name__ == "__main__":
     worker(*sys.argv[1:])
 
 
+@pytest.mark.slow
 def test_points_that_factor_matrices_do_not_wait_for_each_other_for_ever():
     # Two batches of factorisations at once stop for good in jaxlib's pool of threads.
     code = """if True:

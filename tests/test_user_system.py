@@ -41,6 +41,7 @@ def test_own_flow_runs_differentiates_and_batches():
     np.testing.assert_allclose(slopes, expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_own_neuron_runs_differentiates_and_batches():
     def third_spike(threshold, drive):
         neuron = PerfectIntegrator(threshold)
@@ -57,6 +58,7 @@ def test_own_neuron_runs_differentiates_and_batches():
     np.testing.assert_allclose(slopes[1], -3 * thresholds / drives**2, atol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_drive_that_varies_is_seen_by_every_method():
     # Integral of 1 + sin(t): t + 1 - cos(t) reaches 1, 2, ... (bisection in numpy).
     found = bpc.simulate(
