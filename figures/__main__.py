@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import tyro
 import xarray as xr
 
-from . import adex_sweep, balanced, catalogue, recall, robustness, style
+from . import adex_sweep, balanced, catalogue, recall, robustness, style, tradeoff
 from .regimes import (
     adex,
     balanced_network,
@@ -22,6 +22,7 @@ from .regimes import (
 FIGURES = (
     recall,
     robustness,
+    tradeoff,
     catalogue,
     adex_sweep,
     balanced,

@@ -1,0 +1,98 @@
+"""A memory of few rows that learns a stream of patterns by its spikes, and forgets."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from bpcjax.learning import Normal, NormalEvidence
+
+
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    """What is shown: patterns on a sphere of length `sqrt(size)`, each `repeats` times with fresh
+    noise, then never again. `rows` memories have to do for all of them."""
+
+    rows: int = 16
+    size: int = 24
+    patterns: int = 64
+    repeats: int = 3
+    noise: float = 0.8
+    queries: int = 4  # of each pattern, at the end
+
+
+def posterior(beta: Array, forget: Array) -> Normal:
+    """Known noise of variance `1 / beta`, patterns of unit variance before anything is seen."""
+    beta = jnp.asarray(beta)
+    return Normal(beta, 0.0, 1 / beta, 1 - jnp.asarray(forget))
+
+
+def shares(
+    log_predictive: Float[Array, " P"], key: Key[Array, ""], spikes: int
+) -> Float[Array, " P"]:
+    """The share of each memory in `spikes` draws of the posterior over them."""
+    winners = jax.random.categorical(key, log_predictive, shape=(spikes,))
+    return jax.nn.one_hot(winners, len(log_predictive), dtype=log_predictive.dtype).mean(axis=0)
+
+
+def draw_patterns(stream: Stream, key: Key[Array, ""]) -> Float[Array, "T N"]:
+    """The patterns of the stream, the oldest first."""
+    x = jax.random.normal(key, (stream.patterns, stream.size))
+    return x * jnp.sqrt(stream.size / jnp.sum(x * x, axis=1, keepdims=True))
+
+
+def learned(
+    stream: Stream,
+    rule: Normal,
+    patterns: Float[Array, "T N"],
+    key: Key[Array, ""],
+    spikes: int,
+) -> NormalEvidence:
+    """What the memories know after the stream: each observation is divided among the memories in
+    proportion to their spikes, and all evidence decays by `keep`."""
+    noise_key, spike_key = jax.random.split(key)
+    shown = jnp.repeat(patterns, stream.repeats, axis=0)
+    shown = shown + stream.noise * jax.random.normal(noise_key, shown.shape)
+
+    def present(seen, now):
+        y, key = now
+        return rule.update(seen, y, shares(rule.log_predictive(seen, y), key, spikes)), None
+
+    keys = jax.random.split(spike_key, len(shown))
+    return jax.lax.scan(present, rule.init(stream.rows, stream.size), (shown, keys))[0]
+
+
+def recall(
+    stream: Stream,
+    rule: Normal,
+    seen: NormalEvidence,
+    patterns: Float[Array, "T N"],
+    key: Key[Array, ""],
+    spikes: int,
+) -> Float[Array, " T"]:
+    """How often a noisy query is answered by a memory that is closest to its own pattern."""
+    mean = rule.mean(seen)
+    # Direction only: a memory on its way out is shorter, and still of its pattern.
+    stands_for = (mean @ patterns.T).argmax(axis=1)
+    noise_key, spike_key = jax.random.split(key)
+    noise = jax.random.normal(noise_key, (stream.queries, *patterns.shape))
+    asked = (patterns[None] + stream.noise * noise).reshape(-1, stream.size)
+
+    def answer(y, key):
+        return stands_for[shares(rule.log_predictive(seen, y), key, spikes).argmax()]
+
+    found = jax.vmap(answer)(asked, jax.random.split(spike_key, len(asked)))
+    right = found.reshape(stream.queries, -1) == jnp.arange(stream.patterns)[None]
+    return right.astype(patterns.dtype).mean(axis=0)
+
+
+def live(
+    stream: Stream, forget: Array, beta: Array, key: Key[Array, ""], spikes: int
+) -> Float[Array, " T"]:
+    """Recall by age at the end of a stream, the newest pattern first."""
+    rule = posterior(beta, forget)
+    pattern_key, learn_key, recall_key = jax.random.split(key, 3)
+    patterns = draw_patterns(stream, pattern_key)
+    seen = learned(stream, rule, patterns, learn_key, spikes)
+    return recall(stream, rule, seen, patterns, recall_key, spikes)[::-1]
