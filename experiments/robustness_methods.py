@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int, Key
 
 import bpcjax as bpc
 
-METHODS = "nearest", "attention", "spiking", "pseudo-inverse", "Hebb", "BCPNN"
+METHODS = "nearest", "of seen", "attention", "spiking", "pseudo-inverse", "Hebb", "BCPNN"
 STEPS = 10  # of the networks of signs, all at once
 SWEEPS = 3  # of the BCPNN
 
@@ -27,6 +27,13 @@ def nearest(patterns: Patterns, queries: Queries) -> Answers:
     """The pattern at the least Euclidean distance."""
     half = 0.5 * jnp.sum(patterns**2, axis=1)
     return (queries @ patterns.T - half[None]).argmax(axis=1)
+
+
+def nearest_of_seen(patterns: Patterns, queries: Queries) -> Answers:
+    """The pattern at the least distance over the entries of a query that are not 0: Bayes' answer
+    where it is known which ones are missing."""
+    seen = (queries != 0).astype(patterns.dtype)
+    return (queries @ patterns.T - 0.5 * seen @ (patterns**2).T).argmax(axis=1)
 
 
 def spiking(
@@ -98,6 +105,7 @@ def answers(
     voted, first = spiking(patterns, queries, key, beta=beta, spikes=spikes, rate=rate)
     found = (
         nearest(patterns, queries),
+        nearest_of_seen(patterns, queries),
         nearest(patterns, jax.vmap(energy.update)(queries)),
         voted,
         classical(patterns, queries, projection=True),

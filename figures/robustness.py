@@ -14,6 +14,7 @@ NAME = "robustness"
 COMMAND = "python -m experiments.robustness"
 _LOOKS = {
     "nearest": (style.BLUE, "o"),
+    "of seen": ("0.55", "+"),
     "attention": (style.SKY, "x"),
     "spiking": (style.RED, "s"),
     "pseudo-inverse": (style.GREEN, "^"),

@@ -44,12 +44,16 @@ def test_the_law_is_inside_the_interval_at_every_point(dataset):
 def test_methods_keep_their_order(dataset):
     share = (dataset.right / dataset.asked).sel(set="sphere", corruption="noise").mean("level")
     for count in (8, 60):
-        best, attention, spiking, _, hebb, _ = (
+        best, seen, attention, spiking, _, hebb, _ = (
             float(share.sel(patterns=count, memory=name)) for name in METHODS
         )
         # To Gaussian noise the nearest is Bayes' answer; error of a mean of 8 levels: 0.01.
+        assert seen == best  # no gaps
         assert abs(best - attention) < 0.03 and spiking < best + 0.02 and hebb < best
         assert spiking > best - 0.15
+    gaps = (dataset.right / dataset.asked).sel(set="sphere", corruption="mask", patterns=60)
+    gain = gaps.sel(memory="of seen") - gaps.sel(memory="nearest")
+    assert gain.max() > 0.05 and gain.min() > -0.02
     assert float(share.sel(patterns=60, memory="Hebb")) < 0.3  # 60 patterns on 24 units
     summary = study.summary(dataset)
     assert summary["sphere, noise, nearest: points"] == 16
