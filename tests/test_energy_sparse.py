@@ -135,6 +135,17 @@ def test_recall_is_exact_under_the_sufficient_condition(alpha):
     np.testing.assert_array_equal(energy.update(y), patterns[3])
     softmax = ModernHopfield(patterns, beta)
     assert softmax.posterior(y)[3] < 1.0
+    compiled = eqx.filter_jit(lambda energy, y: energy.update(y))  # products fused with sums
+    np.testing.assert_array_equal(compiled(energy, y), patterns[3])
+    real = rng.normal(size=(60, 12))
+    lengths = np.linalg.norm(real, axis=1)
+    beta = 0.3 / (alpha - 1)
+    energy = SparseHopfield(real, beta, alpha, -0.5 * lengths**2)
+    weights = eqx.filter_jit(eqx.filter_vmap(energy.posterior))(jnp.asarray(real))
+    leads = np.sort(real @ real.T - 0.5 * lengths**2, axis=1)
+    exact = beta * (leads[:, -1] - leads[:, -2]) >= 1.0001 / (alpha - 1)
+    assert exact.sum() > 10
+    assert (np.diagonal(weights)[exact] == 1.0).all()
 
 
 def test_one_pattern_duplicates_and_extreme_precision():
