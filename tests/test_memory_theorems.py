@@ -61,14 +61,14 @@ def covariance(energy, p):
 
 
 def attractor(energy, query):
-    x = query
-    for _ in range(20_000):
-        x = energy.update(x)
+    x = jax.lax.fori_loop(0, 20_000, lambda _, x: energy.update(x), query)
     np.testing.assert_allclose(x, energy.update(x), atol=1e-12)
     return x
 
 
-@pytest.mark.parametrize("mode", [Hold(), Shot()], ids=["hold", "shot"])
+@pytest.mark.parametrize(
+    "mode", [Hold(), pytest.param(Shot(), marks=pytest.mark.slow)], ids=["hold", "shot"]
+)
 def test_t1_spikes_converge_to_the_flow_at_one_over_the_root_of_the_rate(mode):
     # E|x_R - x|^2 = O(1 / (R tau)): slope -1/2 of the rms error, with its 95 % interval
     energy, query = memory_of(0, 6, 16, 2.0, 1.0)
@@ -112,10 +112,12 @@ def test_t2_the_error_of_a_readout_is_the_posterior_variance_over_the_spikes():
     assert abs(wrong - (1 - p.max())) < 3 * np.sqrt(p.max() * (1 - p.max()) / copies)
 
 
-@pytest.mark.parametrize("mode", [Hold(), Shot()], ids=["hold", "shot"])
+@pytest.mark.parametrize(
+    "mode", [Hold(), pytest.param(Shot(), marks=pytest.mark.slow)], ids=["hold", "shot"]
+)
 def test_t3_fluctuations_at_an_attractor(mode):
     # A C + C A' = D, A = 1 - beta Cov_p, D = 2 Cov_p / R (hold), E_p[x x'] / R (shot), tau = 1
-    energy, query = memory_of(0, 6, 16, 2.0, 1.0)
+    energy, query = memory_of(0, 6, 16, 2.0, 1.5)
     rest = attractor(energy, query)
     p = np.asarray(energy.posterior(rest))
     patterns = np.asarray(energy.patterns)
@@ -131,10 +133,13 @@ def test_t3_fluctuations_at_an_attractor(mode):
         square = np.sum((x - x.mean(axis=0)[None]) ** 2, axis=1)
         error = 3 * square.std() / np.sqrt(copies)
         assert abs(square.mean() - expected) < 0.05 * expected + error, (rate, square.mean())
-        assert error < 0.06 * expected
+        assert error < 0.08 * expected
 
 
-@pytest.mark.parametrize("rate", [0.3, 2.0, 20.0])
+@pytest.mark.parametrize(
+    "rate",
+    [pytest.param(0.3, marks=pytest.mark.slow), 2.0, pytest.param(20.0, marks=pytest.mark.slow)],
+)
 def test_t4_thermal_spikes_sample_the_mixture_exactly_at_every_rate(rate):
     # stationary law of exp(-beta E), pi_mu N(x_mu, 1 / beta), for ANY rate: its second moment in
     # closed form, its mean energy and its marginal against independent draws of the mixture
@@ -197,6 +202,7 @@ def test_t5_visible_spikes_blur_the_posterior_as_one_over_the_root_of_their_rate
     assert abs(np.polyfit(np.log(rates[:2]), np.log(biases[:2]), 1)[0] + 1) < 0.3
 
 
+@pytest.mark.slow
 def test_t5_the_trace_of_visible_spikes_has_the_predicted_noise():
     # exponential trace of the model itself, query frozen: covariance of the scores
     # beta^2 X diag|x| X' / (2 r tau_u), mean that of the graded memory
@@ -223,6 +229,7 @@ def test_t5_the_trace_of_visible_spikes_has_the_predicted_noise():
     assert abs(float(found.heard.mean()) - heard) < 4 * np.sqrt(heard / 600)
 
 
+@pytest.mark.slow
 def test_t6_delay_does_not_destabilise_retrieval():
     # s = -1 + lambda e^{-s d} for an eigenvalue lambda of J in [0, 1): the rightmost root is
     # W(lambda d e^d) / d - 1 < 0; the memory itself, at three delays, comes back and stays
@@ -232,12 +239,12 @@ def test_t6_delay_does_not_destabilise_retrieval():
     np.testing.assert_allclose(j, j.T, atol=1e-12)
     largest = np.linalg.eigvalsh(j)
     assert largest[0] > -1e-12 and largest[-1] < 1
-    rate, copies = 400.0, 60
+    rate, copies = 200.0, 40
     begin = rest + 0.3 * (query - rest)
     for delay in (0.2, 1.0, 4.0):
         root = np.real(lambertw(largest[-1] * delay * np.exp(delay))) / delay - 1
         assert root < 0
-        t1 = 2 * delay - 8 / root
+        t1 = 2 * delay - 6 / root
         memory = SpikingHopfield(energy, rate, 1.0, delay=delay)
         x = ends(memory, begin, copies, t1, room_for(rate * t1))
         away = np.linalg.norm(x - np.asarray(rest)[None], axis=1)
@@ -267,6 +274,7 @@ def test_t7_latency_tells_the_energy():
     assert np.isclose(float(late), float(-jax.nn.logsumexp(sharp.scores(query))), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_leaky_circuit_comes_near_the_ideal_memory():
     # Circuit of leaky neurons and a spiking inhibitory unit: winners follow the posterior as its
     # membrane is fast (total variation below the sampling noise plus 2 %), not where it is slow
