@@ -8,7 +8,17 @@ import matplotlib.pyplot as plt
 import tyro
 import xarray as xr
 
-from . import adex_sweep, balanced, catalogue, recall, robustness, style, tradeoff
+from . import (
+    adex_sweep,
+    attention_comparison,
+    balanced,
+    capacity,
+    catalogue,
+    recall,
+    robustness,
+    style,
+    tradeoff,
+)
 from .regimes import (
     adex,
     balanced_network,
@@ -21,7 +31,9 @@ from .regimes import (
 
 FIGURES = (
     recall,
+    attention_comparison,
     robustness,
+    capacity,
     tradeoff,
     catalogue,
     adex_sweep,
