@@ -236,6 +236,25 @@ def spiking(
     )
 
 
+def sampled_attention(width: int, memories: int, spikes: Any, out: int | None = None) -> Counts:
+    """Attention whose mixture is the mean of S `spikes`, drawn at one query: no feedback.
+
+    Scores and one softmax as for attention; a draw is a search in the P cumulated weights, and
+    adds a value of `out` (N) numbers.
+    """
+    out = width if out is None else out
+    products = width * memories
+    return Counts(
+        synaptic=spikes * out,
+        macs=products,
+        adds=2 * memories + spikes * math.ceil(math.log2(max(memories, 2))),
+        exps=memories,
+        divides=out,
+        spikes=spikes,
+        words=products + spikes * out + 2 * (width + memories),
+    )
+
+
 def synapses_alone(counts: Counts) -> Counts:
     """Only what spikes add: the price list's usual promise, without states and rates."""
     return Counts(synaptic=counts.synaptic, macs=counts.macs)

@@ -132,6 +132,16 @@ def test_prices_are_those_printed():
     assert Ledger(own).energy(Counts(synaptic=3.0, updates=2.0, spikes=1.0)) == 71.0
 
 
+def test_sampling_the_mixture_saves_its_multiplications():
+    # By hand, one head of 12 tokens and 32 dimensions: 384 products for the scores and, for the
+    # mixture, 384 more or 32 additions a spike: even at 384 * 4.6 / (32 * 0.9) = 61.3 spikes.
+    made = partial(cost.sampled_attention, 32, 12)
+    weights = cost.synapses_alone(cost.attention(32, 12))
+    even = cost.break_even(Ledger(FP32), lambda s: cost.synapses_alone(made(s)), weights)
+    np.testing.assert_allclose(even, 384 * 4.6 / (32 * 0.9))
+    assert (made(10).adds, made(10).exps, made(10).divides) == (24 + 40, 12, 32)
+
+
 def test_an_operation_without_a_price_is_named():
     with pytest.raises(ValueError, match="Loihi has no price for exps"):
         Ledger(LOIHI).energy(cost.spiking(100, 10, N, P) * 1.0 + Counts(adds=-10_000.0))

@@ -1,5 +1,7 @@
 """What a modern Hopfield memory guarantees for a query, before it is asked."""
 
+import math
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -150,8 +152,8 @@ def smallest_beta(
     if not 0 < miss < 1:
         raise ValueError(f"miss must be between 0 and 1, got {miss}.")
     a = jnp.zeros(len(x), x.dtype) if bias is None else jnp.asarray(bias)
-    query, miss = jnp.asarray(query, x.dtype), jnp.asarray(miss, x.dtype)
-    return _smallest_beta(x, a, query, jnp.asarray(memory), jnp.log(miss) - jnp.log1p(-miss))
+    odds = jnp.asarray(math.log(miss) - math.log1p(-miss), x.dtype)
+    return _smallest_beta(x, a, jnp.asarray(query, x.dtype), jnp.asarray(memory), odds)
 
 
 @jax.jit
