@@ -32,8 +32,10 @@ def shares(
     log_predictive: Float[Array, " P"], key: Key[Array, ""], spikes: int
 ) -> Float[Array, " P"]:
     """The share of each memory in `spikes` draws of the posterior over them."""
-    winners = jax.random.categorical(key, log_predictive, shape=(spikes,))
-    return jax.nn.one_hot(winners, len(log_predictive), dtype=log_predictive.dtype).mean(axis=0)
+    below = jnp.cumsum(jax.nn.softmax(log_predictive))
+    drawn = below[-1] * jax.random.uniform(key, (spikes,), below.dtype)
+    winners = (below[None, :-1] <= drawn[:, None]).sum(axis=1)  # the distribution's inverse
+    return jax.nn.one_hot(winners, len(log_predictive), dtype=below.dtype).mean(axis=0)
 
 
 def draw_patterns(stream: Stream, key: Key[Array, ""]) -> Float[Array, "T N"]:

@@ -94,7 +94,7 @@ def test_averages_is_the_flow_of_stdp():
 
 
 @given(seed=st.integers(0, 2**31), beta=st.floats(0.1, 10.0))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=15)
 def test_the_delta_rule_follows_the_gradient_of_the_energy(seed, beta):
     rng = np.random.default_rng(seed)
     patterns, y = jnp.asarray(rng.normal(size=(4, 3))), jnp.asarray(rng.normal(size=3))

@@ -1,6 +1,7 @@
 """The study of stability and plasticity, made small, against what must happen at its corners."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -24,13 +25,20 @@ SMALL = study.Config(
 )
 
 
-def recalled(stream, forget, precision=1.0, spikes=16, runs=8):
-    keys = jax.random.split(jax.random.key(1), runs)
-    beta = precision / stream.noise**2
-    one = jax.jit(jax.vmap(lambda key: live(stream, forget, beta, key, spikes)))
-    return np.asarray(one(keys)).mean(axis=0)
+@partial(jax.jit, static_argnums=0)
+def lives(stream, forget, beta, keys):
+    return jax.vmap(lambda key: live(stream, forget, beta, key, 16))(keys)
 
 
+def recalled(stream, forget):
+    keys = jax.random.split(jax.random.key(1), 8)
+    return np.asarray(lives(stream, forget, 1 / stream.noise**2, keys)).mean(axis=0)
+
+
+CROWDED = Stream(rows=6, size=40, patterns=24, repeats=2, noise=0.3)
+
+
+@pytest.mark.slow
 def test_with_room_for_all_nothing_is_forgotten():
     stream = Stream(rows=12, size=40, patterns=6, repeats=2, noise=0.3)
     assert recalled(stream, 0.0).min() > 0.95
@@ -38,15 +46,13 @@ def test_with_room_for_all_nothing_is_forgotten():
 
 def test_without_forgetting_rows_are_shared():
     # 24 patterns on 6 rows: a row stands for one of its patterns, so 6 of 24 at most are right.
-    stream = Stream(rows=6, size=40, patterns=24, repeats=2, noise=0.3)
-    assert recalled(stream, 0.0).mean() <= 6 / 24 + 1e-9
+    assert recalled(CROWDED, 0.0).mean() <= 6 / 24 + 1e-9
 
 
 def test_fast_forgetting_keeps_the_newest_alone():
-    stream = Stream(rows=6, size=40, patterns=24, repeats=2, noise=0.3)
-    found = recalled(stream, 0.6)
+    found = recalled(CROWDED, 0.6)
     assert found[0] > 0.9 and found[6:].max() < 0.1
-    slow = recalled(stream, 0.1)
+    slow = recalled(CROWDED, 0.1)
     assert slow[:3].mean() > 0.85 and slow[3:6].mean() > found[3:6].mean() + 0.2
 
 
@@ -56,14 +62,18 @@ def test_evidence_is_conserved_and_divided():
     stream = Stream(rows=5, size=10, patterns=30, repeats=2)
     patterns = draw_patterns(stream, jax.random.key(0))
     np.testing.assert_allclose((patterns**2).sum(axis=1), 10, rtol=1e-12)
+
+    @jax.jit
+    def counts(forget):
+        return learned(stream, posterior(2.0, forget), patterns, jax.random.key(1), 4).count
+
     for forget, expected in ((0.0, 60.0), (0.2, 5 * (1 - 0.8**60))):
-        rule = posterior(jnp.asarray(2.0), jnp.asarray(forget))
-        seen = learned(stream, rule, patterns, jax.random.key(1), 4)
-        np.testing.assert_allclose(seen.count.sum(), expected, rtol=1e-10)
+        np.testing.assert_allclose(counts(forget).sum(), expected, rtol=1e-10)
     drawn = shares(jnp.log(jnp.array([0.2, 0.3, 0.5])), jax.random.key(2), 20_000)
     np.testing.assert_allclose(drawn, [0.2, 0.3, 0.5], atol=4 * 0.5 / np.sqrt(20_000))
 
 
+@pytest.mark.slow
 def test_the_study_and_its_figure(tmp_path):
     config = dataclasses.replace(SMALL, out=str(tmp_path))
     dataset = study.run(config, study.Parts(study.NAME, config))
