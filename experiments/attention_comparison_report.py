@@ -36,6 +36,8 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         for damage, level in enumerate(dataset.level.sel(task=name).values):
             for method in dataset.model.values:
                 at = dict(task=name, model=method)
+                if np.isnan(mean.sel(**at, memory="fp32")[damage]):
+                    continue  # it does not apply
                 label = f"{name} {level:g}, {method}: "
                 for store in dataset.memory.values:
                     pick = dict(**at, memory=store)
