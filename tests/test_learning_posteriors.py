@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 from scipy import stats
 from scipy.special import erfc
 
@@ -71,6 +72,41 @@ def test_normal_gamma_is_the_batch_posterior():
     width = np.sqrt(scale * (count + 1) / (shape * count))
     t = stats.t.logpdf(y, 2 * shape, mean, width).sum(axis=1)
     np.testing.assert_allclose(rule.log_predictive(seen, jnp.asarray(y)), t, rtol=1e-10)
+
+
+UPDATE = jax.jit(
+    lambda keep, seen, y, share: learning.NormalGamma(keep=keep).update(seen, y, share)
+)
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    scale=st.sampled_from([1e-100, 1e-6, 1.0, 1e6, 1e100]),
+    keep=st.sampled_from([1e-6, 0.5, 0.999, 1.0]),
+    silent=st.booleans(),
+)
+@settings(deadline=None, max_examples=40)
+def test_evidence_stays_sound(seed, scale, keep, silent):
+    # Means within the range of what was shown, no negative scatter, whatever the scale; a memory
+    # that has no share learns nothing.
+    rng = np.random.default_rng(seed)
+    ys = scale * (rng.normal() + rng.normal(size=(12, 3)))
+    seen = learning.NormalGamma().init(2, 3)
+    for y in ys:
+        share = np.array([0.0 if silent else rng.choice([0.0, 1e-12, 1.0]), 1.0])
+        seen = UPDATE(keep, seen, jnp.asarray(y), jnp.asarray(share))
+    assert (np.asarray(seen.scatter) >= 0).all() and np.isfinite(seen.scatter).all()
+    tiny = 1e-9 * np.abs(ys).max()
+    assert (seen.mean[1] >= ys.min(axis=0) - tiny).all()
+    assert (seen.mean[1] <= ys.max(axis=0) + tiny).all()
+    if silent:
+        assert seen.count[0] == 0 and not np.any(seen.mean[0]) and not np.any(seen.scatter[0])
+    weights = keep ** np.arange(11, -1, -1.0)
+    np.testing.assert_allclose(seen.count[1], weights.sum(), rtol=1e-10)
+    mean = weights @ ys / weights.sum()
+    np.testing.assert_allclose(seen.mean[1], mean, rtol=1e-9, atol=tiny)
+    scatter = weights @ (ys - mean) ** 2
+    np.testing.assert_allclose(seen.scatter[1], scatter, rtol=1e-6, atol=tiny**2)
 
 
 def test_forgetting_leaves_a_window():
