@@ -12,6 +12,7 @@ holds them, and a linear readout decides. Parameters, seeds, bags and steps are 
   infinity), so the layer trained as attention is read with spikes too.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -146,10 +147,12 @@ def _trainer(loss, steps: int, batch: int, rate: float):
     return jax.jit(run)
 
 
+@partial(jax.jit, static_argnums=2)
 def _pools(layer: Layer, images, updates: int):
     return jax.vmap(lambda bag: _pooled(layer, _tokens(layer, bag), updates))(images)
 
 
+@jax.jit
 def _drawn_pools(layer: Layer, images, key) -> Float[Array, "budgets bags width"]:
     """Means of the first S draws, for each S of BUDGETS."""
 
@@ -192,11 +195,17 @@ def train(seeds: int, steps: int, seed: int) -> dict[str, np.ndarray]:
             found[row, k] = right(layers[row], _pools(layers[row], asked, updates), labels)
         for row, layer in ((2, layers[2]), (3, layers[0])):
             found[row, k] = right(layer, _drawn_pools(layer, asked, draws), labels)
-        spread[k] = float(jax.vmap(lambda bag, own=layers[0]: _variance(own, bag))(asked).mean())
+        spread[k] = float(_variances(layers[0], asked).mean())
     return {"trained": found, "spread": spread}
 
 
-def _variance(layer: Layer, bag) -> Float[Array, ""]:
-    tokens = _tokens(layer, bag)
-    p = jax.nn.softmax(_scores(layer, tokens))
-    return p @ jnp.sum((tokens - (p @ tokens)[None]) ** 2, axis=1)
+@jax.jit
+def _variances(layer: Layer, images) -> Float[Array, " bags"]:
+    """tr Cov_p of the tokens of each bag, at the learned query."""
+
+    def one(bag):
+        tokens = _tokens(layer, bag)
+        p = jax.nn.softmax(_scores(layer, tokens))
+        return p @ jnp.sum((tokens - (p @ tokens)[None]) ** 2, axis=1)
+
+    return jax.vmap(one)(images)
