@@ -201,6 +201,34 @@ def test_a_silent_neuron_has_no_next_spike():
         next_spike(VanDerPol(), jnp.ones(2), dt=0.1, wait=5.0)
     with pytest.raises(ValueError, match="count"):
         orbit(neuron, neuron.rest(), 150.0, dt=0.1, wait=50.0, count=0)
+    with pytest.raises(ValueError, match="dt"):
+        orbit(neuron, neuron.rest(), 150.0, dt=0.0, wait=50.0, count=1)
+
+
+@pytest.mark.slow
+def test_an_orbit_is_compiled_once():
+    traced = []
+
+    class Counted(bpc.AbstractSpikingSystem):
+        def vector_field(self, t, y, args):
+            traced.append(1)
+            return y**2 + args
+
+        def guard(self, t, y, args):
+            return y - 10.0
+
+        def reset(self, t, y, args, fired):
+            return jnp.where(fired, -10.0, y)
+
+    counts = []
+    for drive in (1.0, 2.0):
+        before = len(traced)
+        args = jnp.asarray(drive)
+        found = orbit(Counted(), jnp.array(-10.0), args, dt=0.01, wait=5.0, count=3)
+        period = 2 * np.arctan(10 / drive**0.5) / drive**0.5
+        np.testing.assert_allclose(found.interval, period, atol=1e-8)
+        counts.append(len(traced) - before)
+    assert counts[1] < counts[0] / 4  # only the checks of shapes look again
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
+from ..checks import check_times
 from ..simulate import simulate
-from ..system import AbstractSpikingSystem, AbstractSystem, Scalar
+from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, bad_parameters
 from .flow_map import check_solver
 from .lyapunov import scatter
 from .vector import Flow, as_floats, flow_of, known
@@ -92,8 +93,9 @@ def next_spike(
     within `wait`, or a failed solve, is `ok=False`.
 
     **Raises:** `ValueError` for a system without spikes, for delays, for a solver that does not
-    take spikes in order, or if state and drive do not fit.
+    take spikes in order, for bad times, or if state and drive do not fit.
     """
+    check_times(0.0, wait, dt)
     flow = _spiking(system, y, args, solver, neuron, t0)
     return after_spike(flow, flow.layout.ravel(as_floats(y)), t0, dt, wait, neuron, solver)
 
@@ -170,8 +172,14 @@ def orbit(
     """
     if count < 1 or burn_in < 0:
         raise ValueError(f"count must be at least 1 and burn_in 0, got {count} and {burn_in}.")
+    check_times(0.0, wait, dt)
+    bad_parameters(system)
     flow = _spiking(system, y0, args, solver, neuron, 0.0)
+    return _orbit(flow, flow.layout.ravel(as_floats(y0)), dt, wait, count, burn_in, neuron, solver)
 
+
+@eqx.filter_jit
+def _orbit(flow: Flow, x, dt, wait, count: int, burn_in: int, neuron, solver) -> Orbit:
     def advance(now, _):
         x, direction, ok = now
 
@@ -185,7 +193,6 @@ def orbit(
         ok = ok & found.ok
         return (after, direction, ok), (after, found.interval, jnp.log(size))
 
-    x = flow.layout.ravel(as_floats(y0))
     start = x, jnp.ones_like(x) / x.size**0.5, jnp.array(True)
     (_, _, ok), found = lax.scan(advance, start, length=burn_in + count)
     states, intervals, growth = jax.tree.map(lambda leaf: leaf[burn_in:], found)
