@@ -186,10 +186,13 @@ def test_the_doubled_orbit_doubles_again():
     where = lambda m: m.r  # noqa: E731
     of = SpikeMap(0.5, wait=3.0)
     first = Special(Bifurcation.PERIOD_DOUBLING, 3.0, Ticked(*jnp.array([2 / 3, 0.0])))
-    half, _ = switch(Logistic(), where, first, step=0.15, count=14, of=of, bounds=(2.0, 3.5))
-    assert kinds(half) == [Bifurcation.PERIOD_DOUBLING]
-    np.testing.assert_allclose(half.special[0].p, 1 + 6**0.5, atol=1e-7)
-    assert half.stable[1] and not half.stable[-1]
+    halves = switch(Logistic(), where, first, step=0.15, count=14, of=of, bounds=(2.0, 3.6))
+    for half in halves:
+        assert kinds(half) == [Bifurcation.PERIOD_DOUBLING]
+        np.testing.assert_allclose(half.special[0].p, 1 + 6**0.5, atol=1e-7)
+        # the product of the two slopes
+        np.testing.assert_allclose(half.eigenvalues[:, 0], 4 + 2 * half.p - half.p**2, atol=1e-7)
+        assert half.stable[1] and not half.stable[-1]
 
 
 @pytest.mark.slow
