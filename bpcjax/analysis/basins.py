@@ -101,6 +101,8 @@ def basin_fractions(
     a number, or one for each entry of a state where these have different units (infinity leaves
     an entry out, such as a clock). A cycle or a chaotic set may be given as several points. The
     other arguments are those of `simulate`; a noisy system gets a fresh `key` for each start.
+    All starts run in one program, which shows no progress: for a long run pass them in chunks of
+    one size (it compiles once), or make each chunk a point of `bpcjax.sweep`.
 
     Source: Menck et al. (2013), Nature Physics 9:89 (basin stability).
 
