@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..system import as_parameter, check_parameters, parameter
+from .memory import as_bias, as_number, as_patterns, check_state
 
 
 class ModernHopfield(eqx.Module):
@@ -22,16 +23,9 @@ class ModernHopfield(eqx.Module):
     bias: Float[Array, " P"] = parameter()
 
     def __init__(self, patterns: ArrayLike, beta: ArrayLike, bias: ArrayLike | None = None):
-        self.patterns = as_parameter(patterns)
-        self.beta = as_parameter(beta)
-        if self.patterns.ndim != 2:
-            raise ValueError(f"patterns must be a matrix [P, N], got shape {self.patterns.shape}.")
-        if self.beta.ndim != 0:
-            raise ValueError(f"beta must be a number, got an array of shape {self.beta.shape}.")
-        count = self.patterns.shape[0]
-        self.bias = jnp.zeros(count, self.patterns.dtype) if bias is None else as_parameter(bias)
-        if self.bias.shape != (count,):
-            raise ValueError(f"bias must have shape ({count},), one a pattern: {self.bias.shape}.")
+        self.patterns = as_patterns(patterns)
+        self.beta = as_number("beta", beta)
+        self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
 
     def __check_init__(self) -> None:
         check_parameters(self)
@@ -46,7 +40,11 @@ class ModernHopfield(eqx.Module):
         return cls(patterns, beta, as_parameter(log_prior) / beta - half_square)
 
     def scores(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """`beta (X y + a)`: the log posterior, up to normalisation."""
+        """`beta (X y + a)`: the log posterior, up to normalisation.
+
+        **Raises:** `ValueError` if `y` has not the patterns' length.
+        """
+        check_state(y, self.patterns.shape[1:])
         return self.beta * (self.patterns @ y + self.bias)
 
     def log_posterior(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
