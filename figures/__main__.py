@@ -16,6 +16,7 @@ from . import (
     catalogue,
     recall,
     robustness,
+    spatiotemporal,
     style,
     tradeoff,
 )
@@ -34,6 +35,7 @@ FIGURES = (
     attention_comparison,
     robustness,
     capacity,
+    spatiotemporal,
     tradeoff,
     catalogue,
     adex_sweep,
