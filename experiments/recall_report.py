@@ -156,7 +156,7 @@ def table(records: list[dict[str, Any]]) -> str:
     prices = list(records[0]["energy"])
     head = (
         f"{'corruption':<11}{'method':<13}{'recall':>7}{'95 % interval':>17}{'spikes':>8}"
-        f"{'synaptic':>10}{'MACs':>9}{'exps':>8}" + "".join(f"{name:>13}" for name in prices)
+        f"{'synaptic':>11}{'MACs':>11}{'exps':>8}" + "".join(f"{name:>14}" for name in prices)
     )
     lines = [head + "  nJ a query"]
     for r in records:
@@ -164,10 +164,10 @@ def table(records: list[dict[str, Any]]) -> str:
             lines.append("-" * len(head))
         interval = f"[{r['low']:.3f}, {r['high']:.3f}]"
         trouble = [f"{r[key]} {key}" for key in ("failed", "silent") if r[key]]
-        energies = "".join(f"{r['energy'][name]:>13,.1f}" for name in prices)
+        energies = "".join(f"{r['energy'][name]:>14,.1f}" for name in prices)
         lines.append(
             f"{r['corruption']:<11}{r['method']:<13}{r['recall']:>7.3f}{interval:>17}"
-            f"{r['spikes']:>8.1f}{r['synaptic']:>10,.0f}{r['macs']:>9,.0f}{r['exps']:>8,.0f}"
+            f"{r['spikes']:>8.1f}{r['synaptic']:>11,.0f}{r['macs']:>11,.0f}{r['exps']:>8,.0f}"
             f"{energies}  {', '.join(trouble)}".rstrip()
         )
     return "\n".join(lines)
