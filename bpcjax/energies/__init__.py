@@ -1,5 +1,6 @@
 """Energies of attractor memories."""
 
+from . import lagrangians as lagrangians
 from .bcpnn import BCPNN as BCPNN
 from .classical import ClassicalHopfield as ClassicalHopfield
 from .delay import DelayHopfield as DelayHopfield
