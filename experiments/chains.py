@@ -24,22 +24,27 @@ class Chain:
 
     order: int
     size: int
+    whole: bool = False  # all transitions of a sequence, or each of them
 
     @property
     def law(self) -> float:
-        """Patterns whose transitions are right, `N^d / (2 (2 d - 1)!! log N)` (Chaudhry 2023)."""
+        """Patterns whose transitions are right, `N^d / (2 (2 d - 1)!! log N)`, or, for whole
+        sequences, `d + 1` times fewer (Chaudhry et al. 2023)."""
         # The crosstalk is that of the dense memory with a power one above.
-        return float(capacity.dense_capacity(self.size, self.order + 1))
+        each = float(capacity.dense_capacity(self.size, self.order + 1))
+        return each / (self.order + 1) if self.whole else each
 
     @property
     def level(self) -> float:
-        """How often a whole transition is right there, by the normal law."""
+        """How often that is right there, by the normal law."""
         error = capacity.dense_error(self.law, self.size, self.order + 1)
-        return float(np.exp(-self.size * error))
+        units = self.size * (self.law if self.whole else 1)
+        return float(np.exp(-units * error))
 
     def loads(self, number: int) -> np.ndarray:
         """Lengths of sequences to measure."""
-        return np.round(self.law * np.geomspace(0.6, 2.5, number)).astype(int)
+        span = (0.6, 1.8) if self.whole else (0.6, 2.5)
+        return np.round(self.law * np.geomspace(*span, number)).astype(int)
 
 
 def fields(patterns: np.ndarray, rows: np.ndarray, order: int) -> np.ndarray:
@@ -73,6 +78,18 @@ def transitions(
         right += int((bad == 0).sum())
     error = np.std(shares, ddof=1) / np.sqrt(len(shares))
     return float(np.mean(shares)), float(error), right, each * len(shares)
+
+
+def whole_sequences(
+    rng: np.random.Generator, chain: Chain, count: int, number: int
+) -> tuple[int, int]:
+    """Of how many sequences every transition is right, and of how many."""
+    right = 0
+    for _ in range(number):
+        patterns = spins(rng, count, chain.size)
+        field = fields(patterns, np.arange(count), chain.order)
+        right += not (field * np.roll(patterns, -1, axis=0) < 0).any()
+    return right, number
 
 
 def laws(chain: Chain, count: int) -> tuple[float, float]:

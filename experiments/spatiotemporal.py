@@ -76,6 +76,8 @@ class Config(study.Config):
     """Rasters shown to it, at each level."""
     transitions: int = 400_000
     """Units of transitions of sequences, at each load, at least."""
+    wholes: int = 600
+    """Sequences at each load, of which every transition is asked for."""
     seed: int = 0
     """Of everything."""
 
@@ -92,7 +94,7 @@ def check(config: Config) -> Config:
     """
     for name, least in (
         ("units", 5), ("trials", 100), ("patterns", 100), ("shown", 10), ("rasters", 2),
-        ("steps", 4), ("recalls", 20), ("transitions", 1000),
+        ("steps", 4), ("recalls", 20), ("transitions", 1000), ("wholes", 10),
     ):  # fmt: skip
         if getattr(config, name) < least:
             raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
@@ -106,7 +108,7 @@ def check(config: Config) -> Config:
     if config.quick:
         small = {
             "trials": 1000, "patterns": 2000, "shown": 60, "recalls": 100, "transitions": 40_000,
-            "rasters": 32,
+            "wholes": 60, "rasters": 32,
         }  # fmt: skip
         fewer = {name: min(getattr(config, name), most) for name, most in small.items()}
         config = dataclasses.replace(config, **fewer)
@@ -211,17 +213,25 @@ def sequences(config: Config, chain: chains.Chain) -> dict[str, np.ndarray]:
     """Wrong units and right transitions over the length of the sequence, and the laws."""
     rng = np.random.default_rng([config.seed, 500, chain.order, chain.size])
     loads = chain.loads(LOADS)
-    rows = [
-        (*chains.transitions(rng, chain, int(n), config.transitions), *chains.laws(chain, int(n)))
-        for n in loads
-    ]
-    names = "wrong", "wrong_error", "whole", "tried", "unit_law", "unit_normal"
+    rows = []
+    for n in loads:
+        if chain.whole:
+            nothing = np.nan, np.nan
+            seen = *nothing, *chains.whole_sequences(rng, chain, int(n), config.wholes)
+        else:
+            seen = chains.transitions(rng, chain, int(n), config.transitions)
+        rows.append((*seen, *chains.laws(chain, int(n))))
+    names = "wrong", "wrong_error", "right_chain", "tried", "unit_law", "unit_normal"
     found = dict(zip(names, np.array(rows, float).T, strict=True))
-    place = crossing(loads, found["whole"], found["tried"], chain.level)
+    place = crossing(loads, found["right_chain"], found["tried"], chain.level)
     return found | {
         "length": loads.astype(float), "chain_law": np.array(chain.law),
         "chain_capacity": np.array(np.exp(place.place)), "chain_error": np.array(place.error),
     }  # fmt: skip
+
+
+def _named(order: int, size: int, whole: bool) -> str:
+    return f"power {order}, {size} units" + (", whole" if whole else "")
 
 
 def run(config: Config, parts: Parts) -> xr.Dataset:
@@ -233,9 +243,14 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     damage = parts("detectors, damaged patterns", lambda: misses(config))
     number = [parts(f"detectors, {n} units", lambda n=n: counted(config, n)) for n in config.sizes]
     rasters = parts("delay-lifted memory", lambda: lifted(config))
-    every = [chains.Chain(order, n) for order, sizes in chains.ORDERS.items() for n in sizes]
+    every = [
+        chains.Chain(order, n, whole)
+        for whole in (False, True)
+        for order, sizes in chains.ORDERS.items()
+        for n in sizes
+    ]
     steps = [
-        parts(f"sequences, {c.size} units, power {c.order}", lambda c=c: sequences(config, c))
+        parts(f"sequences, {_named(c.order, c.size, c.whole)}", lambda c=c: sequences(config, c))
         for c in every
     ]
     cycles = parts("cycles with delays", lambda: chains.functional(config.seed))
@@ -256,6 +271,7 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     coords = {
         "damage": list(DAMAGE), "size": list(config.sizes),
         "order": ("chain", [c.order for c in every]), "units": ("chain", [c.size for c in every]),
+        "whole": ("chain", [c.whole for c in every]),
     }  # fmt: skip
     attrs = {
         "trials": config.trials, "units_damaged": config.units, "threshold": config.threshold,
@@ -307,13 +323,14 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         result[f"{n} units: false alarms expected"] = float(one.searched * one.crossings)
     for k in range(dataset.sizes["chain"]):
         one = dataset.isel(chain=k)
-        label = f"sequences, power {int(one.order)}, {int(one.units)} units"
+        name = _named(int(one.order), int(one.units), bool(one.whole))
+        label = f"sequences, {name}"
         result[f"{label}: capacity over law"] = float(one.chain_capacity / one.chain_law)
         result[f"{label}: standard error"] = float(
             one.chain_error * one.chain_capacity / one.chain_law
         )
     for order in dict.fromkeys(dataset.order.values):
-        own = dataset.isel(chain=np.flatnonzero(dataset.order.values == order))
+        own = dataset.isel(chain=np.flatnonzero((dataset.order.values == order) & ~dataset.whole))
         for name in ("chain_capacity", "chain_law"):
             slope = np.polyfit(np.log(own.units), np.log(own[name]), 1)[0]
             result[f"sequences, power {order}: slope of {name}"] = float(slope)

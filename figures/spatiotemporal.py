@@ -104,7 +104,7 @@ def _number(ax: Axes, dataset: xr.Dataset) -> None:
 
 def _sequences(ax: Axes, dataset: xr.Dataset) -> None:
     markers = {1: "o", 2: "s"}
-    for k in range(dataset.sizes["chain"]):
+    for k in np.flatnonzero(~dataset.whole.values):
         one, colour = dataset.isel(chain=k), (*_COLOURS, style.SKY)[k]
         order = int(one.order)
         x = one.length / one.chain_law

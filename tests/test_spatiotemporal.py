@@ -54,6 +54,12 @@ def test_entries_are_the_counts_on_a_fine_grid():
             assert count == (inside.sum() if np.isfinite(offset) else 0)
 
 
+def test_entries_of_many_are_those_of_each():
+    offsets = np.random.default_rng(6).random((300, 12))
+    found = np.sort(events.entries(offsets, 0.07), axis=1)
+    np.testing.assert_array_equal(np.sort(events.sorted_entries(offsets, 0.07), axis=1), found)
+
+
 def test_false_alarms_rise_as_often_as_the_exact_mean():
     rng, n, threshold, width = np.random.default_rng(2), 20, 8, 0.05
     above, rises = events.searched(rng, rng.random(n), 20_000, width, threshold)
@@ -124,6 +130,8 @@ def test_the_laws_hold_in_the_study(tmp_path, monkeypatch):
         expected = numbers[f"{n} units: false alarms expected"]
         away = numbers[f"{n} units: false alarms over the exact mean"] - 1
         assert abs(away) < 6 / np.sqrt(expected)
+    whole = numbers["sequences, power 1, 120 units, whole: capacity over law"]
+    assert abs(whole - 1) < 0.3
     assert numbers["cycles, symmetric delays: largest rise of the functional"] < 1e-9
     assert numbers["cycles, unsymmetric delays: largest rise of the functional"] > 1
     assert numbers["replay: late spikes of the memory shown"] > 0.8

@@ -87,19 +87,19 @@ def balance(system, state, drive):
     return lost, -expected
 
 
-@pytest.mark.parametrize("visible, _", PAIRS, ids=NAMES)
-def test_the_energy_falls_as_the_metric_of_the_layers_says(visible, _):
-    for hidden in (LogSumExp(2.0), visible):
-        lost, expected = balance(*system_of(visible, hidden))
-        np.testing.assert_allclose(lost, expected, rtol=1e-9, atol=1e-12)
-        assert lost <= 1e-12
+@pytest.mark.parametrize("index", range(len(PAIRS)), ids=NAMES)
+def test_the_energy_falls_as_the_metric_of_the_layers_says(index):
+    visible, hidden = PAIRS[index][0], PAIRS[(index + 1) % len(PAIRS)][0]  # each on both sides
+    lost, expected = balance(*system_of(visible, hidden))
+    np.testing.assert_allclose(lost, expected, rtol=1e-9, atol=1e-12)
+    assert lost <= 1e-12
 
 
 BOUNDED = [  # layers of both sides that do not run away
     (Quadratic(), LogSumExp(2.0)),
     pytest.param(LogCosh(2.0), RectifiedPower(2), marks=pytest.mark.slow),
     pytest.param(LogSumExp(2.0), Softplus(1.5), marks=pytest.mark.slow),
-    (LayerNorm(1.5), RectifiedPower(3)),
+    pytest.param(LayerNorm(1.5), RectifiedPower(3), marks=pytest.mark.slow),
     pytest.param(Spherical(3.0), Exponential(0.5), marks=pytest.mark.slow),
     pytest.param(Softplus(1.5), LogCosh(2.0), marks=pytest.mark.slow),
     pytest.param(Exponential(0.5), Spherical(3.0), marks=pytest.mark.slow),
