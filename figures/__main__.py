@@ -14,9 +14,11 @@ from . import (
     balanced,
     capacity,
     catalogue,
+    memory_regimes,
     recall,
     robustness,
     spatiotemporal,
+    spike_posterior,
     style,
     tradeoff,
 )
@@ -33,9 +35,11 @@ from .regimes import (
 FIGURES = (
     recall,
     attention_comparison,
+    memory_regimes,
     robustness,
     capacity,
     spatiotemporal,
+    spike_posterior,
     tradeoff,
     catalogue,
     adex_sweep,
