@@ -8,8 +8,8 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import lineax as lx
+import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
 from .checks import check_shapes, check_times, split_key

@@ -246,3 +246,16 @@ def test_bad_input_is_named():
         LIFMemory(energy, mode=Thermal(0.1))
     bad = jax.vmap(lambda rate: event_path(SpikingHopfield(energy, rate), query, key, spikes=3))
     np.testing.assert_array_equal(bad(jnp.array([1.0, -1.0, jnp.nan])).ok, [True, False, False])
+
+
+def test_numbers_of_two_kinds_mix():
+    # a memory in single precision with parameters in double: both forms stay single
+    rng = np.random.default_rng(0)
+    energy = ModernHopfield(rng.normal(size=(4, 6)).astype(np.float32), jnp.float32(1.0))
+    memory = SpikingHopfield(energy, 3.0, 1.0, delay=0.1)
+    assert memory.rate.dtype == jnp.float64
+    path = event_path(memory, np.zeros(6, np.float32), jax.random.key(0), spikes=5, t1=0.5)
+    found = retrieve(
+        SpikingHopfield(energy, 3.0), np.zeros((2, 6), np.float32), jax.random.key(0), spikes=5
+    )
+    assert path.x.dtype == path.times.dtype == found.scores.dtype == jnp.float32

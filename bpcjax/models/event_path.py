@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
 from ..system import bad_parameters
-from .modes import MemoryState, VisibleSpikes, as_query
+from .modes import MemoryState, VisibleSpikes, as_query, of_kind
 from .spiking_hopfield import SpikingHopfield
 
 
@@ -38,14 +38,13 @@ class EventPath(eqx.Module):
 
 
 class _Past(NamedTuple):
-    """The path so far: the next spike to arrive is number `arrived`, `last` [P] says when each
-    memory spiked.
+    """The path so far. Where spikes are late: those `sent`, of which number `arrived` is the next
+    to arrive. `last` [P] says when each memory spiked, where that matters.
     """
 
     t: Float[Array, ""]
     y: MemoryState
-    times: Float[Array, " S"]
-    winners: Int[Array, " S"]
+    sent: tuple[Float[Array, " S"], Int[Array, " S"]] | None
     tried: Int[Array, ""]
     arrived: Int[Array, ""]
     last: Float[Array, " P"] | None
@@ -77,18 +76,17 @@ def event_path(
     query = as_query(memory.energy, query)
     if spikes < 1:
         raise ValueError(f"spikes must be at least 1, the room for them, got {spikes}.")
-    bad = bad_parameters(memory)
+    bad, memory = bad_parameters(memory), of_kind(memory, query.dtype)
     dtype, visible = query.dtype, memory.mode.visible()
     end = jnp.asarray(jnp.inf if t1 is None else t1, dtype)
     never = jnp.full(memory.energy.bias.shape, -jnp.inf, dtype)
-    zero = jnp.zeros((), jnp.int32)
+    zero, nobody = jnp.zeros((), jnp.int32), jnp.full(spikes, -1, jnp.int32)
     past = _Past(
         jnp.zeros((), dtype),
         MemoryState(
             query, memory.mode.held(query), None if visible is None else jnp.zeros_like(query)
         ),
-        jnp.full(spikes, jnp.inf, dtype),
-        jnp.full(spikes, -1, jnp.int32),
+        None if memory.delay is None else (jnp.full(spikes, jnp.inf, dtype), nobody),
         zero,
         zero,
         None if memory.refractory is None else never,
@@ -101,40 +99,42 @@ def event_path(
         t = past.t + wait
         due = t <= end
         past = _travel(memory, past, jnp.minimum(t, end), path_key)
-        seen = past.y.x if visible is None else past.y.seen
+        seen = past.y.x if past.y.seen is None else past.y.seen
         winner = jax.random.categorical(draw_key, memory.energy.scores(seen)).astype(jnp.int32)
         fires, last = due, past.last
-        if last is not None:
+        if last is not None and memory.refractory is not None:
             fires = due & (past.t - last[winner] >= memory.refractory)
             last = last.at[winner].set(jnp.where(fires, past.t, last[winner]))
-        k = past.tried
         before = past.y
-        past = past._replace(
-            times=past.times.at[k].set(jnp.where(fires, past.t, jnp.inf)),
-            winners=past.winners.at[k].set(jnp.where(fires, winner, -1)),
-            tried=k + 1,
-            last=last,
-        )
-        if memory.delay is None:  # felt at once
+        spike = jnp.where(fires, past.t, jnp.inf), jnp.where(fires, winner, -1)
+        past = past._replace(last=last)
+        if past.sent is None:  # felt at once
             felt = _felt(memory, past.y, winner)
             y = jax.tree.map(lambda a, b: jnp.where(fires, a, b), felt, past.y)
-            past = past._replace(y=y, arrived=past.tried)
-        return past, (due, None if save is None else save(before))
+            past = past._replace(y=y)
+        else:
+            k, (times, winners) = past.tried, past.sent
+            sent = times.at[k].set(spike[0]), winners.at[k].set(spike[1])
+            past = past._replace(sent=sent, tried=k + 1)
+        return past, (due, *spike, None if save is None else save(before))
 
     end_key, keys = jax.random.fold_in(key, spikes), jax.random.split(key, spikes)
-    past, (due, saved) = jax.lax.scan(to_next, past, keys)
+    past, (due, times, winners, saved) = jax.lax.scan(to_next, past, keys)
     if t1 is not None:  # the last spike may have been followed by none before the end
         past = _travel(memory, past, jnp.where(due.all(), past.t, end), end_key)
-    order = jnp.argsort(past.times, stable=True)  # those that were silent go last
+    if memory.refractory is not None:  # those that were silent go last
+        order = jnp.argsort(times, stable=True)
+        times, winners = times[order], winners[order]
+        saved = jax.tree.map(lambda leaf: leaf[order], saved)
     fits = jnp.array(True) if t1 is None else ~due.all()
     ok = fits & ~bad & jnp.isfinite(past.y.x).all()
     return EventPath(
-        past.times[order],
-        past.winners[order],
-        (past.winners >= 0).sum(dtype=jnp.int32),
+        times,
+        winners,
+        (winners >= 0).sum(dtype=jnp.int32),
         past.y,
         past.t,
-        jax.tree.map(lambda leaf: leaf[order], saved),
+        saved,
         past.heard,
         ok,
     )
@@ -149,23 +149,24 @@ def _felt(memory: SpikingHopfield, y: MemoryState, winner: Int[Array, ""]) -> Me
 
 def _travel(memory: SpikingHopfield, past: _Past, t: Float[Array, ""], key) -> _Past:
     """To the time `t`, which no new spike of a memory precedes; earlier ones may arrive."""
-    if memory.delay is None:
+    delay, sent = memory.delay, past.sent
+    if delay is None or sent is None:
         return _drift(memory, past, t, key)
+    times, winners = sent
 
     def waits(carry):
         past, _ = carry
-        k = jnp.minimum(past.arrived, past.times.shape[0] - 1)
-        sent = past.arrived < past.tried
-        silent = past.winners[k] < 0
-        return sent & (silent | (past.times[k] + memory.delay <= t))
+        k = jnp.minimum(past.arrived, times.shape[0] - 1)
+        due = (winners[k] < 0) | (times[k] + delay <= t)
+        return (past.arrived < past.tried) & due
 
     def arrive(carry):
         past, key = carry
         key, own = jax.random.split(key)
         k = past.arrived
-        silent = past.winners[k] < 0
-        past = _drift(memory, past, jnp.where(silent, past.t, past.times[k] + memory.delay), own)
-        felt = _felt(memory, past.y, past.winners[k])
+        silent = winners[k] < 0
+        past = _drift(memory, past, jnp.where(silent, past.t, times[k] + delay), own)
+        felt = _felt(memory, past.y, winners[k])
         y = jax.tree.map(lambda a, b: jnp.where(silent, b, a), felt, past.y)
         return past._replace(y=y, arrived=k + 1), key
 
@@ -181,7 +182,7 @@ def _relaxed(memory: SpikingHopfield, y: MemoryState, span: Float[Array, ""], ke
         spread = jnp.sqrt(temperature * -jnp.expm1(-2 * span / memory.tau))
         x = x + spread * jax.random.normal(key, x.shape, x.dtype)
     visible = memory.mode.visible()
-    seen = None if visible is None else y.seen * jnp.exp(-span / visible.tau)
+    seen = None if visible is None or y.seen is None else y.seen * jnp.exp(-span / visible.tau)
     return MemoryState(x, y.held, seen)
 
 
@@ -217,7 +218,8 @@ def _listen(memory: SpikingHopfield, visible: VisibleSpikes, past: _Past, t, key
         share = jnp.abs(y.x[unit]) / bound[unit]
         hit = comes & (jax.random.uniform(keep_key, (), y.x.dtype) < share)
         spikes = jnp.zeros_like(y.x).at[unit].set(hit.astype(y.x.dtype))
-        y = y._replace(seen=y.seen + visible.heard(y, spikes))
+        heard = visible.heard(y, spikes)
+        y = y._replace(seen=heard if y.seen is None else y.seen + heard)
         return past._replace(t=next_t, y=y, heard=past.heard + hit), key
 
     return jax.lax.while_loop(going, candidate, (past, key))[0]

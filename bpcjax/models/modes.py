@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ..energies import ModernHopfield
 from ..system import check_parameters, parameter
+
+M = TypeVar("M", bound=eqx.Module)
 
 
 class MemoryState(NamedTuple):
@@ -33,6 +36,16 @@ def as_query(energy: ModernHopfield, query: ArrayLike) -> Float[Array, " N"]:
             f"query must have shape {energy.patterns.shape[1:]}, got {jnp.shape(query)}."
         )
     return jnp.asarray(query, energy.patterns.dtype)
+
+
+def of_kind(memory: M, dtype: Any) -> M:
+    """`memory` with all its numbers of one kind, that of the patterns."""
+
+    def as_kind(leaf):
+        real = eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
+        return leaf.astype(dtype) if real else leaf
+
+    return jax.tree.map(as_kind, memory)
 
 
 class AbstractMode(eqx.Module):

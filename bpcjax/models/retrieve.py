@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key
 
 from ..system import bad_parameters
-from .modes import Hold
+from .modes import Hold, of_kind
 from .spiking_hopfield import SpikingHopfield
 
 
@@ -27,6 +27,7 @@ class Retrieval(eqx.Module):
         self, patterns: Float[Array, "P N"], queries: Float[ArrayLike, "Q N"]
     ) -> Float[Array, "Q N"]:
         """The visible states at the last spikes, of the patterns and queries that were asked."""
+        queries = jnp.asarray(queries)
         rows = jnp.arange(len(queries))[:, None]
         share = jnp.zeros((len(queries), len(patterns)), self.weights.dtype)
         share = share.at[rows, self.winners].add(self.weights[:, 1:])
@@ -59,6 +60,7 @@ def retrieve(
     fit.
     """
     _check(memory, queries, spikes)
+    bad, memory = bad_parameters(memory), of_kind(memory, memory.energy.patterns.dtype)
     energy = memory.energy
     queries = jnp.asarray(queries, energy.patterns.dtype)
     offset = energy.beta * energy.bias
@@ -82,7 +84,7 @@ def retrieve(
     late = winners[:, spikes // 2 :]
     rows = jnp.arange(len(queries))[:, None]
     votes = jnp.zeros((len(queries), count), jnp.int32).at[rows, late].add(1)
-    ok = jnp.isfinite(scores).all(1) & ~bad_parameters(memory)
+    ok = jnp.isfinite(scores).all(1) & ~bad
     return Retrieval(votes.argmax(axis=1), winners, _weights(decays), scores, ok)
 
 
