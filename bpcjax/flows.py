@@ -12,7 +12,8 @@ Energy = Callable[[PyTree, PyTree], Scalar]
 
 
 def _descent(energy: Energy, tau: Float[Array, ""], y: PyTree, args: PyTree) -> PyTree:
-    return jax.tree.map(lambda slope: -slope / tau, jax.grad(energy)(y, args))
+    # of a complex state `jax.grad` gives the conjugate of the direction of steepest ascent
+    return jax.tree.map(lambda slope: -jnp.conj(slope) / tau, jax.grad(energy)(y, args))
 
 
 class GradientFlow(AbstractSystem):

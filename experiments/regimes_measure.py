@@ -43,27 +43,27 @@ def measures(memory, query, key, spikes: int, t1: float) -> dict[str, jax.Array]
 
     found = bpc.models.event_path(memory, query, key, spikes=spikes, t1=t1, save=seen)
     best, which, own = found.saved
-    there = found.winners >= 0
-    until = jnp.where(there, found.times, found.t)
-    span = jnp.diff(until, prepend=0.0)  # the state before a spike stands for the time up to it
+    # Spikes are due as a Poisson process: averages over them are averages over time.
+    number = jnp.arange(spikes)
+    there = number < found.due
     near = jnp.where(there & (best > NEAR), which, -1)
     filled = jax.lax.associative_scan(lambda a, b: jnp.where(b >= 0, b, a), near)
     switch = (filled[1:] != filled[:-1]) & (filled[:-1] >= 0) & there[1:]
-    when = jnp.where(switch, until[1:], 0.0)
-    last = jax.lax.cummax(when)
-    before = jnp.concatenate([jnp.zeros(1), last[:-1]])
+    when = jnp.where(switch, number[1:], 0) / memory.rate
+    before = jnp.concatenate([jnp.zeros(1), jax.lax.cummax(when)[:-1]])
     stay = jnp.where(switch, when - before, 0.0)
     count = switch.sum()
     mean = stay.sum() / jnp.maximum(count, 1)
     spread = jnp.sqrt(jnp.maximum(jnp.sum(stay**2) / jnp.maximum(count, 1) - mean**2, 0))
+    sent = found.winners >= 0
     record = bpc.SpikeRecord(
-        found.times, jnp.where(there, jnp.minimum(found.winners, 1), -1), found.count
+        found.times, jnp.where(sent, jnp.minimum(found.winners, 1), -1), found.count
     )
     statistics = bpc.analysis.spike_statistics(record, 2, t0=0.0, t1=t1, window=t1 / 20)
     return dict(
         stays=jnp.where(there, own > 0.5, True).all(),
-        faithful=jnp.sum(jnp.where(there & (own > NEAR), span, 0.0)) / jnp.sum(span * there),
-        sure=jnp.sum(jnp.where(near >= 0, span, 0.0)) / jnp.sum(span * there),
+        faithful=jnp.sum(there & (own > NEAR)) / found.due,
+        sure=jnp.sum(near >= 0) / found.due,
         activity=found.count / (memory.rate * found.t),
         switches=count,
         dwell=found.t / (count + 1),

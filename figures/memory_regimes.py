@@ -88,7 +88,7 @@ def _pair_lines(ax: Axes, dataset: xr.Dataset) -> None:
     b = b[b < 1.99]
     critical = [hold_escape.critical_rate(x / 2) for x in b]
     ax.plot(b, critical, color=style.BLACK, linestyle=":", label=r"$R\tau = 2/(1-b/2)$")
-    ax.set_ylim(low, high)
+    ax.set_ylim(low, high * 30)  # room for the legend
     ax.legend(loc="upper left", facecolor="white", framealpha=0.85, frameon=True, edgecolor="none",
               fontsize=6)  # fmt: skip
 
@@ -134,4 +134,5 @@ def _exponents(ax: Axes, dataset: xr.Dataset) -> None:
     rest = np.array([hold_escape.rest(x / 2) for x in fine])
     ax.plot(fine, -(1 - fine / 2 * (1 - rest**2)), color=style.BLUE, label="flow")
     ax.set(xlabel="$b$", ylabel=r"largest exponent $\times\,\tau$", title="stability")
+    ax.set_ylim(-1.1, 3.8)
     ax.legend(loc="upper right", fontsize=6)

@@ -143,3 +143,12 @@ def test_single_precision_extremes_and_one_pattern():
 def test_bad_input_is_named(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_the_flow_over_complex_states_is_that_over_real_parts():
+    rng = np.random.default_rng(3)
+    energy = PhasorHopfield(np.exp(2j * np.pi * rng.random((5, 7))), 1.2)
+    z = jnp.asarray(rng.normal(size=7) + 1j * rng.normal(size=7))
+    flow = bpc.GradientFlow(energy).vector_field(0.0, z, None)
+    parts = bpc.GradientFlow(energy.real).vector_field(0.0, split(z), None)
+    np.testing.assert_allclose(split(flow), parts, atol=1e-12)

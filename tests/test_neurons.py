@@ -204,6 +204,12 @@ def phase(v, drive, t1, tau):
     return jax.jvp(ends, (v,), (jnp.ones_like(v),))
 
 
+def test_theta_neurons_refuse_jumps_of_a_potential_that_they_do_not_have():
+    network = bpc.Network(Theta(), [bpc.Projection(jnp.zeros((2, 2)), bpc.synapses.Delta())])
+    with pytest.raises(ValueError, match="Exponential"):
+        bpc.simulate(network, network.rest(2), jnp.ones(2), t1=1.0, dt=0.1)
+
+
 @pytest.mark.parametrize("v, drive", [(0.0, 0.01), (0.7, 1.3), (-2.0, 30.0)])
 def test_theta_has_period_and_phase_response_of_the_quadratic_neuron(v, drive):
     period = closed.theta_period(drive, 3.0)

@@ -17,9 +17,10 @@ class EventPath(eqx.Module):
     """Spikes of a memory and the state they lead to.
 
     `times` [S] (`inf`: no spike), `winners` [S] (-1: no spike), `count` of spikes; the state `y`
-    at the time `t`, of which `x` [N] is the visible one; `saved`, one row a spike: what was asked
-    for of the state just before it; `heard`, how often visible units spiked. `ok` is false where
-    the room for spikes ended before `t1`, or a number is not one.
+    at the time `t`, of which `x` [N] is the visible one; `saved`, what was asked for of the state
+    just before each of the first `due` spikes, at the times of a Poisson process (those that a
+    refractory memory did not send are due too); `heard`, how often visible units spiked. `ok` is
+    false where the room for spikes ended before `t1`, or a number is not one.
     """
 
     times: Float[Array, " S"]
@@ -28,6 +29,7 @@ class EventPath(eqx.Module):
     y: MemoryState
     t: Float[Array, ""]
     saved: PyTree
+    due: Int[Array, ""]
     heard: Int[Array, ""]
     ok: Bool[Array, ""]
 
@@ -125,7 +127,6 @@ def event_path(
     if memory.refractory is not None:  # those that were silent go last
         order = jnp.argsort(times, stable=True)
         times, winners = times[order], winners[order]
-        saved = jax.tree.map(lambda leaf: leaf[order], saved)
     fits = jnp.array(True) if t1 is None else ~due.all()
     ok = fits & ~bad & jnp.isfinite(past.y.x).all()
     return EventPath(
@@ -135,6 +136,7 @@ def event_path(
         past.y,
         past.t,
         saved,
+        due.sum(dtype=jnp.int32),
         past.heard,
         ok,
     )

@@ -49,3 +49,9 @@ class Theta(AbstractSpikingSystem):
 
     def reset(self, t, y, args, fired):
         return ThetaState(jnp.where(fired, y.theta - 2 * jnp.pi, y.theta))
+
+    def push(self, y, dv):
+        raise ValueError(
+            "neurons: a jump of the potential is no jump of the phase that is linear in it. Use "
+            "synapses whose spikes are currents (Exponential) with Theta neurons."
+        )

@@ -76,11 +76,14 @@ def passage_times(kappa: float, rate: float, m: float) -> tuple[float, float]:
     s, ds = np.linspace(0, max(18.0, 2 * np.arctanh(m)), 40_001, retstep=True)
     at = np.tanh(s)
     v = _summed(_slope(s, kappa), ds)
-    # D(m) = 2 integral of exp(R (V(m) - V)) over s from there on; the rest is exponential
-    fall = np.exp(-rate * (v - v.min()))
-    beyond = 2 * fall[-1] / (rate * _slope(s[-1], kappa))
-    tail = 2 * _summed(fall[::-1], ds)[::-1] + beyond
-    difference = np.exp(rate * (v - v.min())) * tail
+    # D(m) = 2 integral of exp(R (V(m) - V)) over s from there on, summed in the log domain; the
+    # rest, beyond the last point, is exponential
+    piece = np.log(ds) - rate * v
+    piece[-1] = np.log(0.5 * ds + 1 / (rate * _slope(s[-1], kappa))) - rate * v[-1]
+    tail = np.logaddexp.accumulate(piece[::-1])[::-1]
+    first = np.log(0.5 * ds) - rate * v  # each sum's first point has half the weight
+    tail[:-1] = tail[:-1] + np.log1p(-np.exp(first[:-1] - tail[:-1]))
+    difference = 2 * np.exp(np.minimum(rate * v + tail, 690.0))
     # T_-' = (1 + R q_1 D) / (1 + m), T_-(0) = 0; dm = (1 - m)(1 + m) ds
     lower = _summed((1 + rate * expit(2 * kappa * at) * difference) * (1 - at), ds)
     winner_2, gap = (np.interp(np.arctanh(m), s, y) for y in (lower, difference))
