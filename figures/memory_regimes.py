@@ -103,7 +103,7 @@ def _load_line(ax: Axes, dataset: xr.Dataset) -> None:
     ax.axhline(4 / LOAD_RATE, color=style.BLACK, linewidth=0.6, linestyle="-.",
                label="a fifth of the spikes")  # fmt: skip
     ax.set_ylim(low, high)
-    ax.legend(loc="lower left", facecolor="white", framealpha=0.85, frameon=True, edgecolor="none",
+    ax.legend(loc="lower right", facecolor="white", framealpha=0.85, frameon=True, edgecolor="none",
               fontsize=6)  # fmt: skip
 
 
