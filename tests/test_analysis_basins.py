@@ -122,6 +122,7 @@ def test_a_spiking_system_has_basins_too():
     np.testing.assert_array_equal(found.label, [0, 0, 1, 1])
 
 
+@pytest.mark.slow
 def test_noise_gives_every_start_its_own_path():
     flow = bpc.Langevin(lambda y, args: y**4 / 4 - y**2 / 2, 0.05)
     starts = jnp.zeros(400)  # on the edge, so that noise decides

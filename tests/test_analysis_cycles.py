@@ -22,6 +22,7 @@ def test_van_der_pol():
     np.testing.assert_allclose(found.period, flows.van_der_pol(1.0).period, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_stuart_landau():
     r, nu = 0.1, 1.0
     found = find_cycle(StuartLandau(r, nu), jnp.array([0.4, 0.0]), 6.0, dt=0.02)
@@ -143,6 +144,7 @@ def just_after(neuron, w):
     return neuron.rest()._replace(v=neuron.v_reset, w=jnp.asarray(w, float))
 
 
+@pytest.mark.slow
 def test_the_slope_of_a_return_map():
     neuron = reset_route(-48.0)
 

@@ -27,6 +27,7 @@ def pair(u, w):
     return jnp.array(u), jnp.array(w)
 
 
+@pytest.mark.slow
 def test_the_edge_of_fitzhugh_and_nagumo_is_the_origin():
     found = edge_state(FitzHughNagumo(), pair(-1.0, 0.2), pair(1.0, 0.2), RESTS, **RUN)
     assert found.ok
@@ -76,6 +77,7 @@ def test_the_edge_of_a_descent_is_its_saddle():
     np.testing.assert_allclose(found.y, exact.y[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_pairs_batch_and_one_without_an_edge_is_flagged():
     def run(u):
         a, b = (u, jnp.array(0.2)), pair(1.0, 0.2)
@@ -129,6 +131,7 @@ def test_bad_input_is_named(change, named):
         edge_state(FitzHughNagumo(), **kwargs)
 
 
+@pytest.mark.slow
 def test_a_time_too_short_to_tell_the_basins_near_the_edge_is_flagged():
     # From the line to the rest states within 0.2 takes some 0.5, from the edge ten times that.
     options = RUN | dict(t1=0.6)

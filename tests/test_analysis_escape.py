@@ -162,6 +162,7 @@ def test_a_spiking_system_ignites():
     assert found.ok.mean() > 0.99
 
 
+@pytest.mark.slow
 def test_nobody_leaves_without_noise():
     found = measure(0.0, 5, 20.0, 0.1)
     assert not found.ok.any() and np.isposinf(found.mean) and np.isposinf(found.error)

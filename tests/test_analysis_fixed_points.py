@@ -71,6 +71,7 @@ def test_every_fixed_point_of_an_equidistant_memory_is_found():
     np.testing.assert_allclose(found.jacobian, -curvature, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_squid_axon_rests_where_an_independent_calculation_says():
     neuron = bpc.neurons.HodgkinHuxley(e_l=-54.4)
     guess = jax.tree.map(lambda x: x[None], neuron.rest())._replace(v=jnp.array([-60.0]))
@@ -109,6 +110,7 @@ def test_a_rest_beyond_the_threshold_is_none():
     assert not found.ok.any() and not found.slow.any()
 
 
+@pytest.mark.slow
 def test_slow_points_are_told_from_roots():
     guesses = jnp.array([-0.5, 0.3, 2.0])
     ghost = fixed_points(FoldForm(), guesses, 0.01)  # the fold passed at zero

@@ -132,6 +132,7 @@ def test_izhikevich(a, b, expected):
     np.testing.assert_allclose(folds.izhikevich_fold(b).drive, expected[1])
 
 
+@pytest.mark.slow
 def test_the_squid_axon():
     neuron = bpc.neurons.HodgkinHuxley(e_l=-54.4)
     branch = follow(neuron, None, rest(neuron, 0.0), 0.0, step=3.0, count=120, bounds=(-1.0, 170.0))

@@ -42,6 +42,7 @@ def test_lorenz_to_three_digits():
     np.testing.assert_allclose(found.exponents, [1.50, 0.0, -22.46], atol=0.01)
 
 
+@pytest.mark.slow
 def test_closed_forms_of_smooth_flows():
     found = lyapunov(
         Linear(jnp.diag(jnp.array([0.1, -0.4]))), jnp.ones(2), t1=100.0, dt=0.1, burn_in=60.0
@@ -89,6 +90,7 @@ def pair(sign=1.0):
     return network, start._replace(neurons=start.neurons._replace(neuron=v))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sign", "expected"),  # independent prototype, 400 legs of 10 ms, first 20 % dropped
     [(1.0, [-3e-4, -0.0070, -0.3135, -0.3497]), (-1.0, [-1e-4, -0.01058, -0.3145, -0.3518])],
@@ -121,6 +123,7 @@ def test_what_is_refused():
         lyapunov(Lorenz(), jnp.ones(3), t1=10.0, dt=0.0)
 
 
+@pytest.mark.slow
 def test_a_run_that_blows_up_gives_no_number():
     class Explodes(bpc.AbstractSystem):
         def vector_field(self, t, y, args):
@@ -130,6 +133,7 @@ def test_a_run_that_blows_up_gives_no_number():
     assert not found.ok and jnp.isnan(found.exponents).all() and jnp.isnan(found.dimension)
 
 
+@pytest.mark.slow
 def test_the_flow_map_of_a_linear_flow_is_its_exponential():
     matrix = jnp.array([[0.1, 1.0], [-1.0, -0.3]])
     step_map, x = map_of(Linear(matrix), jnp.array([1.0, 0.5]), None, None, 100)

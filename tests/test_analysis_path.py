@@ -38,6 +38,7 @@ def test_the_double_well():
     assert found.energies.max() == found.energies[jnp.argmin(jnp.abs(found.path))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta, barrier", [(1.5, 0.0767961126), (2.0, 0.1632619437)])
 def test_the_barrier_of_mean_field_memory(beta, barrier):
     # f(0) - f(m*), m* = tanh(beta m*) by bisection in scipy.
@@ -76,6 +77,7 @@ def test_the_surface_of_muller_and_brown():
     assert near < 0.05
 
 
+@pytest.mark.slow
 def test_between_two_memories_lies_the_saddle_of_the_mean_field():
     # Of two patterns m + d and m - d of one length, orthogonal m and d, the energy at m + s d is
     # |m|^2 / 2 - bias + |d|^2 times that of Curie-Weiss at s, with beta |d|^2 for beta.

@@ -138,6 +138,7 @@ def agree(values, expected, exact, bias):
     np.testing.assert_allclose(expected, exact, rtol=0.06)
 
 
+@pytest.mark.slow
 def test_signs_of_an_ornstein_uhlenbeck_process():
     # dx = -0.5 x dt + sqrt(2 0.3) dW: variance 0.6; correlation exp(-0.1) at 0.2, exp(-0.5) at 1.
     flow = bpc.Langevin(lambda y, args: 0.25 * y**2, 0.3)
@@ -166,6 +167,7 @@ def test_signs_grow_on_the_way_to_a_fold():
     assert (np.diff(np.mean(signs.autocorrelation, axis=1)) > 0).all()
 
 
+@pytest.mark.slow
 def test_signs_of_alternating_samples_are_exact():
     # Of +-1 in turn: variance N / (N - 1), correlation -1 at odd lags and 1 at even ones.
     samples = {"x": jnp.tile(jnp.array([1.0, -1.0]), 50), "y": jnp.zeros((100, 2))}

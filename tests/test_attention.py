@@ -78,6 +78,7 @@ def test_linear_attention_is_the_kernel_of_its_features(seed, beta):
     np.testing.assert_allclose(more(query), memory(query), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_random_features_approach_softmax_at_one_over_the_root_of_their_number():
     query, keys, values, _ = case(4)
     query, keys = 0.2 * query, 0.2 * keys

@@ -96,6 +96,7 @@ def test_bad_objects_are_named():
         dfx.diffeqsolve(term, bpc.OrderedSpikes(), 0.0, 1.0, 0.1, lif.rest(), 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options, message",
     [
@@ -111,6 +112,7 @@ def test_failed_solves_raise_and_tell_the_remedy(options, message):
         run(**options)
 
 
+@pytest.mark.slow
 def test_a_batch_marks_its_bad_rows_and_keeps_the_good_ones():
     def end(c, dt, t1, args):
         neuron = LIF(c=c)
@@ -130,6 +132,7 @@ def test_a_batch_marks_its_bad_rows_and_keeps_the_good_ones():
     np.testing.assert_allclose(v[0], -60 + 15 * (1 - np.exp(-5 / 20)), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_guard_that_is_not_a_number_is_not_silent():
     class Guarded(bpc.AbstractSpikingSystem):
         def vector_field(self, t, y, args):

@@ -193,6 +193,7 @@ def test_bad_input_is_named(tmp_path, name, value, message):
         balanced.run(config)
 
 
+@pytest.mark.slow
 def test_spikes_without_room_are_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(balanced, "ROOM", -1000 / (6 * 50))  # none at all
     config = dataclasses.replace(SMALL, cuba=100, t1=50.0, out=str(tmp_path))

@@ -126,6 +126,7 @@ def test_the_miss_and_the_variance_are_exact(seed):
     assert (bound <= np.asarray(found.log_error_bound) + 1e-9).all()
 
 
+@pytest.mark.slow
 def test_spikes_for_an_error_are_what_it_takes():
     # T2: the mean of S patterns drawn at the query is off by tr Cov_p / S in mean square.
     x, beta, _, query = drawn(11)
@@ -184,6 +185,7 @@ def test_with_a_flat_prior_the_separation_is_half_the_square_to_the_nearest():
     np.testing.assert_allclose(found.separation, 0.5 * square.min(axis=1), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_below_one_the_update_contracts_everywhere_and_the_bound_is_tight_for_two():
     rng = np.random.default_rng(4)
     for k in range(60):

@@ -97,6 +97,7 @@ def test_a_dense_map_and_its_derivatives_are_those_of_its_matrix(spikes):
     close(rows, np.stack([spikes, 0 * spikes, spikes + 1]) @ matrix)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", ["spikes", "weights", "both"])
 def test_batches_of_sparse(batch):
     sparse = connect.Sparse.from_dense(random_matrix())

@@ -205,6 +205,7 @@ def test_reverse_derivatives_through_delays_and_trains():
         np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=name)
 
 
+@pytest.mark.slow
 # Neuron 0 alone fires, at PERIOD; neuron 1 hears it a delay later, as exp(-age / 5). One delay a
 # row, within a step and beyond; the last row is longer than the ring of 100 steps.
 def test_a_batch_of_delays_and_their_derivatives_on_a_ring():

@@ -23,6 +23,7 @@ def test_latency_is_that_of_a_charging_membrane():
     assert spikes.count == 3 and spikes.ok and np.isinf(spikes.times[3:]).all()
 
 
+@pytest.mark.slow
 def test_derivative_of_latency():
     def times(x, tau):
         spikes = encode.latency(x, encode.Charging(tau, 0.2))
@@ -111,6 +112,7 @@ def test_staircase_is_within_a_threshold_at_all_times(x, threshold):
     assert np.abs(np.interp(fine, np.arange(20.0), x) - back[:, 0]).max() < threshold * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_delta_of_a_ramp_and_its_derivatives():
     # x = slope t crosses k h at t = k h / slope.
     ts = jnp.linspace(0.0, 10.0, 21)
@@ -161,6 +163,7 @@ def test_delta_without_room_and_bad_streams():
         encode.delta(ts[::-1], x, 0.5)
 
 
+@pytest.mark.slow
 def test_encoders_run_in_batches():
     ts, _ = smooth(0)
     x = np.stack([smooth(seed)[1] for seed in range(3)])

@@ -25,6 +25,7 @@ def trials():
     return np.round(np.asarray(counts))
 
 
+@pytest.mark.slow
 def test_poisson_counts_have_the_law_of_poisson(trials):
     mean = np.asarray(RATES) * 100.0
     n = len(trials)
@@ -75,6 +76,7 @@ def test_varying_rates_are_exponential_in_the_integral_of_the_rate():
         assert (np.abs(in_bins - mean) <= 3.5 * np.sqrt(mean)).all()
 
 
+@pytest.mark.slow
 def test_many_channels_and_a_shape():
     rates = np.linspace(0, 0.1, 28 * 28, dtype=np.float32).reshape(28, 28)
     spikes = encode.poisson(jax.random.key(3), rates, t0=5.0, t1=1005.0)
@@ -85,6 +87,7 @@ def test_many_channels_and_a_shape():
     assert 1e-3 < stats.chi2.cdf(statistic, 783) < 0.999
 
 
+@pytest.mark.slow
 def test_poisson_without_room_is_refused_or_marked():
     def draw(key):
         return encode.poisson(key, RATES, t1=100.0, room=18)  # 18 is the mean number

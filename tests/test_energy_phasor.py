@@ -114,6 +114,7 @@ def test_far_above_the_capacity_patterns_are_lost():
     assert np.abs((x[:8].conj() * np.asarray(z)).mean(axis=1)).mean() < 0.7 < phasor.capacity().m
 
 
+@pytest.mark.slow
 def test_single_precision_extremes_and_one_pattern():
     rng = np.random.default_rng(5)
     x = phasors(rng, 4, 6).astype(np.complex64)

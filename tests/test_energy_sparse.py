@@ -64,6 +64,7 @@ def test_the_margin_is_where_the_weight_becomes_exactly_one(alpha, dtype):
             assert (p.at[7].set(0) == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_derivatives_of_first_and_second_order(alpha):
     z = jnp.asarray([0.3, 0.1, -0.2, -9.0, 0.25])  # the fourth has no weight
@@ -108,6 +109,7 @@ def test_one_update_descends_by_at_least_half_its_square(seed, beta, scale, alph
     np.testing.assert_allclose(new, y - slope, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [1.5, 2.0])
 def test_hessian_is_that_of_finite_differences(alpha):
     rng = np.random.default_rng(1)

@@ -110,6 +110,7 @@ def test_without_noise_the_state_between_spikes_is_exact():
     np.testing.assert_allclose(late.x, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_refractory_memories_are_silent_and_the_total_rate_falls():
     # Two equal memories with the query frozen: each is due at R / 2 and silent for D after a
     # spike: a renewal process at the rate 1 / (D + 2 / R) each.

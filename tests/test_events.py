@@ -115,6 +115,7 @@ CLOCK = Hills(*arrays(0.0, 1.0, 1.0))  # spikes at the integers
 SAVE = jnp.asarray([0.5, 1.0, 1.25, 2.0, 4.125])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [HEUN, TSIT5])
 def test_excursions_inside_one_step_are_spikes(solver):
     hills, save = Hills(*arrays(1.0, 0.16, 0.05)), dfx.SaveAt(ts=0.2 * SAVE)
@@ -136,6 +137,7 @@ def test_spikes_at_step_ends_fall_once_and_are_saved_reset(solver, later):
     close(found.ys, [0.5, 0.0, 0.25, 0.0, 0.125], 2e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("v0", [1.0, 1.3])
 def test_a_spike_at_the_start(v0):
     found = solve(pulses((0, 1, 0.5)), [v0, 0.0, 0.0], [1.5, 0.0, 0.0], 25.0)
@@ -149,6 +151,7 @@ def test_a_spike_at_the_start(v0):
 # --- kicks of potentials ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_kicks_across_the_threshold_cascade_at_one_time():
     given = pulses((0, 1, 1.5), (1, 2, 1.2)), [0.0] * 3, [1.5, 0.4, 0.3], 25.0
     found = solve(*given)

@@ -75,6 +75,7 @@ def test_a_train_is_exact_in_order():
         close(sum(found.ys.synapses)[-1], exact.s)
 
 
+@pytest.mark.slow
 # Slopes of 2.1 and 1.0 were measured.
 @pytest.mark.parametrize("solver, least, most", [(LOCAL, 1.8, 2.6), (GRID, 0.8, 1.3)])
 def test_all_solvers_agree_as_steps_shrink(solver, least, most):

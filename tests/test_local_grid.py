@@ -103,6 +103,7 @@ def forward(given, along, dt):
     return jax.jvp(times, (given,), (along,), has_aux=True)
 
 
+@pytest.mark.slow
 # Slopes of 2.0 (medians) and 1.9 (root mean squares) were measured, of derivatives up to 107.
 def test_order_of_derivatives():
     steps, errors = STEPS, []

@@ -45,6 +45,7 @@ def kicked(system, v0, drive, solver, dt=0.1):
     return run(system, *arrays(v0, drive, 25.0, dt), solver)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [LOCAL, GRID])
 def test_kicks_across_the_threshold_give_their_spikes_a_step_a_stage(solver):
     # Neuron 1 is kicked to just above 1 and sinks below within the next step; neuron 2 rises.
@@ -112,6 +113,7 @@ def test_spikes_at_step_ends_fall_once_and_are_saved_reset():
     close(run(slow, *arrays(0.0, 0.0, 400.0, 2.0), GRID, saveat=saved).ys, 0.0, 1e-11)
 
 
+@pytest.mark.slow
 # A kick of 0.5 at PERIOD = 21.972 ms to a neuron at 0, in the step from 21.9 to 22.
 def test_between_grid_times_a_kick_is_spread_over_its_step():
     ts = np.array([21.85, 21.925, 21.95, 22.0, 22.05])

@@ -54,6 +54,7 @@ def test_measures_of_the_pair_are_those_of_the_exact_density():
     assert abs(faithful.mean() - expected / 2) < 4 * faithful.std() / np.sqrt(40) + 0.01
 
 
+@pytest.mark.slow
 def test_a_sure_memory_stays_and_a_flat_one_does_not():
     low, high = (
         measures(

@@ -43,6 +43,7 @@ def close(actual, desired, atol):
 # --- numbers: closed form, or independent event-exact solutions at 1e-12 ------------------------
 
 
+@pytest.mark.slow
 def test_lif_fires_at_multiples_of_a_period_that_shortens_with_drive():
     neuron = LIF(c=20.0, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
 
@@ -57,6 +58,7 @@ def test_lif_fires_at_multiples_of_a_period_that_shortens_with_drive():
     assert np.isinf(found[10])
 
 
+@pytest.mark.slow
 def test_lif_rates_are_the_closed_form():
     drive, hold = np.array([90.0, 110.0, 200.0, 900.0, 200.0, 900.0]), np.repeat([0.0, 2.0], [4, 2])
     neuron = bpc.Refractory(LIF(), hold)
@@ -176,6 +178,7 @@ class Swell(eqx.Module):
         return self.mean + self.swing * jnp.sin(t / 5.0)
 
 
+@pytest.mark.slow
 def test_a_perfect_integrator_fires_however_small_the_drive_and_forgets_nothing():
     neuron = IF(c=150.0, v_th=-52.0, v_reset=-61.0)
     for mean, swing in ((2.0, 0.0), (400.0, 0.0), (60.0, 110.0)):
@@ -210,6 +213,7 @@ def test_theta_neurons_refuse_jumps_of_a_potential_that_they_do_not_have():
         bpc.simulate(network, network.rest(2), jnp.ones(2), t1=1.0, dt=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("v, drive", [(0.0, 0.01), (0.7, 1.3), (-2.0, 30.0)])
 def test_theta_has_period_and_phase_response_of_the_quadratic_neuron(v, drive):
     period = closed.theta_period(drive, 3.0)

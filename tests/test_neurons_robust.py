@@ -75,6 +75,7 @@ CASES = {  # patterns, and the bound on the error of a spike time in 200 to 600 
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["AdEx", *(pytest.param(k, marks=slow) for k in [*CASES][1:])])
 def test_float32_agrees_with_float64(name):
     patterns, tolerance = CASES[name]

@@ -63,6 +63,7 @@ def test_heun_keeps_its_order_through_spikes():
     assert (orders >= 1.9).all(), orders  # 2 is the order of Heun between events
 
 
+@pytest.mark.slow
 # These hand the last slope of a step to the next one: a stale slope after a reset costs 0.1 ms
 # silently. Orders 3 and 5: 1e-5 and 1e-11 ms were reached there.
 @pytest.mark.parametrize("inner, bound", [(dfx.Bosh3(), 5e-5), (dfx.Dopri5(), 1e-9)])
@@ -71,6 +72,7 @@ def test_solvers_that_reuse_slopes_see_the_resets(inner, bound):
     assert max(errors(solve(*given, 0.1, inner), oracle(*given, T1))) < bound
 
 
+@pytest.mark.slow
 # A step's error is that of all its pieces. Bound: 17 and 15 tolerances measured; 100 and more if
 # only the last two pieces count.
 @pytest.mark.parametrize("tol", [1e-8, 1e-10])
@@ -105,6 +107,7 @@ def test_saving_a_network_at_any_time():
     )
 
 
+@pytest.mark.slow
 # Heun's error in a period is (dt / TAU)^2 / 6 e^-1 a unit of v: 1e-8 here; its interpolant is of
 # third order.
 @pytest.mark.parametrize("inner, dt", [(dfx.Heun(), 0.005), (dfx.Tsit5(), 0.1)])
@@ -132,6 +135,7 @@ def test_saving_a_neuron_at_any_time(inner, dt):
 # --- room -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 # Twelve spikes, of a period of 0.8 ms, in ten steps.
 @pytest.mark.parametrize(
     "room, name, result",

@@ -73,6 +73,7 @@ def test_adex_patterns_fire_when_the_equations_say(name):
     np.testing.assert_allclose(times[times < t1], exact, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["IB", "CH", "LTS", "TC", "TC rebound", "RZ"])
 def test_izhikevich_classes_fire_when_the_equations_say(name):
     pattern, t1 = SIMPLE[name], 350.0
@@ -96,6 +97,7 @@ def test_izhikevich_classes_fire_when_the_equations_say(name):
     np.testing.assert_allclose(times[times < t1], exact, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*CELLS])
 def test_cells_of_2007_fire_when_the_equations_say(name):
     pattern, recoveries = CELLS[name], {

@@ -151,6 +151,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same(finished, monkeypatch):
     assert not Path(config.out, "recall.work").exists()
 
 
+@pytest.mark.slow
 def test_the_figure_reads_the_store_alone(finished, monkeypatch, capsys):
     out, _, _ = finished
     from figures import __main__ as figures
@@ -214,6 +215,7 @@ def test_bad_input_ends_in_one_line_that_names_it(tmp_path, monkeypatch, options
     assert "\n" not in str(end.value)
 
 
+@pytest.mark.slow
 def test_the_exit_status_of_bad_input_is_not_zero():
     command = [sys.executable, "-m", "experiments.recall", "--beta", "-1"]
     root = Path(__file__).parents[1]

@@ -15,6 +15,7 @@ from theory.regimes import adex, adex_reset
 from theory.regimes.diagram import as_arrays, differences, points, stacked
 
 
+@pytest.mark.slow
 def test_rest_is_lost_where_the_closed_forms_say():
     a, tau_w = np.array([4.0, 4.0, 30.0]), np.array([144.0, 40.0, 144.0])
     rows = [adex.equilibria(*row, 30.0, 2.0) for row in zip(a, tau_w, strict=True)]

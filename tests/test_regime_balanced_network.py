@@ -52,6 +52,7 @@ def test_theory_is_that_of_the_network():
 TINY = balanced_network.Config(neurons=500, t1=400.0, settle=100.0, shown=100.0, dt=0.1)
 
 
+@pytest.mark.slow
 def test_a_row_of_the_map_is_near_theory():
     found = balanced_network.row(TINY, 2.0, np.array([2.0, 6.0]))
     # 500 neurons: the rate is Siegert's to some per cent, where inhibition prevails.

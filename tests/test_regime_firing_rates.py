@@ -39,6 +39,7 @@ def test_adaptation_has_settled_on_its_curves():
         np.testing.assert_allclose(curve.theory[1], settled(times), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_squids_curve_passes_through_cycles_that_it_was_not_made_of():
     (curve,) = curves.squid(6)
     rate = settled(neurons_ivp.hodgkin_huxley(12.0, 250.0))
@@ -84,6 +85,7 @@ def test_rates_in_noise_are_siegerts():
     assert (error < 0.04 * expected).all() and (np.abs(rate - expected) < 4 * error).all()
 
 
+@pytest.mark.slow
 def test_crossings_between_steps_go_unseen():
     # The reason why the threshold is lowered: at its own place it acts as if it were higher.
     rate, error, means = noisy(threshold=curves.THRESHOLD)
@@ -106,6 +108,7 @@ def fake(error=0.0):
     return firing_rates._dataset(found)
 
 
+@pytest.mark.slow
 def test_the_summary_is_of_relative_deviations():
     found = firing_rates.summary(fake(0.01))
     largest = {name: x for name, x in found.items() if "largest" in name}

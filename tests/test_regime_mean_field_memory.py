@@ -12,6 +12,7 @@ from theory.regimes import mean_field_memory as study
 SMALL = study.Config(step=0.1, rates=8, paths=1, copies=300, temperatures=(0.09, 0.12))
 
 
+@pytest.mark.slow
 def test_the_memory_appears_at_the_pitchfork():
     found = study.pitchfork(SMALL)
     np.testing.assert_allclose(found["pitchfork"], [1.0], atol=1e-9)
@@ -28,6 +29,7 @@ def test_a_memory_goes_at_a_fold_in_the_field():
     np.testing.assert_allclose(found, study.exact_folds(study.FIELDS), atol=1e-8)
 
 
+@pytest.mark.slow
 def test_return_slows_as_the_normal_form_says():
     found = study.slowing(SMALL)
     np.testing.assert_allclose(found["measured"], found["expected"], rtol=1e-4)

@@ -48,6 +48,7 @@ def test_other_solvers_are_left_as_they_are():
         assert unrolled(solver) is solver
 
 
+@pytest.mark.slow
 def test_an_implicit_inner_solver_finds_the_same_spikes():
     # LIF from rest, R I = 15 mV: spike k at k tau log(15 / 5) (closed form).
     lif = bpc.neurons.LIF()
@@ -60,6 +61,7 @@ def test_an_implicit_inner_solver_finds_the_same_spikes():
     np.testing.assert_allclose(found.spikes.times[:2], times, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_dense_output_and_a_progress_meter(capfd):
     lif = bpc.neurons.LIF()
     found = bpc.simulate(
@@ -169,6 +171,7 @@ def test_bind_leaves_a_constant_drive_alone():
     assert bound is not system and eqx.is_array(bound.vector_field(0.0, START, lambda t: t)[0])
 
 
+@pytest.mark.slow
 def test_saving_at_the_very_time_of_a_jump_of_the_drive():
     # Such a time may fall one rounding before the start of its step: the state is there all the
     # same. tau dv/dt = -v + drive with a pulse in [2, 3), from 0: v(2) = 0, v(3) = 1 - exp(-1/20).

@@ -63,6 +63,7 @@ def test_blocks_cover_every_point_once_and_waste_little(shape, chunk):
     assert blocks.points * len(blocks) <= seen.size * (4 / 3) ** len(shape)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(lengths, st.integers(1, 60))
 def test_any_shape_in_any_chunk_gives_the_same_numbers(shape, chunk):
@@ -124,6 +125,7 @@ def test_nothing_is_traced_again_when_only_values_change():
     assert len(traces) == 2
 
 
+@pytest.mark.slow
 def test_a_population_gives_what_a_vmap_gives_and_the_closed_form():
     t1, start = 60.0, np.array([0.0, 3.0, 5.0])
 
@@ -192,6 +194,7 @@ def test_a_chunk_that_raises_is_reported_and_tried_again_alone(tmp_path, caplog)
     assert sorted(host.calls) == [[4.0, 5.0], [6.0, 7.0]] and found.n.dtype == np.int64
 
 
+@pytest.mark.slow
 def test_a_solve_that_raises_says_why_in_one_line(caplog):
     def run(current):
         lif = bpc.neurons.LIF()

@@ -83,6 +83,7 @@ def alone():
     return bpc.sweep(orbit, axes(), chunk=CHUNK, progress=False)
 
 
+@pytest.mark.slow
 def test_the_orbit_shows_an_error_of_the_last_bit(alone):
     # Else the tests below could not fail.
     nudged = bpc.sweep(lambda r, key: orbit(r + 1e-15, key), axes(), chunk=CHUNK, progress=False)

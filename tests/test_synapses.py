@@ -52,6 +52,7 @@ def close(actual, desired, atol=1e-9):
 # --- waveforms --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_currents_after_spikes_are_the_closed_forms():
     train = bpc.SpikeTrain(np.array([0.5, 7.25]), np.array([0, 0]), 1)
     kinds = [Exponential(DECAY), Alpha(DECAY), DoubleExponential(RISE, DECAY)]
@@ -159,6 +160,7 @@ SOLVERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOLVERS)
 def test_held_neurons_ignore_jumps(name):
     solver, bound = SOLVERS[name]

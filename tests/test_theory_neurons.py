@@ -117,6 +117,7 @@ def test_hodgkin_huxley_spikes():
     assert counts == [0, 1]
 
 
+@pytest.mark.slow
 def test_hodgkin_huxley_cycles_begin_at_a_fold():
     # Adiabatic ramps of the drive lose the cycle between 6.2637 and 6.2643 (E_L = -54.4); Balti,
     # Lanza & Aziz-Alaoui (2018), Math. Biosci. Eng. 15:807: just below 6.2649.

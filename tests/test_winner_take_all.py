@@ -24,6 +24,7 @@ def spikes(system, current, solver=None, t1=300.0):
     return np.asarray(found.spikes.times)[:count], np.asarray(found.spikes.neurons)[:count]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("winner", [0, 3])
 def test_the_strongest_current_silences_all_others(winner):
     current = jnp.array([140.0, 150.0, 145.0, 130.0, 135.0]).at[winner].set(170.0)  # pA
@@ -72,6 +73,7 @@ def test_it_is_the_network_written_by_hand():
     np.testing.assert_allclose(times, found.spikes.times[:count], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_soft_winner_shares_a_constant_rate():
     drive = jnp.array([0.0, 1.0, 2.0, -1.0])
     system = bpc.models.SoftWinnerTakeAll(rate=1.0, tau=5.0)

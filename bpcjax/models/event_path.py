@@ -204,24 +204,24 @@ def _listen(memory: SpikingHopfield, visible: VisibleSpikes, past: _Past, t, key
         raise ValueError("mode: visible spikes of thermal units have no bounded rate; use Hold().")
 
     def going(carry):
-        return carry[0].t < t
+        return carry[1] > 0
 
     def candidate(carry):
-        past, key = carry
+        past, left, key = carry  # the time left, not the time: it keeps its precision
         key, wait_key, unit_key, keep_key = jax.random.split(key, 4)
         y = past.y
         bound = jnp.maximum(jnp.abs(y.x), jnp.abs(y.held))
         total = visible.rate * bound.sum()
         wait = jax.random.exponential(wait_key, (), y.x.dtype) / total  # inf where all are still
-        comes = past.t + wait < t
-        next_t = jnp.where(comes, past.t + wait, t)
-        y = _relaxed(memory, y, next_t - past.t, key)
+        comes = wait < left
+        y = _relaxed(memory, y, jnp.minimum(wait, left), key)
         unit = jax.random.categorical(unit_key, jnp.log(bound))
         share = jnp.abs(y.x[unit]) / bound[unit]
         hit = comes & (jax.random.uniform(keep_key, (), y.x.dtype) < share)
         spikes = jnp.zeros_like(y.x).at[unit].set(hit.astype(y.x.dtype))
         heard = visible.heard(y, spikes)
         y = y._replace(seen=heard if y.seen is None else y.seen + heard)
-        return past._replace(t=next_t, y=y, heard=past.heard + hit), key
+        left = jnp.where(comes, left - wait, 0.0)
+        return past._replace(y=y, heard=past.heard + hit), left, key
 
-    return jax.lax.while_loop(going, candidate, (past, key))[0]
+    return jax.lax.while_loop(going, candidate, (past, t - past.t, key))[0]._replace(t=t)
