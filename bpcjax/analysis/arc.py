@@ -8,7 +8,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optimistix as optx
 from jaxtyping import PyTree
 
 from ..system import AbstractSystem, bind
@@ -118,16 +117,30 @@ def _inside(parts, z):
 
 @eqx.filter_jit
 def _correct(parts, guess, normal, before):
-    def miss(z, _):
-        return jnp.append(_equations(parts, z, before), normal @ (z - guess))
+    """Newton's method, written out: the equations and their derivative are traced together, once.
+    They are by far the most of what there is to compile.
+    """
 
-    newton = optx.Newton(rtol=1e-13, atol=1e-3 * TOL)
-    found = optx.root_find(miss, newton, guess, max_steps=STEPS, throw=False).value
-    # At a branch point Newton's equations are singular, and the guess may be the point itself.
-    at_guess = jnp.abs(miss(guess, None)).max() <= 1e-3 * TOL
-    z = jnp.where(at_guess & ~jnp.isfinite(found).all(), guess, found)
-    derivative = jax.jacfwd(lambda z: _equations(parts, z, before))(z)
-    ok = jnp.abs(miss(z, None)).max() <= TOL * (1 + jnp.abs(z).max())
+    def both(z):
+        value = _equations(parts, z, before)
+        return value, value
+
+    def newton(carry):
+        z, *_, k, _ = carry
+        derivative, value = jax.jacfwd(both, has_aux=True)(z)
+        miss = jnp.append(value, normal @ (z - guess))
+        change = jnp.linalg.solve(jnp.vstack([derivative, normal[None]]), miss)
+        # At a branch point these equations are singular, and the guess may be the point itself.
+        there = (k == 0) & (jnp.abs(miss).max() <= 1e-3 * TOL)
+        tiny = jnp.abs(change).max() <= 1e-3 * TOL + 1e-13 * jnp.abs(z).max()
+        stop = there | tiny | ~jnp.isfinite(change).all() | (k == STEPS)
+        return jnp.where(stop, z, z - change), jnp.abs(miss).max(), derivative, k + 1, stop
+
+    size = guess.shape[0]
+    empty = jnp.full((size - 1, size), jnp.nan, guess.dtype)
+    start = guess, jnp.full((), jnp.inf, guess.dtype), empty, jnp.array(0), jnp.array(False)
+    z, miss, derivative, _, _ = jax.lax.while_loop(lambda carry: ~carry[-1], newton, start)
+    ok = miss <= TOL * (1 + jnp.abs(z).max())
     return z, derivative, ok & jnp.isfinite(derivative).all()
 
 

@@ -59,7 +59,7 @@ def _kind(arc: Arc, critical: complex, scale: float) -> Bifurcation | None:
     """What crosses, by the exponent that is on the axis; real ones are folds and branch points."""
     angle = abs(critical.imag)
     # Two multipliers that meet at 1 are split by rounding, by about the root of it.
-    if angle <= (1e-6 * (1 + scale) if isinstance(arc.of, Equilibria) else 1e-3):
+    if angle <= (1e-6 * (1 + scale) if isinstance(arc.of, Equilibria) else 1e-2):
         return None
     if isinstance(arc.of, Equilibria):
         return Bifurcation.HOPF
