@@ -6,8 +6,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from ..energies import ModernHopfield
-from ..system import AbstractKeyed, AbstractSpikingSystem, parameter
+from ..system import AbstractSpikingSystem, parameter
 from ..wrappers import EscapeRate, EscapeState
+from .layered import AbstractLayered
 from .modes import AbstractMode, Hold, MemoryState, as_query
 
 
@@ -47,7 +48,7 @@ class _LIFLayer(AbstractSpikingSystem):
         return LIFMemoryState(jnp.zeros_like(y.v), inhibition, MemoryState(x, held))
 
 
-class LIFMemory(AbstractKeyed):
+class LIFMemory(AbstractLayered):
     """`SpikingHopfield` without its divisive inhibition: what the ideal leaves to circuits.
 
     Memory mu is a leaky neuron, `membrane v' = u_mu(x) - v`, with escape noise: it spikes at
@@ -91,15 +92,3 @@ class LIFMemory(AbstractKeyed):
         inhibition = (scores - self.energy.log_posterior(query))[0]
         state = LIFMemoryState(scores, inhibition, MemoryState(query, self.mode.held(query)))
         return self.layer.start(state, scores.shape)
-
-    def vector_field(self, t, y, args):
-        return self.layer.vector_field(t, y, args)
-
-    def guard(self, t, y, args):
-        return self.layer.guard(t, y, args)
-
-    def reset(self, t, y, args, fired):
-        return self.layer.reset(t, y, args, fired)
-
-    def kick(self, t, y, args, spikes):
-        return self.layer.kick(t, y, args, spikes)

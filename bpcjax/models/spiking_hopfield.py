@@ -7,8 +7,9 @@ from jaxtyping import Array, ArrayLike, Float, Key
 
 from ..energies import ModernHopfield
 from ..inputs.late import Late
-from ..system import AbstractKeyed, AbstractSpikingSystem, parameter
+from ..system import AbstractSpikingSystem, parameter
 from ..wrappers import EscapeRate, EscapeState
+from .layered import AbstractLayered
 from .modes import AbstractMode, Hold, MemoryState, as_query
 
 
@@ -71,7 +72,7 @@ class _Layer(AbstractSpikingSystem):
         return self._driven(y, arrivals[0][:, 0])
 
 
-class SpikingHopfield(AbstractKeyed):
+class SpikingHopfield(AbstractLayered):
     """A memory whose neuron mu fires at the escape rate `rate * posterior_mu(x)`.
 
     The total rate is constant and each spike is an exact draw from the posterior over memories
@@ -116,24 +117,3 @@ class SpikingHopfield(AbstractKeyed):
         state = MemoryState(query, self.mode.held(query), seen)
         count, size = self.energy.patterns.shape
         return self.layer.start(state, (count if seen is None else count + size,))
-
-    def vector_field(self, t, y, args):
-        return self.layer.vector_field(t, y, args)
-
-    def noise(self, t, y, args):
-        return self.layer.noise(t, y, args)
-
-    def guard(self, t, y, args):
-        return self.layer.guard(t, y, args)
-
-    def reset(self, t, y, args, fired):
-        return self.layer.reset(t, y, args, fired)
-
-    def kick(self, t, y, args, spikes):
-        return self.layer.kick(t, y, args, spikes)
-
-    def inputs(self):
-        return self.layer.inputs()
-
-    def arrive(self, t, y, args, arrivals):
-        return self.layer.arrive(t, y, args, arrivals)
