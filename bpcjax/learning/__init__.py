@@ -18,6 +18,11 @@ from .mixture import (
     log_evidence as log_evidence,
     stdp as stdp,
 )
+from .natural import (
+    conjugate as conjugate,
+    natural_gradient as natural_gradient,
+    robbins_monro as robbins_monro,
+)
 from .storage import (
     append as append,
     hebb as hebb,

@@ -1,6 +1,7 @@
 """Neurons: one file a model; `presets` has published firing patterns of them."""
 
 from .adex import AdEx as AdEx, AdExState as AdExState
+from .bayesian import BayesianNeuron as BayesianNeuron, Belief as Belief
 from .hodgkin_huxley import HodgkinHuxley as HodgkinHuxley, HodgkinHuxleyState as HodgkinHuxleyState
 from .integrate_fire import IF as IF, IFState as IFState
 from .izhikevich import Izhikevich as Izhikevich, IzhikevichState as IzhikevichState

@@ -1,0 +1,73 @@
+"""Rules that move natural parameters of posteriors: what is learned is added, and may fade.
+
+They take statistics where optax takes gradients, and natural parameters where it takes weights:
+pytrees of one structure (`energies.BayesianPredictiveCoding.statistics` and `natural`).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PyTree
+
+
+def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
+    """`eta <- eta0 + keep (eta - eta0) + T`: exact Bayes, and with `keep` below 1 the last
+    `1 / (1 - keep)` updates count, and what is not seen again goes back to the prior.
+
+    **Raises:** `ValueError` for `keep` outside (0, 1].
+    """
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep must be in (0, 1], got {keep}. 1 forgets nothing.")
+
+    def update(updates, state, params=None):
+        _check(params)
+        moved = jax.tree.map(
+            lambda seen, now, first: seen - (1 - keep) * (now - first), updates, params, prior
+        )
+        return moved, state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)  # pyright: ignore
+
+
+def natural_gradient(
+    prior: PyTree, scale: float | int, rate: Callable[[Array], Array] | float
+) -> optax.GradientTransformation:
+    """`eta <- (1 - rho) eta + rho (eta0 + scale T)`: a step of the natural gradient of F.
+
+    `scale` is the size of the data over that of the batch; `rate` a number or a schedule of optax
+    (`robbins_monro`). At a rate of 1 and the whole data it is exact Bayes (Hoffman, Blei, Wang &
+    Paisley 2013, JMLR 14:1303).
+    """
+
+    def init(params):
+        return optax.ScaleByScheduleState(jnp.zeros((), jnp.int32))
+
+    def update(updates, state, params=None):
+        _check(params)
+        rho = rate(state.count) if callable(rate) else rate
+        moved = jax.tree.map(
+            lambda seen, now, first: rho * (first + scale * seen - now), updates, params, prior
+        )
+        return moved, optax.ScaleByScheduleState(state.count + 1)
+
+    return optax.GradientTransformation(init, update)  # pyright: ignore
+
+
+def robbins_monro(start: float = 1.0, power: float = 0.6) -> Callable[[Array], Float[Array, ""]]:
+    """The schedule `(start + t)^-power`.
+
+    **Raises:** `ValueError` where steps of that power do not average noise out: not in (0.5, 1].
+    """
+    if not 0.5 < power <= 1:
+        raise ValueError(f"power must be in (0.5, 1], got {power}.")
+    if start < 1:
+        raise ValueError(f"start must be at least 1, got {start}.")
+    return lambda count: (start + count) ** -power
+
+
+def _check(params: Any) -> None:
+    if params is None:
+        raise ValueError("params: pass the natural parameters, as update(seen, state, natural).")
