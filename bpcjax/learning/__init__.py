@@ -1,6 +1,16 @@
 """How memories learn: local rules in the shape of optax, posteriors, storage in one shot."""
 
 from .bcpnn import SpikeTraces as SpikeTraces, Traces as Traces
+from .certificate import (
+    Certificate as Certificate,
+    Dependency as Dependency,
+    Elsewhere as Elsewhere,
+    Post as Post,
+    Pre as Pre,
+    Shared as Shared,
+    Synapse as Synapse,
+    certificate as certificate,
+)
 from .conjugate import (
     Dirichlet as Dirichlet,
     Normal as Normal,
@@ -22,6 +32,12 @@ from .natural import (
     conjugate as conjugate,
     natural_gradient as natural_gradient,
     robbins_monro as robbins_monro,
+)
+from .predictive import (
+    growing_step as growing_step,
+    hebbian as hebbian,
+    kolen_pollack as kolen_pollack,
+    momentum as momentum,
 )
 from .storage import (
     append as append,
