@@ -59,3 +59,35 @@ def draw_balanced(labels: np.ndarray, count: int, rng: np.random.Generator) -> n
     for label in np.unique(labels):
         rank[labels[order] == label] = np.arange((labels == label).sum())
     return order[np.argsort(rank, kind="stable")[:count]]
+
+
+class Split(NamedTuple):
+    """Inputs `x` [n, ...] with `labels` [n] of so many `classes`."""
+
+    x: np.ndarray
+    labels: np.ndarray
+    classes: int
+
+
+def splits(
+    name: str, folder: Path | str | None = None, *, validation: bool = False
+) -> tuple[Split, Split]:
+    """What to learn from and what to test on, of images: the official split, a sixth of the
+    official training set for a test while settings are chosen (`validation`), or a fifth of the
+    embedded digits.
+
+    **Raises:** `InputError` for an unknown name, and for missing or damaged files.
+    """
+    train, classes = load(name, folder), 10
+    x, labels = train.pixels, train.labels
+    order = np.random.default_rng(0).permutation(len(x))
+    if name == "digits" or validation:
+        held = len(x) // (5 if name == "digits" else 6)
+        parts = order[held:], order[:held]
+        learned, asked = (Split(x[part], labels[part], classes) for part in parts)
+        return learned, asked
+    try:
+        test = bpc.data.load(name, "test", folder)
+    except (bpc.data.DataError, ImportError) as error:
+        raise InputError(str(error)) from error
+    return Split(x, labels, classes), Split(test.pixels, test.labels, classes)

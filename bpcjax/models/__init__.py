@@ -14,6 +14,11 @@ from .event_path import EventPath as EventPath, event_path as event_path
 from .first_spike import first_spike as first_spike, log_mean_latency as log_mean_latency
 from .lif_memory import LIFMemory as LIFMemory
 from .modes import Hold as Hold, Shot as Shot, Thermal as Thermal, VisibleSpikes as VisibleSpikes
+from .pc_phases import (
+    Backpropagation as Backpropagation,
+    NudgedPhases as NudgedPhases,
+    RatePhases as RatePhases,
+)
 from .retrieve import Retrieval as Retrieval, gram as gram, retrieve as retrieve
 from .spiking_hopfield import SpikingHopfield as SpikingHopfield
 from .two_layer import TwoLayerHopfield as TwoLayerHopfield, TwoLayerState as TwoLayerState

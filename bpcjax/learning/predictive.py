@@ -1,0 +1,73 @@
+"""How the synapses of predictive coding change: local products, and steps in optax's shape.
+
+A rule sees, for each synapse, the mean over samples of the error after it times the activity
+before it (`hebbian`), and what it keeps itself. Steps are optax's own pieces where it has them.
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from ..energies.maps import AbstractMap
+
+
+def hebbian(
+    predict: AbstractMap, pre: Float[Array, "batch ..."], post: Float[Array, "batch ..."]
+) -> AbstractMap:
+    """What to descend: minus the mean over a batch of error times activity, as a map.
+
+    For `Dense` it is `-post_i f(pre_j)` for a weight and `-post_i` for a bias; a kernel sums over
+    its places.
+    """
+
+    def agreement(predict):
+        return -jnp.vdot(jax.vmap(predict)(pre), post) / len(pre)
+
+    return jax.grad(agreement)(predict)
+
+
+def growing_step(
+    rate: float, total: int, *, growth: float = 8.2, warm: int = 500, least: float = 0.02
+) -> optax.Schedule:
+    """A step that grows by `growth` over the `total` updates, under half a cosine down to `least`
+    of itself, after a linear rise over the first `warm` updates.
+
+    Late steps of a shrinking size have a growing gain: what the decay of a curvature's start does
+    in online Newton methods, kept as a schedule.
+    """
+    if not rate > 0 or not growth > 0 or total < 1:
+        raise ValueError(f"rate, growth, total must be positive: {rate}, {growth}, {total}.")
+    down = optax.cosine_decay_schedule(1.0, total, least)
+
+    def schedule(count):
+        t = count + 1
+        return rate * growth ** (t / total) * jnp.minimum(1.0, t / max(warm, 1)) * down(t)
+
+    return schedule
+
+
+def momentum(
+    schedule: optax.Schedule, *, trace: float = 0.9, decay: float = 1e-4
+) -> optax.GradientTransformation:
+    """A running mean of the local products, weights that decay, and a step of `schedule`."""
+    return optax.chain(
+        optax.ema(trace, debias=True),
+        optax.add_decayed_weights(decay),
+        optax.scale_by_learning_rate(schedule),
+    )
+
+
+def kolen_pollack(rule: optax.GradientTransformation) -> optax.GradientTransformation:
+    """`rule` for forward and feedback synapses at once: its parameters are a pair of both, and
+    each product of error and activity changes the synapse up and the synapse down alike.
+
+    With decay in the rule the difference of forward and backward weights dies out, so that errors
+    come back through the transposed weights, which nobody carried there (Kolen & Pollack 1994,
+    ICNN 3:1375).
+    """
+
+    def update(updates, state, params=None):
+        return rule.update((updates, updates), state, params)
+
+    return optax.GradientTransformation(rule.init, update)
