@@ -13,6 +13,13 @@ from . import (
     neurons as neurons,
     synapses as synapses,
 )
+from .descent import (
+    Arrhenius as Arrhenius,
+    Descent as Descent,
+    Glauber as Glauber,
+    SpikeDescent as SpikeDescent,
+    descend as descend,
+)
 from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
 from .inputs import PoissonTrain as PoissonTrain, SpikeTrain as SpikeTrain
 from .network import Network as Network, NetworkState as NetworkState
@@ -33,6 +40,11 @@ from .system import (
     AbstractSystem as AbstractSystem,
     bind as bind,
     parameter as parameter,
+)
+from .thinned import (
+    Parallel as Parallel,
+    Thinned as Thinned,
+    descend_in_parallel as descend_in_parallel,
 )
 from .wrappers import EscapeRate as EscapeRate, Refractory as Refractory
 

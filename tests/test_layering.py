@@ -15,6 +15,8 @@ ALLOWED = {
     "system": set(),
     "flows": {"system"},
     "wrappers": {"system"},
+    "descent": {"system", "flows", "wrappers"},
+    "thinned": {"system", "descent"},
     "energies": {"system"},
     "neurons": {"system"},
     "synapses": {"system"},
@@ -29,7 +31,7 @@ ALLOWED = {
     "learning": {"system", "simulate", "stepping", "energies"},
     "models": {
         "system", "energies", "neurons", "synapses", "connect", "projection", "network",
-        "wrappers", "flows", "inputs",
+        "wrappers", "flows", "inputs", "descent", "thinned",
     },
     "analysis": {"system", "flows", "inputs", "checks", "simulate", "stepping"},
     "plot": {"system", "stepping", "analysis"},
@@ -38,8 +40,8 @@ ALLOWED = {
     "cost": set(),
     "data": {"encode"},
     "__init__": {
-        "system", "flows", "wrappers", "energies", "neurons", "synapses", "network", "stepping",
-        "simulate", "models", "learning", "projection", "connect", "inputs", "analysis",
+        "system", "flows", "wrappers", "descent", "thinned", "energies", "neurons", "synapses",
+        "network", "stepping", "simulate", "models", "learning", "projection", "connect", "inputs", "analysis",
         "sweep", "encode", "cost",
     },
 }  # fmt: skip
