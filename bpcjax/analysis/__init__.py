@@ -13,6 +13,7 @@ from .fixed_points import FixedPoints as FixedPoints, fixed_points as fixed_poin
 from .follow import Branch as Branch, Ending as Ending, follow as follow, switch as switch
 from .followed import Cycles as Cycles, Equilibria as Equilibria, SpikeMap as SpikeMap
 from .kramers import kramers_rate as kramers_rate
+from .lanczos import Ritz as Ritz, hessian_spectrum as hessian_spectrum, lanczos as lanczos
 from .landscape import (
     EnergySlice as EnergySlice,
     energy_slice as energy_slice,
