@@ -119,7 +119,8 @@ def _start(settings: Training, shape, classes: int, updates: int):
         rule = kolen_pollack(rule)
         other = network(jax.random.fold_in(key, 2), shape, classes, settings)
         backward = tuple(a.predict for a in other.arrows)
-    optimiser = rule.init((forward, backward) if settings.feedback else forward)
+    weights: Any = (forward, backward) if settings.feedback else forward
+    optimiser = rule.init(weights)
     return energy, rule, State(forward, backward, optimiser, forward)
 
 
@@ -161,9 +162,10 @@ def _epoch(
             moved, optimiser = rule.update(products, state.optimiser, state.forward)
             forward, backward = optax.apply_updates(state.forward, moved), None
         else:
-            pair = state.forward, state.backward
+            pair: Any = state.forward, state.backward
             moved, optimiser = rule.update(products, state.optimiser, pair)
-            forward, backward = optax.apply_updates(pair, moved)
+            after: Any = optax.apply_updates(pair, moved)
+            forward, backward = after
         mean = optax.incremental_update(forward, state.mean, 0.01)
         return State(forward, backward, optimiser, mean), jax.tree.map(jnp.mean, spent)
 
@@ -189,20 +191,21 @@ def _keep(path: Path, content: Any) -> None:
 def train(
     split: Split,
     settings: Training,
-    phases: AbstractPhases | None = None,
+    given: AbstractPhases | None = None,
     *,
     folder: Path | None = None,
     label: str = "",
     stop_after: int | None = None,
 ) -> Trained:
-    """The network after `settings.epochs` epochs on the images and labels of `split`.
+    """The network after `settings.epochs` epochs on the images and labels of `split`, learned
+    in `given` phases (`NudgedPhases()` by default).
 
     With a `folder` it is kept there after each epoch, and a stopped run of the same settings, data
     and code goes on. `stop_after` epochs it is given back as it is.
 
     **Raises:** `InputError`, naming the layer, where weights are no longer numbers.
     """
-    phases = single(NudgedPhases() if phases is None else phases)
+    phases: AbstractPhases = single(NudgedPhases() if given is None else given)
     shape = split.x.shape[1:]
     updates = settings.epochs * (len(split.x) // BATCH)
     if updates < 1:

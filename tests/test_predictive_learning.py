@@ -1,6 +1,7 @@
 """Learning of predictive coding: local products, phases, steps, and training that goes on."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from bpcjax.energies import Convolution, PredictiveCoding
+from bpcjax.energies import Convolution, Dense, PredictiveCoding
 from bpcjax.learning import growing_step, hebbian, kolen_pollack, momentum
 from bpcjax.models.pc_phases import Backpropagation, NudgedPhases, RatePhases
 from experiments import InputError, learn_training
@@ -24,9 +25,9 @@ def sample(seed=0):
 
 
 def test_local_products_are_outer_products():
-    predict = PredictiveCoding.mlp(jax.random.key(0), (5, 4)).arrows[0].predict
+    predict = Dense(jnp.zeros((4, 5)))
     pre, post = jax.random.normal(jax.random.key(1), (7, 5)), jnp.ones((7, 4)).cumsum(0)
-    found = hebbian(predict, pre, post)
+    found: Any = hebbian(predict, pre, post)
     np.testing.assert_allclose(found.weights, -np.einsum("bi,bj->ij", post, pre) / 7, atol=1e-12)
     np.testing.assert_allclose(found.bias, -np.asarray(post).mean(0), atol=1e-12)
 
@@ -43,8 +44,9 @@ def test_backpropagation_gives_the_gradient():
         return jax.nn.logsumexp(z) - z @ y
 
     maps = tuple(a.predict for a in energy.arrows)
-    for k, slope in enumerate(jax.grad(loss)(maps)):
-        found = hebbian(maps[k], seen.pre[k][None], seen.post[k][None])
+    slopes: Any = jax.grad(loss)(maps)
+    for k, slope in enumerate(slopes):
+        found: Any = hebbian(maps[k], seen.pre[k][None], seen.post[k][None])
         np.testing.assert_allclose(found.weights, slope.weights, atol=1e-12)
     np.testing.assert_allclose(spent.loss, loss(maps), atol=1e-12)
 
@@ -55,7 +57,7 @@ def test_weak_nudging_gives_the_gradient():
     exact = Backpropagation().learn(energy, x, y, jax.random.key(1))[0]
     gaps = []
     for strength in (1e-2, 1e-3):
-        seen = RatePhases(strength, steps=1).learn(energy, x, y, jax.random.key(1))[0]
+        seen = RatePhases(jnp.asarray(strength), steps=1).learn(energy, x, y, jax.random.key(1))[0]
         pairs = zip(seen.post, exact.post, strict=True)
         gaps.append(max(float(jnp.abs(a - b).max()) for a, b in pairs))
     assert gaps[1] < 2e-3 and gaps[1] < 0.2 * gaps[0]  # first order in the strength
@@ -65,14 +67,14 @@ def test_fine_spikes_rest_at_their_rate_twin():
     energy, (x, _) = PredictiveCoding.mlp(jax.random.key(3), SIZES), sample()
     rate, gaps = RatePhases().values(energy, x)[1], []
     for quantum in (1e-2, 1e-4):
-        fine = NudgedPhases(quantum).values(energy, x)[1]
+        fine = NudgedPhases(jnp.asarray(quantum)).values(energy, x)[1]
         gaps.append(float(jnp.abs(fine[-1] - rate[-1]).max()))
     assert gaps[0] < 0.05 and gaps[1] < 5e-4  # first order in the quantum: T2
 
 
 def test_three_layers_rest_without_chatter():
     energy, (x, _) = PredictiveCoding.mlp(jax.random.key(5), (5, 30, 30, 30, 4)), sample()
-    phases = NudgedPhases(0.25)
+    phases = NudgedPhases(jnp.asarray(0.25))
     settled = phases.settle(energy, x, 60)
     values, predictions = phases.values(energy, x)
     assert int(settled.spikes[-20:].sum()) == 0  # silent
@@ -85,7 +87,7 @@ def test_three_layers_rest_without_chatter():
 def test_decay_makes_feedback_the_transposed():
     # Equal products and decay c a step: the difference of weights shrinks by (1 - c)^n exactly.
     rule = kolen_pollack(optax.chain(optax.add_decayed_weights(0.1), optax.scale(-0.5)))
-    pair = jnp.ones((3, 2)), -2 * jnp.ones((3, 2))
+    pair: Any = jnp.ones((3, 2)), -2 * jnp.ones((3, 2))
     state = rule.init(pair)
     for k in range(40):
         moved, state = rule.update(jnp.full((3, 2), float(k % 3 - 1)), state, pair)
@@ -97,7 +99,7 @@ def test_the_step_of_the_recipe():
     # m -= a_t / h0 (v / (1 - .9^t) + delta m), v <- .9 v + .1 g; a_t as in `growing_step`
     schedule = growing_step(1.5, 100, growth=8.0, warm=10)
     rule, m, v = momentum(schedule), 1.0, 0.0
-    w, state = jnp.asarray(1.0), None
+    w: Any = jnp.asarray(1.0)
     state = rule.init(w)
     for t in range(1, 30):
         g = np.sin(t)

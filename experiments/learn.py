@@ -1,0 +1,297 @@
+"""How well does predictive coding learn by spikes and local updates?
+
+Networks of images, spiking while they learn and at the test, in one table with their rate twin and
+the same network trained by backpropagation:
+
+- spiking: values and errors are spikes, one hidden layer; "no shifts" without moved images;
+- two, three hidden layers; learned feedback (Kolen & Pollack) instead of transposed weights;
+  spiking input; convolutions;
+- rate: the same energy and rule without quanta; backpropagation: the same network and steps.
+
+All weights are points. Settings were chosen on a sixth of the training set (`--validation`).
+Events (N-MNIST, spoken digits), where their files are: counts as spiking input, against a linear
+readout and the nearest neighbour on the same counts.
+
+    python -m experiments.learn                          # MNIST: results/learn.zarr and a picture
+    python -m experiments.learn --data fashion_mnist
+    python -m experiments.learn --quick                  # the embedded digits
+"""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from bpcjax.models.pc_phases import AbstractPhases, Backpropagation, NudgedPhases, RatePhases
+
+from . import InputError, study
+from .counts import wilson
+from .data import Split, splits
+from .learn_events import QUANTUM, SETS as EVENTS, rivals
+from .learn_measure import measure
+from .learn_training import Trained, Training, train
+from .study import Parts
+
+NAME = "learn"
+STEPS = 20  # of spikes, of the test
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(study.Config):
+    """Learning by spikes."""
+
+    data: str = "mnist"
+    """The images: mnist, fashion_mnist, digits."""
+    data_dir: str | None = None
+    """The folder of the files of the images."""
+    events_dir: str | None = None
+    """The folder of the files of N-MNIST and spoken digits; without it they are left out."""
+    seeds: int = 3
+    """Of each of the main rows; the others have one."""
+    epochs: int = 15
+    """Of all rows but convolutions, of which there are a fifth."""
+    width: int = 1024
+    """Units of a hidden layer; half as many where there are several."""
+    only: tuple[str, ...] = ()
+    """Rows of the table to make, by their names; all without."""
+    validation: bool = False
+    """Hold out a sixth of the training set and test on it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A network of the table."""
+
+    settings: Training
+    phases: AbstractPhases
+    repeats: bool = False  # for every seed
+
+
+def rows(config: Config) -> dict[str, Row]:
+    """The table's rows, the main one first."""
+    fashion = config.data == "fashion_mnist"
+    base = Training(
+        hidden=(config.width,),
+        epochs=config.epochs,
+        rate=0.75 if fashion else 1.5,
+        warm=1000 if fashion else 500,
+        silent=0.05 if fashion else 0.0,
+        shift=0 if fashion else 1,
+    )
+    if config.data == "digits":
+        base = dataclasses.replace(base, rate=1.0, warm=20, shift=0)
+
+    def but(**changes: Any) -> Training:
+        return dataclasses.replace(base, **changes)
+
+    half, coarse = config.width // 2, NudgedPhases(jnp.asarray(1.0))
+    main = coarse if fashion else NudgedPhases()
+    bare = {} if fashion else {"no shifts": Row(but(shift=0, silent=0.2), main, True)}
+    table = {
+        "spiking": Row(base, main, True),
+        "three layers": Row(but(hidden=(half, half, half)), coarse, True),
+        "two layers": Row(but(hidden=(half, half)), coarse),
+        "learned feedback": Row(but(feedback=True), main),
+        "rate": Row(base, RatePhases()),
+        "backpropagation": Row(base, Backpropagation()),
+        **bare,
+        "spiking input": Row(but(input_quantum=0.5), main),
+        "convolutions": Row(
+            but(maps=(8, 16), hidden=(), epochs=max(config.epochs // 5, 1), rate=0.3, silent=0.0),
+            main,
+        ),
+    }
+    unknown = set(config.only) - set(table)
+    if unknown:
+        raise InputError(f"only: there are no rows {sorted(unknown)}. Choose of {list(table)}.")
+    return {k: row for k, row in table.items() if k in (config.only or table) or k == "spiking"}
+
+
+def check(config: Config) -> Config:
+    """The config, cut down where it is to be quick.
+
+    **Raises:** `InputError` naming the argument that makes no sense.
+    """
+    for name in ("seeds", "epochs"):
+        if getattr(config, name) < 1:
+            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
+    if config.width < 2:
+        raise InputError(f"width must be at least 2, got {config.width}.")
+    if config.quick:
+        config = dataclasses.replace(
+            config,
+            data="digits",
+            width=min(config.width, 128),
+            seeds=min(config.seeds, 2),
+            epochs=min(config.epochs, 8),
+        )
+    return config
+
+
+def _once(
+    config: Config, row: Row, seed: int, learned: Split, asked: Split, label: str
+) -> tuple[Trained, dict[str, np.ndarray]]:
+    settings = dataclasses.replace(row.settings, seed=seed)
+    folder = Path(config.out) / config.FOLDER / f"{NAME}.work" / "trained"
+    trained = train(learned, settings, row.phases, folder=folder, label=label)
+    found = measure(trained.energy, asked, settings, row.phases, steps=STEPS)
+    found |= {
+        "seconds": np.asarray(trained.seconds),
+        "processor_seconds": np.asarray(trained.processor_seconds),
+        "alignment": trained.alignment.min(),
+        "error_spikes": trained.history["errors"][-1],
+        "nudged_spikes": trained.history["values"][-1],
+        "loss": trained.history["loss"],
+        "energy": trained.history["energy"],
+    }
+    return trained, found
+
+
+def raster(trained: Trained, asked: Split) -> dict[str, np.ndarray]:
+    """One digit of the test: the spikes of the hidden layer by step, what is predicted of the
+    classes, and the corrections that its label and a wrong one would send down."""
+    phases, energy = NudgedPhases(), trained.energy
+    x = jnp.asarray(asked.x[0].reshape(-1), jnp.float32)
+    active = np.argsort(-np.asarray(phases.values(energy, x)[0][1]))[:60]
+    values = [np.zeros(len(active))]
+    state = jnp.zeros(energy.arrows[0].predict(x).shape, jnp.float32)
+    outputs = []
+    for _ in range(10):
+        drive = energy.arrows[0].predict(x) - state
+        outputs.append(np.asarray(jax.nn.softmax(energy.arrows[1].predict(state))))
+        move = (drive > phases.quantum / 2) * 1.0 - (drive < -phases.quantum / 2) * (state > 0)
+        state = state + phases.quantum * move
+        values.append(np.asarray(state)[active])
+    label = int(asked.labels[0])
+    corrections = [np.eye(asked.classes)[k] - outputs[-1] for k in (label, (label + 1) % 10)]
+    return {
+        "digit": asked.x[0],
+        "raster": np.diff(values, axis=0),
+        "beliefs": np.array(outputs),
+        "corrections": np.round(np.array(corrections) / 0.05),
+    }
+
+
+def run(config: Config, parts: Parts) -> xr.Dataset:
+    """The table, its curves, one digit, and events."""
+    config = check(config)
+    learned, asked = splits(config.data, config.data_dir, validation=config.validation)
+    table, found = rows(config), {}
+    for name, row in table.items():
+        for seed in range(config.seeds if row.repeats else 1):
+            label = f"{config.data}, {name}, seed {seed}"
+
+            def make(name=name, row=row, seed=seed, label=label):
+                print()
+                trained, measured = _once(config, row, seed, learned, asked, label)
+                if name == "spiking" and seed == 0:
+                    measured |= raster(trained, asked)
+                return measured
+
+            found[name, seed] = parts(label, make)
+    data: dict[str, Any] = {}
+    one = found["spiking", 0]
+    drawn = {
+        "digit": ("row", "column"),
+        "raster": ("moment", "neuron"),
+        "beliefs": ("moment", "class"),
+        "corrections": ("label", "class"),
+    }
+    for key in one:
+        if key in drawn:
+            data[key] = (drawn[key], one[key])
+            continue
+        shape = np.shape(one[key])
+        whole = np.full((len(table), config.seeds, *shape), np.nan)
+        for (name, seed), measured in found.items():
+            value = np.asarray(measured[key])
+            whole[list(table).index(name), seed, ..., : value.size] = value
+        dims = {"curve": ("step",), "curve_spikes": ("step",)}.get(key, ("epoch",) * len(shape))
+        data[key] = (("network", "seed", *dims), whole)
+    dataset = xr.Dataset(
+        data, coords={"network": list(table)}, attrs={"data": config.data, "asked": len(asked.x)}
+    )
+    if config.events_dir is None:
+        return dataset
+    return dataset.merge(events(config, parts))
+
+
+def events(config: Config, parts: Parts) -> xr.Dataset:
+    """Recordings of events: right answers of each method, of how many."""
+    names, right, asked_of = list(EVENTS), [], []
+    for name in names:
+
+        def make(name=name):
+            print()
+            return _events(config, EVENTS[name])
+
+        part = parts(name, make)
+        right.append(part["right"])
+        asked_of.append(part["asked"])
+    return xr.Dataset(
+        {
+            "event_right": (("recordings", "method_"), np.array(right)),
+            "event_asked": ("recordings", np.array(asked_of)),
+        },
+        coords={"recordings": names, "method_": ["spiking", "linear readout", "nearest neighbour"]},
+    )
+
+
+def _events(config: Config, load: Callable[[str], tuple[Split, Split]]) -> dict[str, np.ndarray]:
+    learned, asked = load(str(config.events_dir))
+    settings = Training(
+        hidden=(512,), epochs=30 if len(learned.x) > 2000 else 60, rate=0.75, warm=50, silent=0.3,
+        input_quantum=QUANTUM,
+    )  # fmt: skip
+    trained = train(learned, settings, NudgedPhases(), label="events")
+    found = measure(trained.energy, asked, settings, NudgedPhases(), steps=STEPS)
+    own = round(float(found["accuracy"]) * len(asked.x))
+    return {"right": np.array([own, *rivals(learned, asked)]), "asked": np.array(len(asked.x))}
+
+
+def summary(dataset: xr.Dataset) -> dict[str, float]:
+    """Means over seeds, and standard deviations of accuracies."""
+    result: dict[str, float] = {}
+    shown = (
+        "accuracy", "nll", "ece", "spikes", "input_spikes", "synaptic", "macs", "picojoules",
+        "seconds", "processor_seconds",
+    )  # fmt: skip
+    for name in dataset.network.values:
+        row = dataset.sel(network=name)
+        for key in shown:
+            result[f"{name}: {key}"] = float(row[key].mean())
+        count = int(row.accuracy.notnull().sum())
+        result[f"{name}: seeds"] = float(count)
+        if count > 1:
+            result[f"{name}: accuracy, deviation"] = float(row.accuracy.std(ddof=1))
+    if "learned feedback" in dataset.network.values:
+        cosine = dataset.alignment.sel(network="learned feedback").mean()
+        result["learned feedback: cosine"] = float(cosine)
+    for name in dataset.recordings.values if "recordings" in dataset else ():
+        asked = int(dataset.event_asked.sel(recordings=name))
+        for method in dataset.method_.values:
+            right = int(dataset.event_right.sel(recordings=name, method_=method))
+            low, high = wilson(right, asked)
+            result[f"{name}, {method}"] = right / asked
+            result[f"{name}, {method}: low"], result[f"{name}, {method}: high"] = low, high
+    return result
+
+
+def _figure():
+    from figures import learn
+
+    return learn
+
+
+def main() -> None:
+    """The command line."""
+    study.main(NAME, Config, run, summary, _figure, __doc__)
+
+
+if __name__ == "__main__":
+    main()
