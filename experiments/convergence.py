@@ -41,13 +41,13 @@ class Config(study.Config):
     """Costs c of a spike, at d = 0.05."""
     seeds: int = 10
     """Networks of each kind."""
-    events: int = 20_000
+    events: int = 10_000
     """Spikes of each of 16 chains for the time averages."""
     checkpoints: int = 8
     """Looks at the spectrum during training."""
-    every: int = 60
+    every: int = 40
     """Mini-batches between them."""
-    steps: int = 600
+    steps: int = 400
     """Parallel steps for the stability map."""
     data_dir: str | None = None
     """The folder of N-MNIST's files, as for `bpcjax.data.load`."""

@@ -5,6 +5,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from figures import style
 
@@ -28,6 +29,9 @@ def draw(dataset: xr.Dataset) -> Figure:
         for ax, (which, heat) in zip(axs[2], shown, strict=True):
             images.append(_map(ax, dataset.sel(input=which).isel(map_quantum=0, heat=heat)))
             ax.set_title(f"{names[which]}, T = {dataset.heat.values[heat]:g} d²", loc="left")
+        for ax in axs[:2].ravel():
+            ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.yaxis.set_minor_formatter(NullFormatter())
         axs[2, 0].set_ylabel("delay of corrections (steps)")
         fig.colorbar(images[-1], ax=axs[2].tolist(), label="excess F per unit (d²)")
     return fig
