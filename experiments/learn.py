@@ -127,7 +127,7 @@ def check(config: Config) -> Config:
             config,
             data="digits",
             width=min(config.width, 128),
-            seeds=min(config.seeds, 2),
+            seeds=1,
             epochs=min(config.epochs, 8),
         )
     return config
@@ -210,7 +210,8 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
         whole = np.full((len(table), config.seeds, *shape), np.nan)
         for (name, seed), measured in found.items():
             value = np.asarray(measured[key])
-            whole[list(table).index(name), seed, ..., : value.size] = value
+            place = list(table).index(name), seed
+            whole[(*place, slice(value.size)) if shape else place] = value
         dims = {"curve": ("step",), "curve_spikes": ("step",)}.get(key, ("epoch",) * len(shape))
         data[key] = (("network", "seed", *dims), whole)
     dataset = xr.Dataset(

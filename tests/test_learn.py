@@ -9,7 +9,7 @@ from experiments import InputError, learn as study
 from experiments.learn_measure import calibration_error, scores
 from figures import learn as figure
 
-SMALL = study.Config(data="digits", width=48, seeds=1, epochs=10)
+SMALL = study.Config(data="digits", width=48, seeds=1, epochs=15)
 
 
 @pytest.mark.slow
