@@ -9,6 +9,7 @@ import tyro
 import xarray as xr
 
 from . import (
+    adapt,
     adex_sweep,
     attention_comparison,
     balanced,
@@ -48,6 +49,7 @@ FIGURES = (
     balanced,
     convergence,
     learn,
+    adapt,
     izhikevich,
     adex,
     hodgkin_huxley,

@@ -1,0 +1,88 @@
+"""Learning in a world that changes (`results/adapt.zarr`)."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.adapt import key_of
+from figures import style
+
+NAME = "adapt"
+COMMAND = "python -m experiments.adapt"
+_COLOURS = style.BLUE, style.RED, style.GREEN, style.PURPLE, style.ORANGE
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """The figure: streams above, recordings that drift below."""
+    names = list(dataset.attrs["tasks"])
+    rows = 1 + (len(names) + 1) // 2
+    with style.look():
+        fig = plt.figure(figsize=(style.WIDTH, 2.4 * rows), layout="constrained")
+        grid = fig.add_gridspec(rows, 6)
+        _switching(fig.add_subplot(grid[0, :2]), dataset)
+        _tracking(fig.add_subplot(grid[0, 2:4]), dataset)
+        _classes(fig.add_subplot(grid[0, 4:]), dataset)
+        for k, name in enumerate(names):
+            place = grid[1 + k // 2, 3 * (k % 2) : 3 * (k % 2) + 3]
+            _drift(fig.add_subplot(place), dataset, name, legend=k == 0)
+    return fig
+
+
+def _switching(ax: Axes, dataset: xr.Dataset) -> None:
+    lost = dataset.lost.mean("stream").cumsum("time")
+    exact = lost.sel(learner="exact")
+    ax.plot(exact, color=style.BLACK, linewidth=2, label="exact")
+    shown = [n for n in map(str, dataset.learner.values) if n in {
+        "4 side by side", "keep 1", "keep 0.95", "keep 0.9"}]  # fmt: skip
+    for name, colour in zip(shown, _COLOURS, strict=False):
+        dashes = "--" if "side" in name else "-"
+        ax.plot(lost.sel(learner=name), color=colour, linestyle=dashes, label=name)
+    ax.set(xlabel="samples", ylabel="regret (nats)", yscale="log", ylim=(5, None))
+    ax.set_title("switching stream", loc="left")
+    ax.legend(fontsize=6)
+
+
+def _tracking(ax: Axes, dataset: xr.Dataset) -> None:
+    ratio = dataset.tracking / dataset.tracking_exact
+    ax.errorbar(
+        dataset.tracking_spikes.mean("stream"), ratio.mean("stream"),
+        ratio.std("stream") / np.sqrt(dataset.sizes["stream"]), color=style.BLUE, marker="o",
+    )  # fmt: skip
+    ax.axhline(1, color=style.BLACK, linewidth=0.6)
+    ax.axhline(1.1, color="0.6", linewidth=0.6, linestyle=":")
+    ax.set(xlabel="spikes a sample", ylabel="regret over Kalman's", xscale="log")
+    ax.set_title("spiking Kalman filter", loc="left")
+
+
+def _classes(ax: Axes, dataset: xr.Dataset) -> None:
+    for rule, colour in zip(map(str, dataset.rule.values), _COLOURS, strict=False):
+        value = dataset.classes.sel(rule=rule)
+        ax.errorbar(
+            dataset.seen, value.mean("order"), value.std("order"), color=colour, label=rule,
+            elinewidth=0.6,
+        )  # fmt: skip
+    ax.axhline(float(dataset.joint.mean()), color=style.BLACK, linewidth=0.6, linestyle=":")
+    ax.set(xlabel="classes seen, one after another", ylabel="accuracy on all", ylim=(0, 1.02))
+    ax.set_title("digits, class by class", loc="left")
+    ax.legend(fontsize=6)
+
+
+def _drift(ax: Axes, dataset: xr.Dataset, name: str, *, legend: bool) -> None:
+    slug = key_of(name)
+    asked = dataset[f"{slug}:asked"]
+    shown = dataset[f"{slug}:point"].values
+    for keep, colour in zip(dataset.keep.values, _COLOURS, strict=False):
+        share = dataset[f"{slug}:right"].sel(keep=keep) / asked
+        mean, error = share.mean("order"), share.std("order") / np.sqrt(share.sizes["order"])
+        ax.plot(shown, mean, color=colour, label=f"keep {keep:g}")
+        ax.fill_between(shown, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
+        rest = (dataset[f"{slug}:stationary"].sel(keep=keep) / asked).mean()
+        ax.plot([shown[-1] * 1.02], [rest], color=colour, marker="<", clip_on=False)
+    ax.axvline(1, color="0.6", linewidth=0.6)
+    ax.set(xlabel="passes over the recordings", ylabel="accuracy")
+    ax.set_title(name, loc="left")
+    if legend:
+        ax.plot([], [], color="0.3", marker="<", linestyle="", label="new law alone")
+        ax.legend(fontsize=6, loc="lower right")
