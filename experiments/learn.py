@@ -171,7 +171,7 @@ def raster(trained: Trained, asked: Split) -> dict[str, np.ndarray]:
     corrections = [np.eye(asked.classes)[k] - outputs[-1] for k in (label, (label + 1) % 10)]
     return {
         "digit": asked.x[0],
-        "raster": np.diff(values, axis=0),
+        "raster": np.sign(np.diff(values, axis=0)),
         "beliefs": np.array(outputs),
         "corrections": np.round(np.array(corrections) / 0.05),
     }

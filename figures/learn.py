@@ -22,7 +22,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             gridspec_kw={"height_ratios": (1, 1.5, 1.1)},
         )  # fmt: skip
         _epochs(axs["L"], dataset, "loss", "cross-entropy (nats)")
-        _epochs(axs["E"], dataset, "energy", "F of the nudged phase")
+        _epochs(axs["E"], dataset, "energy", "F with the label")
         _steps(axs["C"], dataset)
         _table(axs["A"], dataset)
         _digit(axs["D"], axs["R"], axs["B"], dataset)
@@ -94,5 +94,5 @@ def _digit(image: Axes, raster: Axes, classes: Axes, dataset: xr.Dataset) -> Non
     classes.set_xticks(place)
     classes.set_xlabel("class")
     classes.set_title("prediction, error spikes / 20")
-    classes.set_ylim(-1.1, 1.9)
+    classes.set_ylim(-1.1, 2.7)
     classes.legend(ncols=1, loc="upper left")

@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 
 class Spent(NamedTuple):
     """Spikes of a sample: values in the free phase, values and errors in the nudged one; the
-    cross-entropy before it, and F of the nudged phase at its end."""
+    cross-entropy before it, and F at its end (of either sign's phase, with the label attracting)."""
 
     free: Float[Array, ""]
     values: Float[Array, ""]
@@ -133,6 +133,7 @@ class NudgedPhases(AbstractPhases):
         z, mus = self.values(energy, x)
         free = sum(v.sum() for v in z[1:]) / self.quantum
         loss = chain(energy)[-1].mismatch(y, mus[-1])
+        attracted = energy.nudged(len(mus), self.strength)
         energy = energy.nudged(len(mus), sign * self.strength)
         arrows = chain(energy)
         stiff = energy.stiffness((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
@@ -154,7 +155,7 @@ class NudgedPhases(AbstractPhases):
         _, true, _ = self._corrections(arrows, z, y, stiff, offsets)
         scale = [sign / self.strength * h for h in stiff[1:-1]] + [sign / self.strength]
         post = tuple(e * by for e, by in zip(true, scale, strict=True))
-        total = energy((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
+        total = attracted((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
         return Seen(tuple(z), post), Spent(free, moved, errors, loss, total)
 
     def _corrections(self, arrows, z, y, stiff, offsets):
@@ -193,6 +194,7 @@ class RatePhases(AbstractPhases):
         sign = jax.random.rademacher(key, (), x.dtype)
         z, mus = self.values(energy, x)
         loss = chain(energy)[-1].mismatch(y, mus[-1])
+        attracted = energy.nudged(len(mus), self.strength)
         energy = energy.nudged(len(mus), sign * self.strength)
         arrows = chain(energy)
         stiff = energy.stiffness((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
@@ -208,7 +210,7 @@ class RatePhases(AbstractPhases):
                     z = [*z[: k + 1], aim, *z[k + 2 :]]
         scale = [sign / self.strength * h for h in stiff[1:-1]] + [sign / self.strength]
         post = tuple(e * by for e, by in zip(errors, scale, strict=True))
-        total = energy((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
+        total = attracted((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
         none = jnp.zeros((), x.dtype)
         return Seen(tuple(z), post), Spent(none, none, none, loss, total)
 
