@@ -28,7 +28,7 @@ class Seen(NamedTuple):
 
 class Spent(NamedTuple):
     """Spikes of a sample: values in the free phase, values and errors in the nudged one; the
-    cross-entropy before it, and F at its end (of either sign's phase, with the label attracting)."""
+    cross-entropy before it, and F at its end, with the label attracting whatever the sign."""
 
     free: Float[Array, ""]
     values: Float[Array, ""]
