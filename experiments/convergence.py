@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from . import InputError, convergence_measure as measure, study
+from . import InputError, convergence_maps as parallel, convergence_measure as measure, study
 from .data import load
 from .study import Parts
 
@@ -91,16 +91,16 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     key = jax.random.key(0)
     spectrum = parts(
         "spectrum",
-        lambda: measure.spectra(
+        lambda: parallel.spectra(
             pixels / pixels.max(), np.asarray(digits.labels), config.checkpoints, config.every, key
         ),
     )
     still = np.random.default_rng(0).normal(size=(1, LINEAR[0])).repeat(config.steps, axis=0)
-    camera, source = measure.recording(config.data_dir, config.steps)
+    camera, source = parallel.recording(config.data_dir, config.steps)
     maps = [
         parts(
             f"stability, {name}",
-            lambda x=x, n=n: measure.stability(x, n, 4, (0.05, 0.2), HEATS, SHARES, DELAYS),
+            lambda x=x, n=n: parallel.stability(x, n, 4, (0.05, 0.2), HEATS, SHARES, DELAYS),
         )
         for name, x, n in (("constant", still, LINEAR), ("events", camera, EVENTS))
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments import convergence_measure as measure
+from experiments import convergence_maps as parallel, convergence_measure as measure
 
 
 def test_dither_is_poissons_sum():
@@ -31,6 +31,6 @@ def test_the_radius_of_a_delayed_map_is_known():
     one = np.eye(1)
     for delay, edge in ((0, 2.0), (1, 1.0)):
         below, above = (
-            measure._radius(g * edge, np.zeros((1, 1)), -one, delay) for g in (0.99, 1.01)
+            parallel._radius(g * edge, np.zeros((1, 1)), -one, delay) for g in (0.99, 1.01)
         )
         assert below < 1 < above
