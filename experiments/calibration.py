@@ -150,7 +150,8 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
         images = load(name, config.data_dir)
         for count in config.samples:
             found += [
-                parts(f"{name} {count} {s}", lambda i=images, c=count, s=s: measure(config, i, c, s))
+                parts(f"{name} {count} {s}", lambda i=images, c=count, s=s:
+                      measure(config, i, c, s))
                 for s in range(seeds)
             ]  # fmt: skip
     shape = len(names), len(config.samples), seeds

@@ -53,6 +53,8 @@ def _tracking(ax: Axes, dataset: xr.Dataset) -> None:
     ax.axhline(1, color=style.BLACK, linewidth=0.6)
     ax.axhline(1.1, color="0.6", linewidth=0.6, linestyle=":")
     ax.set(xlabel="spikes a sample", ylabel="regret over Kalman's", xscale="log")
+    ax.set_xticks([1, 3, 10, 30], ["1", "3", "10", "30"])
+    ax.minorticks_off()
     ax.set_title("spiking Kalman filter", loc="left")
 
 
@@ -65,6 +67,7 @@ def _classes(ax: Axes, dataset: xr.Dataset) -> None:
         )  # fmt: skip
     ax.axhline(float(dataset.joint.mean()), color=style.BLACK, linewidth=0.6, linestyle=":")
     ax.set(xlabel="classes seen, one after another", ylabel="accuracy on all", ylim=(0, 1.02))
+    ax.set_xticks([2, 4, 6, 8, 10])
     ax.set_title("digits, class by class", loc="left")
     ax.legend(fontsize=6)
 
