@@ -84,7 +84,7 @@ class DescentState(NamedTuple):
 class _Units(AbstractSpikingSystem):
     """The units as neurons: the guard is the log of the rates of spikes up [n] and down [n]."""
 
-    descent: "SpikeDescent"
+    descent: "AbstractDescent"
 
     def vector_field(self, t, y, args):
         return jax.tree.map(jnp.zeros_like, y)
@@ -98,7 +98,68 @@ class _Units(AbstractSpikingSystem):
         return DescentState(y.origin, y.moves + moved)
 
 
-class SpikeDescent(AbstractKeyed):
+class AbstractDescent(AbstractKeyed):
+    """Units on a lattice, that move by spikes according to what each would change."""
+
+    energy: eqx.AbstractVar[Energy]
+    temperature: eqx.AbstractVar[Float[Array, ""]]
+    cost: eqx.AbstractVar[Float[Array, ""]]
+    rate: eqx.AbstractVar[Float[Array, ""]]
+    law: eqx.AbstractVar[AbstractSpikeRate]
+    key: eqx.AbstractVar[Key[Array, ""] | Any | None]
+
+    @abstractmethod
+    def quanta(self, origin: PyTree) -> Float[Array, "*n"]:
+        """How far a spike moves each unit."""
+
+    @abstractmethod
+    def changes(self, value: PyTree, args: PyTree) -> Float[Array, "2 n"]:
+        """What each unit takes its spike up, and down, to change the energy by."""
+
+    @abstractmethod
+    def bend(self, value: PyTree, args: PyTree) -> Float[Array, " n"]:
+        """The part of those changes that is of second order: `d^2 H_ii / 2`."""
+
+    def energy_of(self, value: PyTree, args: PyTree) -> Float[Array, ""]:
+        """Hook: the energy of a value (default: all of it is the energy's state)."""
+        return self.energy(value, args)
+
+    @property
+    def units(self) -> EscapeRate:
+        """The units as escape-rate neurons: this model is that system."""
+        return EscapeRate(neuron=_Units(self), hazard=jnp.exp, key=self.key)
+
+    def value(self, y: DescentState | EscapeState) -> PyTree:
+        """Where the units are: origin and quanta."""
+        state: DescentState = y.neuron if isinstance(y, EscapeState) else y
+        flat, unravel = ravel_pytree(state.origin)
+        return unravel(flat + self.quanta(state.origin).astype(flat.dtype) * state.moves)
+
+    def log_rates(
+        self, value: PyTree, args: PyTree = None, extra: ArrayLike = 0.0
+    ) -> Float[Array, "2 n"]:
+        """The logarithm of the rate of each unit's spike up, and down (-inf: never), where a spike
+        takes `extra` energy."""
+        change = self.changes(value, args)
+        change = jnp.where(jnp.isnan(change), jnp.inf, change) + self.cost + extra
+        return jnp.log(self.rate) + self.law(change, self.temperature)
+
+    def start(self, value: PyTree) -> EscapeState:
+        """The state from which no unit has moved yet."""
+        size = ravel_pytree(value)[0].size
+        return self.units.start(DescentState(value, jnp.zeros(size)), (2 * size,))
+
+    def vector_field(self, t, y, args):
+        return self.units.vector_field(t, y, args)
+
+    def guard(self, t, y, args):
+        return self.units.guard(t, y, args)
+
+    def reset(self, t, y, args, fired):
+        return self.units.reset(t, y, args, fired)
+
+
+class SpikeDescent(AbstractDescent):
     """A network whose every spike moves one unit of an energy's state by one `quantum`.
 
     Unit i spikes up or down (s = 1, -1) at the rate `rate * law(E(y + s d e_i) - E(y) + cost)`;
@@ -119,36 +180,17 @@ class SpikeDescent(AbstractKeyed):
     law: AbstractSpikeRate = Glauber()
     key: Key[Array, ""] | Any | None = None
 
-    @property
-    def units(self) -> EscapeRate:
-        """The units as escape-rate neurons: this model is that system."""
-        return EscapeRate(neuron=_Units(self), hazard=jnp.exp, key=self.key)
+    def quanta(self, origin):
+        return self.quantum
 
-    def value(self, y: DescentState | EscapeState) -> PyTree:
-        """The energy's state: origin and quanta."""
-        state: DescentState = y.neuron if isinstance(y, EscapeState) else y
-        flat, unravel = ravel_pytree(state.origin)
-        return unravel(flat + self.quantum.astype(flat.dtype) * state.moves)
+    def changes(self, value, args):
+        return jnp.stack(differences(self.energy, value, args, self.quantum))
 
-    def log_rates(self, value: PyTree, args: PyTree = None) -> Float[Array, "2 n"]:
-        """The logarithm of the rate of each unit's spike up, and down (-inf: never)."""
-        change = jnp.stack(differences(self.energy, value, args, self.quantum))
-        change = jnp.where(jnp.isnan(change), jnp.inf, change) + self.cost
-        return jnp.log(self.rate) + self.law(change, self.temperature)
-
-    def start(self, value: PyTree) -> EscapeState:
-        """The state from which no unit has moved yet."""
-        size = ravel_pytree(value)[0].size
-        return self.units.start(DescentState(value, jnp.zeros(size)), (2 * size,))
-
-    def vector_field(self, t, y, args):
-        return self.units.vector_field(t, y, args)
-
-    def guard(self, t, y, args):
-        return self.units.guard(t, y, args)
-
-    def reset(self, t, y, args, fired):
-        return self.units.reset(t, y, args, fired)
+    def bend(self, value, args):
+        up, down = self.changes(value, args)
+        twice = differences(self.energy, value, args, 2 * self.quantum)[0]
+        # a unit that cannot go down is judged by two steps up
+        return jnp.where(jnp.isfinite(up + down), 0.5 * (up + down), 0.5 * twice - up)
 
 
 class Descent(eqx.Module):
@@ -173,7 +215,7 @@ class Descent(eqx.Module):
 
 
 def descend(
-    system: SpikeDescent,
+    system: AbstractDescent,
     y0: PyTree,
     args: PyTree = None,
     *,
@@ -211,7 +253,7 @@ def descend(
             jnp.where(fires, unit, -1).astype(jnp.int32),
             jnp.where(fires, sign, 0).astype(jnp.int32),
             wait,
-            system.energy(value, args),
+            system.energy_of(value, args),
             None if save is None else save(value),
         )
         return (t + wait, after), told
@@ -221,6 +263,6 @@ def descend(
     times, units, signs, dwell, energy, saved = told
     value = system.value(state)
     last = jnp.exp(system.log_rates(value, args)).sum()
-    ok = jnp.isfinite(energy).all() & jnp.isfinite(system.energy(value, args)) & ~bad
+    ok = jnp.isfinite(energy).all() & jnp.isfinite(system.energy_of(value, args)) & ~bad
     count = (units >= 0).sum(dtype=jnp.int32)
     return Descent(times, units, signs, dwell, energy, saved, value, count, last == 0, ok)

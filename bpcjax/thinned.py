@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from .descent import DescentState, SpikeDescent, differences
+from .descent import AbstractDescent, DescentState
 from .system import check_parameters, is_traced, parameter
 
 
@@ -39,7 +39,7 @@ class Parallel(eqx.Module):
 
 
 def descend_in_parallel(
-    system: SpikeDescent,
+    system: AbstractDescent,
     y0: PyTree,
     args: PyTree = None,
     *,
@@ -50,7 +50,7 @@ def descend_in_parallel(
     """The named approximation: many spikes at once, thinned, at the corrected threshold.
 
     A unit's change of energy is `s d g + d^2 H / 2` to second order; the correction adds
-    `d^2 H share (coupling - 1) / 2`, with H from differences.
+    `d^2 H share (coupling - 1) / 2` (`system.bend`).
 
     **Raises:** `ValueError` for less than one step.
     """
@@ -60,12 +60,9 @@ def descend_in_parallel(
     size = ravel_pytree(y0)[0].size
 
     def chances(value):
-        up, down = differences(system.energy, value, args, system.quantum)
-        twice = differences(system.energy, value, args, 2 * system.quantum)[0]
-        bend = jnp.where(jnp.isfinite(up + down), 0.5 * (up + down), 0.5 * twice - up)
-        bend = jnp.maximum(bend, 0.0)  # d^2 H / 2, also where a unit cannot go down
-        extra = thin.share * (thin.coupling - 1) * bend + system.cost
-        logs = system.law(jnp.stack([up, down]) + extra[None], system.temperature)
+        bend = jnp.maximum(system.bend(value, args), 0.0)
+        extra = thin.share * (thin.coupling - 1) * bend
+        logs = system.log_rates(value, args, extra[None]) - jnp.log(system.rate)
         return jnp.minimum(thin.share * jnp.exp(logs), 1.0)
 
     def step(state, key):
@@ -74,7 +71,7 @@ def descend_in_parallel(
         draw = jax.random.uniform(key, up.shape)
         rises, falls = draw < up, (draw >= up) & (draw < up + down)
         moved = rises.astype(state.moves.dtype) - falls.astype(state.moves.dtype)
-        told = system.energy(value, args), (rises | falls).sum(dtype=jnp.int32)
+        told = system.energy_of(value, args), (rises | falls).sum(dtype=jnp.int32)
         return DescentState(state.origin, state.moves + moved), told
 
     start = DescentState(y0, jnp.zeros(size))

@@ -1,6 +1,7 @@
 """Spikes that descend an energy: monotone at zero temperature, exact law above it."""
 
 import itertools
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -79,7 +80,7 @@ def test_no_spike_raises_F(name, getkey):
     y0 = jax.tree.map(jnp.zeros_like, energy.start(args)) if y0 is None else y0
     quantum = 2.0 if name == "classical" else 0.1
     system = bpc.SpikeDescent(energy, quantum)
-    found = bpc.descend(system, y0, args, key=getkey(), spikes=60 if name == "classical" else 600)
+    found = bpc.descend(system, y0, args, key=getkey(), spikes=60 if name == "classical" else 400)
     energies = np.append(found.energy, energy(found.value, args))[: int(found.count) + 1]
     if name == "classical":  # signs are not bounded by its energy: it goes down for ever
         assert int(found.count) == 60
@@ -101,24 +102,26 @@ def test_differences_of_all_units_at_once_are_those_of_one_after_another(make):
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 
+@lru_cache
 def rest_errors(quanta, seeds):
     energy, args = chain()
     best, hessian, _ = minimum(energy, args)
     least = energy(minimum(energy, args)[2](best), args)
     y0 = jax.tree.map(jnp.zeros_like, energy.start(args))
 
-    @jax.jit
     def one(quantum, key):
         # the origin is drawn within a quantum, so that errors are not those of one lattice
         shift_key, key = jax.random.split(key)
         flat, unravel = ravel_pytree(y0)
         start = unravel(flat + quantum * jax.random.uniform(shift_key, flat.shape))
-        found = bpc.descend(bpc.SpikeDescent(energy, quantum), start, args, key=key, spikes=2500)
+        found = bpc.descend(
+            bpc.SpikeDescent(energy, quantum), start, args, key=key, spikes=int(75 / quantum)
+        )
         away = ravel_pytree(found.value)[0] - best
         return jnp.sqrt(jnp.mean(away**2)), energy(found.value, args) - least, found.at_rest
 
     keys = jax.random.split(jax.random.key(3), seeds)
-    found = [jax.vmap(one, (None, 0))(d, keys) for d in quanta]
+    found = [jax.vmap(partial(one, d))(keys) for d in quanta]
     rms, excess, rest = (np.array([f[k] for f in found]) for k in range(3))
     assert rest.all()
     return rms, excess, hessian, best.size
@@ -132,19 +135,19 @@ def slope(x, y):
 
 
 def test_greedy_slope_d1_d2():
-    quanta = np.array([0.1, 0.05, 0.025, 0.0125])
-    rms, excess, _, _ = rest_errors(quanta, 10)
+    quanta = 0.1, 0.05, 0.025
+    rms, excess, _, _ = rest_errors(quanta, 12)
     for found, order in (slope(quanta, rms), 1), (slope(quanta, excess), 2):
         b, error = found
-        assert abs(b - order) < 3 * error + 0.02 and error < 0.1
+        assert abs(b - order) < 3 * error + 0.02 and error < 0.15
 
 
 def test_bound_T2():
     # |z - z*| <= sqrt(n) d max H_ii / (2 lambda_min): at rest |g_i| <= d H_ii / 2
-    quanta = np.array([0.2, 0.05])
-    rms, _, hessian, n = rest_errors(quanta, 10)
+    quanta = 0.1, 0.05, 0.025
+    rms, _, hessian, _ = rest_errors(quanta, 12)
     weakest = np.linalg.eigvalsh(hessian)[0]
-    bound = 0.5 * quanta * np.diag(hessian).max() / weakest  # over sqrt(n): of the rms
+    bound = 0.5 * np.array(quanta) * np.diag(hessian).max() / weakest  # over sqrt(n): of the rms
     assert (rms < bound[:, None]).all()
     assert (rms.max(axis=1) > bound / 50).all()
 
@@ -224,7 +227,8 @@ def test_gillespie_moments():
         )
         share = found.dwell / found.dwell.sum()
         mean = share @ found.saved
-        return mean, (found.saved - best).T @ ((found.saved - best) * share[:, None])
+        away = found.saved - best[None]
+        return mean, away.T @ (away * share[:, None])
 
     means, covs = jax.vmap(one)(jax.random.split(jax.random.key(0), 8))
     error = means.std(axis=0, ddof=1) / np.sqrt(8)
@@ -256,6 +260,7 @@ def test_parallel_vs_exact_same_F(getkey):
         assert energy(found.value, args) - least < room
 
 
+@pytest.mark.slow
 def test_the_engine_and_the_events_have_one_law(getkey):
     # the mean number of spikes until 3 units of time, by time steps and by events
     energy, args = chain(sizes=(2, 3, 2), precisions=(1.0, 2.0))

@@ -19,6 +19,13 @@ from .pc_phases import (
     NudgedPhases as NudgedPhases,
     RatePhases as RatePhases,
 )
+from .predictive_coding import (
+    AtRest as AtRest,
+    Populations as Populations,
+    PredictiveCodingNetwork as PredictiveCodingNetwork,
+    SpikingPredictiveCoding as SpikingPredictiveCoding,
+    settle as settle,
+)
 from .retrieve import Retrieval as Retrieval, gram as gram, retrieve as retrieve
 from .spiking_hopfield import SpikingHopfield as SpikingHopfield
 from .two_layer import TwoLayerHopfield as TwoLayerHopfield, TwoLayerState as TwoLayerState
