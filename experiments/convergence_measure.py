@@ -14,6 +14,9 @@ from bpcjax.descent import SpikeDescent, descend
 from bpcjax.energies.maps import Dense
 from bpcjax.energies.mismatch import Gaussian, Rectified
 from bpcjax.energies.predictive import Arrow, PredictiveCoding
+from bpcjax.models import PredictiveCodingNetwork, settle
+
+from . import InputError
 
 PRECISIONS = 1.0, 2.0, 4.0
 
@@ -38,23 +41,10 @@ def stack(items: list) -> Any:
     return jax.tree.map(lambda *x: jnp.stack(x), *items)
 
 
-def minimum(energy: PredictiveCoding, y: Any, args: Any, steps: int = 16_000) -> Any:
-    """Where the (convex) energy is least: accelerated projected gradient steps."""
-    flat, unravel = ravel_pytree(y)
-    gradient = jax.grad(lambda x: energy(unravel(x), args))
-    size = 1 / jnp.linalg.eigvalsh(jax.hessian(lambda x: energy(unravel(x), args))(flat + 0.5))[-1]
-
-    def step(carry, k):
-        x, ahead = carry
-        new = ravel_pytree(energy.project(unravel(ahead - 0.5 * size * gradient(ahead))))[0]
-        return (new, new + k / (k + 3) * (new - x)), None
-
-    # Restarted, so that the acceleration is linear convergence.
-    def restart(x, _):
-        (x, _), _ = jax.lax.scan(step, (x, x), jnp.arange(400.0))
-        return x, None
-
-    return unravel(jax.lax.scan(restart, flat, length=steps // 400)[0])
+def minimum(energy: PredictiveCoding, y: Any, args: Any) -> Any:
+    """Where the (convex) energy is least: its rate network at rest; NaN where it did not rest."""
+    found = settle(PredictiveCodingNetwork(energy), y, args, tol=1e-9)
+    return jax.tree.map(lambda z: jnp.where(found.ok, z, jnp.nan), found.z)
 
 
 @eqx.filter_jit
@@ -91,8 +81,13 @@ def orders(quanta, seeds: int, sizes, rectified: bool, cost: float = 0.0) -> dic
 
 
 def slope(x: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """The mean over seeds (columns) of the log-log slope, and half its 95 % interval."""
-    each = np.polyfit(np.log(x), np.log(np.maximum(values, 1e-300)), 1)[0]
+    """The mean over seeds (columns) of the log-log slope, and half its 95 % interval.
+
+    **Raises:** `InputError` where a value is not positive: no distance to a minimum is.
+    """
+    if not (values > 0).all():
+        raise InputError("quanta: rest lies below the minimum, or no minimum was found.")
+    each = np.polyfit(np.log(x), np.log(values), 1)[0]
     half = student.ppf(0.975, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each))
     return float(each.mean()), float(half)
 

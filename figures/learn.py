@@ -18,7 +18,7 @@ def draw(dataset: xr.Dataset) -> Figure:
     """The figure: loss and F, accuracy by step, accuracies, and one digit."""
     with style.look():
         fig, axs = plt.subplot_mosaic(
-            "LEC;AAA;DRB", figsize=(style.WIDTH, 6.4), layout="constrained",
+            "LLEECC;AAAA..;DDRRBB", figsize=(style.WIDTH, 6.4), layout="constrained",
             gridspec_kw={"height_ratios": (1, 1.5, 1.1)},
         )  # fmt: skip
         _epochs(axs["L"], dataset, "loss", "cross-entropy (nats)")
@@ -39,7 +39,7 @@ def _epochs(ax: Axes, dataset: xr.Dataset, key: str, label: str) -> None:
             ax.plot(np.arange(1, len(row) + 1), row, color=colour, label=None if k else name)
     if key == "loss":
         ax.set_yscale("log")
-        ax.legend()
+        ax.legend(loc="upper right")
     ax.set_xlabel("epoch")
     ax.set_ylabel(label)
 
@@ -67,7 +67,9 @@ def _table(ax: Axes, dataset: xr.Dataset) -> None:
         spikes, energy = float(row.spikes.mean()), float(row.picojoules.mean()) / 1e6
         text = f"{float(mean.sel(network=name)):.2f} %   ECE {100 * float(row.ece.mean()):.1f} %   "
         text += f"{spikes:.0f} spikes   {energy:.2f} µJ"
-        ax.text(1.01, k, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7)
+        ax.text(
+            1.01, k, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7
+        ).set_in_layout(False)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.set_xlabel("test accuracy (%)")
@@ -78,12 +80,13 @@ def _digit(image: Axes, raster: Axes, classes: Axes, dataset: xr.Dataset) -> Non
     image.set_xticks([])
     image.set_yticks([])
     image.set_title("a digit of the test")
-    for sign, colour, marker in ((1, style.RED, "|"), (-1, style.BLUE, "|")):
+    for sign, colour, marker in ((1, style.RED, "_"), (-1, style.BLUE, "x")):
         moment, neuron = np.nonzero(np.asarray(dataset.raster) == sign)
-        raster.scatter(moment + 1, neuron, c=colour, marker=marker, s=12, linewidth=1.2)
+        raster.scatter(moment + 1, neuron, c=colour, marker=marker, s=16, linewidth=0.6)
     raster.set_xlabel("step")
     raster.set_ylabel("value neuron")
-    raster.set_title("spikes up (red), down (blue)")
+    raster.set_title("value spikes: up –, down ×")
+    raster.set_xlim(0.5, len(dataset.raster) + 0.5)
     place = np.arange(dataset.sizes["class"])
     classes.bar(place - 0.27, dataset.beliefs.isel(moment=-1), 0.25, color="0.6", label="predicted")
     told = zip(("its label", "a wrong label"), (style.GREEN, style.ORANGE), strict=True)
@@ -93,6 +96,6 @@ def _digit(image: Axes, raster: Axes, classes: Axes, dataset: xr.Dataset) -> Non
     classes.axhline(0, color=style.BLACK, linewidth=0.5)
     classes.set_xticks(place)
     classes.set_xlabel("class")
-    classes.set_title("prediction, error spikes / 20")
+    classes.set_ylabel("probability; error spikes / 20")
     classes.set_ylim(-1.1, 2.7)
     classes.legend(ncols=1, loc="upper left")

@@ -238,3 +238,36 @@ def test_owners_must_fit():
         certificate(lambda a, b: b.T @ a, (pre, post), (Pre(axis=2), Post()))
     with pytest.raises(ValueError, match="at its leaves"):
         certificate(lambda a, b: b.T @ a, (pre, post), (Pre(), "post"))
+
+
+def test_rules_of_predictive_coding_are_local():
+    from bpcjax.energies import Dense
+
+    pre, post, weights = example()
+
+    def plain(pre, post, weights):
+        return learning.hebbian(Dense(weights), pre, post).weights
+
+    def with_momentum(pre, post, weights, trace):
+        rule = learning.momentum(optax.constant_schedule(0.1))
+        state = jax.tree.map(
+            lambda leaf: trace if jnp.shape(leaf) == trace.shape else leaf, rule.init(weights)
+        )
+        return rule.update(plain(pre, post, weights), state, weights)[0]
+
+    def both_ways(pre, post, weights, back):
+        rule = learning.kolen_pollack(learning.momentum(optax.constant_schedule(0.1)))
+        pair = weights, back
+        return rule.update(plain(pre, post, weights), rule.init(pair), pair)[0]
+
+    owners = (Pre(), Post(), Synapse())
+    assert certificate(plain, (pre, post, weights), owners).local
+    for rule in with_momentum, both_ways:
+        found = certificate(rule, (pre, post, weights, weights + 1), (*owners, Synapse()))
+        assert found.local and found.causal, str(found)
+
+    def carried(pre, post, weights, above):  # errors by transposed weights of the layer above
+        return learning.hebbian(Dense(weights), pre, post @ above).weights
+
+    above = jnp.ones((post.shape[1], 3))
+    assert not certificate(carried, (pre, post, weights, above), (*owners, Elsewhere())).local
