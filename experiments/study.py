@@ -106,6 +106,7 @@ def main(
     plt.close(drawn)
     if config.gallery:
         told = dataclasses.asdict(config) | {"out": kind.out, "figures": kind.figures}
+        told = {k: None if k.endswith("_dir") else v for k, v in told.items()}  # of this machine
         about = {"command": "python -m " + _module(kind) + " --gallery", "config": told}
         write_json(style.GALLERY / f"{name}.json", about | {"metrics": found})
     took = time.perf_counter() - began

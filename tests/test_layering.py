@@ -41,8 +41,8 @@ ALLOWED = {
     "data": {"encode"},
     "__init__": {
         "system", "flows", "wrappers", "descent", "thinned", "energies", "neurons", "synapses",
-        "network", "stepping", "simulate", "models", "learning", "projection", "connect", "inputs", "analysis",
-        "sweep", "encode", "cost",
+        "network", "stepping", "simulate", "models", "learning", "projection", "connect", "inputs",
+        "analysis", "sweep", "encode", "cost",
     },
 }  # fmt: skip
 HEAVY = {"matplotlib", "tensorflow_datasets", "xarray", "zarr", "sklearn", "tqdm", "tyro"}

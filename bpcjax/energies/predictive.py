@@ -39,6 +39,23 @@ class Arrow(eqx.Module):
         """Which layers it joins."""
         return f"{'prior' if self.pre is None else self.pre}->{self.post}"
 
+    @property
+    def back(self) -> AbstractMap:
+        """The map through which errors return, transposed."""
+        return self.predict if self.feedback is None else self.feedback
+
+    def term(self, z: Array, mu: Array) -> Float[Array, ""]:
+        """The energy of the value `z` under the prediction `mu`."""
+        return self.strength * self.mismatch(z, mu)
+
+    def error(self, z: Array, mu: Array) -> Float[Array, "..."]:
+        """`-dE/dmu`: what the error neurons are to say."""
+        return -jax.grad(self.term, argnums=1)(z, mu)
+
+    def sent_back(self, z: Array, error: Array) -> Float[Array, "..."]:
+        """The current that error spikes make in the layer of value `z` before them."""
+        return jax.vjp(self.back, z)[1](error)[0]
+
 
 class PredictiveCoding(eqx.Module):
     """`F = sum over arrows of E(z_post, predict(z_pre))`, of one sample.
@@ -123,9 +140,7 @@ class PredictiveCoding(eqx.Module):
     def terms(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, ""]]:
         """The energy of each arrow, which sum to it."""
         z = self.full(y, args)
-        return {
-            a.name: a.strength * a.mismatch(z[a.post], self._predict(a, z)) for a in self._joined(z)
-        }
+        return {a.name: a.term(z[a.post], self._predict(a, z)) for a in self._joined(z)}
 
     def _predict(self, arrow: Arrow, z: Layers) -> Array:
         mu = arrow.predict(None if arrow.pre is None else z[arrow.pre])
@@ -143,14 +158,7 @@ class PredictiveCoding(eqx.Module):
     def errors(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, "..."]]:
         """`-dE/dmu` of each arrow: what its error neurons are to say."""
         z = self.full(y, args)
-
-        def error(arrow: Arrow):
-            def term(mu):
-                return -arrow.strength * arrow.mismatch(z[arrow.post], mu)
-
-            return jax.grad(term)(self._predict(arrow, z))
-
-        return {arrow.name: error(arrow) for arrow in self._joined(z)}
+        return {a.name: a.error(z[a.post], self._predict(a, z)) for a in self._joined(z)}
 
     def membrane(
         self, y: PyTree, args: PyTree = None, errors: dict[str, Array] | None = None
@@ -164,12 +172,10 @@ class PredictiveCoding(eqx.Module):
         def message(y):
             z, total = self.full(y, args), jnp.zeros(())
             for a in self._joined(z):
-                own = a.mismatch(z[a.post], jax.lax.stop_gradient(self._predict(a, z)))
-                total = total + a.strength * own
+                total = total + a.term(z[a.post], jax.lax.stop_gradient(self._predict(a, z)))
                 if a.pre is not None:
-                    back = a.predict if a.feedback is None else a.feedback
                     sent = jax.lax.stop_gradient(errors[a.name]).ravel()
-                    total = total - sent @ back(z[a.pre]).ravel()
+                    total = total - sent @ a.back(z[a.pre]).ravel()
             return total
 
         return jax.tree.map(jnp.negative, jax.grad(message)(self._of(y)))

@@ -56,16 +56,6 @@ def chain(energy: PredictiveCoding) -> tuple[Arrow, ...]:
     return arrows
 
 
-def _error(arrow: Arrow, z: Array, mu: Array) -> Array:
-    return jax.grad(lambda mu: -arrow.strength * arrow.mismatch(z, mu))(mu)
-
-
-def _sent_back(arrow: Arrow, z: Array, error: Array) -> Array:
-    """The current that error spikes make in the layer before them."""
-    back = arrow.predict if arrow.feedback is None else arrow.feedback
-    return jax.vjp(back, z)[1](error)[0]
-
-
 class AbstractPhases(eqx.Module):
     """A way to find what the synapses of a network see of a sample with its label."""
 
@@ -161,14 +151,14 @@ class NudgedPhases(AbstractPhases):
     def _corrections(self, arrows, z, y, stiff, offsets):
         """From the top: the potentials that hidden layers aim at, true errors, and those sent."""
         mus = [a.predict(pre) for a, pre in zip(arrows, z, strict=True)]
-        true = [_error(arrows[-1], y, mus[-1])]
+        true = [arrows[-1].error(y, mus[-1])]
         heard = [self.output_quantum * jnp.round(true[0] / self.output_quantum)]
         targets: list[Array] = []
         for k in reversed(range(len(arrows) - 1)):
-            back = _sent_back(arrows[k + 1], z[k + 1], heard[0])
+            back = arrows[k + 1].sent_back(z[k + 1], heard[0])
             targets.insert(0, mus[k] + back / stiff[k + 1])
             mode = arrows[k].mismatch.mode
-            true.insert(0, _error(arrows[k], mode(targets[0]), mus[k]))
+            true.insert(0, arrows[k].error(mode(targets[0]), mus[k]))
             spikes = jnp.round(true[0] / self.error_quantum + offsets[k])
             heard.insert(0, self.error_quantum * spikes)
         return targets, true, heard
@@ -201,11 +191,11 @@ class RatePhases(AbstractPhases):
         errors: list[Array] = []
         for last in [False] * self.steps + [True]:
             mus = [a.predict(pre) for a, pre in zip(arrows, z, strict=True)]
-            errors = [_error(arrows[-1], y, mus[-1])]
+            errors = [arrows[-1].error(y, mus[-1])]
             for k in reversed(range(len(arrows) - 1)):
-                back = _sent_back(arrows[k + 1], z[k + 1], errors[0])
+                back = arrows[k + 1].sent_back(z[k + 1], errors[0])
                 aim = arrows[k].mismatch.mode(mus[k] + back / stiff[k + 1])
-                errors.insert(0, _error(arrows[k], aim, mus[k]))
+                errors.insert(0, arrows[k].error(aim, mus[k]))
                 if not last:
                     z = [*z[: k + 1], aim, *z[k + 2 :]]
         scale = [sign / self.strength * h for h in stiff[1:-1]] + [sign / self.strength]
