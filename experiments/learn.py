@@ -34,7 +34,7 @@ from .counts import wilson
 from .data import Split, splits
 from .learn_events import QUANTUM, SETS as EVENTS, rivals
 from .learn_measure import measure
-from .learn_training import Trained, Training, train
+from .learn_training import Trained, Training, single, train
 from .study import Parts
 
 NAME = "learn"
@@ -155,23 +155,19 @@ def _once(
 def raster(trained: Trained, asked: Split) -> dict[str, np.ndarray]:
     """One digit of the test: the spikes of the hidden layer by step, what is predicted of the
     classes, and the corrections that its label and a wrong one would send down."""
-    phases, energy = NudgedPhases(), trained.energy
+    phases, energy = single(NudgedPhases()), trained.energy
     x = jnp.asarray(asked.x[0].reshape(-1), jnp.float32)
     active = np.argsort(-np.asarray(phases.values(energy, x)[0][1]))[:60]
-    values = [np.zeros(len(active))]
-    state = jnp.zeros(energy.arrows[0].predict(x).shape, jnp.float32)
-    outputs = []
+    z, sent, outputs = phases.silence(energy, x), [], []
     for _ in range(10):
-        drive = energy.arrows[0].predict(x) - state
-        outputs.append(np.asarray(jax.nn.softmax(energy.arrows[1].predict(state))))
-        move = (drive > phases.quantum / 2) * 1.0 - (drive < -phases.quantum / 2) * (state > 0)
-        state = state + phases.quantum * move
-        values.append(np.asarray(state)[active])
+        z, spikes, output = phases.step(energy, x, z)
+        outputs.append(np.asarray(jax.nn.softmax(output)))
+        sent.append(np.asarray(spikes[0])[active])
     label = int(asked.labels[0])
     corrections = [np.eye(asked.classes)[k] - outputs[-1] for k in (label, (label + 1) % 10)]
     return {
         "digit": asked.x[0],
-        "raster": np.sign(np.diff(values, axis=0)),
+        "raster": np.array(sent),
         "beliefs": np.array(outputs),
         "corrections": np.round(np.array(corrections) / 0.05),
     }

@@ -102,19 +102,31 @@ class NudgedPhases(AbstractPhases):
     def values(self, energy, x):
         return _rest(energy, x, lambda z: self.quantum * jnp.round(z / self.quantum))
 
+    def step(
+        self, energy: PredictiveCoding, x: Array, z: tuple[Array, ...]
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...], Array]:
+        """One label-free step from the values `z` of the hidden layers: every neuron sends at most
+        one spike, where its membrane is further than half a quantum from its value.
+
+        Gives the values after it, the spikes (+1, -1, 0), and what was predicted of the last layer.
+        """
+        mus = [a.predict(pre) for a, pre in zip(chain(energy), (x, *z), strict=True)]
+        spikes = tuple(_spike(mu - v, v, self.quantum) for mu, v in zip(mus[:-1], z, strict=True))
+        after = tuple(v + self.quantum * s for v, s in zip(z, spikes, strict=True))
+        return after, spikes, mus[-1]
+
+    def silence(self, energy: PredictiveCoding, x: Array) -> tuple[Array, ...]:
+        """The values of the hidden layers before any spike."""
+        return tuple(jnp.zeros_like(v) for v in self.values(energy, x)[0][1:])
+
     def settle(self, energy: PredictiveCoding, x: Array, steps: int) -> Settled:
-        """From silence, without a label: every neuron sends at most one spike a step, where its
-        membrane is further than half a quantum from its value."""
-        arrows = chain(energy)
+        """From silence, without a label, for so many steps."""
 
         def step(z, _):
-            mus = [a.predict(pre) for a, pre in zip(arrows, (x, *z), strict=True)]
-            moves = [_spike(mu - v, v, self.quantum) for mu, v in zip(mus[:-1], z, strict=True)]
-            z = tuple(v + self.quantum * m for v, m in zip(z, moves, strict=True))
-            return z, (mus[-1], jnp.stack([jnp.abs(m).sum() for m in moves]))
+            z, spikes, output = self.step(energy, x, z)
+            return z, (output, jnp.stack([jnp.abs(s).sum() for s in spikes]))
 
-        z = tuple(jnp.zeros_like(v) for v in self.values(energy, x)[0][1:])
-        _, (output, spikes) = jax.lax.scan(step, z, None, length=steps)
+        _, (output, spikes) = jax.lax.scan(step, self.silence(energy, x), None, length=steps)
         return Settled(output, spikes)
 
     def learn(self, energy, x, y, key):
