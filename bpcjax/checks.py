@@ -23,9 +23,10 @@ def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
             raise ValueError(f"{name} must be a number, got {value!r}.")
         if not is_traced(value) and not np.isfinite(value):
             raise ValueError(f"{name} must be finite, got {value}.")
-    if not is_traced(dt) and not dt > 0:
+    # through numpy: what jnp makes of known values is traced, too, where `simulate` is
+    if not is_traced(dt) and not np.asarray(dt) > 0:
         raise ValueError(f"dt must be positive, got {dt}. Pass the step in the system's time unit.")
-    if not is_traced(t0, t1) and not t1 > t0:
+    if not is_traced(t0, t1) and not np.asarray(t1) > np.asarray(t0):
         raise ValueError(f"t1 must be later than t0, got t0={t0} and t1={t1}.")
     t0, t1, dt = map(jnp.asarray, (t0, t1, dt))
     good = (dt > 0) & (t1 > t0) & jnp.isfinite(t0) & jnp.isfinite(t1) & jnp.isfinite(dt)

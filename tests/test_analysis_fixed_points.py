@@ -167,6 +167,7 @@ def test_bad_input_is_named():
         eqx.filter_jit(unique)(fixed_points(FoldForm(), jnp.ones(2), -1.0))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(allow_nan=True, width=32), min_size=4, max_size=4))
 def test_no_guess_gives_a_plausible_wrong_number(values):

@@ -45,6 +45,7 @@ def rest(neuron, current, v=None):
     return jax.tree.map(lambda x: x[0], found.y)
 
 
+@pytest.mark.slow
 def test_morris_lecar():
     # PyDSTool's PyCont_MorrisLecar_TypeI with phi = 1/15; independent numbers to 1e-6
     start = fixed_points(MorrisLecar(), jnp.array([[-60.0, 0.0]]), 0.0).y[0]

@@ -57,6 +57,7 @@ def test_one_update_is_bayes_for_a_short_bin():
     assert abs(fired2) < 2e-3 and 1.7 < fired / fired2 < 2.3  # a spike: first order
 
 
+@pytest.mark.slow
 def test_a_teacher_is_found_and_the_intervals_hold():
     # Weights drawn from the prior: 90 % intervals hold them in 90 % of cases, and so they do
     # half way. Synapses that know of themselves alone claim too much where inputs overlap in time.
@@ -86,6 +87,7 @@ def test_a_teacher_is_found_and_the_intervals_hold():
     assert (np.abs(w - mean) < norm.isf(0.05) * std).mean() < 0.9
 
 
+@pytest.mark.slow
 def test_the_filter_ends_where_the_batch_posterior_is():
     weights, x, spikes = teacher(jax.random.key(5), 20_000)
     belief, surprise = NEURON.learn(Belief(jnp.zeros(N), 0.25 * jnp.eye(N)), x, spikes, DT)
@@ -111,6 +113,7 @@ def dt_surprise(weights, x, spikes):
     return DT * jnp.exp(log_rate) - spikes * (jnp.log(DT) + log_rate)
 
 
+@pytest.mark.slow
 def test_the_slope_of_the_likelihood_is_surprise_times_potential():
     weights, x, spikes = teacher(jax.random.key(2), 300)
     slope = jax.grad(NEURON.log_likelihood)(weights, x, spikes, DT)

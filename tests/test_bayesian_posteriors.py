@@ -52,6 +52,7 @@ def test_mnw_triple_equality(kind):
     np.testing.assert_allclose(free, -oracle(z, a, v, p.noise.scatter, 5.5), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_the_posterior_is_the_least_free_energy():
     # No gradient at the exact posterior; elsewhere F is above minus the log evidence.
     p, (z, a) = prior(KINDS[0]), samples(1)
@@ -69,6 +70,7 @@ def test_the_posterior_is_the_least_free_energy():
         assert free(away) > free(eta) + 1e-3
 
 
+@pytest.mark.slow
 def test_expectations_are_those_of_draws():
     p, (z, a) = prior(KINDS[0]), samples(2)
     for kind in KINDS:
@@ -180,6 +182,7 @@ def learned_by(rule, q, z, a):
     return q.at(optax.apply_updates(eta, moved))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mismatch", [en.Rectified(), en.Categorical()])
 def test_newton_by_synapses_lowers_the_free_energy(mismatch):
     z, a = samples(6, 60)

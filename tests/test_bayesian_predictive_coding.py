@@ -141,6 +141,7 @@ def test_energy_is_a_sum_over_units_of_one_sample(getkey):
     assert set(net.terms((None, jnp.ones(4), None), (x[0], None, None))) == {"0->1"}
 
 
+@pytest.mark.slow
 def test_the_flow_goes_through_the_engine(getkey):
     # The same energy as a flow: where it rests F has no slope, and the posterior's draws differ.
     net, (x, target) = network(getkey()), data(3)
@@ -159,6 +160,7 @@ def test_what_cannot_be_learned_is_named(getkey):
         net.statistics((None, jnp.ones((12, 4)), None), (x, None, None))
 
 
+@pytest.mark.slow
 def test_synaptic_posteriors_make_a_classifier(getkey):
     # Rectified hidden units and a class: the bound of F falls, and the classes are found.
     sizes, mismatch = (4, 12, 3), (en.Rectified(), en.Categorical())

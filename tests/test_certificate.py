@@ -177,6 +177,7 @@ def test_the_posterior_itself_is_not_local():
     assert not certificate(update, (jnp.ones(N_PRE), weights), (Pre(), Synapse())).local
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 @settings(max_examples=10, deadline=None)
 def test_no_derivative_escapes_the_sets(seed):

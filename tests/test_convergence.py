@@ -6,6 +6,7 @@ import pytest
 from experiments import convergence_maps as parallel, convergence_measure as measure
 
 
+@pytest.mark.slow
 def test_dither_is_poissons_sum():
     # Two sums of one number: over the lattice, and over waves (Poisson). The leading wave decays
     # as exp(-2 pi^2 (T / d^2) k^T H^-1 k), here for k = (1, 0) with (H^-1)_11 = 1 / 1.64.

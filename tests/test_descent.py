@@ -134,6 +134,7 @@ def slope(x, y):
     return b, np.sqrt(cov[0, 0])
 
 
+@pytest.mark.slow
 def test_greedy_slope_d1_d2():
     quanta = 0.1, 0.05, 0.025
     rms, excess, _, _ = rest_errors(quanta, 12)
@@ -214,6 +215,7 @@ def test_lattice_moments_vs_exact():
     np.testing.assert_allclose(cov, exact, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_gillespie_moments():
     energy, args = chain(sizes=(3, 4, 3, 2))
     best, hessian, unravel = minimum(energy, args)
@@ -239,6 +241,7 @@ def test_gillespie_moments():
     assert np.linalg.norm(covs.mean(axis=0) - exact) < 0.05 * np.linalg.norm(exact)
 
 
+@pytest.mark.slow
 def test_parallel_vs_exact_same_F(getkey):
     energy, args = chain()
     best, hessian, unravel = minimum(energy, args)

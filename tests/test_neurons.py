@@ -80,6 +80,7 @@ def squid(drive, t1, y0=None, **parameters):
     return run(HodgkinHuxley(**parameters), drive, t1, y0, saveat=dfx.SaveAt(ts=EARLY))
 
 
+@pytest.mark.slow
 def test_hodgkin_huxley_fires_as_published():
     times = spikes(squid(10.0, 1000.0))
     assert times.size == 69

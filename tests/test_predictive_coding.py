@@ -55,6 +55,7 @@ def test_unclamped_equals_relu_mlp(getkey):
     assert found.ok and found.energy < 1e-18
 
 
+@pytest.mark.slow
 def test_the_rate_network_finds_the_minimum_of_a_linear_hierarchy():
     energy, args = linear()
     flat, unravel = ravel_pytree(silence(energy, args))
@@ -73,6 +74,7 @@ def test_a_network_without_bounds_is_the_gradient_flow():
     np.testing.assert_allclose(ravel_pytree(here)[0], ravel_pytree(there)[0], atol=1e-15)
 
 
+@pytest.mark.slow
 def test_F_never_rises_along_the_flow(getkey):
     energy, args = relu_net(getkey, label=1)
     network = PredictiveCodingNetwork(energy)
@@ -189,6 +191,7 @@ def test_a_full_precision_is_the_density_of_the_normal(getkey):
     assert abs(Gaussian(diagonal)(z, mu) - Gaussian(jnp.diag(diagonal))(z, mu)) < 1e-12
 
 
+@pytest.mark.slow
 def test_stiffness_bounds_the_curvature(getkey):
     energy, args = relu_net(getkey, label=0)
     flat, unravel = ravel_pytree(energy.start(args))
@@ -203,6 +206,7 @@ def test_stiffness_bounds_the_curvature(getkey):
     np.testing.assert_allclose(ravel_pytree(energy.stiffness(unravel(flat), args))[0], curve)
 
 
+@pytest.mark.slow
 def test_convolutions_fit(getkey):
     kernel = jax.random.normal(getkey(), (3, 1, 3, 3))
     arrows = [

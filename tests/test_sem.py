@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy.optimize import linear_sum_assignment
 
 from bpcjax import learning
@@ -22,6 +23,7 @@ def expectation_maximisation(inputs, weights, prior, steps):
     return weights, prior
 
 
+@pytest.mark.slow
 def test_sem_recovers_mixture():
     # Unsupervised, one spike an input: what the synapses say ends where batch EM does on the same
     # inputs, within the noise of a window of 1 / rate, and where the inputs came from. EM finds a

@@ -29,6 +29,7 @@ class PerfectIntegrator(bpc.AbstractSpikingSystem):
         return jnp.where(fired, y - self.threshold, y)
 
 
+@pytest.mark.slow
 def test_own_flow_runs_differentiates_and_batches():
     def end(mu):
         start = (jnp.array(2.0), jnp.array(0.0))
