@@ -26,18 +26,39 @@ from .mixture import (
     gaussian as gaussian,
     learn as learn,
     log_evidence as log_evidence,
-    stdp as stdp,
 )
 from .natural import (
     conjugate as conjugate,
     natural_gradient as natural_gradient,
     robbins_monro as robbins_monro,
 )
+from .precision import (
+    GammaPrecision as GammaPrecision,
+    conjugate_precision as conjugate_precision,
+    precision_slope as precision_slope,
+)
 from .predictive import (
+    Incremental as Incremental,
+    IncrementalState as IncrementalState,
     growing_step as growing_step,
     hebbian as hebbian,
+    incremental as incremental,
     kolen_pollack as kolen_pollack,
     momentum as momentum,
+)
+from .replay import Rewards as Rewards, Train as Train, pair_sum as pair_sum, replay as replay
+from .stdp import (
+    AbstractBounds as AbstractBounds,
+    AbstractSTDP as AbstractSTDP,
+    Eligible as Eligible,
+    Free as Free,
+    Hard as Hard,
+    Moment as Moment,
+    RewardSTDP as RewardSTDP,
+    Soft as Soft,
+    TraceSTDP as TraceSTDP,
+    TriggeredSTDP as TriggeredSTDP,
+    Window as Window,
 )
 from .storage import (
     append as append,
@@ -45,3 +66,7 @@ from .storage import (
     overwrite as overwrite,
     pseudo_inverse as pseudo_inverse,
 )
+
+# isort: split
+# The rule of mixtures bears the name of a module, which the imports above have set.
+from .mixture import stdp as stdp

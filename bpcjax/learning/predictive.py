@@ -4,12 +4,16 @@ A rule sees, for each synapse, the mean over samples of the error after it times
 before it (`hebbian`), and what it keeps itself. Steps are optax's own pieces where it has them.
 """
 
+from typing import Any, NamedTuple
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from ..energies.maps import AbstractMap
+from ..energies.predictive import PredictiveCoding
 
 
 def hebbian(
@@ -71,3 +75,54 @@ def kolen_pollack(rule: optax.GradientTransformation) -> optax.GradientTransform
         return rule.update((updates, updates), state, params)
 
     return optax.GradientTransformation(rule.init, update)
+
+
+class IncrementalState(NamedTuple):
+    """What the two rules of `incremental` keep."""
+
+    values: Any
+    weights: Any
+
+
+class Incremental(NamedTuple):
+    """`init(energy, y)` and `update(energy, y, args, state)`, which gives the energy of the new
+    weights, the new values and the new state."""
+
+    init: Any
+    update: Any
+
+
+def incremental(
+    values: optax.GradientTransformation, weights: optax.GradientTransformation
+) -> Incremental:
+    """One step of the values, then one of the weights, again and again: neither waits for the
+    other (incremental predictive coding: Salvatori et al. 2024, ICLR, arXiv:2212.00720).
+
+    `y` and `args` are of a batch, [n, ...] a layer, as `PredictiveCoding` takes them of a sample;
+    values are kept for the samples from step to step, weights see the mean over samples. Values
+    move against `-membrane`, so that learned feedback is used where there is one, and stay
+    possible (`project`). It rests only where both gradients of F are 0, as it does where values
+    settle before each step.
+    """
+
+    def init(energy: PredictiveCoding, y: PyTree) -> IncrementalState:
+        maps: Any = tuple(a.predict for a in energy.arrows)
+        return IncrementalState(values.init(y), weights.init(maps))
+
+    def update(energy: PredictiveCoding, y: PyTree, args: PyTree, state: IncrementalState):
+        drive = jax.vmap(energy.membrane)(y, args)
+        moved, kept = values.update(jax.tree.map(jnp.negative, drive), state.values, y)
+        y = jax.vmap(energy.project)(optax.apply_updates(y, moved))
+        z, errors = jax.vmap(energy.full)(y, args), jax.vmap(energy.errors)(y, args)
+        maps: Any = tuple(a.predict for a in energy.arrows)
+        before = [z[a.post if a.pre is None else a.pre] for a in energy.arrows]  # a prior has none
+        products: Any = tuple(
+            hebbian(a.predict, pre, errors[a.name])
+            for a, pre in zip(energy.arrows, before, strict=True)
+        )
+        changes, own = weights.update(products, state.weights, maps)
+        after = optax.apply_updates(maps, changes)
+        energy = eqx.tree_at(lambda e: tuple(a.predict for a in e.arrows), energy, after)
+        return energy, y, IncrementalState(kept, own)
+
+    return Incremental(init, update)
