@@ -21,7 +21,8 @@ from .descent import (
     descend as descend,
 )
 from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
-from .inputs import PoissonTrain as PoissonTrain, SpikeTrain as SpikeTrain
+from .inputs import Bins as Bins, PoissonTrain as PoissonTrain, SpikeTrain as SpikeTrain
+from .layers import Layer as Layer, Layers as Layers, LayersState as LayersState
 from .network import Network as Network, NetworkState as NetworkState
 from .projection import Projection as Projection
 from .simulate import Solution as Solution, simulate as simulate

@@ -21,6 +21,7 @@ ALLOWED = {
     "neurons": {"system"},
     "synapses": {"system"},
     "network": {"system", "projection"},
+    "layers": {"system", "inputs", "connect", "synapses"},
     "bits": set(),
     "inputs": {"system"},
     "connect": {"system", "bits"},
@@ -31,7 +32,8 @@ ALLOWED = {
     "learning": {"system", "simulate", "stepping", "energies"},
     "models": {
         "system", "energies", "neurons", "synapses", "connect", "projection", "network",
-        "wrappers", "flows", "inputs", "descent", "thinned",
+        "wrappers", "flows", "inputs", "descent", "thinned", "layers", "encode", "simulate",
+        "stepping",
     },
     "analysis": {"system", "flows", "inputs", "checks", "simulate", "stepping"},
     "plot": {"system", "stepping", "analysis"},
@@ -42,7 +44,7 @@ ALLOWED = {
     "__init__": {
         "system", "flows", "wrappers", "descent", "thinned", "energies", "neurons", "synapses",
         "network", "stepping", "simulate", "models", "learning", "projection", "connect", "inputs",
-        "analysis", "sweep", "encode", "cost",
+        "layers", "analysis", "sweep", "encode", "cost",
     },
 }  # fmt: skip
 HEAVY = {"matplotlib", "tensorflow_datasets", "xarray", "zarr", "sklearn", "tqdm", "tyro"}

@@ -6,6 +6,7 @@ from .base import (
     Landing as Landing,
     Step as Step,
 )
+from .bins import Bins as Bins
 from .late import Late as Late
 from .poisson import PoissonTrain as PoissonTrain
 from .train import SpikeTrain as SpikeTrain

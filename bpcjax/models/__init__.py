@@ -10,6 +10,14 @@ from .attention import (
     sparse_attention as sparse_attention,
 )
 from .certify import Certificate as Certificate, certify as certify, smallest_beta as smallest_beta
+from .classifier import Classified as Classified, Classifier as Classifier
+from .codes import (
+    CurrentCode as CurrentCode,
+    DeltaCode as DeltaCode,
+    EventCode as EventCode,
+    LatencyCode as LatencyCode,
+    RateCode as RateCode,
+)
 from .event_path import EventPath as EventPath, event_path as event_path
 from .first_spike import first_spike as first_spike, log_mean_latency as log_mean_latency
 from .lif_memory import LIFMemory as LIFMemory
@@ -25,6 +33,11 @@ from .predictive_coding import (
     PredictiveCodingNetwork as PredictiveCodingNetwork,
     SpikingPredictiveCoding as SpikingPredictiveCoding,
     settle as settle,
+)
+from .readouts import (
+    FirstSpikeReadout as FirstSpikeReadout,
+    MembraneReadout as MembraneReadout,
+    RateReadout as RateReadout,
 )
 from .retrieve import Retrieval as Retrieval, gram as gram, retrieve as retrieve
 from .spiking_hopfield import SpikingHopfield as SpikingHopfield

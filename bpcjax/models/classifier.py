@@ -1,0 +1,93 @@
+"""A spiking network that classifies: a code, layers of neurons, a readout."""
+
+from typing import Any, NamedTuple
+
+import diffrax as dfx
+import equinox as eqx
+from jaxtyping import Array, Bool, Float, Key
+
+from ..inputs import Bins
+from ..layers import Layers
+from ..simulate import simulate
+from ..stepping import GridSpikes, Surrogate
+from ..stepping.wrapped import AbstractSpikes
+from ..system import check_parameters, parameter
+from .codes import AbstractCode, CurrentCode
+from .readouts import AbstractReadout, MembraneReadout
+
+
+class Classified(NamedTuple):
+    """The `scores` [steps, ..., classes] after each step, the last being the answer; how many
+    `spikes` [...] each layer sent (and `inputs` before them, `None` for a current); `ok`."""
+
+    scores: Float[Array, "steps ... classes"]
+    spikes: tuple[Float[Array, "..."], ...]
+    inputs: Float[Array, "..."] | None
+    ok: Bool[Array, ""]
+
+
+class Classifier(eqx.Module):
+    """`layers` that see inputs in a `code` for `steps` steps of `dt`, and what is read from them.
+
+    One solve for a whole batch. With `GridSpikes(spike=Surrogate(...))` (the default) its
+    derivatives are those that learning takes; any other surrogate, inner solver or `OrderedSpikes`
+    is passed to the call, and nothing else changes.
+
+    **Raises:** `ValueError` if the readout does not fit the last layer, or for less than one step.
+    """
+
+    layers: Layers
+    code: AbstractCode = eqx.field(default_factory=CurrentCode)
+    readout: AbstractReadout = eqx.field(default_factory=MembraneReadout)
+    steps: int = eqx.field(default=10, static=True)
+    dt: Float[Array, ""] = parameter(1.0, positive=True)  # ms
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}.")
+        if self.layers.source is not None:
+            raise ValueError("layers: their source is what the code gives; leave it out.")
+        self.readout.check(self.layers)
+
+    def __call__(
+        self,
+        x: Float[Array, "... pre"],
+        *,
+        key: Key[Array, ""] | Any | None = None,
+        solver: AbstractSpikes | None = None,
+    ) -> Classified:
+        """Scores of inputs [..., pre] (events: [..., steps, pre]); `key` for codes that draw."""
+        layers, drive, inputs = self.layers, self.code.drive(x), None
+        dt = self.dt.astype(x.dtype)
+        batch = x.shape[:-1]
+        if drive is None:
+            bins = self.code.bins(x, self.steps, dt, key)
+            batch, inputs = bins.shape[1:-1], bins.sum((0, -1))
+            layers = Layers(layers.layers, Bins(layers.weighted(bins), dt))
+        else:
+            drive = layers.weighted(drive)
+        y0 = layers.rest(batch)
+        solve = GridSpikes(spike=Surrogate()) if solver is None else solver
+        found = simulate(
+            layers,
+            y0,
+            drive,
+            t1=self.steps * dt,
+            dt=dt,
+            solver=solve,
+            saveat=dfx.SaveAt(
+                subs=[
+                    dfx.SubSaveAt(steps=True, fn=lambda t, y, args: self.readout.look(y)),
+                    dfx.SubSaveAt(t1=True, fn=lambda t, y, args: y.counts),
+                ]
+            ),
+            # All steps are kept for the way back: nothing is computed twice.
+            adjoint=dfx.RecursiveCheckpointAdjoint(checkpoints=self.steps),
+            max_steps=self.steps,
+            throw=False,
+        )
+        assert found.ys is not None
+        seen, counts = found.ys
+        spikes = tuple(of[-1].sum(-1) for of in counts if of is not None)
+        return Classified(self.readout.scores(seen[: self.steps], dt), spikes, inputs, found.ok)
