@@ -26,7 +26,6 @@ from .mixture import (
     gaussian as gaussian,
     learn as learn,
     log_evidence as log_evidence,
-    stdp as stdp,
 )
 from .natural import (
     conjugate as conjugate,
@@ -47,9 +46,27 @@ from .predictive import (
     kolen_pollack as kolen_pollack,
     momentum as momentum,
 )
+from .replay import Rewards as Rewards, Train as Train, pair_sum as pair_sum, replay as replay
+from .stdp import (
+    AbstractBounds as AbstractBounds,
+    AbstractSTDP as AbstractSTDP,
+    Eligible as Eligible,
+    Free as Free,
+    Hard as Hard,
+    Moment as Moment,
+    RewardSTDP as RewardSTDP,
+    Soft as Soft,
+    TraceSTDP as TraceSTDP,
+    TriggeredSTDP as TriggeredSTDP,
+    Window as Window,
+)
 from .storage import (
     append as append,
     hebb as hebb,
     overwrite as overwrite,
     pseudo_inverse as pseudo_inverse,
 )
+
+# isort: split
+# The rule of mixtures bears the name of a module, which the imports above have set.
+from .mixture import stdp as stdp
