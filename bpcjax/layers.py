@@ -74,8 +74,9 @@ class Layer(eqx.Module):
 
     def current(self, neuron: PyTree, synapse: PyTree) -> Float[Array, "..."]:
         """What its synapse and its bias drive the neurons with."""
-        given = self.synapse.current(synapse, jax.tree.leaves(neuron)[0])
-        return self.bias if given is None else self.bias + given
+        v = jax.tree.leaves(neuron)[0]
+        given, bias = self.synapse.current(synapse, v), jnp.broadcast_to(self.bias, v.shape)
+        return bias if given is None else bias + given
 
     def received(self, neuron: PyTree, weighted: Float[Array, "..."] | None, synapse: PyTree):
         """What weighted spikes add to the state of the neurons, and to that of the synapse."""

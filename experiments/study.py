@@ -23,6 +23,7 @@ class Config:
     """What every study can be told."""
 
     FOLDER: ClassVar[str] = ""  # within `out`
+    DOUBLE: ClassVar[bool] = True  # in double precision
 
     quick: bool = False
     """Fewer points, in less than a minute."""
@@ -77,12 +78,13 @@ def main(
     figure: Callable[[], Any],
     description: str | None,
 ) -> None:
-    """The command line of a study: run in double precision, save, print the table, draw.
+    """The command line of a study: run it (in double precision, unless its `Config` says not),
+    save, print the table, draw.
 
     `figure()` gives the module with `draw(dataset)`.
     """
     config = tyro.cli(kind, description=description)
-    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_enable_x64", kind.DOUBLE)
     began = time.perf_counter()
     try:
         parts = Parts(name, config)

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import diffrax as dfx
 import equinox as eqx
+import jax
 from jaxtyping import Array, Bool, Float, Key
 
 from ..inputs import Bins
@@ -67,7 +68,7 @@ class Classifier(eqx.Module):
             layers = Layers(layers.layers, Bins(layers.weighted(bins), dt))
         else:
             drive = layers.weighted(drive)
-        y0 = layers.rest(batch)
+        y0 = jax.tree.map(lambda leaf: leaf.astype(x.dtype), layers.rest(batch))
         solve = GridSpikes(spike=Surrogate()) if solver is None else solver
         found = simulate(
             layers,

@@ -1,0 +1,130 @@
+"""Codes, readouts, and the classifier that they make with layers of neurons."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import bpcjax as bpc
+from bpcjax.models import (
+    Classifier,
+    CurrentCode,
+    DeltaCode,
+    EventCode,
+    FirstSpikeReadout,
+    LatencyCode,
+    MembraneReadout,
+    RateCode,
+    RateReadout,
+)
+from bpcjax.neurons import LIF, Izhikevich
+
+
+def leaky(tau=5.0):
+    return LIF(c=tau, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
+
+
+def one_layer(fires=False, n=3, **kwargs):
+    first = bpc.Layer(jnp.eye(n), leaky(), n)
+    return bpc.Layers([first, bpc.Layer(jnp.eye(n), leaky(**kwargs), n, fires=fires)])
+
+
+def test_latency_puts_one_spike_into_the_bin_of_its_time():
+    x = jnp.array([1.0, 0.8, 0.31, 0.0])
+    bins = LatencyCode(bpc.encode.Linear(10.0)).bins(x, 10, 1.0, None)
+    expected = bpc.encode.latency(x, bpc.encode.Linear(10.0))
+    for channel in range(4):
+        times = np.asarray(expected.times)[np.asarray(expected.channels) == channel]
+        assert bins[:, channel].sum() == len(times)
+        for t in times:
+            assert bins[int(t), channel] == 1
+    assert bins[:, 3].sum() == 0  # 0 never spikes
+
+
+@pytest.mark.parametrize("quantum", [0.7, 3.0])
+def test_delta_bins_are_those_of_sigma_delta(quantum):
+    # The exact events of the stream that stays at x, counted in bins.
+    x = jnp.array([0.05, 0.4, 0.93])
+    ts = jnp.linspace(0.0, 12.0, 13)
+    events = bpc.encode.sigma_delta(ts, jnp.broadcast_to(x, (13, 3)), quantum)
+    times, channels = np.asarray(events.times), np.asarray(events.channels)
+    bins = np.asarray(DeltaCode(quantum).bins(x, 12, 1.0, None))
+    for channel in range(3):
+        counted = np.histogram(times[channels == channel] - 1e-9, np.arange(13))[0]
+        np.testing.assert_array_equal(bins[:, channel], counted)
+
+
+def test_rates_have_the_mean_and_variance_of_poisson():
+    x = jnp.array([0.2, 1.0])
+    bins = RateCode(0.5).bins(x, 20000, 2.0, jax.random.key(0))
+    # Mean 0.5 * 2 * x; four standard errors of 20,000 draws.
+    np.testing.assert_allclose(bins.mean(0), x, atol=4 * np.sqrt(x / 20000).max())
+    np.testing.assert_allclose(bins.var(0), x, rtol=0.08)
+    with pytest.raises(ValueError, match="key"):
+        RateCode().bins(x, 3, 1.0, None)
+
+
+def test_readouts_are_their_formulas():
+    seen = jnp.array([[0.0, 1.0], [2.0, 1.0], [1.0, 4.0]])
+    dt = jnp.array(0.5)
+    np.testing.assert_allclose(MembraneReadout(2.0).scores(seen, dt), [[0, 2], [2, 2], [2, 4]])
+    counts = jnp.array([[0.0, 1.0], [0.0, 2.0], [1.0, 2.0]])
+    np.testing.assert_allclose(RateReadout(3.0).scores(counts, dt), [[0, 3], [0, 3], [1, 2]])
+    # Silent for two steps of .5 ms, and for none; divided by tau = 2 ms.
+    np.testing.assert_allclose(FirstSpikeReadout(2.0).scores(counts, dt)[-1], [-0.5, 0.0])
+
+
+def test_a_neuron_with_more_current_fires_first():
+    model = Classifier(one_layer(fires=True), CurrentCode(4.0), FirstSpikeReadout(), steps=20)
+    model = eqx.tree_at(lambda m: m.layers.layers[1].weights.weights, model, 2.0 * jnp.eye(3))
+    found = model(jnp.array([0.4, 1.0, 0.6]))
+    assert found.scores[-1].argmax() == 1 and found.scores[-1].argmin() == 0
+    # LIF with 4 x = 1.6, 4 and 2.4: v after k Euler steps is I (1 - .8^k); the first k with v >= 1.
+    for i, current in enumerate((1.6, 4.0, 2.4)):
+        k = next(k for k in range(1, 20) if current * (1 - 0.8**k) >= 1)
+        # the output is kicked over its threshold at the end of step k, and fires in the next
+        assert -2.0 * found.scores[-1][i] == pytest.approx(k)
+
+
+def test_other_neurons_need_nothing_else():
+    layers = [
+        bpc.Layer(10 * jnp.eye(3), Izhikevich(), 3),
+        bpc.Layer(0.3 * jnp.eye(3), leaky(), 3, bpc.synapses.Exponential(5.0), fires=False),
+    ]
+    model = Classifier(bpc.Layers(layers), steps=200, dt=0.25)
+    found = model(jnp.array([0.2, 1.5, 0.9]))
+    assert found.ok and found.scores[-1].argmax() == 1 and float(found.spikes[0]) > 3
+
+
+@pytest.mark.slow
+def test_exact_and_stepped_modes_agree_as_steps_shrink():
+    x, gaps = jnp.array([0.5, 0.9, 1.3]), []
+    for refine in (4, 16, 64):
+        model = Classifier(one_layer(tau=8.0), CurrentCode(3.0), steps=15 * refine, dt=1.0 / refine)
+        exact = model(x, solver=bpc.OrderedSpikes()).scores[-1]
+        gaps.append(float(jnp.abs(model(x).scores[-1] - exact).max()))
+    # Each spike is up to a step late: first order, which is 4 from one to the next.
+    assert gaps[1] < gaps[0] / 2 and gaps[2] < gaps[1] / 2
+
+
+def test_spikes_in_bins_drive_as_they_are_weighted():
+    amounts = jnp.zeros((1, 6, 3)).at[0, 1, 2].set(2.0)
+    model = Classifier(one_layer(), EventCode(), steps=6)
+    found = model(amounts)
+    # Weight 1, 2 events: channel 2 is over its threshold at the end of bin 1, fires once in bin 2.
+    assert float(found.spikes[0][0]) == 1 and float(found.inputs[0]) == 2
+    assert found.scores[-1, 0].argmax() == 2
+    with pytest.raises(ValueError, match="events must be"):
+        model(jnp.zeros((1, 5, 3)))
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="counts spikes"):
+        Classifier(one_layer(fires=False), readout=RateReadout())
+    with pytest.raises(ValueError, match="steps must be"):
+        Classifier(one_layer(), steps=0)
+    with pytest.raises(ValueError, match="source"):
+        Classifier(bpc.Layers(one_layer().layers, bpc.Bins(jnp.ones((3, 3)))))
+    with pytest.raises(NotImplementedError, match="is a drive"):
+        CurrentCode().bins(jnp.ones(3), 3, 1.0, None)

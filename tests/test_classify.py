@@ -1,0 +1,95 @@
+"""The study `classify`: it learns digits, goes on where it was stopped, and names bad input."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import InputError
+from experiments.classify_networks import dense, learned
+from experiments.classify_training import Lessons, check, examine, train
+from experiments.data import Split, splits
+
+LESSONS = Lessons(epochs=2, batch=32, rate=5e-3)
+
+
+def some(count=320):
+    learn, asked = splits("digits")
+    return learn._replace(x=learn.x[:count], labels=learn.labels[:count]), asked
+
+
+def network(hidden=24):
+    return dense(jax.random.key(0), (64, hidden, 10), steps=4)
+
+
+@pytest.mark.slow
+def test_it_learns_digits_and_says_what_it_spends():
+    learn, asked = splits("digits")
+    done = train(network(64), learn, dataclasses.replace(LESSONS, epochs=6), asked=asked)
+    found = examine(done.model, asked)
+    # A tenth is chance; logistic regression gets about 96 % of these images.
+    assert found["accuracy"] > 0.92
+    assert found["confusion"].sum() == len(asked.labels)
+    assert np.trace(found["confusion"]) / len(asked.labels) == pytest.approx(found["accuracy"])
+    assert found["by_step"][-1] == pytest.approx(found["accuracy"])
+    assert found["macs"] == 64 * 64 and found["parameters"] == 64 * 64 + 64 + 640 + 10
+    assert found["synaptic"] == pytest.approx(10 * found["spikes"])
+    assert done.batches["loss"][-1].mean() < 0.3 * done.batches["loss"][0].mean()
+
+
+@pytest.mark.slow
+def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path):
+    learn, asked = some()
+    whole = train(network(), learn, LESSONS, asked=asked)
+    half = dict(asked=asked, folder=tmp_path)
+    first = train(network(), learn, LESSONS, stop_after=1, **half)
+    assert np.isnan(first.batches["loss"][1]).all()
+    rest = train(network(), learn, LESSONS, **half)
+    for a, b in zip(jax.tree.leaves(whole.model), jax.tree.leaves(rest.model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(whole.batches["loss"], rest.batches["loss"])
+    np.testing.assert_array_equal(whole.after["test"], rest.after["test"])
+
+
+@pytest.mark.slow
+def test_a_rate_that_diverges_stops_with_epoch_and_weights():
+    learn, _ = some(64)
+    # Images that sum up to more than single precision holds: the first weights go.
+    learn = learn._replace(x=learn.x * 1e38)
+    with pytest.raises(InputError, match=r"epoch 1: .*Pass a smaller rate"):
+        train(network(), learn, LESSONS)
+
+
+def test_neurons_keep_their_parameters():
+    model = network()
+    chosen = learned(model)
+    first = chosen.layers.layers[0]
+    assert first.weights.weights is True and first.bias is True
+    assert not any(jax.tree.leaves((first.neuron, first.synapse, chosen.dt, chosen.code)))
+
+
+def test_bad_data_is_named():
+    x, labels = np.zeros((20, 4, 4), np.float32), np.arange(20) % 10
+    good = Split(x, labels, 10)
+    check(good, good)
+    with pytest.raises(InputError, match="one size"):
+        check(good, Split(np.zeros((5, 5, 4)), labels[:5], 10))
+    with pytest.raises(InputError, match="train image 3 has pixels"):
+        broken = x.copy()
+        broken[3, 1, 1] = np.nan
+        check(good._replace(x=broken), good)
+    with pytest.raises(InputError, match="label 10 is out of"):
+        check(good, good._replace(labels=labels + 2))
+    with pytest.raises(InputError, match="no image of class 7"):
+        kept = labels != 7
+        check(Split(x[kept], labels[kept], 10), good)
+    with pytest.raises(InputError, match="less than a batch"):
+        train(network(), some(16)[0], LESSONS)
+
+
+def test_weights_are_in_single_precision():
+    assert {a.dtype for a in jax.tree.leaves(network()) if hasattr(a, "dtype")} == {
+        jnp.dtype("float32")
+    }
