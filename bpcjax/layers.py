@@ -14,8 +14,12 @@ from .synapses import AbstractSynapse, Delta
 from .system import AbstractSpikingSystem, check_parameters, parameter
 
 
-def _as_weights(weights: Any) -> Callable | None:
-    return weights if weights is None or callable(weights) else Dense(weights)
+def _as_weights(weights: Any) -> Callable:
+    return weights if callable(weights) else Dense(weights)
+
+
+def _as_optional(weights: Any) -> Callable | None:
+    return None if weights is None else _as_weights(weights)
 
 
 def _each(weights: Callable, x: Float[Array, "... pre"]) -> Float[Array, "... post"]:
@@ -41,7 +45,7 @@ class Layer(eqx.Module):
     neuron: AbstractSpikingSystem
     size: int = eqx.field(static=True)
     synapse: AbstractSynapse = eqx.field(default_factory=Delta)
-    recurrent: Callable | None = eqx.field(default=None, converter=_as_weights)
+    recurrent: Callable | None = eqx.field(default=None, converter=_as_optional)
     bias: Float[Array, "*size"] = parameter(0.0)
     fires: bool = eqx.field(default=True, static=True)
 

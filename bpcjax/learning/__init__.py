@@ -1,5 +1,7 @@
-"""How memories learn: local rules in the shape of optax, posteriors, storage in one shot."""
+"""How networks and memories learn: local rules in the shape of optax, spike timing, posteriors,
+storage in one shot, surrogate derivatives."""
 
+from . import surrogate as surrogate
 from .bcpnn import SpikeTraces as SpikeTraces, Traces as Traces
 from .certificate import (
     Certificate as Certificate,

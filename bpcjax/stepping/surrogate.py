@@ -13,7 +13,7 @@ Shape = Callable[[Float[Array, "*n"]], Float[Array, "*n"]]
 
 
 def fast_sigmoid(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """`1 / (1 + |x|)^2` (Zenke & Ganguli 2018, Neural Comput. 30:1514)."""
+    """`1 / (1 + |x|)^2`: SuperSpike's (Zenke & Ganguli 2018, Neural Comput. 30:1514)."""
     return 1 / (1 + jnp.abs(x)) ** 2
 
 
