@@ -71,8 +71,10 @@ def measure(
     phases: AbstractPhases,
     *,
     steps: int = 20,
+    each: bool = False,
 ) -> dict[str, np.ndarray]:
-    """The means over a test set; of a spiking network also after each number of steps.
+    """The means over a test set; of a spiking network also after each number of steps. With
+    `each`, also which samples were `right`.
 
     Label-free and from silence. A current at the input costs a multiply-accumulate a synapse, once;
     a spike costs an addition at each synapse it reaches (fan-outs of maps are their mean).
@@ -89,13 +91,13 @@ def measure(
         counts = cost.Counts(macs=float(sum(macs)))
         if quantum is not None:
             counts = cost.Counts(macs=float(sum(macs[1:])), synaptic=arriving * fan[0])
-        found = scores(outputs, split.labels)
+        found, last = scores(outputs, split.labels), outputs
         curve = np.full(steps, found["accuracy"])
         sent, spikes = np.zeros(len(fan) - 1), np.zeros(steps)
     else:
         run = eqx.filter_jit(jax.vmap(lambda x: phases.settle(energy, x, steps)))
         outputs, counted = in_batches(run, x)
-        found = scores(outputs[:, -1], split.labels)
+        found, last = scores(outputs[:, -1], split.labels), outputs[:, -1]
         curve = (outputs.argmax(axis=2) == split.labels[:, None]).mean(axis=0)
         per_step = counted.mean(axis=0)  # [steps, hidden]
         # What is read at step k came of the spikes of the steps before it.
@@ -103,7 +105,8 @@ def measure(
         sent = per_step.sum(axis=0)
         added = float(sent @ fan[1:]) + arriving * fan[0]
         counts = cost.Counts(synaptic=added, macs=float(macs[0]) if quantum is None else 0.0)
-    return {name: np.asarray(value) for name, value in found.items()} | {
+    own = {"right": last.argmax(axis=1) == split.labels} if each else {}
+    return {name: np.asarray(value) for name, value in (found | own).items()} | {
         "spikes": np.asarray(sent.sum()),
         "input_spikes": np.asarray(arriving),
         "synaptic": np.asarray(counts.synaptic),

@@ -49,6 +49,10 @@ class Training:
     """The share of inputs that fail, at random, for each sample while it is learned."""
     shift: int = 0
     """By up to so many pixels images are moved at random, up and down, left and right."""
+    flip: bool = False
+    """Images are mirrored at random, left and right."""
+    smooth: float = 0.0
+    """The share of the label that is spread over all classes."""
     input_quantum: float | None = None
     """Inputs come as spikes of this size; without it they are currents."""
     feedback: bool = False
@@ -131,10 +135,17 @@ def inputs_of(settings: Training, x: Array) -> Array:
     return x if quantum is None else quantum * jnp.round(x / quantum)
 
 
-def _moved(x: Array, by: int, key: Array) -> Array:
-    """Images moved by up to `by` pixels, around the edge."""
-    steps = jax.random.randint(key, (len(x), 2), -by, by + 1)
-    return jax.vmap(lambda image, step: jnp.roll(image, step, (0, 1)))(x, steps)
+def _moved(x: Array, settings: Training, key: Array) -> Array:
+    """Images [n, ..., rows, columns] moved by up to `shift` pixels, around the edge, and
+    mirrored."""
+    by, other = settings.shift, jax.random.fold_in(key, 1)
+    if by:
+        steps = jax.random.randint(key, (len(x), 2), -by, by + 1)
+        x = jax.vmap(lambda image, step: jnp.roll(image, step, (-2, -1)))(x, steps)
+    if settings.flip:
+        turned = jax.random.bernoulli(other, 0.5, (len(x), *(1 for _ in x.shape[1:])))
+        x = jnp.where(turned, x[..., ::-1], x)
+    return x
 
 
 @eqx.filter_jit
@@ -148,10 +159,9 @@ def _epoch(
     def step(state: State, drawn):
         chosen, key = drawn
         dropped, moves, key = jax.random.split(key, 3)
-        inputs, y = x[chosen], jax.nn.one_hot(labels[chosen], classes, dtype=x.dtype)
-        if settings.shift:
-            inputs = _moved(inputs, settings.shift, moves)
-        inputs = inputs_of(settings, inputs)
+        y = jax.nn.one_hot(labels[chosen], classes, dtype=x.dtype)
+        y = (1 - settings.smooth) * y + settings.smooth / classes
+        inputs = inputs_of(settings, _moved(x[chosen], settings, moves))
         kept = jax.random.uniform(dropped, inputs.shape, x.dtype) >= settings.silent
         inputs = jnp.where(kept, inputs / (1 - settings.silent), 0)
         now = with_maps(energy, state.forward, state.backward)
