@@ -18,6 +18,7 @@ from .codes import (
     LatencyCode as LatencyCode,
     RateCode as RateCode,
 )
+from .diehl_cook import DiehlCook as DiehlCook
 from .event_path import EventPath as EventPath, event_path as event_path
 from .first_spike import first_spike as first_spike, log_mean_latency as log_mean_latency
 from .lif_memory import LIFMemory as LIFMemory
