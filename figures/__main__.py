@@ -29,6 +29,7 @@ from . import (
     spike_posterior,
     style,
     tradeoff,
+    winner_take_all,
 )
 from .regimes import (
     adex,
@@ -60,6 +61,7 @@ FIGURES = (
     learn_events,
     adapt,
     calibration,
+    winner_take_all,
     izhikevich,
     adex,
     hodgkin_huxley,
