@@ -79,7 +79,7 @@ def _digit(image: Axes, raster: Axes, classes: Axes, dataset: xr.Dataset) -> Non
     image.imshow(dataset.digit, cmap="gray_r")
     image.set_xticks([])
     image.set_yticks([])
-    image.set_title("a digit of the test")
+    image.set_title("an image of the test")
     for sign, colour, marker in ((1, style.RED, "_"), (-1, style.BLUE, "x")):
         moment, neuron = np.nonzero(np.asarray(dataset.raster) == sign)
         raster.scatter(moment + 1, neuron, c=colour, marker=marker, s=16, linewidth=0.6)
