@@ -130,11 +130,14 @@ def tracking(rng: np.random.Generator, length: int) -> tuple[Tracking, np.ndarra
 def knowing_state(model: Tracking, y: Float[Array, "T m"], x: Float[Array, "T n"]) -> Array:
     """The log density [T] of each sample to who knows the state."""
     mean = jnp.einsum("tij,tj->ti", model.look, x)
-    return jax.vmap(lambda y, m: multivariate_normal.logpdf(y, m, model.noise))(y, mean)
+    log = jax.vmap(lambda y, m: multivariate_normal.logpdf(y, m, model.noise))(y, mean)
+    return jnp.asarray(log)
 
 
 @eqx.filter_jit
-def kalman(model: Tracking, y: Float[Array, "T m"], quantum: Array | None):
+def kalman(
+    model: Tracking, y: Float[Array, "T m"], quantum: Array | None
+) -> tuple[Array, Array, Array]:
     """The log predictive of each sample, the estimates, and the spikes that each of them took.
 
     The estimate is the least energy of a layer that its own past and what is seen predict. With a
@@ -147,16 +150,16 @@ def kalman(model: Tracking, y: Float[Array, "T m"], quantum: Array | None):
         y, look = seen
         mean, cov = model.turn @ x, model.turn @ cov @ model.turn.T + model.drive
         spread = look @ cov @ look.T + model.noise
-        predictive = multivariate_normal.logpdf(y, look @ mean, spread)
+        predictive = jnp.asarray(multivariate_normal.logpdf(y, look @ mean, spread))
         gain = jnp.linalg.solve(spread, look @ cov).T
         after = cov - gain @ look @ cov
         if quantum is None:
             found = mean + gain @ (y - look @ mean)
             return (found, after), (predictive, found, jnp.zeros((), int))
-        found, count = spiking(mean, jnp.linalg.inv(cov), look, y, x)
+        found, count = spiking(quantum, mean, jnp.linalg.inv(cov), look, y, x)
         return (found, after), (predictive, found, count)
 
-    def spiking(mean, precision, look, y, x):
+    def spiking(quantum: Array, mean, precision, look, y, x):
         inverse = jnp.linalg.inv(model.noise)
         net = en.PredictiveCoding(
             [
@@ -183,4 +186,5 @@ def kalman(model: Tracking, y: Float[Array, "T m"], quantum: Array | None):
         return jax.lax.while_loop(goes_on, fire, (x, jnp.zeros((), int)))
 
     start = (jnp.zeros(4), jnp.eye(4))
-    return jax.lax.scan(step, start, (y, model.look))[1]
+    found, estimates, counts = jax.lax.scan(step, start, (y, model.look))[1]
+    return jnp.asarray(found), estimates, counts

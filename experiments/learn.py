@@ -79,7 +79,7 @@ def rows(config: Config) -> dict[str, Row]:
         epochs=config.epochs,
         rate=0.75 if fashion else 1.5,
         warm=1000 if fashion else 500,
-        silent=0.05 if fashion else 0.0,  # Fashion-MNIST: moved or mirrored images do not help
+        silent=0.05 if fashion else 0.0,  # Fashion-MNIST: mirrored images did not help
         shift=0 if fashion else 1,
     )
     if config.data == "digits":

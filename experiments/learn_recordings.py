@@ -8,7 +8,7 @@ from . import InputError
 from .data import Split
 
 QUANTUM = 0.25  # what one spike of the input adds
-PENALTIES = (0.003, 0.01, 0.03, 0.1)  # of the linear readout: smaller is stronger
+PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the linear readout: smaller is stronger
 
 
 def _load(name: str, split: str, folder: str | None):
@@ -86,7 +86,7 @@ def rivals(learned: Split, asked: Split) -> tuple[np.ndarray, np.ndarray]:
     held = np.arange(len(x)) % 5 == 0  # callers have shuffled them
 
     def readout(penalty: float, x, y):
-        return LogisticRegression(C=penalty, max_iter=100, tol=1e-3).fit(x, y)
+        return LogisticRegression(C=penalty, max_iter=1000, tol=1e-3).fit(x, y)
 
     with threadpool_limits(1):  # small products: many threads wait for each other
         chosen = max(

@@ -64,7 +64,7 @@ class Config(study.Config):
     """Excitatory neurons."""
     epochs: int = 2
     """How often each image is shown."""
-    seeds: int = 1
+    seeds: int = 3
     """Networks of each kind."""
     labelled: int = 20_000
     """Training images whose labels give neurons their classes."""

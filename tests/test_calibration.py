@@ -50,14 +50,14 @@ def test_drawn_weights_have_the_covariance_of_their_posterior():
         matrix: count * np.kron(layer.post, layer.pre),
     }
     for kind, curvature in curvatures.items():
-        drawn = kind([layer], count).draw(net, precision, 4000, 0)
+        drawn = kind([layer], count).draw(net, precision, 500, 0)
         w = np.array([np.c_[n.arrows[0].predict.weights, n.arrows[0].predict.bias] for n in drawn])
         exact = np.linalg.inv(curvature + precision * np.eye(6))
         away = np.abs(np.cov(w.reshape(-1, 6).T) - exact)
         # the deviation of a sample covariance is sqrt((C_ii C_jj + C_ij^2) / n)
-        spread = np.sqrt((np.outer(np.diag(exact), np.diag(exact)) + exact**2) / 4000)
+        spread = np.sqrt((np.outer(np.diag(exact), np.diag(exact)) + exact**2) / 500)
         assert (away < 4.5 * spread).all()
-        np.testing.assert_allclose(w.mean(axis=0), mean, atol=4.5 * np.sqrt(exact.max() / 4000))
+        np.testing.assert_allclose(w.mean(axis=0), mean, atol=4.5 * np.sqrt(exact.max() / 500))
 
 
 def test_measures_of_known_answers():

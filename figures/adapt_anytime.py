@@ -1,0 +1,113 @@
+"""Events as they arrive and as they drift (`results/adapt_anytime.zarr`)."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.adapt import key_of
+from experiments.counts import wilson
+from figures import style
+
+NAME = "adapt_anytime"
+COMMAND = "python -m experiments.adapt_anytime"
+_COLOURS = {"all": style.BLUE, "forgets": style.RED, "both": style.GREEN}
+_NAMES = {"nmnist": "N-MNIST", "spoken_digits": "spoken digits", "digits": "digits"}
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """The figure: a column for each set of recordings, drift below."""
+    names, tasks = list(dataset.attrs["events"]), list(dataset.attrs["tasks"])
+    rows = 3 + (len(tasks) + 1) // 2
+    with style.look():
+        fig, axs = plt.subplots(
+            rows, 2, figsize=(style.WIDTH, 1.75 * rows), layout="constrained", squeeze=False
+        )
+        for ax in axs.ravel():
+            ax.set_visible(False)
+        for k, name in enumerate(names[:2]):
+            column = axs[:3, k]
+            for ax in column:
+                ax.set_visible(True)
+            _accuracy(column[0], dataset, name)
+            _loss(column[1], dataset, name)
+            _spikes(column[2], dataset, name)
+            column[0].set_title(_NAMES[name] + ": a recording, then the next", loc="left")
+        axs[0, 0].legend(loc="lower left", bbox_to_anchor=(0.1, 0))
+        for k, name in enumerate(tasks):
+            ax = axs[3 + k // 2, k % 2]
+            ax.set_visible(True)
+            _drift(ax, dataset, name, legend=k == 0)
+    return fig
+
+
+def _accuracy(ax: Axes, dataset: xr.Dataset, name: str) -> None:
+    time = dataset[f"{name}:time"].values
+    for memory, colour in _COLOURS.items():
+        right = dataset[f"{name}:right"].sel(memory=memory).sum("fold").values
+        asked = int(dataset[f"{name}:asked"].sel(memory=memory).sum())
+        low, high = np.array([wilson(int(r), asked) for r in right]).T
+        ax.plot(time, right / asked, color=colour, label=_label(memory))
+        ax.fill_between(time, low, high, color=colour, alpha=0.2, linewidth=0)
+    _next(ax, time)
+    ax.set(ylabel="accuracy", ylim=(0, 1), xlabel="ms")
+
+
+def _label(memory: str) -> str:
+    return {"all": "keeps all", "forgets": "forgets", "both": "both traces"}[memory]
+
+
+def _next(ax: Axes, time: np.ndarray) -> None:
+    ax.axvline(time[-1] / 2, color="0.6", linewidth=0.6)
+    ax.set_xlim(0, time[-1])
+
+
+def _loss(ax: Axes, dataset: xr.Dataset, name: str) -> None:
+    time = dataset[f"{name}:time"].values
+    half = time <= time[-1] / 2
+    for memory, colour in _COLOURS.items():
+        here = dataset.sel(memory=memory).mean("fold")
+        ax.plot(time, here[f"{name}:nll"], color=colour)
+        ax.plot(time[half], here[f"{name}:ece"].values[half], ":", color=colour)
+    _next(ax, time)
+    ax.plot([], [], color="0.3", label="NLL (nats)")
+    ax.plot([], [], ":", color="0.3", label="calibration error")
+    ax.legend(loc="upper left")
+    ax.set(ylabel="NLL, ECE", yscale="log", xlabel="ms", ylim=(0.02, 40))
+
+
+def _spikes(ax: Axes, dataset: xr.Dataset, name: str) -> None:
+    half = dataset.sizes[f"{name}:time"] // 2
+    for memory, colour in _COLOURS.items():
+        here = dataset.sel(memory=memory)
+        right = here[f"{name}:right"].sum("fold").values[:half]
+        asked = int(here[f"{name}:asked"].sum())
+        sent = here[f"{name}:value_spikes"] + here[f"{name}:input_spikes"]
+        share = right / asked
+        ax.plot(sent.mean("fold").values[:half], share, color=colour)
+        ax.plot(here[f"{name}:value_spikes"].mean("fold").values[:half], share, "--", color=colour)
+    ax.plot([], [], color="0.3", label="input and network")
+    ax.plot([], [], "--", color="0.3", label="network")
+    ax.legend(loc="lower right")
+    ax.set(xlabel="spikes so far", ylabel="accuracy", xscale="log", ylim=(0, 1))
+
+
+def _drift(ax: Axes, dataset: xr.Dataset, name: str, *, legend: bool) -> None:
+    slug = key_of(name)
+    shown = dataset[f"{slug}:point"].values
+    for decay, colour in zip(dataset.decay.values, (style.BLUE, style.RED), strict=False):
+        share = dataset[f"{slug}:right"].sel(decay=decay) / dataset[f"{slug}:asked"]
+        rest = (dataset[f"{slug}:stationary"].sel(decay=decay) / dataset[f"{slug}:asked"]).mean()
+        mean, count = share.mean("order"), share.sizes["order"]
+        error = share.std("order", ddof=1) / np.sqrt(count) if count > 1 else 0 * mean
+        label = f"weights decay, {decay:g}" if decay else "weights are kept"
+        ax.plot(shown, mean, color=colour, label=label)
+        ax.fill_between(shown, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
+        ax.plot([shown[-1] * 1.02], [rest], color=colour, marker="<", clip_on=False)
+    ax.axvline(float(dataset[f"{slug}:change"][0]), color="0.6", linewidth=0.6)
+    ax.set(xlabel="passes over the recordings", ylabel="accuracy")
+    ax.set_title(f"{name}: learned and answered by spikes", loc="left")
+    if legend:
+        ax.plot([], [], color="0.3", marker="<", linestyle="", label="new law alone")
+        ax.legend(loc="lower right")
