@@ -10,6 +10,7 @@ import xarray as xr
 
 from . import (
     adapt,
+    adapt_anytime,
     adex_sweep,
     attention_comparison,
     balanced,
@@ -61,6 +62,7 @@ FIGURES = (
     learn_fashion,
     learn_events,
     adapt,
+    adapt_anytime,
     calibration,
     representations,
     winner_take_all,
