@@ -77,7 +77,7 @@ def test_measures_of_known_answers():
 def test_a_small_run(tmp_path):
     config = calibration.Config(
         quick=True, samples=(60,), units=30, steps=300, draws=8, out=str(tmp_path), width=32,
-        updates=60, weights=4,
+        updates=300, weights=4,
     )  # fmt: skip
     found = calibration.run(config, calibration.Parts("calibration", config))
     table = calibration.summary(found)
