@@ -150,8 +150,10 @@ def traces_at(
     where the circuit's spikes are.
     """
 
+    left = jnp.asarray(decay)
+
     def step(trace: Array, seen: Array) -> tuple[Array, Array]:
-        trace = decay * (trace + seen)
+        trace = left * (trace + seen)
         return trace, trace
 
     size = spikes.shape[-1]
