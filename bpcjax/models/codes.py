@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from ..encode import Linear
+from ..inputs.poisson import poisson_counts
 from ..system import check_parameters, parameter
 
 Inputs = Float[Array, "... pre"]
@@ -62,8 +63,8 @@ class RateCode(AbstractSpikeCode):
     def bins(self, x, steps, dt, key):
         if key is None:
             raise ValueError("key: spikes at a rate are drawn: pass `key=jax.random.key(...)`.")
-        mean = jax.lax.stop_gradient((self.rate * dt).astype(x.dtype) * x)
-        return jax.random.poisson(key, mean, (steps, *x.shape)).astype(x.dtype)
+        mean = (self.rate * dt).astype(x.dtype) * x
+        return poisson_counts(key, jnp.broadcast_to(mean, (steps, *x.shape)))
 
 
 class LatencyCode(AbstractSpikeCode):
