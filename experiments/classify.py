@@ -44,7 +44,7 @@ class Config(study.Config):
     """The folder of N-MNIST and spoken digits; without it they are left out."""
     epochs: int = 10
     hidden: int = 512
-    steps: int = 8
+    steps: int = 6
     """Of the solve, in ms."""
     rate: float = 2e-3
     batch: int = 128

@@ -1,0 +1,106 @@
+"""A leaky network in snnTorch, trained an epoch at a time: `python snntorch_classify.py FOLDER`.
+
+`FOLDER/asked.npz` holds images `x` [n, pixels] and `labels`, `test_x` and `test_labels`, the first
+weights `into` and `out`, and `settings.json` the rest. Each line of standard input, `name seed`,
+trains one epoch of the network of that name (`hoisted` or `unhoisted`) in batches drawn by the
+seed, and a line of JSON with its seconds and mean loss comes back; `ask name` gives its accuracy on
+the test set.
+"""
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import snntorch
+import torch
+from snntorch import surrogate
+
+
+class Network(torch.nn.Module):
+    """Two layers; the second integrates, and its mean potential is the answer."""
+
+    def __init__(self, into, out, told: dict, hoisted: bool):
+        super().__init__()
+        self.first = torch.nn.Linear(*into.shape)
+        self.second = torch.nn.Linear(*out.shape)
+        with torch.no_grad():
+            self.first.weight.copy_(torch.tensor(into.T))
+            self.second.weight.copy_(torch.tensor(out.T))
+            self.first.bias.zero_()
+            self.second.bias.zero_()
+        keeps = 1 - told["dt"] / told["tau"]
+        slope = surrogate.fast_sigmoid(slope=told["slope"])
+        self.hidden = snntorch.Leaky(
+            beta=keeps, spike_grad=slope, reset_mechanism="zero", reset_delay=False
+        )
+        self.output = snntorch.Leaky(beta=keeps, reset_mechanism="none")
+        self.steps, self.hoisted = told["steps"], hoisted
+        self.enters, self.drive = told["dt"] / told["tau"], told["drive"]
+        self.gain = told["gain"]
+
+    def current(self, x):
+        """What an image gives to the first layer in a step."""
+        return self.enters * (
+            self.drive * torch.nn.functional.linear(x, self.first.weight) + self.first.bias
+        )
+
+    def forward(self, x):
+        """Scores of a batch."""
+        hidden, output = self.hidden.reset_mem(), self.output.reset_mem()
+        once = self.current(x) if self.hoisted else None
+        total = 0.0
+        for _ in range(self.steps):
+            spikes, hidden = self.hidden(self.current(x) if once is None else once, hidden)
+            arrives = torch.nn.functional.linear(spikes, self.second.weight)
+            _, output = self.output(arrives + self.enters * self.second.bias, output)
+            total = total + output
+        return self.gain * total / self.steps
+
+
+def main(folder: Path) -> None:
+    """Answer each line of standard input by one of JSON."""
+    told = json.loads((folder / "settings.json").read_text())
+    asked = np.load(folder / "asked.npz")
+    x, labels = torch.tensor(asked["x"]), torch.tensor(asked["labels"], dtype=torch.long)
+    test, right = torch.tensor(asked["test_x"]), asked["test_labels"]
+    batch = told["batch"]
+    count = len(x) // batch
+    models, rules = {}, {}
+    for name in ("hoisted", "unhoisted"):
+        model = Network(asked["into"], asked["out"], told, name == "hoisted")
+        optimiser = torch.optim.Adam(model.parameters(), lr=told["rate"])
+        whole = told["epochs"] * count
+
+        def falls(step, whole=whole):
+            return 0.5 * (1 + math.cos(math.pi * min(step / whole, 1.0)))
+
+        models[name] = model
+        rules[name] = optimiser, torch.optim.lr_scheduler.LambdaLR(optimiser, falls)
+    print(json.dumps({"torch": torch.__version__, "snntorch": snntorch.__version__}), flush=True)
+    for line in sys.stdin:
+        first, second = line.split()
+        if first == "ask":
+            with torch.no_grad():
+                found = torch.cat([models[second](part) for part in test.split(1000)])
+            share = float((found.argmax(1).numpy() == right).mean())
+            print(json.dumps({"accuracy": share}), flush=True)
+            continue
+        model, (optimiser, schedule) = models[first], rules[first]
+        began, losses = time.perf_counter(), []
+        order = np.random.default_rng(int(second)).permutation(len(x))[: count * batch]
+        for chosen in torch.tensor(order.reshape(count, batch)):
+            loss = torch.nn.functional.cross_entropy(model(x[chosen]), labels[chosen])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.detach())
+        mean = float(torch.stack(losses).mean())
+        print(json.dumps({"seconds": time.perf_counter() - began, "loss": mean}), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
