@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import InputError
+from experiments import InputError, classify
 from experiments.classify_networks import dense, learned
 from experiments.classify_training import Lessons, check, examine, train
 from experiments.data import Split, splits
+from figures import classify as figure
 
 LESSONS = Lessons(epochs=2, batch=32, rate=5e-3)
 
@@ -93,3 +94,22 @@ def test_weights_are_in_single_precision():
     assert {a.dtype for a in jax.tree.leaves(network()) if hasattr(a, "dtype")} == {
         jnp.dtype("float32")
     }
+
+
+@pytest.mark.slow
+def test_the_study_small(tmp_path):
+    config = classify.Config(
+        data="digits", epochs=3, hidden=24, steps=3, latency_steps=4, seeds=1, batch=32,
+        rate=1e-2, shift=0, others=False, out=str(tmp_path),
+    )  # fmt: skip
+    found = classify.run(config, classify.study.Parts("classify", config))
+    told = classify.summary(found)
+    for name in ("current", "any of the steps"):
+        assert told[f"{name}: accuracy (%)"] > 80  # chance is 10
+    assert told["accuracy after 4 steps (%)"] == told["any of the steps: accuracy (%)"]
+    assert float(found.test[0, -1]) == pytest.approx(told["current: accuracy (%)"] / 100)
+    assert found.batch_loss.shape == (1, 3, 1438 // 32)
+    # The spikes drawn are those of the first image, of hidden neurons, at the end of a step.
+    times, neurons = found.raster.values
+    assert set(times) <= {1.0, 2.0, 3.0} and neurons.max() < 24
+    figure.draw(found)
