@@ -5,6 +5,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from figures import style
 
@@ -36,6 +37,7 @@ def _loss(ax: Axes, dataset: xr.Dataset) -> None:
     for k, row in enumerate(dataset.batch_loss.mean("batch").values):
         ax.plot(epochs, row, color=style.RED, label=None if k else "to learn from")
     ax.set_yscale("log")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("epoch")
     ax.set_ylabel("cross-entropy (nats)")
 
