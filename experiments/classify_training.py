@@ -1,9 +1,11 @@
 """Classifiers trained by surrogate derivatives, and what they do on a test set."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -69,7 +71,8 @@ def flat(x: Any, events: bool) -> jax.Array:
     return x.reshape(*x.shape[: 2 if events else 1], -1)
 
 
-def _altered(x, lessons: Lessons, key):
+def altered(x: jax.Array, lessons: Lessons, key: Any) -> jax.Array:
+    """Images as they are shown while they are learned: moved, and with inputs that fail."""
     moves, fails = jax.random.split(key)
     if lessons.shift:
         steps = jax.random.randint(moves, (len(x), 2), -lessons.shift, lessons.shift + 1)
@@ -95,7 +98,7 @@ def train(
 
     def loss(model, x, y, key):
         alter, draw = jax.random.split(key)
-        found = model(flat(_altered(x, lessons, alter), events), key=draw, solver=solver)
+        found = model(flat(altered(x, lessons, alter), events), key=draw, solver=solver)
         taken = found.scores if lessons.anytime else found.scores[-1:]
         value = optax.softmax_cross_entropy_with_integer_labels(taken, y[None]).mean()
         return value, {"accuracy": (found.scores[-1].argmax(-1) == y).mean()}
@@ -146,30 +149,64 @@ def examine(model: Classifier, asked: Split) -> dict[str, np.ndarray]:
     labels = np.asarray(asked.labels)
     confusion = np.zeros((asked.classes, asked.classes), int)
     np.add.at(confusion, (labels, found[:, -1].argmax(1)), 1)
-    layers = model.layers.layers
-    drive = isinstance(model.code, CurrentCode)
-    sources = [x.shape[-1], *(layer.size for layer in layers)]
-    products = [_products(layer, n) for layer, n in zip(layers, sources, strict=False)]
     sent = [float(inputs.mean()), *(float(s.mean()) for s in spikes)]
-    arriving = sum(s * p / n for s, p, n in zip(sent, products, sources, strict=False))
-    counts = cost.Counts(
-        synaptic=arriving,
-        macs=float(products[0]) if drive else 0.0,
-        updates=float(model.steps * sum(layer.size for layer in layers)),
-    )
+    counts = operations(model, x.shape[-1], sent, model.steps)
     return {name: np.asarray(value) for name, value in scores(found[:, -1], labels).items()} | {
         "by_step": (found.argmax(-1) == labels[:, None]).mean(0),
         "confusion": confusion,
         "input_spikes": np.asarray(sent[0]),
         "spikes": np.asarray(sum(sent[1:])),
-        "synaptic": np.asarray(arriving),
+        "synaptic": np.asarray(counts.synaptic),
         "macs": np.asarray(counts.macs),
         "updates": np.asarray(counts.updates),
         "picojoules": np.asarray(ledger().energy(counts)),
-        "parameters": np.asarray(
-            sum(a.size for a in jax.tree.leaves(eqx.filter(model, learned(model))))
-        ),
+        "parameters": np.asarray(parameters(model)),
     }
+
+
+def counts_by_step(model: Classifier, x: Any, look: Callable[[Any], jax.Array]) -> jax.Array:
+    """What `look` makes of the layers' numbers of spikes so far, after each step: [n, steps, ...]
+    for images x [n, pixels] that are currents."""
+    layers, drive = model.layers, model.code.drive(x)
+    assert drive is not None
+    found = bpc.simulate(
+        layers, single(layers.rest(x.shape[:1])), layers.weighted(drive),
+        t1=model.steps * model.dt, dt=model.dt, solver=surrogate(), max_steps=model.steps,
+        saveat=dfx.SaveAt(steps=True, fn=lambda t, y, args: look(y.counts)),
+    )  # fmt: skip
+    assert found.ys is not None
+    return jnp.moveaxis(found.ys[: model.steps], 0, 1)
+
+
+def parameters(model: Classifier) -> int:
+    """How many numbers of a network are learned."""
+    return sum(a.size for a in jax.tree.leaves(eqx.filter(model, learned(model))))
+
+
+def operations(
+    model: Classifier, pixels: int, sent: Sequence[Any], steps: Any, seen: float = 1.0
+) -> cost.Counts:
+    """Of an image of so many pixels in so many steps: `sent` are the spikes of the inputs (0 where
+    they are a current, whose products with weights are taken once) and of each layer. `seen` is the
+    share of currents that are not spared, as those of black pixels may be.
+
+    Moved between memory and unit are a weight for each product or addition, pixels, and a state
+    both ways for each addition and update.
+    """
+    layers = model.layers.layers
+    sources = [pixels, *(layer.size for layer in layers)]
+    each = [_products(layer, n) for layer, n in zip(layers, sources, strict=False)]
+    synaptic = sum(s * p / n for s, p, n in zip(sent, each, sources, strict=False))
+    drive = isinstance(model.code, CurrentCode)
+    macs = seen * each[0] if drive else 0.0
+    updates = 1.0 * steps * sum(layer.size for layer in layers)
+    return cost.Counts(
+        synaptic=synaptic,
+        macs=macs,
+        updates=updates,
+        spikes=sum(sent),
+        words=macs + (pixels if drive else 0) + 3 * synaptic + 2 * updates,
+    )
 
 
 def _products(layer: bpc.Layer, sources: int) -> int:
