@@ -8,11 +8,13 @@
 
 Accuracy, parameters, steps until the answer, spikes, operations and their energy by every price
 list of the ledger, seconds of learning and of answering. Spikes lose in most columns: a current
-into the first layer costs its multiply-accumulates, as in the MLP, for every image; each step
-updates every neuron, which alone costs more than the MLP's second layer after 10 steps; states and
-weights that come and go with single spikes cost memory traffic; learning takes as many times longer
-as there are steps, and the accuracy is no better. They gain where the images are spikes too: then
-no product is left, and most pixels are silent. But an MLP that spares its zeros saves most of it.
+into the first layer costs its multiply-accumulates for every image, as in the MLP; each step
+updates every neuron, which alone costs more than the MLP's second layer after 10 steps (at 8 bits
+after one: sums stay at 32 bits); where memory is priced, states that come and go with each spike
+use up the gain without a spike to spare; learning takes longer with each step, and the accuracy is
+no better. They gain where images are spikes too: then no product is left, and most pixels are
+silent. An MLP that spares its zeros keeps a part of that gain at 32 bits, and all of it at 8 bits
+or where memory is priced.
 
     python -m experiments.ann_vs_snn             # MNIST
     python -m experiments.ann_vs_snn --quick     # the embedded digits

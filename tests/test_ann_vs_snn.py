@@ -21,6 +21,7 @@ from experiments.classify_training import (
 )
 from experiments.data import splits
 from experiments.relu_networks import energies, operations, price_lists, relu
+from experiments.study import Parts
 from figures import ann_vs_snn as figure
 
 SMALL = study.Config(
@@ -155,7 +156,7 @@ def test_perceptrons_learn_digits():
     assert done.wrong[-1] < 0.5 * done.wrong[0]
 
 
-def test_bad_settings_are_named():
+def test_bad_settings_are_named(tmp_path):
     for changes, match in (
         ({"hidden": 0}, "hidden must be"), ({"share": 1.0}, "share must lie"),
         ({"others": (0,)}, "others must be"), ({"seeds": 0}, "seeds must be"),
@@ -163,13 +164,14 @@ def test_bad_settings_are_named():
         with pytest.raises(InputError, match=match):
             study.checked(dataclasses.replace(SMALL, **changes))
     with pytest.raises(InputError, match="'letters' is unknown"):
-        study.run(dataclasses.replace(SMALL, data="letters"), lambda label, make: make())
+        config = dataclasses.replace(SMALL, data="letters", out=str(tmp_path))
+        study.run(config, Parts(study.NAME, config))
 
 
 @pytest.mark.slow
 def test_the_study_small(tmp_path):
     config = dataclasses.replace(SMALL, out=str(tmp_path))
-    dataset = study.run(config, lambda label, make: jax.device_get(make()))
+    dataset = study.run(config, Parts(study.NAME, config))
     told = study.summary(dataset)
     for name in ("perceptron", "perceptron, random layer", "MLP", "SNN"):
         assert told[f"{name}: accuracy (%)"] > 80, name

@@ -15,6 +15,7 @@ from experiments.data import splits
 from experiments.gradient_training import Fitting
 from experiments.relu_networks import relu
 from experiments.representations_rivals import components
+from experiments.study import Parts
 from figures import autoencode as figure
 
 SMALL = study.Config(
@@ -46,7 +47,7 @@ def test_principal_axes_lose_what_the_spectrum_says():
     np.testing.assert_allclose(left, components(x, told, [7])[0], rtol=1e-10)
 
 
-def test_bad_settings_are_named():
+def test_bad_settings_are_named(tmp_path):
     for changes, match in (
         ({"inner": (8, 8)}, "inner: pass an odd"), ({"tau": 0.0}, "tau must be"),
         ({"prices": (-1.0,)}, "prices must not"), ({"epochs": 0}, "epochs must be"),
@@ -54,7 +55,8 @@ def test_bad_settings_are_named():
         with pytest.raises(InputError, match=match):
             study.checked(dataclasses.replace(SMALL, **changes))
     with pytest.raises(InputError, match="'letters' is unknown"):
-        study.run(dataclasses.replace(SMALL, data="letters"), lambda label, make: make())
+        config = dataclasses.replace(SMALL, data="letters", out=str(tmp_path))
+        study.run(config, Parts(study.NAME, config))
 
 
 @pytest.mark.slow
@@ -85,7 +87,7 @@ def test_a_stopped_run_goes_on_and_a_rate_that_diverges_is_named(tmp_path):
 @pytest.mark.slow
 def test_the_study_small(tmp_path):
     config = dataclasses.replace(SMALL, out=str(tmp_path), prices=(1e-2,))
-    dataset = study.run(config, lambda label, make: jax.device_get(make()))
+    dataset = study.run(config, Parts(study.NAME, config))
     told = study.summary(dataset)
     # The mean image is what a network draws that knows nothing of the image before it.
     assert told["spikes: MSE"] < 0.6 * told["mean image: MSE"]
