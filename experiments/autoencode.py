@@ -104,7 +104,7 @@ def _one(config: Config, name: str, seed: int, learn: Split, asked: Split, folde
         model = relu(key, sizes)
     rate = config.rate if spikes else config.rate_numbers
     fitting = Fitting(config.epochs, config.batch, rate, seed=seed)
-    untrained = errors(model, told[:1000])[-1]
+    untrained = errors(model, told)[-1]
     lessons = Lessons(fitting, **options)
     done = train(model, x, told, lessons, folder=folder, label=f"{name} {seed}")
     model: Any = done.model

@@ -71,14 +71,22 @@ def train(
 
 def errors(model: Any, x: np.ndarray) -> np.ndarray:
     """The mean squared error [steps] of a pixel of images x after each step."""
-    run = eqx.filter_jit(lambda x: jnp.square(drawn(model, x) - x[None]).mean(-1).T)
-    return in_batches(run, x)[0].mean(axis=0)
+    return in_batches(lambda x: _errors(model, x), x)[0].mean(axis=0)
+
+
+@eqx.filter_jit
+def _errors(model: Any, x: Any) -> Any:
+    return jnp.square(drawn(model, jnp.asarray(x)) - x[None]).mean(-1).T
 
 
 def spikes_of_code(model: Classifier, x: np.ndarray, layer: int) -> np.ndarray:
     """The spikes [n, steps, code] of each neuron of a layer so far, after each step."""
-    run = eqx.filter_jit(lambda x: counts_by_step(model, x, lambda counts: counts[layer]))
-    return in_batches(run, x)[0]
+    return in_batches(lambda x: _counts(model, x, layer), x)[0]
+
+
+@eqx.filter_jit
+def _counts(model: Classifier, x: Any, layer: int) -> Any:
+    return counts_by_step(model, x, lambda counts: counts[layer])
 
 
 def numbers_of_code(model: Relu, x: np.ndarray, layer: int) -> np.ndarray:
