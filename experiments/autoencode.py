@@ -5,7 +5,7 @@ mean potential, through a logistic function, is the brightness of a pixel. Learn
 surrogate derivatives of the squared error. The network of rectified numbers of the same sizes,
 batches, epochs and optimiser is its rival (each at its best rate of learning), and as many
 principal components as the code has neurons. Further, of one seed each: a network that may be asked
-at any step and, with `--prices`, networks whose code is made sparser by a price of each spike.
+at any step, and one whose code is made sparser by a price of each spike.
 
 The code of an image is the number of spikes of each neuron; a linear readout says how much of the
 labels it holds. Settings were chosen on a sixth of the training set (`--validation`).
@@ -58,15 +58,14 @@ class Config(study.Config):
     """Of the solve, in ms."""
     tau: float = 10.0
     """Of the membranes, in ms."""
-    epochs: int = 5
+    epochs: int = 10
     batch: int = 128
     rate: float = 1e-2
     """Of learning by spikes."""
     rate_numbers: float = 5e-3
     """Of learning by numbers."""
-    prices: tuple[float, ...] = ()
-    """Of a spike, in units of the squared error of a pixel: sparser codes, one seed each (3e-5,
-    say)."""
+    prices: tuple[float, ...] = (3e-5,)
+    """Of a spike, in units of the squared error of a pixel: sparser codes, one seed each."""
     seeds: int = 3
     validation: bool = False
     """Test on a sixth of the training set, to choose settings by."""

@@ -18,15 +18,15 @@ def draw(dataset: xr.Dataset) -> Figure:
     """The figure: images as they are drawn, errors, errors by step, codes and their spikes."""
     with style.look():
         fig = plt.figure(figsize=(style.WIDTH, 8.2), layout="constrained")
-        top, middle, bottom = fig.subfigures(3, 1, height_ratios=(1.25, 1, 1.15))
+        top, middle, bottom = fig.subfigures(3, 1, height_ratios=(1.25, 1, 1.2))
         _drawn(top.subplots(), dataset)
         learning, error, steps = middle.subplots(1, 3)
         _learning(learning, dataset)
         _errors(error, dataset)
         _steps(steps, dataset)
-        numbers, spikes, classes, raster = bottom.subplots(1, 4, width_ratios=(1, 1, 1, 1))
-        _plane(numbers, dataset, "numbers")
-        _plane(spikes, dataset, "spikes")
+        left, right = bottom.subfigures(1, 2)
+        _planes(left.subplots(1, 2), dataset)
+        classes, raster = right.subplots(1, 2)
         _classes(classes, dataset)
         _raster(raster, dataset)
         sizes = "-".join(str(n) for n in np.atleast_1d(dataset.attrs["inner"]))
@@ -86,7 +86,7 @@ def _errors(ax: Axes, dataset: xr.Dataset) -> None:
     right = ax.secondary_yaxis("right")
     right.set_yticks(range(len(names)), told, fontsize=6)
     right.tick_params(length=0)
-    ax.set_xlim(left=0)
+    ax.set_xlim(0, 1.1 * max(float(dataset.mse.max()), dataset.attrs["components_mse"]))
     ax.set_xlabel("squared error of a pixel")
 
 
@@ -103,18 +103,19 @@ def _steps(ax: Axes, dataset: xr.Dataset) -> None:
     ax.legend()
 
 
-def _plane(ax: Axes, dataset: xr.Dataset, name: str) -> None:
-    x, y = dataset.plane.sel(pair=name).values.T
-    ax.scatter(x, y, s=1, c=dataset.labels, cmap="tab10", linewidths=0)
-    for label in np.unique(dataset.labels):
-        own = np.asarray(dataset.labels == label)
-        ax.text(
-            np.median(x[own]), np.median(y[own]), str(int(label)), ha="center", va="center",
-            fontsize=7, weight="bold",
-        )  # fmt: skip
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.set_title(f"codes of {name},\ntheir two main axes")
+def _planes(axes: np.ndarray, dataset: xr.Dataset) -> None:
+    """Codes along their two main axes, in the colours of their labels."""
+    shown = None
+    for ax, name in zip(axes, ("numbers", "spikes"), strict=True):
+        x, y = dataset.plane.sel(pair=name).values.T
+        shown = ax.scatter(
+            x, y, s=1, c=dataset.labels, cmap="tab10", linewidths=0, vmin=-0.5, vmax=9.5
+        )
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_title(f"codes of {name},\ntheir two main axes")
+    assert shown is not None
+    plt.colorbar(shown, ax=list(axes), location="bottom", ticks=range(10), label="label", aspect=40)
 
 
 def _classes(ax: Axes, dataset: xr.Dataset) -> None:
@@ -122,7 +123,7 @@ def _classes(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set_xlabel("neuron of the code")
     ax.set_ylabel("label")
     ax.set_yticks(range(0, dataset.sizes["label"], 3))
-    plt.colorbar(shown, ax=ax, location="top", label="spikes an image")
+    plt.colorbar(shown, ax=ax, location="bottom", label="spikes an image")
 
 
 def _raster(ax: Axes, dataset: xr.Dataset) -> None:
