@@ -89,6 +89,7 @@ def _raster(axes, dataset: xr.Dataset) -> None:
         ax.plot(steps + 1, neurons, "|", color=style.RED, markersize=3)
         ax.set_xlim(0.5, dataset.sizes["step"] + 0.5)
         ax.set_ylim(-1, dataset.sizes["neuron"])
+        ax.set_xticks(range(2, dataset.sizes["step"] + 1, 2))
         ax.set_xlabel("time (ms)")
         ax.set_title(f"step {5 * k}: {len(steps)} spikes")
     np.atleast_1d(axes)[0].set_ylabel("hidden neuron")
@@ -124,7 +125,7 @@ def _grid(ax: Axes, dataset: xr.Dataset, name: str, rule: str, limit: float):
     for cell in range(letters.size):
         x, y = cell % size, cell // size
         if not open_[cell]:
-            ax.text(x, y, letters[y, x], ha="center", va="center", fontsize=28 / size)
+            ax.text(x, y, letters[y, x], ha="center", va="center", fontsize=max(28 / size, 6))
             continue
         for action in np.flatnonzero(chosen[cell]):
             dx, dy = _STEPS[action]
