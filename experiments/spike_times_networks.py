@@ -203,7 +203,8 @@ def answers(code: Code) -> Batched:
 
 def exactly(code: Code, model: FirstSpikes, x: np.ndarray) -> Answer:
     """The same event by event, on the true flow, one input after another."""
-    ordered = bpc.OrderedSpikes(dfx.Tsit5())
+    # Most of a network may spike in one step.
+    ordered = bpc.OrderedSpikes(dfx.Tsit5(), per_step=model.bias.shape[0] + x.shape[1])
 
     @eqx.filter_jit
     def run(model, x):

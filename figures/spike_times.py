@@ -53,7 +53,8 @@ def _loss(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set_yscale("log")
     ax.set_xlabel("share of the training")
     ax.set_ylabel("loss (nats)")
-    ax.legend()
+    ax.set_ylim(top=30)  # room for the legend
+    ax.legend(loc="upper right")
 
 
 def _accuracy(ax: Axes, dataset: xr.Dataset) -> None:

@@ -43,7 +43,12 @@ def test_times_and_derivatives_are_those_of_the_closed_form():
         return lambda first, second: chain(first, second, dt)(train_, solver).times
 
     def both(run):
-        return run(*given[:2]), jnp.stack(jax.jit(jax.jacrev(run, (0, 1)))(*given[:2]))
+        def twice(first, second):
+            found = run(first, second)
+            return found, found
+
+        slopes, found = jax.jit(jax.jacrev(twice, (0, 1), has_aux=True))(*given[:2])
+        return found, jnp.stack(slopes)
 
     expected = both(lambda a, b: chain_times(a, b, given[2]))
     exact = both(times(bpc.OrderedSpikes(dfx.Tsit5()), 0.5))
@@ -57,13 +62,27 @@ def test_times_and_derivatives_are_those_of_the_closed_form():
     assert np.all(np.array(errors[1]) < 0.09 * np.array(errors[0])), errors
 
 
-def test_pixels_in_bins_are_the_same_spikes_one_by_one():
-    code = Levels(count=4, dark=0.2)
-    x = jnp.array([0.1, 0.2, 0.35, 0.55, 0.9, 1.0])
+CODE = Levels(count=4, dark=0.2)
+PIXELS = jnp.array([0.1, 0.2, 0.35, 0.55, 0.9, 1.0])
+
+
+def test_brighter_pixels_come_first_and_dark_ones_never():
     # Levels of 0.2 from 1 down; 0.2 and less are dark.
-    assert code.of(x).tolist() == [-1, -1, 3, 2, 0, 0]
+    assert CODE.of(PIXELS).tolist() == [-1, -1, 3, 2, 0, 0]
+    model = drawn(jax.random.key(0), (6, 3, 2), spikes=4, dt=0.5)
+    train_ = CODE.train(model, PIXELS)
+    assert train_.times[:4].tolist() == [0.5, 0.5, 1.5, 2.0]
+    assert train_.neurons[:4].tolist() == [4, 5, 3, 2]
+    amounts = CODE.weighted(model, PIXELS).bins.amounts
+    np.testing.assert_allclose(amounts.sum(0), model.into[2:].sum(0), rtol=1e-12)
+    np.testing.assert_allclose(amounts[2], model.into[3], rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_pixels_in_bins_are_the_same_spikes_one_by_one():
+    code, x = CODE, PIXELS
     model = drawn(jax.random.key(0), (6, 12, 3), spikes=4, t1=12.0, dt=0.125)
-    local = model(code.weighted(model, x))
+    local = jax.jit(lambda x: model(code.weighted(model, x)))(x)
     exact = exactly(code, model, np.asarray(x)[None])
     assert local.fired.sum() >= 10
     np.testing.assert_array_equal(local.fired, exact.fired[0])
@@ -71,14 +90,21 @@ def test_pixels_in_bins_are_the_same_spikes_one_by_one():
     np.testing.assert_allclose(local.times, exact.times[0], atol=0.02)
 
 
+@pytest.mark.slow
 def test_silence_is_counted_and_has_a_way_back():
     code, course = Points(4.0), Course()
     model = chain(0.9, 2.0)  # never to threshold, by the closed form
     x = jnp.zeros((2, 1))
-    found = answers(code)(model, x)
-    assert not found.fired.any() and (found.times == model.t1).all()
     labels = jnp.zeros(2, int)
-    slope, notes = jax.grad(loss(course, code), has_aux=True)(model, x, labels, None)
+
+    @jax.jit
+    def both(model, x):
+        return jax.grad(loss(course, code), has_aux=True)(model, x, labels, None), answers(code)(
+            model, x
+        )
+
+    (slope, notes), found = both(model, x)
+    assert not found.fired.any() and (found.times == model.t1).all()
     told = {key: float(value) for key, value in notes.items()}
     assert told["unanswered"] == told["silent_right"] == told["silent_hidden"] == 1
     assert told["accuracy"] == 0  # although the only output would be the right one
