@@ -173,8 +173,10 @@ def test_the_study_small(tmp_path):
     config = dataclasses.replace(SMALL, out=str(tmp_path))
     dataset = study.run(config, Parts(study.NAME, config))
     told = study.summary(dataset)
-    for name in ("perceptron", "perceptron, random layer", "MLP", "SNN"):
-        assert told[f"{name}: accuracy (%)"] > 80, name
+    for name, least in (
+        ("perceptron", 85), ("perceptron, random layer", 60), ("MLP", 80), ("SNN", 80),
+    ):  # fmt: skip
+        assert told[f"{name}: accuracy (%)"] > least, name  # a tenth is chance
     assert told["MLP: MACs"] == 64 * 32 + 320 and told["SNN: MACs"] == 64 * 32
     assert told["SNN: parameters"] == told["MLP: parameters"] == 64 * 32 + 32 + 320 + 10
     assert told["SNN: SynOps"] == pytest.approx(10 * told["SNN: spikes"])
