@@ -146,6 +146,7 @@ def test_changes_are_local_but_for_one_shared_number(owner):
         assert {d.input for d in found.nonlocal_} == {"error"}
 
 
+@pytest.mark.slow
 def test_the_largest_weight_acts_and_critics_tell_by_rate():
     habits = Habits()
     places = jnp.asarray(fields(np.zeros((2, 2)), habits.field))
