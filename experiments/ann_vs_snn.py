@@ -35,8 +35,8 @@ from bpcjax.models import LatencyCode
 from . import InputError, study
 from .ann_vs_snn_work import COUNTED, Task, perceptron, rectified, spiking, with_spikes
 from .classify_networks import dense
-from .classify_training import Lessons, check
-from .data import splits
+from .classify_training import Lessons
+from .data import check, splits
 from .relu_networks import operations, price_lists
 from .study import Parts
 

@@ -26,8 +26,8 @@ import xarray as xr
 from . import InputError, study
 from .autoencode_work import Lessons, axes, drawn, errors, numbers_of_code, spikes_of_code, train
 from .classify_networks import dense, leaky
-from .classify_training import check, operations as spiking_operations, parameters
-from .data import Split, splits
+from .classify_training import operations as spiking_operations, parameters
+from .data import Split, check, splits
 from .gradient_training import Fitting
 from .relu_networks import energies, operations, price_lists, relu
 from .representations_rivals import readout

@@ -19,9 +19,9 @@ from bpcjax.models.codes import AbstractCode
 
 from . import study
 from .classify_networks import convolutional, dense, leaky
-from .classify_training import Lessons, check, examine, surrogate, train
+from .classify_training import Lessons, examine, surrogate, train
 from .counts import wilson
-from .data import Split, splits
+from .data import Split, check, splits
 from .learn_recordings import SETS
 
 FIELDS = (

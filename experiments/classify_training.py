@@ -17,10 +17,9 @@ from bpcjax import cost
 from bpcjax.models import Classifier, CurrentCode, EventCode
 from bpcjax.stepping.wrapped import AbstractSpikes
 
-from . import InputError
 from .classify_networks import learned, single
 from .data import Split
-from .gradient_training import Fitted, Fitting, fit
+from .gradient_training import Fitted, Fitting, batched, fit, moved
 from .learn_measure import ledger, scores
 
 STEEP = 2.0  # of the surrogate: per unit of threshold
@@ -43,27 +42,6 @@ def surrogate() -> AbstractSpikes:
     return single(bpc.GridSpikes(spike=bpc.Surrogate(slope=STEEP)))
 
 
-def check(train: Split, test: Split) -> None:
-    """Raise `InputError` if two sets are not what a classifier can learn from and be asked of."""
-    if train.x.shape[1:] != test.x.shape[1:]:
-        raise InputError(
-            f"data: images to learn from are {train.x.shape[1:]}, those to test on "
-            f"{test.x.shape[1:]}. Give them one size."
-        )
-    for what, split in (("train", train), ("test", test)):
-        if not np.isfinite(split.x).all():
-            bad = int(np.argwhere(~np.isfinite(split.x))[0, 0])
-            raise InputError(f"data: {what} image {bad} has pixels that are not numbers.")
-        outside = (split.labels < 0) | (split.labels >= split.classes)
-        if outside.any():
-            raise InputError(
-                f"data: {what} label {split.labels[outside][0]} is out of 0..{split.classes - 1}."
-            )
-    missing = set(range(split.classes)) - set(np.unique(train.labels).tolist())
-    if missing:
-        raise InputError(f"data: no image of class {min(missing)} to learn from.")
-
-
 def flat(x: Any, events: bool) -> jax.Array:
     """Images [n, ...] as rows of inputs; events [n, bins, ...] as rows in bins."""
     x = jnp.asarray(x)
@@ -75,8 +53,7 @@ def altered(x: jax.Array, lessons: Lessons, key: Any) -> jax.Array:
     """Images as they are shown while they are learned: moved, and with inputs that fail."""
     moves, fails = jax.random.split(key)
     if lessons.shift:
-        steps = jax.random.randint(moves, (len(x), 2), -lessons.shift, lessons.shift + 1)
-        x = jax.vmap(lambda image, step: jnp.roll(image, step, (-2, -1)))(x, steps)
+        x = moved(x, lessons.shift, moves)
     if lessons.silent:
         kept = jax.random.uniform(fails, x.shape, x.dtype) >= lessons.silent
         x = jnp.where(kept, x / (1 - lessons.silent), 0)
@@ -116,22 +93,10 @@ def train(
         )  # fmt: skip
 
 
-def _batched(run, x, size: int = 500):
-    """A function of a batch over more than one, and the rest by itself; leaves [n, ...]."""
-    whole = len(x) // size * size
-    parts = []
-    if whole:
-        found = jax.lax.map(run, x[:whole].reshape(-1, size, *x.shape[1:]))
-        parts.append(jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), found))
-    if whole < len(x):
-        parts.append(run(x[whole:]))
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
-
-
 def _answers(model: Classifier, asked: Split, events: bool):
     x = flat(np.asarray(asked.x, np.float32), events)
     key = jax.random.key(7)
-    return _batched(lambda x: model(x, key=key, solver=surrogate()).scores[-1], x)
+    return batched(lambda x: model(x, key=key, solver=surrogate()).scores[-1], x)
 
 
 def examine(model: Classifier, asked: Split) -> dict[str, np.ndarray]:
@@ -145,7 +110,7 @@ def examine(model: Classifier, asked: Split) -> dict[str, np.ndarray]:
         inputs = jnp.zeros(x.shape[:1]) if found.inputs is None else found.inputs
         return jnp.moveaxis(found.scores, 0, 1), found.spikes, inputs
 
-    found, spikes, inputs = jax.device_get(eqx.filter_jit(lambda x: _batched(run, x))(x))
+    found, spikes, inputs = jax.device_get(eqx.filter_jit(lambda x: batched(run, x))(x))
     labels = np.asarray(asked.labels)
     confusion = np.zeros((asked.classes, asked.classes), int)
     np.add.at(confusion, (labels, found[:, -1].argmax(1)), 1)

@@ -91,3 +91,24 @@ def splits(
     except (bpc.data.DataError, ImportError) as error:
         raise InputError(str(error)) from error
     return Split(x, labels, classes), Split(test.pixels, test.labels, classes)
+
+
+def check(train: Split, test: Split) -> None:
+    """Raise `InputError` if two sets are not what a classifier can learn from and be asked of."""
+    if train.x.shape[1:] != test.x.shape[1:]:
+        raise InputError(
+            f"data: images to learn from are {train.x.shape[1:]}, those to test on "
+            f"{test.x.shape[1:]}. Give them one size."
+        )
+    for what, split in (("train", train), ("test", test)):
+        if not np.isfinite(split.x).all():
+            bad = int(np.argwhere(~np.isfinite(split.x))[0, 0])
+            raise InputError(f"data: {what} image {bad} has pixels that are not numbers.")
+        outside = (split.labels < 0) | (split.labels >= split.classes)
+        if outside.any():
+            raise InputError(
+                f"data: {what} label {split.labels[outside][0]} is out of 0..{split.classes - 1}."
+            )
+    missing = set(range(split.classes)) - set(np.unique(train.labels).tolist())
+    if missing:
+        raise InputError(f"data: no image of class {min(missing)} to learn from.")

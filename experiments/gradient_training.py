@@ -2,7 +2,6 @@
 loss and accuracy. `fit` is what classifiers, autoencoders and their twins are trained by."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ import optax
 from tqdm import tqdm
 
 from . import InputError
-from .results import fingerprint
+from .results import fingerprint, keep
 
 BLOCKS = 40  # the most parts of an epoch between which progress is shown
 
@@ -48,13 +47,6 @@ class Fitted(NamedTuple):
     seconds: float
 
 
-def keep(path: Path, content: Any) -> None:
-    """Write the arrays of a tree beside `path`, then give them that name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    eqx.tree_serialise_leaves(part, content)
-    os.replace(part, path)
-
-
 def _divisor(batches: int) -> int:
     """Into how many equal parts an epoch of so many batches is cut: `BLOCKS` at most."""
     return max(k for k in range(1, BLOCKS + 1) if batches % k == 0)
@@ -72,6 +64,25 @@ def _refuse_nan(weights: Any, epoch: int) -> None:
             raise InputError(
                 f"epoch {epoch}: {name} is no longer finite. Pass a smaller rate of learning."
             )
+
+
+def moved(x: jax.Array, pixels: int, key: Any) -> jax.Array:
+    """Images [n, ..., rows, columns], each moved by up to so many pixels at random, up and down,
+    left and right, around the edge."""
+    steps = jax.random.randint(key, (len(x), 2), -pixels, pixels + 1)
+    return jax.vmap(lambda image, step: jnp.roll(image, step, (-2, -1)))(x, steps)
+
+
+def batched(run, x, size: int = 500):
+    """A function of a batch over more than one, and the rest by itself; leaves [n, ...]."""
+    whole = len(x) // size * size
+    parts = []
+    if whole:
+        found = jax.lax.map(run, x[:whole].reshape(-1, size, *x.shape[1:]))
+        parts.append(jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), found))
+    if whole < len(x):
+        parts.append(run(x[whole:]))
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
 
 
 def rule(settings: Fitting, steps: int) -> optax.GradientTransformation:

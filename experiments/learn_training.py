@@ -6,7 +6,6 @@ that a stopped run goes on to the same numbers.
 
 import dataclasses
 import math
-import os
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +23,8 @@ from bpcjax.models.pc_phases import AbstractPhases, NudgedPhases, Spent
 
 from . import InputError
 from .data import Split
-from .results import fingerprint
+from .gradient_training import moved
+from .results import fingerprint, keep
 
 BATCH = 128
 
@@ -138,10 +138,9 @@ def inputs_of(settings: Training, x: Array) -> Array:
 def _moved(x: Array, settings: Training, key: Array) -> Array:
     """Images [n, ..., rows, columns] moved by up to `shift` pixels, around the edge, and
     mirrored."""
-    by, other = settings.shift, jax.random.fold_in(key, 1)
-    if by:
-        steps = jax.random.randint(key, (len(x), 2), -by, by + 1)
-        x = jax.vmap(lambda image, step: jnp.roll(image, step, (-2, -1)))(x, steps)
+    other = jax.random.fold_in(key, 1)
+    if settings.shift:
+        x = moved(x, settings.shift, key)
     if settings.flip:
         turned = jax.random.bernoulli(other, 0.5, (len(x), *(1 for _ in x.shape[1:])))
         x = jnp.where(turned, x[..., ::-1], x)
@@ -192,12 +191,6 @@ def _refuse_nan(state: State, energy: PredictiveCoding, epoch: int) -> None:
             )
 
 
-def _keep(path: Path, content: Any) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    eqx.tree_serialise_leaves(part, content)
-    os.replace(part, path)
-
-
 def train(
     split: Split,
     settings: Training,
@@ -240,7 +233,7 @@ def train(
         clock = clock + np.array([time.perf_counter(), time.process_time()]) - began
         _refuse_nan(state, energy, epoch + 1)
         if path is not None:
-            _keep(path, (state, spent, np.asarray(epoch + 1), clock))
+            keep(path, (state, spent, np.asarray(epoch + 1), clock))
         means = ", ".join(f"{n} {v:.3g}" for n, v in zip(Spent._fields, spent[epoch], strict=True))
         place = f"{label} epoch {epoch + 1}/{settings.epochs}"
         print(f"  {place}: {means}; {clock[0]:.0f} s", flush=True)

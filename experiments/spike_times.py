@@ -23,9 +23,8 @@ import numpy as np
 import xarray as xr
 
 from . import InputError, study
-from .classify_training import check
 from .counts import wilson
-from .data import Split, splits
+from .data import Split, check, splits
 from .spike_times_gradients import compare
 from .spike_times_networks import Code, FirstSpikes, Levels, Points, answers, drawn, exactly
 from .spike_times_tasks import RADIUS, exclusive_or, mirrored, yin_yang_splits

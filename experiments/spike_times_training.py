@@ -15,9 +15,8 @@ import numpy as np
 import optax
 
 from . import InputError
-from .classify_training import _batched
 from .data import Split
-from .gradient_training import Fitted, Fitting, fit
+from .gradient_training import Fitted, Fitting, batched, fit, moved
 from .spike_times_networks import Answer, Code, FirstSpikes, answers, drawn
 
 
@@ -48,11 +47,7 @@ def learned(model: Any) -> Any:
 def _moved(x, shift: int, key):
     """Images, flat, moved at random."""
     side = round(x.shape[-1] ** 0.5)
-    steps = jax.random.randint(key, (len(x), 2), -shift, shift + 1)
-    images = jax.vmap(lambda image, step: jnp.roll(image, step, (0, 1)))(
-        x.reshape(-1, side, side), steps
-    )
-    return images.reshape(x.shape)
+    return moved(x.reshape(-1, side, side), shift, key).reshape(x.shape)
 
 
 def right(model: FirstSpikes, found: Answer, labels: Any) -> jax.Array:
@@ -109,7 +104,7 @@ def train(
     def ask(model):
         assert asked is not None
         x = jnp.asarray(flat(asked.x))
-        found = _batched(lambda x: answers(code)(model, x), x)
+        found = batched(lambda x: answers(code)(model, x), x)
         return {"test": right(model, found, jnp.asarray(asked.labels)).mean()}
 
     done = fit(
@@ -131,7 +126,7 @@ def examine(model: FirstSpikes, code: Code, asked: Split) -> dict[str, Any]:
     answer; spikes an input; shares of silent hidden neurons and of neurons silent for all inputs;
     `unanswered` inputs; `first` times of the answers (the end of the solve where there is none);
     all hidden and output times, in 64 bins of the solve."""
-    run = eqx.filter_jit(lambda model, x: _batched(lambda x: answers(code)(model, x), x))
+    run = eqx.filter_jit(lambda model, x: batched(lambda x: answers(code)(model, x), x))
     found = jax.device_get(run(model, jnp.asarray(flat(asked.x))))
     if not found.ok.all():
         raise InputError("a solve failed on the test set. Pass a smaller step.")

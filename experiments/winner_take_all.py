@@ -27,7 +27,7 @@ import xarray as xr
 
 from . import InputError, study
 from .counts import wilson
-from .data import Split, splits
+from .data import Split, check as check_images, splits
 from .study import Parts
 from .winner_take_all_training import (
     BATCH,
@@ -186,6 +186,7 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     """Both networks on one set of images."""
     config = check(config)
     pair = splits(config.data, config.data_dir, validation=config.validation)
+    check_images(*pair)
     shape = pair[0].x.shape[1:3]
     learned, asked = (checked(split) for split in pair)
     rows: dict[str, list[list[Any]]] = {}

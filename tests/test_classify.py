@@ -9,8 +9,8 @@ import pytest
 
 from experiments import InputError, classify
 from experiments.classify_networks import dense, learned
-from experiments.classify_training import Lessons, check, examine, train
-from experiments.data import Split, splits
+from experiments.classify_training import Lessons, examine, train
+from experiments.data import Split, check, splits
 from figures import classify as figure
 
 LESSONS = Lessons(epochs=2, batch=32, rate=5e-3)
