@@ -27,6 +27,8 @@ def test_examples_run_and_say_what_they_claim(tmp_path, monkeypatch):
     assert scope["v"].shape == (3, 6) and scope["ok"].all()
     assert int(scope["recalled"]) == int(scope["energy"].posterior(scope["query"]).argmax()) == 3
     assert scope["told"].size == 397 and scope["told"].sum() > 330  # logistic regression: 370
+    times = scope["first_spikes"](scope["learned"])
+    np.testing.assert_allclose(times, scope["wanted"], atol=0.05)  # what it was to learn
     # Quadratic IF from -peak to peak: T = tau (2 / sqrt(I)) atan(peak / sqrt(I)).
     drives = np.linspace(0.1, 2.0, 5)
     period = 10 * 2 / np.sqrt(drives) * np.arctan(10 / np.sqrt(drives))
