@@ -17,6 +17,7 @@ from bpcjax import cost
 from bpcjax.models import Classifier, CurrentCode, EventCode
 from bpcjax.stepping.wrapped import AbstractSpikes
 
+from . import InputError
 from .classify_networks import learned, single
 from .data import Split
 from .gradient_training import Fitted, Fitting, batched, fit, moved
@@ -111,6 +112,8 @@ def examine(model: Classifier, asked: Split) -> dict[str, np.ndarray]:
         return jnp.moveaxis(found.scores, 0, 1), found.spikes, inputs
 
     found, spikes, inputs = jax.device_get(eqx.filter_jit(lambda x: batched(run, x))(x))
+    if not np.isfinite(found).all():
+        raise InputError("a solve failed on the test set. Pass a smaller step.")
     labels = np.asarray(asked.labels)
     confusion = np.zeros((asked.classes, asked.classes), int)
     np.add.at(confusion, (labels, found[:, -1].argmax(1)), 1)

@@ -2,6 +2,7 @@
 loss and accuracy. `fit` is what classifiers, autoencoders and their twins are trained by."""
 
 import dataclasses
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +19,17 @@ from . import InputError
 from .results import fingerprint, keep
 
 BLOCKS = 40  # the most parts of an epoch between which progress is shown
+FAR = 10.0  # times the first loss: learning that is led there has diverged
 
 Loss = Callable[[Any, Any, Any, Any], tuple[Any, dict[str, Any]]]  # model, x, y, key
 
 
 @dataclasses.dataclass(frozen=True)
 class Fitting:
-    """How a model is trained."""
+    """How a model is trained.
+
+    **Raises:** `InputError` for epochs or batches below one, and rates that are not positive.
+    """
 
     epochs: int = 10
     batch: int = 128
@@ -35,6 +40,13 @@ class Fitting:
     decay: float = 0.0
     """Of weights, as in AdamW."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least one, got {getattr(self, name)}.")
+        if not 0 < self.rate < np.inf:
+            raise InputError(f"rate must be positive and finite, got {self.rate}.")
 
 
 class Fitted(NamedTuple):
@@ -64,6 +76,29 @@ def _refuse_nan(weights: Any, epoch: int) -> None:
             raise InputError(
                 f"epoch {epoch}: {name} is no longer finite. Pass a smaller rate of learning."
             )
+
+
+def _refuse_far(loss: float, first: float, weights: Any, start: Any, epoch: int) -> None:
+    """Raise `InputError`, with the name of the weights that went furthest for their size, where
+    the loss is `FAR` times what it was before learning."""
+    if loss <= FAR * first:
+        return
+    gone = [
+        float(jnp.linalg.norm((new - old).ravel()) / (1e-6 + jnp.linalg.norm(old.ravel())))
+        for new, old in zip(jax.tree.leaves(weights), jax.tree.leaves(start), strict=True)
+    ]
+    path = jax.tree_util.tree_leaves_with_path(weights)[int(np.argmax(gone))][0]
+    raise InputError(
+        f"epoch {epoch}: the loss is {loss:.3g}, {first:.3g} before learning, and "
+        f"{jax.tree_util.keystr(path).lstrip('.')} changed most. Pass a smaller rate of learning."
+    )
+
+
+def _program(loss: Loss, *given: Any) -> tuple[Any, str, list[Any]]:
+    """Shapes of what the loss gives; its program, and the arrays in it, which tell it from the
+    loss of other settings."""
+    program, shapes = jax.make_jaxpr(loss, return_shape=True)(*given)
+    return shapes, re.sub(r"0x[0-9a-f]+", "", str(program.jaxpr)), program.consts
 
 
 def moved(x: jax.Array, pixels: int, key: Any) -> jax.Array:
@@ -113,7 +148,7 @@ def fit(
     run of the same settings, data and code goes on to the same numbers.
 
     **Raises:** `InputError` for fewer samples than a batch, and, naming epoch and weights, where a
-    loss or weights are no longer numbers.
+    loss or weights are no longer numbers or the loss is `FAR` times that of the first batch.
     """
     count = len(x) // settings.batch
     if count < 1:
@@ -141,9 +176,10 @@ def fit(
         return weights, state, notes
 
     state = optimiser.init(weights)
-    noted = jax.eval_shape(
-        lambda w: loss(eqx.combine(w, rest), x[: settings.batch], y[: settings.batch],
-                       jax.random.key(0))[1], weights
+    start = weights
+    (_, noted), program, inside = _program(
+        lambda w, *given: loss(eqx.combine(w, rest), *given),
+        weights, x[: settings.batch], y[: settings.batch], jax.random.key(0),
     )  # fmt: skip
     batches = {n: np.full((settings.epochs, count), np.nan) for n in ("loss", *noted)}
     asked = {} if ask is None else jax.eval_shape(ask, model)
@@ -152,8 +188,9 @@ def fit(
     path = None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        about = [dataclasses.asdict(settings), label, str(rest), str(learned)]
-        data = (np.asarray(leaf) for leaf in (x, y, *jax.tree.leaves(weights)))
+        about = [dataclasses.asdict(settings), label, str(learned), program]
+        held = jax.tree.leaves(eqx.filter((weights, rest), eqx.is_array))
+        data = (np.asarray(leaf) for leaf in (x, y, *held, *inside))
         path = folder / f"{fingerprint({'about': about}, *data)}.eqx"
         if path.exists():
             kept = weights, state, batches, after, done, seconds
@@ -181,8 +218,11 @@ def fit(
                     _refuse_nan(weights, epoch + 1)
                     raise InputError(
                         f"epoch {epoch + 1}: the loss is not finite. Pass a smaller rate of "
-                        "learning."
+                        "learning, or a smaller step of the solve."
                     )
+                _refuse_far(
+                    float(np.mean(notes["loss"])), batches["loss"][0, 0], weights, start, epoch + 1
+                )
         _refuse_nan(weights, epoch + 1)
         if ask_compiled is not None:
             for name, value in ask_compiled(eqx.combine(weights, rest)).items():

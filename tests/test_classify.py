@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,11 +57,37 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path):
 
 @pytest.mark.slow
 def test_a_rate_that_diverges_stops_with_epoch_and_weights():
-    learn, _ = some(64)
+    learn, _ = some(320)
+    with pytest.raises(InputError, match=r"epoch [12]: the loss is .*layers\[\d\].*smaller rate"):
+        train(network(), learn, dataclasses.replace(LESSONS, rate=1e3))
     # Images that sum up to more than single precision holds: the first weights go.
-    learn = learn._replace(x=learn.x * 1e38)
     with pytest.raises(InputError, match=r"epoch 1: .*Pass a smaller rate"):
-        train(network(), learn, LESSONS)
+        train(network(), learn._replace(x=learn.x * 1e38), LESSONS)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.01, float("nan"), float("inf")])
+def test_a_rate_is_positive(rate):
+    with pytest.raises(InputError, match="rate must be positive"):
+        dataclasses.replace(LESSONS, rate=rate)
+
+
+@pytest.mark.slow
+def test_what_is_kept_belongs_to_its_settings(tmp_path):
+    learn, _ = some(64)
+    lessons = dataclasses.replace(LESSONS, epochs=1)
+    slower = eqx.tree_at(lambda m: m.layers.layers[0].neuron.c, network(), jnp.float32(9.0))
+    for model, given in (
+        (network(), lessons),
+        (slower, lessons),  # a leaf that is not learned
+        (dense(jax.random.key(0), (64, 24, 10), steps=3), lessons),  # of the same weights
+        (network(), dataclasses.replace(lessons, anytime=True)),
+        (network(), dataclasses.replace(lessons, silent=0.1)),
+    ):
+        found = train(model, learn, given, folder=tmp_path)
+        fresh = train(model, learn, given)
+        for a, b in zip(jax.tree.leaves(found.model), jax.tree.leaves(fresh.model), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_neurons_keep_their_parameters():
