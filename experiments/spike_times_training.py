@@ -17,7 +17,7 @@ import optax
 from . import InputError
 from .data import Split
 from .gradient_training import Fitted, Fitting, batched, fit, moved
-from .spike_times_networks import Answer, Code, FirstSpikes, answers, drawn
+from .spike_times_networks import Answer, Batched, Code, FirstSpikes, answers, drawn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,10 +56,11 @@ def right(model: FirstSpikes, found: Answer, labels: Any) -> jax.Array:
     return (times.argmin(-1) == labels) & fired.any(-1)
 
 
-def loss(course: Course, code: Code):
+def loss(course: Course, code: Code, run: Batched | None = None):
     """The loss of a batch, and what is noted of it: shares of right answers, of silent hidden
-    neurons, of silent right outputs, of images without answer, of solves that failed."""
-    run = answers(code)
+    neurons, of silent right outputs, of images without answer, of solves that failed. `run` says
+    how a batch is answered: by `answers(code)` unless told otherwise."""
+    run = answers(code) if run is None else run
 
     def of(model: FirstSpikes, x, labels, key):
         x = _moved(x, course.shift, key) if course.shift else x
