@@ -201,13 +201,18 @@ def answers(code: Code) -> Batched:
     return of
 
 
-def exactly(code: Code, model: FirstSpikes, x: np.ndarray) -> Answer:
-    """The same event by event, on the true flow, one input after another."""
-    # Most of a network may spike in one step.
-    ordered = bpc.OrderedSpikes(dfx.Tsit5(), per_step=model.bias.shape[0] + x.shape[1])
+def one_by_one(code: Code) -> Batched:
+    """As `answers`, event by event on the true flow, one input after another."""
 
-    @eqx.filter_jit
-    def run(model, x):
+    def of(model: FirstSpikes, x: Array) -> Answer:
+        # Most of a network may spike in one step.
+        room = model.bias.shape[0] + x.shape[1]
+        ordered = bpc.OrderedSpikes(dfx.Tsit5(), per_step=room)
         return jax.lax.map(lambda x: model(code.train(model, x), ordered), x)
 
-    return jax.device_get(run(model, jnp.asarray(x)))
+    return of
+
+
+def exactly(code: Code, model: FirstSpikes, x: np.ndarray) -> Answer:
+    """What a model does on the true flow, for rows of x."""
+    return jax.device_get(eqx.filter_jit(one_by_one(code))(model, jnp.asarray(x)))

@@ -17,7 +17,7 @@ import optax
 from . import InputError
 from .data import Split
 from .gradient_training import Fitted, Fitting, batched, fit, moved
-from .spike_times_networks import Answer, Batched, Code, FirstSpikes, answers, drawn
+from .spike_times_networks import Answer, Batched, Code, FirstSpikes, answers, drawn, one_by_one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +120,24 @@ def train(
 def flat(x: np.ndarray) -> np.ndarray:
     """Inputs as rows, in the precision of the run."""
     return np.asarray(x, jnp.result_type(float)).reshape(len(x), -1)
+
+
+def gradients_apart(
+    model: FirstSpikes, code: Code, course: Course, split: Split
+) -> dict[str, np.ndarray]:
+    """How far the gradient of the loss of a batch lies from that of the true flow, which
+    `OrderedSpikes` gives: the length of what is `between`, relative, and the `cosine`."""
+    x, labels = jnp.asarray(flat(split.x)), jnp.asarray(split.labels)
+    found = []
+    for run in (answers(code), one_by_one(code)):
+        slope = jax.jit(jax.grad(lambda m, run=run: loss(course, code, run)(m, x, labels, None)[0]))
+        found.append(np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(slope(model))]))
+    local, exact = found
+    size = np.linalg.norm(exact)
+    return {
+        "between": np.asarray(np.linalg.norm(local - exact) / size),
+        "cosine": np.asarray(local @ exact / (size * np.linalg.norm(local))),
+    }
 
 
 def examine(model: FirstSpikes, code: Code, asked: Split) -> dict[str, Any]:

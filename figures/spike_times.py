@@ -1,4 +1,4 @@
-"""Learning by exact spike times (`results/spike_times.zarr`)."""
+"""Learning by spike times (`results/spike_times.zarr`)."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,7 +27,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         _raster(axes[1, 1], dataset)
         _times(axes[1, 2], dataset)
         title = _NAMES[dataset.attrs["data"]]
-        fig.suptitle(f"Exclusive or, yin-yang and {title} by the exact derivative of spike times")
+        fig.suptitle(f"Exclusive or, yin-yang and {title} by the derivative of spike times")
     return fig
 
 

@@ -15,7 +15,7 @@ from experiments.spike_times import Config, run, summary
 from experiments.spike_times_gradients import compare
 from experiments.spike_times_networks import FirstSpikes, Levels, Points, answers, drawn, exactly
 from experiments.spike_times_tasks import yin_yang, yin_yang_class, yin_yang_splits
-from experiments.spike_times_training import Course, examine, loss, train
+from experiments.spike_times_training import Course, examine, gradients_apart, loss, train
 from figures import spike_times as figure
 
 TAU = 5.0
@@ -135,6 +135,19 @@ def test_gradients_of_both_solvers_are_differences():
     assert (found["differences"] < 1e-6).all()
     # In one direction of many, spikes and arrivals share a step: first order in it.
     assert found["apart"] < 0.3
+
+
+@pytest.mark.slow
+def test_gradients_near_those_of_the_true_flow_as_steps_shrink():
+    _, asked, _ = yin_yang_splits(1, 8)
+    course, far = Course(hidden=0.1, tau=0.25), []
+    for dt in (0.5, 0.125):
+        model = drawn(jax.random.key(0), (4, 12, 3), spikes=4, spread=(1.5, 1.0), dt=dt)
+        found = gradients_apart(model, Points(10.0), course, asked)
+        far.append(found["between"])
+        assert found["cosine"] > 0.9
+    # First order where an arrival and a spike share a step: a quarter; second order elsewhere.
+    assert far[1] < 0.5 * far[0] < 0.25, far
 
 
 @pytest.mark.slow
