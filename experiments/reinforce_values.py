@@ -212,8 +212,9 @@ def train(
     path = None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        about = [dataclasses.asdict(lessons), label, enough]
-        arrays = (np.asarray(leaf) for leaf in jax.tree.leaves(weights))
+        held, static = eqx.partition(model, eqx.is_array)
+        about = [dataclasses.asdict(lessons), label, enough, str(static)]
+        arrays = (np.asarray(leaf) for leaf in jax.tree.leaves(held))
         path = folder / f"{fingerprint({'about': about}, *arrays)}.eqx"
         if path.exists():
             kept = carry, best, memory.parts, count, actions, loss, asked, done, seconds

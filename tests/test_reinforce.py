@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -190,6 +191,23 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path):
         np.testing.assert_array_equal(a, b)
     for name in ("loss", "asked", "rewards", "over", "real"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(rest, name))
+
+
+@pytest.mark.slow
+def test_what_is_kept_belongs_to_the_whole_network(tmp_path):
+    lessons = dataclasses.replace(LITTLE, epochs=1)
+    plain = network(jax.random.key(0), 4, 8, 2, 3)
+    slower = eqx.tree_at(lambda m: m.layers.layers[0].neuron.c, plain, jnp.float32(9.0))
+    longer = network(jax.random.key(0), 4, 8, 2, 6)  # of the same first weights
+    for k, model in enumerate((plain, slower, longer)):
+        told = [
+            train(model, cartpole(4), scaled, lessons, ask=lambda m: 0.0, folder=folder)
+            for folder in (tmp_path, None)
+        ]
+        assert len(list(tmp_path.iterdir())) == k + 1
+        for a, b in zip(*(jax.tree.leaves(t.model) for t in told), strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(told[0].loss, told[1].loss)
 
 
 @pytest.mark.slow
