@@ -70,6 +70,23 @@ def _module(kind: type[Config]) -> str:
     return kind.__module__ if spec is None else spec.name
 
 
+def _command(config: Config) -> str:
+    """What to run for the same results; folders of this machine by a word."""
+    words = ["python -m", _module(type(config)), "--gallery"]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if field.name in ("out", "figures", "gallery") or value == field.default:
+            continue
+        option = field.name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+            continue
+        values = value if isinstance(value, tuple) else (value,)
+        told = "FOLDER" if field.name.endswith("_dir") else " ".join(map(str, values))
+        words.append(f"--{option} {told}")
+    return " ".join(words)
+
+
 def main(
     name: str,
     kind: type[C],
@@ -109,7 +126,7 @@ def main(
     if config.gallery:
         told = dataclasses.asdict(config) | {"out": kind.out, "figures": kind.figures}
         told = {k: None if k.endswith("_dir") else v for k, v in told.items()}  # of this machine
-        about = {"command": "python -m " + _module(kind) + " --gallery", "config": told}
+        about = {"command": _command(config), "config": told}
         write_json(style.GALLERY / f"{name}.json", about | {"metrics": found})
     took = time.perf_counter() - began
     print(f"{took:.0f} s; {folder / name}.zarr, {path}")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import InputError, autoencode as study
+from experiments import InputError, autoencode as study, classify
 from experiments.autoencode_work import Lessons, axes, drawn, errors, spikes_of_code, train
 from experiments.classify_networks import dense, leaky
 from experiments.classify_training import surrogate
@@ -15,7 +15,7 @@ from experiments.data import splits
 from experiments.gradient_training import Fitting
 from experiments.relu_networks import relu
 from experiments.representations_rivals import components
-from experiments.study import Parts
+from experiments.study import Parts, _command
 from figures import autoencode as figure
 
 SMALL = study.Config(
@@ -100,3 +100,9 @@ def test_the_study_small(tmp_path):
     last = dataset.fixed_by_step.isel(seed=0, moment=-1)
     assert float(last) == pytest.approx(float(dataset.mse.sel(network="spikes").isel(seed=0)))
     figure.draw(dataset)
+
+
+def test_the_command_of_a_picture_names_what_was_changed():
+    told = _command(study.Config(data_dir="where", inner=(64, 16, 64), out="elsewhere"))
+    assert told == "python -m experiments.autoencode --gallery --data-dir FOLDER --inner 64 16 64"
+    assert _command(classify.Config(others=False)).endswith("--gallery --no-others")
