@@ -130,6 +130,7 @@ def _events(config: Config, parts: study.Parts, folder: Path) -> dict[str, dict]
         def both(load=load, kept=kept):
             if not kept:
                 learn, asked = load(config.events_dir)
+                check(learn, asked)
                 kept["sets"] = learn, asked
             return kept["sets"]
 

@@ -72,9 +72,8 @@ class Split(NamedTuple):
 def splits(
     name: str, folder: Path | str | None = None, *, validation: bool = False
 ) -> tuple[Split, Split]:
-    """What to learn from and what to test on, of images: the official split, a sixth of the
-    official training set for a test while settings are chosen (`validation`), or a fifth of the
-    embedded digits.
+    """What to learn from and what to test on, of images: the official split, or a fifth of the
+    embedded digits; while settings are chosen (`validation`), a sixth of what else is learned.
 
     **Raises:** `InputError` for an unknown name, and for missing or damaged files.
     """
@@ -82,9 +81,12 @@ def splits(
     x, labels = train.pixels, train.labels
     order = np.random.default_rng(0).permutation(len(x))
     if name == "digits" or validation:
-        held = len(x) // (5 if name == "digits" else 6)
-        parts = order[held:], order[:held]
-        learned, asked = (Split(x[part], labels[part], classes) for part in parts)
+        held = len(x) // 5 if name == "digits" else 0
+        rest, last = order[held:], order[:held]
+        if validation:
+            count = len(rest) // 6
+            rest, last = rest[count:], rest[:count]
+        learned, asked = (Split(x[part], labels[part], classes) for part in (rest, last))
         return learned, asked
     try:
         test = bpc.data.load(name, "test", folder)
@@ -94,21 +96,31 @@ def splits(
 
 
 def check(train: Split, test: Split) -> None:
-    """Raise `InputError` if two sets are not what a classifier can learn from and be asked of."""
+    """Raise `InputError` if two sets are not what a classifier can learn from and be asked of:
+    finite images of one size, each with its label in 0..classes-1, and some of every class."""
     if train.x.shape[1:] != test.x.shape[1:]:
         raise InputError(
             f"data: images to learn from are {train.x.shape[1:]}, those to test on "
             f"{test.x.shape[1:]}. Give them one size."
         )
-    for what, split in (("train", train), ("test", test)):
+    for what, aim, split in (("train", "learn from", train), ("test", "test on", test)):
+        labels = np.asarray(split.labels)
+        if not len(split.x):
+            raise InputError(f"data: there are no {what} images to {aim}.")
+        if labels.shape != (len(split.x),):
+            raise InputError(
+                f"data: {len(split.x)} {what} images and labels {labels.shape}. Give each one."
+            )
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise InputError(f"data: {what} labels are {labels.dtype}. Give whole numbers.")
         if not np.isfinite(split.x).all():
             bad = int(np.argwhere(~np.isfinite(split.x))[0, 0])
             raise InputError(f"data: {what} image {bad} has pixels that are not numbers.")
-        outside = (split.labels < 0) | (split.labels >= split.classes)
+        outside = (labels < 0) | (labels >= split.classes)
         if outside.any():
             raise InputError(
-                f"data: {what} label {split.labels[outside][0]} is out of 0..{split.classes - 1}."
+                f"data: {what} label {labels[outside][0]} is out of 0..{split.classes - 1}."
             )
-    missing = set(range(split.classes)) - set(np.unique(train.labels).tolist())
-    if missing:
-        raise InputError(f"data: no image of class {min(missing)} to learn from.")
+        missing = set(range(split.classes)) - set(np.unique(labels).tolist())
+        if missing:
+            raise InputError(f"data: no image of class {min(missing)} to {aim}.")
