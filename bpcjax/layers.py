@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from .connect import Dense
+from .connect import AbstractWeights, Dense
 from .inputs import AbstractInput
 from .synapses import AbstractSynapse, Delta
 from .system import AbstractSpikingSystem, check_parameters, parameter
@@ -66,6 +66,9 @@ class Layer(eqx.Module):
         ):
             if weights is None or pre is None:
                 continue
+            taken = weights.shape()[0] if isinstance(weights, AbstractWeights) else None
+            if taken not in (None, pre):
+                raise ValueError(f"{name}.{what} does not take {pre} spikes: it takes {taken}.")
             try:
                 given = jax.eval_shape(lambda w=weights, n=pre: w(jnp.zeros(n))).shape
             except (TypeError, ValueError) as error:
@@ -123,7 +126,8 @@ class Layers(AbstractSpikingSystem):
             raise ValueError("layers: pass at least one.")
         if not any(layer.fires for layer in self.layers):
             raise ValueError("layers: none of them fires.")
-        below: int | None = None
+        first = self.layers[0].weights
+        below = first.shape()[0] if isinstance(first, AbstractWeights) else None
         for k, layer in enumerate(self.layers):
             layer.check(below, f"layers[{k}]")
             if not layer.fires and k + 1 < len(self.layers):
@@ -140,7 +144,11 @@ class Layers(AbstractSpikingSystem):
         )
 
     def weighted(self, x: Float[Array, "... pre"]) -> Float[Array, "... post"]:
-        """What the first layer's weights make of inputs, or of spikes from outside."""
+        """What the first layer's weights make of inputs, or of spikes from outside.
+
+        **Raises:** `ValueError` if these are not as many as the weights take.
+        """
+        self.layers[0].check(x.shape[-1], "layers[0]")
         return _each(self.layers[0].weights, x)
 
     def _each_layer(self, y: LayersState, args: PyTree):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.signal import correlate2d
 
 import bpcjax as bpc
 from bpcjax.neurons import LIF, Izhikevich
@@ -209,10 +210,23 @@ def test_convolutions_and_pools_are_linear_maps():
         ]
     )
     x = jax.random.uniform(jax.random.key(8), (4, 36))
-    np.testing.assert_allclose(network.weighted(x), jax.vmap(conv)(x), atol=1e-14)
+    maps = np.asarray(x).reshape(4, 6, 6)
+    expected = [
+        [correlate2d(image, window, mode="valid") for window in np.asarray(kernel[:, 0])]
+        for image in maps
+    ]
+    weighted = np.reshape(expected, (4, 32))
+    np.testing.assert_allclose(network.weighted(x), weighted, atol=1e-14)
+    # The written-out network, which the map drives as any other current.
     v, counts = potentials(network, 6 * network.weighted(x))
-    assert counts[0][STEPS - 1].shape == (4, 32) and counts[0].sum() > 0
-    np.testing.assert_allclose(v[..., 0], v[..., 1])
+    for k in range(4):
+        found, kept = stepped_layers.forward(
+            6 * weighted[k], [np.ones((32, 2)) / 8], TAU, STEPS, DT
+        )
+        np.testing.assert_allclose(v[:, k], found, atol=1e-12)
+        total = np.sum([spikes[0] for spikes, _ in kept], axis=0)
+        assert total.sum() > 10
+        np.testing.assert_array_equal(counts[0][STEPS - 1, k], total)
 
 
 def test_bad_input_is_named():
@@ -231,6 +245,18 @@ def test_bad_input_is_named():
         bpc.Bins(jnp.zeros((0, 3)))
     with pytest.raises(ValueError, match="none of them fires"):
         bpc.Layers([bpc.Layer(eye, plain(), 3, fires=False)])
+
+
+def test_the_first_layer_fits_its_weights_and_its_inputs():
+    with pytest.raises(ValueError, match=r"layers\[0\].weights gives shape \(5,\).* 3 neurons"):
+        bpc.Layers([bpc.Layer(jnp.ones((4, 5)), plain(), 3)])
+    network = bpc.Layers([bpc.Layer(jnp.ones((4, 3)), plain(), 3)])
+    with pytest.raises(ValueError, match=r"layers\[0\].weights does not take 5 spikes: it takes 4"):
+        network.weighted(jnp.ones((2, 5)))
+    # Any callable: what it says itself is passed on.
+    called = bpc.Layers([bpc.Layer(lambda x: jnp.ones((3, 4)) @ x, plain(), 3)])
+    with pytest.raises(ValueError, match=r"layers\[0\].weights does not take 5 spikes"):
+        called.weighted(jnp.ones((2, 5)))
 
 
 def test_parameters_are_leaves():

@@ -431,6 +431,9 @@ def test_bad_rewards_weights_and_parameters_are_refused():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=f"{kind.__name__}.{name} must be positive"):
             kind(**{name: -1.0})
+    for kind in (Hard, Soft):
+        with pytest.raises(ValueError, match="low must not be above high, got 1.0 and 0.0"):
+            kind(1.0, 0.0)
     with pytest.raises(ValueError, match="a_plus"):
         Window(a_plus=jnp.nan)
     with pytest.raises(ValueError, match="slice"):

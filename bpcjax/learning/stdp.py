@@ -14,7 +14,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..system import check_parameters, parameter
+from ..system import check_parameters, is_traced, parameter
 
 Weights = Float[Array, "post pre"]
 
@@ -44,14 +44,23 @@ class Free(AbstractBounds):
         return up - down
 
 
+def _check_order(low: Array, high: Array) -> None:
+    if not is_traced(low, high) and bool((low > high).any()):
+        raise ValueError(f"low must not be above high, got {low} and {high}. Swap them.")
+
+
 class Hard(AbstractBounds):
-    """Changes stop at `low` and `high` (Song, Miller & Abbott 2000)."""
+    """Changes stop at `low` and `high` (Song, Miller & Abbott 2000).
+
+    **Raises:** `ValueError` if `low` is above `high`.
+    """
 
     low: Float[Array, ""] = parameter(0.0)
     high: Float[Array, ""] = parameter(1.0)
 
     def __check_init__(self) -> None:
         check_parameters(self)
+        _check_order(self.low, self.high)
 
     def __call__(self, weights, up, down):
         return jnp.clip(weights + up - down, self.low, self.high) - weights
@@ -60,7 +69,10 @@ class Hard(AbstractBounds):
 class Soft(AbstractBounds):
     """Gains shrink as `(high - w)^power`, losses as `(w - low)^power`: additive at power 0,
     multiplicative at 1 (Gütig, Aharonov, Rotter & Sompolinsky 2003, J. Neurosci. 23:3697). A step
-    too large for that stops at the bound."""
+    too large for that stops at the bound.
+
+    **Raises:** `ValueError` if `low` is above `high`.
+    """
 
     low: Float[Array, ""] = parameter(0.0)
     high: Float[Array, ""] = parameter(1.0)
@@ -68,6 +80,7 @@ class Soft(AbstractBounds):
 
     def __check_init__(self) -> None:
         check_parameters(self)
+        _check_order(self.low, self.high)
 
     def __call__(self, weights, up, down):
         above = jnp.maximum(self.high - weights, 0.0) ** self.power
