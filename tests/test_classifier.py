@@ -119,6 +119,94 @@ def test_spikes_in_bins_drive_as_they_are_weighted():
         model(jnp.zeros((1, 5, 3)))
 
 
+SPIKES = [RateCode(0.5), LatencyCode(bpc.encode.Linear(8.0)), DeltaCode(0.7)]
+
+
+def named(value):
+    return type(value).__name__
+
+
+@pytest.mark.parametrize("code", [CurrentCode(4.0), *SPIKES], ids=named)
+def test_bad_images_are_bad_alone(code):
+    x = jnp.array([[0.2, 0.9, 0.4], [jnp.nan, 0.9, 0.4], [-0.5, 0.9, 0.4], [200.0, 0.9, 0.4]])
+    kind = type(code)
+    good = {
+        CurrentCode: [True, False, True, True],
+        LatencyCode: [True, False, False, False],
+    }.get(kind, [True, False, False, True])
+    model, key = Classifier(one_layer(), code), jax.random.key(0)
+    run = jax.jit(lambda x: model(x, key=key))
+    found = run(x)
+    np.testing.assert_array_equal(found.ok, good)
+    for k, fine in enumerate(good):
+        assert bool(jnp.isnan(found.scores[:, k]).all()) is not fine
+        assert bool(jnp.isnan(found.spikes[0][k])) is not fine
+    # The first image is answered as it is among images that are all good.
+    others = run(jnp.where(jnp.array(good)[:, None], x, 0.1))
+    np.testing.assert_array_equal(found.scores[:, 0], others.scores[:, 0])
+    with pytest.raises(ValueError, match="must be"):
+        model(x, key=key)
+
+
+def test_a_loss_tells_of_a_bad_image_and_its_derivative_does_not_spoil_others():
+    model = Classifier(one_layer(), CurrentCode(4.0))
+
+    def loss(gain, x):
+        answers = eqx.tree_at(lambda m: m.code.gain, model, gain)(x).scores[-1]
+        return answers[0].sum(), answers.sum()
+
+    x = jnp.array([[0.4, 0.9, 0.6], [jnp.inf, 0.9, 0.6]])
+    (_, both), slope = jax.jit(jax.value_and_grad(loss, has_aux=True))(jnp.array(4.0), x)
+    assert jnp.isnan(both)
+    alone = jax.grad(lambda gain: loss(gain, x[:1])[0])(jnp.array(4.0))
+    assert float(alone) != 0
+    np.testing.assert_allclose(slope, alone, rtol=1e-12)
+
+
+def test_a_solve_that_fails_has_no_scores():
+    model = Classifier(one_layer())
+
+    def run(bias, x):  # NaN is a bad parameter of the solve
+        return eqx.tree_at(lambda m: m.layers.layers[0].bias, model, bias)(x)
+
+    found = jax.jit(run)(jnp.nan, jnp.ones((2, 3)))
+    assert not found.ok.any() and jnp.isnan(found.scores).all()
+
+
+@pytest.mark.parametrize("code", [CurrentCode(0.5), *SPIKES], ids=named)
+@pytest.mark.parametrize("dtype", [int, bool, np.uint8])
+def test_whole_numbers_are_numbers(code, dtype):
+    x = jnp.array([[0, 1, 1], [1, 0, 0]])
+    model, key = Classifier(one_layer(), code, dt=0.9), jax.random.key(0)
+    found, expected = (model(x.astype(d), key=key) for d in (dtype, float))
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    if isinstance(code, CurrentCode):
+        np.testing.assert_array_equal(code.drive(x.astype(dtype)), 0.5 * x)
+
+
+def test_spikes_after_the_last_step_are_refused():
+    late = LatencyCode(bpc.encode.Linear(20.0))
+    with pytest.raises(ValueError, match=r"until 20.0 ms, and 6 steps end at 6.0 ms"):
+        Classifier(one_layer(), late, steps=6)
+    with pytest.raises(ValueError, match="curve"):
+        late.bins(jnp.ones(3), 6, 1.0, None)
+    # Where the end is traced: no answer.
+    model = Classifier(one_layer(), late, steps=20)
+    found = jax.jit(lambda dt: eqx.tree_at(lambda m: m.dt, model, dt)(jnp.ones(3)))
+    assert found(1.0).ok and not found(0.3).ok
+    # 20 (1 - x) rounds to 20 ms, the end: the spike is in the last bin.
+    np.testing.assert_array_equal(
+        late.bins(jnp.array([1e-30]), 20, 1.0, None)[:, 0], [0] * 19 + [1]
+    )
+
+
+def test_images_of_another_size_are_named():
+    with pytest.raises(ValueError, match="does not take 4 spikes: it takes 3"):
+        Classifier(one_layer())(jnp.ones((2, 4)))
+    with pytest.raises(ValueError, match="does not take 4 spikes: it takes 3"):
+        Classifier(one_layer(), RateCode())(jnp.ones((2, 4)), key=jax.random.key(0))
+
+
 def test_bad_input_is_named():
     with pytest.raises(ValueError, match="counts spikes"):
         Classifier(one_layer(fires=False), readout=RateReadout())

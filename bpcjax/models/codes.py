@@ -7,23 +7,45 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from ..encode import Linear
+from ..encode.spikes import as_float, is_known, require
 from ..inputs.poisson import poisson_counts
 from ..system import check_parameters, parameter
 
-Inputs = Float[Array, "... pre"]
+Inputs = Shaped[Array, "... pre"]
 Drawn = Key[Array, ""] | Any | None
 
 
+def _countable(x: Float[Array, "..."]) -> Bool[Array, "..."]:
+    """Which inputs spikes can stand for.
+
+    **Raises:** `ValueError` where it is known that some cannot.
+    """
+    good = (x >= 0) & (x < jnp.inf)
+    require(good, "x must be finite and not negative for spikes; rescale it.")
+    return good
+
+
 class AbstractCode(eqx.Module):
-    """What a batch of inputs becomes: a drive that stays, or spikes in each bin."""
+    """What a batch of inputs becomes: a drive that stays, or spikes in each bin.
+
+    Integers and truths are taken as numbers. Inputs that have no code, as NaN, are refused with a
+    `ValueError` where they are known; where they are traced, what they become is not finite.
+    """
 
     def __check_init__(self) -> None:
         check_parameters(self)
 
-    def drive(self, x: Inputs) -> Inputs | None:
+    def check(self, steps: int, dt: Any) -> Bool[Array, ""]:
+        """Hook: whether `steps` bins of `dt` (ms) have room for the code.
+
+        **Raises:** `ValueError` where it is known that they do not.
+        """
+        return jnp.array(True)
+
+    def drive(self, x: Inputs) -> Float[Array, "... pre"] | None:
         """Hook: the constant drive by each input; `None` where there are spikes."""
         return None
 
@@ -41,7 +63,11 @@ class CurrentCode(AbstractCode):
     gain: Float[Array, ""] = parameter(1.0)
 
     def drive(self, x):
-        return self.gain.astype(x.dtype) * x
+        x = as_float(x)
+        good = jnp.isfinite(x)
+        require(good, "x must be finite for a current; mend or leave out such inputs.")
+        # Infinity times no slope would be NaN in the gain's derivative.
+        return jnp.where(good, self.gain.astype(x.dtype) * jnp.where(good, x, 0.0), jnp.nan)
 
 
 class AbstractSpikeCode(AbstractCode):
@@ -63,20 +89,48 @@ class RateCode(AbstractSpikeCode):
     def bins(self, x, steps, dt, key):
         if key is None:
             raise ValueError("key: spikes at a rate are drawn: pass `key=jax.random.key(...)`.")
-        mean = (self.rate * dt).astype(x.dtype) * x
-        return poisson_counts(key, jnp.broadcast_to(mean, (steps, *x.shape)))
+        good = _countable(x := as_float(x))
+        mean = (self.rate * dt).astype(x.dtype) * jnp.where(good, x, 0.0)
+        drawn = poisson_counts(key, jnp.broadcast_to(mean, (steps, *x.shape)))
+        return jnp.where(good[None], drawn, jnp.nan)
 
 
 class LatencyCode(AbstractSpikeCode):
     """One spike an input, at the time `curve(value)` (ms; `encode.Linear`, `encode.Charging`):
-    larger values come first, in the bin that holds the time."""
+    larger values come first, in the bin that holds the time.
+
+    A curve without a last time, as `Charging`, may be later than the last bin: such inputs send
+    nothing, and do not count among the spikes.
+
+    **Raises:** `ValueError` if the span of `Linear` is longer than all bins.
+    """
 
     curve: Callable[[Array], Array] = eqx.field(default_factory=Linear)
 
+    def check(self, steps, dt):
+        if not isinstance(self.curve, Linear):
+            return jnp.array(True)
+        span, end = self.curve.span, steps * dt
+        # Single precision may say a little less than a product of whole numbers.
+        return require(
+            span <= end * (1 + 1e-5),
+            f"curve: its spikes come until {span} ms, and {steps} steps end at {end} ms. Pass a "
+            "shorter span or more steps.",
+        )
+
     def bins(self, x, steps, dt, key):
-        bin_of = jnp.floor(jax.lax.stop_gradient(self.curve(x)) / dt)
+        fits, good = self.check(steps, dt), _countable(x := as_float(x))
+        # One image after another where they are traced: a curve may refuse all it is given.
+        rows = x.reshape(-1, x.shape[-1])
+        times = self.curve(rows) if is_known(x) else jax.vmap(self.curve)(rows)
+        times = jax.lax.stop_gradient(times.reshape(x.shape))
+        good = good & ~jnp.isnan(times) & fits
+        require(good, "curve: gives NaN for some inputs; pass one that takes them all.")
+        # The end belongs to the last bin: the times of the least values are rounded to it.
+        bin_of = jnp.floor(times / dt)
+        bin_of = jnp.where(times <= steps * dt, jnp.minimum(bin_of, steps - 1), bin_of)
         count = jnp.arange(steps).reshape(steps, *(1,) * x.ndim)
-        return (bin_of[None] == count).astype(x.dtype)
+        return jnp.where(good[None], (bin_of[None] == count).astype(x.dtype), jnp.nan)
 
 
 class DeltaCode(AbstractSpikeCode):
@@ -86,9 +140,12 @@ class DeltaCode(AbstractSpikeCode):
     quantum: Float[Array, ""] = parameter(4.0, positive=True)  # value x ms
 
     def bins(self, x, steps, dt, key):
+        good = _countable(x := as_float(x))
         ends = jnp.arange(steps + 1, dtype=x.dtype).reshape(-1, *(1,) * x.ndim)
         quantum = self.quantum.astype(x.dtype)
-        return jnp.diff(jnp.floor(jax.lax.stop_gradient(x)[None] * ends * dt / quantum), axis=0)
+        safe = jax.lax.stop_gradient(jnp.where(good, x, 0.0))
+        sent = jnp.diff(jnp.floor(safe[None] * ends * dt / quantum), axis=0)
+        return jnp.where(good[None], sent, jnp.nan)
 
 
 class EventCode(AbstractSpikeCode):
@@ -97,4 +154,5 @@ class EventCode(AbstractSpikeCode):
     def bins(self, x, steps, dt, key):
         if x.ndim < 2 or x.shape[-2] != steps:
             raise ValueError(f"x: events must be [..., {steps} bins, pre], got shape {x.shape}.")
-        return jnp.moveaxis(x, -2, 0)
+        good = _countable(x := as_float(x))
+        return jnp.moveaxis(jnp.where(good, x, jnp.nan), -2, 0)
