@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Key
 
+from ..encode.spikes import require
 from ..neurons import LIF
 from ..system import check_parameters, parameter
 from ..wrappers import Refractory
@@ -81,7 +82,14 @@ class DiehlCook(eqx.Module):
     def spikes(
         self, thresholds: Float[Array, " n"], drive: Float[Array, "bins *batch n"]
     ) -> Bool[Array, "bins *batch n"]:
-        """The bins in which excitatory neurons spike, from rest."""
+        """The bins in which excitatory neurons spike, from rest.
+
+        **Raises:** an error if the drive is not finite or a threshold is NaN, also where traced.
+        """
+        good = jnp.isfinite(drive).all() & ~jnp.isnan(thresholds).any()
+        message = "drive must be finite, thresholds not NaN; look at weights and input spikes."
+        require(good, message)
+        drive = eqx.error_if(drive, ~good, message)
         h = self.dt / self.substeps
         decay = jnp.exp(-h / self.tau)
         kick = _response(h, self.tau_i, self.tau)
@@ -121,9 +129,14 @@ class DiehlCook(eqx.Module):
 
 
 def _response(h: Array, tau: Array, membrane: Array) -> Array:
-    """What a current of 1 that decays with `tau` adds to a membrane in the time `h`; the two times
-    must differ."""
-    return tau / (tau - membrane) * (jnp.exp(-h / tau) - jnp.exp(-h / membrane))
+    """What a current of 1 that decays with `tau` adds to a membrane in the time `h`:
+    `tau (exp(-h / tau) - exp(-h / membrane)) / (tau - membrane)`, and its limit where the two times
+    are equal."""
+    apart = h / tau - h / membrane
+    equal = apart == 0
+    safe = jnp.where(equal, 1.0, apart)
+    growth = jnp.where(equal, 1 + apart / 2, jnp.expm1(safe) / safe)
+    return h / membrane * jnp.exp(-h / tau) * growth
 
 
 def poisson_spikes(
@@ -144,10 +157,13 @@ def traces_at(
     decay: Float[ArrayLike, ""],
     room: int,
 ) -> Float[Array, "n inputs"]:
-    """The sum, for each neuron, of the inputs' traces at its spikes, of the first `room` spikes.
+    """The sum, for each neuron, of the inputs' traces at its spikes, all `room` of them at most.
 
     A trace gains 1 at the start of a bin with an input spike, and falls by `decay` to its end,
     where the circuit's spikes are.
+
+    **Raises:** `ValueError` if there are more spikes than `room` (where they are traced, the sums
+    are NaN).
     """
 
     left = jnp.asarray(decay)
@@ -156,12 +172,14 @@ def traces_at(
         trace = left * (trace + seen)
         return trace, trace
 
+    fits = require(spikes.sum() <= room, f"room: there are more spikes than {room}. Pass more.")
     size = spikes.shape[-1]
     traces = jax.lax.scan(step, jnp.zeros_like(inputs[0]), inputs)[1]
     place = jnp.nonzero(spikes.ravel(), size=room, fill_value=spikes.size)[0]
     rows = traces.reshape(-1, inputs.shape[-1])[place // size]
     neuron = jnp.where(place < spikes.size, place % size, size)
-    return jnp.zeros((size, inputs.shape[-1]), inputs.dtype).at[neuron].add(rows, mode="drop")
+    sums = jnp.zeros((size, inputs.shape[-1]), inputs.dtype).at[neuron].add(rows, mode="drop")
+    return jnp.where(fits, sums, jnp.nan)
 
 
 def unit_length(weights: Float[Array, "n inputs"], length: Float[ArrayLike, ""]) -> Array:
