@@ -19,6 +19,8 @@ from bpcjax.learning import Mixture, Observation, TriggeredSTDP, averages
 from bpcjax.models import DiehlCook
 from bpcjax.models.diehl_cook import Learned, poisson_spikes, traces_at, unit_length
 
+from .classify_networks import single
+
 BATCH = 16
 ASKED = 50  # images at once without learning
 
@@ -51,6 +53,11 @@ class Circuit:
     length: float = 0.6  # of the weights, in lengths of a mean image
 
 
+def along(ends: tuple[float, float], done: Array) -> Array:
+    """Between two ends, evenly in the logarithm."""
+    return ends[0] * (ends[1] / ends[0]) ** done
+
+
 def circuit(x: Float[np.ndarray, "images inputs"], size: int, settings: Circuit) -> Network:
     """The network of Diehl & Cook for images like `x`: thresholds rise with each spike and fall
     steadily, inputs of a neuron keep their length, images have one length too."""
@@ -61,9 +68,6 @@ def circuit(x: Float[np.ndarray, "images inputs"], size: int, settings: Circuit)
     scale = settings.rate * settings.tau_trace  # of a trace of a white pixel
     rule = TriggeredSTDP(tau=settings.tau_trace, target=settings.target * scale)  # pyright: ignore
     decay = float(np.exp(-1.0 / settings.tau_trace))
-
-    def along(ends: tuple[float, float], done: Array) -> Array:
-        return ends[0] * (ends[1] / ends[0]) ** done
 
     def start(key: Key[Array, ""]) -> Learned:
         weights = jax.random.uniform(key, (size, x.shape[1]), jnp.float32)
@@ -108,9 +112,6 @@ def soft(x: Float[np.ndarray, "images inputs"], size: int, settings: Soft) -> Ne
     its neurons, and moves that neuron's weights towards the logarithms of what it saw. Excitability
     keeps all neurons equally busy (Habenschuss, Bill & Nessler 2012, NIPS 25)."""
 
-    def along(ends: tuple[float, float], done: Array) -> Array:
-        return ends[0] * (ends[1] / ends[0]) ** done
-
     def start(key: Key[Array, ""]) -> Mixture:
         chance = 1 - np.exp(-settings.rate * settings.window)
         bright = jnp.asarray(0.05 + 0.9 * x.mean(axis=0, dtype=np.float64), jnp.float32)
@@ -154,13 +155,6 @@ def averages_at(rate: Array, seen: Observation, mixture: Mixture) -> Mixture:
     given = seen._replace(share=rate * seen.share)
     found, _ = averages(1.0).update(given, optax.EmptyState(), mixture)  # pyright: ignore
     return found  # pyright: ignore[reportReturnType]
-
-
-def single(tree: Any) -> Any:
-    """Its numbers in single precision."""
-    return jax.tree.map(
-        lambda a: jnp.asarray(a, jnp.float32) if eqx.is_inexact_array(a) else a, tree
-    )
 
 
 @eqx.filter_jit
