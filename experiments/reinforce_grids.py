@@ -14,7 +14,8 @@ from bpcjax import cost
 from . import reinforce_stdp as spikes
 from .classify_training import operations
 from .learn_measure import ledger
-from .reinforce_values import Lessons, answer, network, train, worth
+from .reinforce_episodes import answer
+from .reinforce_values import Lessons, network, train, worth
 from .reinforce_worlds import Grid, best, lakes, optimal, tabular, walk
 
 GAMMA = 0.9
@@ -41,34 +42,27 @@ def by_table(name: str, world: Grid, steps: int, seed: int) -> dict[str, Any]:
     return judged(world, worths.argmax(-1), worths[-1].max(-1), at)
 
 
-def by_network(name: str, world: Grid, lessons: Lessons, hidden: int, folder: Path):
-    """Q-learning by a spiking network that sees which cell it is in."""
+def by_network(name: str, world: Grid, lessons: Lessons, hidden: int, folder: Path | None):
+    """Q-learning by a spiking network that sees which cell it is in, judged after each epoch."""
     cells = len(world.open)
     eye = np.eye(cells, dtype=np.float32)
 
-    def ask(model) -> float:
-        policy = np.asarray(answer(model, eye)[0])
-        return float(optimal(world, policy, best(world, GAMMA))[world.open].mean())
+    def policy(model) -> np.ndarray:
+        return np.asarray(answer(model, eye)[0])
 
     model = network(jax.random.key(lessons.seed), cells, hidden, spikes.ACTIONS, 8)
     envs = lakes(name, world, lessons.envs)
     done = train(
-        model, envs, lambda seen: eye[seen], lessons, ask=ask, enough=1.0, folder=folder,
+        model, envs, lambda seen: eye[seen], lessons, ask=policy, enough=None, folder=folder,
         label=f"{name} surrogate {lessons.seed}",
     )  # fmt: skip
-    policy, sent = (np.asarray(a) for a in answer(done.model, eye))
-    found = judged(
-        world, np.tile(policy, (lessons.epochs, 1)), np.asarray(worth(done.model, eye)).max(-1),
-        np.cumsum(done.real.reshape(lessons.epochs, -1).sum(1)),
-    )  # fmt: skip
-    each = float(sent[world.open].mean())
+    each = float(np.asarray(answer(done.model, eye)[1])[world.open].mean())
     counts = operations(done.model, cells, [0.0, each], done.model.steps, seen=1 / cells)
-    # What was asked after each epoch; from when it was enough on, the same.
-    right = np.where(np.isnan(done.asked), np.nanmax(done.asked), done.asked)
-    return found | {
-        "right": right, "spikes": each, "picojoules": ledger().energy(counts),
-        "seconds": done.seconds,
-    }  # fmt: skip
+    return judged(
+        world, done.asked.astype(int), np.asarray(worth(done.model, jnp.asarray(eye))).max(-1),
+        np.cumsum(done.real.reshape(lessons.epochs, -1).sum(1)), spikes=each,
+        picojoules=ledger().energy(counts), seconds=done.seconds,
+    )  # fmt: skip
 
 
 def by_timing(

@@ -27,10 +27,9 @@ from . import InputError
 from .classify_networks import dense, learned
 from .classify_training import surrogate
 from .gradient_training import keep
+from .reinforce_episodes import Encode, Memory, answer
 from .reinforce_worlds import Lockstep
 from .results import fingerprint
-
-Encode = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +64,8 @@ class Lessons:
 
 
 class Trained(NamedTuple):
-    """The network that did best when asked; of each epoch the mean `loss` and what it was `asked`;
-    of each step `rewards` and ends (`over`) [steps, envs], and whether it was `real`; `seconds`."""
+    """The network; of each epoch the mean `loss` and what it was `asked`; of each step `rewards`
+    and ends (`over`) [steps, envs], and whether it was `real`; `seconds`."""
 
     model: Classifier
     loss: np.ndarray
@@ -88,28 +87,6 @@ def network(key: Any, inputs: int, hidden: int, actions: int, steps: int) -> Cla
 def worth(model: Classifier, x: Float[Array, "... pre"]) -> Float[Array, "... actions"]:
     """What each action is worth."""
     return model(x, solver=surrogate()).scores[-1]
-
-
-class Memory:
-    """The last transitions, as many as there is room for."""
-
-    def __init__(self, room: int, inputs: int):
-        sizes = (room, inputs), (room,), (room,), (room, inputs), (room,)
-        kinds = np.float32, np.int32, np.float32, np.float32, np.float32
-        self.parts = [np.zeros(*a) for a in zip(sizes, kinds, strict=True)]
-        self.count = 0
-
-    def add(self, *transitions: np.ndarray) -> None:
-        """Inputs, actions, rewards, the inputs that followed, and whether nothing follows."""
-        at = (self.count + np.arange(len(transitions[0]))) % len(self.parts[0])
-        for part, new in zip(self.parts, transitions, strict=True):
-            part[at] = new
-        self.count += len(at)
-
-    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> list[np.ndarray]:
-        """Some of them, at random."""
-        which = rng.integers(0, min(self.count, len(self.parts[0])), shape)
-        return [part[which] for part in self.parts]
 
 
 def target(
@@ -176,8 +153,8 @@ def train(
     encode: Encode,
     lessons: Lessons,
     *,
-    ask: Callable[[Classifier], float],
-    enough: float = np.inf,
+    ask: Callable[[Classifier], Any],
+    enough: float | None = np.inf,
     folder: Path | None = None,
     label: str = "",
     stop_after: int | None = None,
@@ -185,6 +162,7 @@ def train(
     """`model` after so many epochs in environments, or as soon as it is asked and does `enough`.
 
     `ask(model)` is a number after each epoch, and the network with the largest is the one given.
+    Where nothing is `enough` (`None`) it is an array, only noted, and the last network is given.
     With a `folder` all is kept there after each epoch: a stopped run of the same settings and code
     goes on to the same numbers (environments by taking the same actions again).
 
@@ -199,7 +177,8 @@ def train(
     shape = lessons.epochs, lessons.steps, lessons.envs
     actions, rewards = np.zeros(shape, np.int8), np.full(shape, np.nan, np.float32)
     over, real = np.zeros(shape, bool), np.zeros(shape, bool)
-    loss, asked = np.full(lessons.epochs, np.nan), np.full(lessons.epochs, np.nan)
+    noted = () if enough is not None else np.shape(ask(model))
+    loss, asked = np.full(lessons.epochs, np.nan), np.full((lessons.epochs, *noted), np.nan)
     done, seconds, count = np.zeros((), int), np.zeros(()), np.zeros((), int)
 
     def live(epoch: int, k: int):
@@ -226,7 +205,7 @@ def train(
                     state = live(epoch, k).seen
 
     for epoch in range(int(done), lessons.epochs if stop_after is None else stop_after):
-        if epoch and asked[:epoch].max() >= enough:
+        if epoch and enough is not None and asked[:epoch].max() >= enough:
             break
         began = time.perf_counter()
         rng, losses = np.random.default_rng((lessons.seed, epoch)), []
@@ -252,61 +231,13 @@ def train(
                 losses.append(float(value))
         loss[epoch] = np.mean(losses) if losses else np.nan
         asked[epoch] = ask(eqx.combine(carry[0], rest))
-        if asked[epoch] >= np.nanmax(asked):
+        if enough is None or asked[epoch] >= np.nanmax(asked):
             best = carry[0]
         seconds = seconds + (time.perf_counter() - began)
         if path is not None:
             now = carry, best, memory.parts, np.asarray(memory.count), actions, loss, asked
             keep(path, (*now, np.asarray(epoch + 1), seconds))
-        print(
-            f"  {title}: loss {loss[epoch]:.4f}, asked {asked[epoch]:.4g}; "
-            f"{float(seconds):.0f} s", flush=True,
-        )  # fmt: skip
+        told = "" if enough is None else f", asked {asked[epoch]:.4g}"
+        print(f"  {title}: loss {loss[epoch]:.4f}{told}; {float(seconds):.0f} s", flush=True)
     flat = (a.reshape(-1, lessons.envs) for a in (rewards, over, real))
     return Trained(eqx.combine(best, rest), loss, asked, *flat, float(seconds))
-
-
-class Played(NamedTuple):
-    """The `returns` of episodes [envs]; of all decisions the mean `spikes` and inputs `seen`."""
-
-    returns: np.ndarray
-    spikes: float
-    seen: np.ndarray
-
-
-def play(model: Classifier, envs: Lockstep, encode: Encode, seed: int) -> Played:
-    """One episode in each environment, by the network alone."""
-    state, total, sent, decisions, seen = envs.reset(seed), 0.0, 0.0, 0, []
-    alive = np.ones(len(state), bool)
-    while alive.any():
-        x = encode(state)
-        actions, spikes = (np.asarray(a) for a in answer(model, x))
-        sent, decisions = sent + spikes[alive].sum(), decisions + int(alive.sum())
-        got = envs.step(actions)
-        total = total + np.where(alive, got.reward, 0.0)
-        alive &= ~(got.ended | got.cut)
-        seen.append(x[0])
-        state = got.seen
-    return Played(np.asarray(total), float(sent) / decisions, np.array(seen))
-
-
-@eqx.filter_jit
-def answer(model: Classifier, x: Float[Array, "n pre"]):
-    """The best action by each input, and the spikes that it took."""
-    found = model(x, solver=surrogate())
-    return found.scores[-1].argmax(-1), sum(found.spikes)
-
-
-def episodes(
-    rewards: np.ndarray, over: np.ndarray, real: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of each episode that ended, in this order, its return and the transitions until then."""
-    total, returns, at = np.zeros(rewards.shape[1]), [], []
-    past = np.cumsum(real.sum(1))
-    for k in range(len(rewards)):
-        total += np.where(real[k], rewards[k], 0.0)
-        ends = over[k] & real[k]
-        returns += total[ends].tolist()
-        at += [past[k]] * int(ends.sum())
-        total[ends] = 0.0
-    return np.array(returns), np.array(at)
