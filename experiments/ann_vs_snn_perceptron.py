@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from bpcjax.neurons import McCullochPitts
 
+from . import InputError
 from .classify_networks import single
 from .classify_training import Lessons, altered, flat
 from .data import Split
@@ -106,7 +107,12 @@ def teach(
     model: Layered, split: Split, asked: Split, lessons: Lessons, *, label: str = ""
 ) -> Taught:
     """`model` after `lessons.epochs` epochs of the rule, image by image; `lessons.batch` only says
-    over how many images an accuracy is noted."""
+    over how many images an accuracy is noted.
+
+    **Raises:** `InputError` for fewer images than a batch.
+    """
+    if len(split.x) < lessons.batch:
+        raise InputError(f"batch: {len(split.x)} images are less than one of {lessons.batch}.")
     began = time.perf_counter()
     x, labels = np.asarray(split.x, np.float32), np.asarray(split.labels)
     wanted = jax.nn.one_hot(jnp.asarray(labels), split.classes, dtype=jnp.float32)

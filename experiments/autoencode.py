@@ -76,9 +76,7 @@ def checked(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    for name in ("steps", "epochs", "batch", "seeds"):
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
+    study.at_least_one(config, "steps", "epochs", "batch", "seeds")
     if not len(config.inner) % 2 or min(config.inner) < 2:
         raise InputError(f"inner: pass an odd number of sizes, 2 or more each: {config.inner}.")
     if not config.tau > 0:

@@ -67,7 +67,13 @@ class Config(study.Config):
 
 
 def smaller(config: Config) -> Config:
-    """The quick run: the embedded digits."""
+    """The quick run: the embedded digits.
+
+    **Raises:** `InputError` naming the argument that makes no sense.
+    """
+    study.at_least_one(
+        config, "epochs", "hidden", "steps", "batch", "seeds", "latency_steps", "other_epochs"
+    )
     if not config.quick:
         return config
     return dataclasses.replace(

@@ -56,9 +56,9 @@ class Config(study.Config):
 
 def smaller(config: Config) -> Config:
     """The quick run, refused if it cannot be."""
-    for name in ("seeds", "epochs", "hidden", "steps", "trials", "table_steps", "timing_steps"):
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
+    study.at_least_one(
+        config, "seeds", "epochs", "hidden", "steps", "trials", "table_steps", "timing_steps"
+    )
     if not config.rate > 0:
         raise InputError(f"rate must be positive, got {config.rate}.")
     if not config.grids:

@@ -66,7 +66,14 @@ class Config(study.Config):
 
 
 def smaller(config: Config) -> Config:
-    """The quick run: the embedded digits, and less of everything."""
+    """The quick run: the embedded digits, and less of everything.
+
+    **Raises:** `InputError` naming the argument that makes no sense.
+    """
+    study.at_least_one(
+        config, "epochs", "hidden", "batch", "seeds", "points", "point_epochs", "point_seeds",
+        "or_seeds", "directions",
+    )  # fmt: skip
     if not config.quick:
         return config
     return dataclasses.replace(

@@ -38,6 +38,13 @@ class Config:
 C = TypeVar("C", bound=Config)
 
 
+def at_least_one(config: Config, *names: str) -> None:
+    """Raise `InputError` with the name of the first of these settings that is below one."""
+    for name in names:
+        if getattr(config, name) < 1:
+            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
+
+
 class Parts:
     """Named parts of a study, each kept on disk when it is done: a stopped study goes on."""
 

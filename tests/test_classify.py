@@ -8,7 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import InputError, classify
+from experiments import (
+    InputError,
+    ann_vs_snn,
+    autoencode,
+    classify,
+    reinforce,
+    spike_times,
+    winner_take_all,
+)
 from experiments.classify_networks import dense, learned
 from experiments.classify_training import Lessons, examine, train
 from experiments.data import Split, check, splits
@@ -140,3 +148,21 @@ def test_the_study_small(tmp_path):
     times, neurons = found.raster.values
     assert set(times) <= {1.0, 2.0, 3.0} and neurons.max() < 24
     figure.draw(found)
+
+
+@pytest.mark.parametrize(
+    ("module", "cut", "name"),
+    [
+        (classify, classify.smaller, "hidden"),
+        (classify, classify.smaller, "seeds"),
+        (spike_times, spike_times.smaller, "points"),
+        (spike_times, spike_times.smaller, "or_seeds"),
+        (reinforce, reinforce.smaller, "epochs"),
+        (ann_vs_snn, ann_vs_snn.checked, "latest"),
+        (autoencode, autoencode.checked, "batch"),
+        (winner_take_all, winner_take_all.check, "labelled"),
+    ],
+)
+def test_settings_without_sense_are_named(module, cut, name):
+    with pytest.raises(InputError, match=f"{name} must be at least"):
+        cut(module.Config(**{name: 0}))
