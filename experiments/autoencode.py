@@ -56,13 +56,15 @@ class Config(study.Config):
     """Sizes of the layers between pixels and pixels; the middle one is the code."""
     steps: int = 10
     """Of the solve, in ms."""
-    tau: float = 10.0
+    tau: float = 20.0
     """Of the membranes, in ms."""
+    slope: float = 10.0
+    """Of the surrogate, per unit of threshold: a wide one passes what no spike can tell."""
     epochs: int = 10
     batch: int = 128
     rate: float = 1e-2
     """Of learning by spikes."""
-    rate_numbers: float = 5e-3
+    rate_numbers: float = 3e-3
     """Of learning by numbers."""
     prices: tuple[float, ...] = (3e-5,)
     """Of a spike, in units of the squared error of a pixel: sparser codes, one seed each."""
@@ -81,6 +83,8 @@ def checked(config: Config) -> Config:
         raise InputError(f"inner: pass an odd number of sizes, 2 or more each: {config.inner}.")
     if not config.tau > 0:
         raise InputError(f"tau must be positive, got {config.tau}.")
+    if not config.slope > 0:
+        raise InputError(f"slope must be positive, got {config.slope}.")
     if any(price < 0 for price in config.prices):
         raise InputError(f"prices must not be negative, got {config.prices}.")
     if not config.quick:
@@ -102,7 +106,7 @@ def _one(config: Config, name: str, seed: int, learn: Split, asked: Split, folde
     rate = config.rate if spikes else config.rate_numbers
     fitting = Fitting(config.epochs, config.batch, rate, seed=seed)
     untrained = errors(model, told)[-1]
-    lessons = Lessons(fitting, **options)
+    lessons = Lessons(fitting, slope=config.slope, **options)
     done = train(model, x, told, lessons, folder=folder, label=f"{name} {seed}")
     model: Any = done.model
     by_step = errors(model, told)

@@ -21,11 +21,12 @@ TOLD = 2000  # images on which the error is told after each epoch
 
 class Lessons(NamedTuple):
     """How an autoencoder is trained: by what is fitted, a price of each spike of the code in units
-    of the error, and whether the error is the mean over all steps."""
+    of the error, whether the error is the mean over all steps, and the slope of the surrogate."""
 
     fitting: Fitting
     price: float = 0.0
     anytime: bool = False
+    slope: float = 10.0
 
 
 def pixels(sums: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -50,7 +51,7 @@ def train(
     def loss(model, x, y, key):
         sent = jnp.zeros(())
         if spikes:
-            found = model(x, solver=surrogate())
+            found = model(x, solver=surrogate(lessons.slope))
             images, sent = pixels(found.scores), sum(s.mean() for s in found.spikes)
         else:
             images = drawn(model, x)

@@ -38,9 +38,9 @@ class Lessons(Fitting):
     """The loss is the mean over all steps, so that the answer may be taken at any of them."""
 
 
-def surrogate() -> AbstractSpikes:
+def surrogate(slope: float = STEEP) -> AbstractSpikes:
     """The solver that learning takes: Euler steps, and the fast sigmoid's slope for a spike's."""
-    return single(bpc.GridSpikes(spike=bpc.Surrogate(slope=STEEP)))
+    return single(bpc.GridSpikes(spike=bpc.Surrogate(slope=slope)))
 
 
 def flat(x: Any, events: bool) -> jax.Array:
