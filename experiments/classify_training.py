@@ -139,7 +139,7 @@ def counts_by_step(model: Classifier, x: Any, look: Callable[[Any], jax.Array]) 
     assert drive is not None
     found = bpc.simulate(
         layers, single(layers.rest(x.shape[:1])), layers.weighted(drive),
-        t1=model.steps * model.dt, dt=model.dt, solver=surrogate(), max_steps=model.steps,
+        t1=model.steps * model.dt, dt=model.dt, solver=surrogate(), max_steps=model.steps + 1,
         saveat=dfx.SaveAt(steps=True, fn=lambda t, y, args: look(y.counts)),
     )  # fmt: skip
     assert found.ys is not None

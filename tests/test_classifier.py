@@ -97,6 +97,18 @@ def test_other_neurons_need_nothing_else():
     assert found.ok and found.scores[-1].argmax() == 1 and float(found.spikes[0]) > 3
 
 
+def test_many_steps_in_single_precision_are_no_failure():
+    # 750 x 0.02 in single precision is not where 750 steps of 0.02 end.
+    model = Classifier(one_layer(), CurrentCode(3.0), steps=750, dt=0.02)
+    x = jnp.array([0.5, 0.9, 1.3])
+    single, double = model(x.astype(jnp.float32)), model(x)
+    assert single.ok and double.ok
+    np.testing.assert_array_equal(single.spikes[0], double.spikes[0])
+    np.testing.assert_allclose(
+        single.scores[-1], double.scores[-1], rtol=0.05
+    )  # a spike may be a step late
+
+
 @pytest.mark.slow
 def test_exact_and_stepped_modes_agree_as_steps_shrink():
     x, gaps = jnp.array([0.5, 0.9, 1.3]), []
