@@ -38,7 +38,7 @@ def test_the_stepped_circuit_is_the_winner_take_all_of_the_engine():
     def error(substeps):
         fine = DiehlCook(**options, dt=1.0 / substeps, substeps=1)
         given = jnp.broadcast_to(drive, (bins * substeps, 3))
-        marks = np.asarray(jax.jit(fine.spikes)(thresholds, given))
+        marks = np.asarray(jax.jit(lambda *given: fine.spikes(*given))(thresholds, given))
         late = []
         for k in range(3):
             at = (np.flatnonzero(marks[:, k]) + 1) / substeps
