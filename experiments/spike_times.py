@@ -26,9 +26,17 @@ from . import InputError, study
 from .counts import wilson
 from .data import Split, check, splits
 from .spike_times_gradients import compare
-from .spike_times_networks import Code, FirstSpikes, Levels, Points, answers, drawn, exactly
+from .spike_times_networks import Code, FirstSpikes, Levels, Points, drawn, exactly
 from .spike_times_tasks import RADIUS, exclusive_or, mirrored, yin_yang_splits
-from .spike_times_training import Course, examine, flat, gradients_apart, solve_exclusive_or, train
+from .spike_times_training import (
+    Course,
+    answered,
+    examine,
+    flat,
+    gradients_apart,
+    solve_exclusive_or,
+    train,
+)
 
 EPOCH = "accuracy", "loss", "silent_hidden", "silent_right", "unanswered"
 GRID = 48  # points on a side of the map of the disc
@@ -77,8 +85,8 @@ def smaller(config: Config) -> Config:
     if not config.quick:
         return config
     return dataclasses.replace(
-        config, data="digits", data_dir=None, epochs=20, hidden=100, rate=5e-3, batch=32, shift=0,
-        seeds=1, points=2000, point_epochs=3, point_seeds=1, or_seeds=5, directions=1, exact=0,
+        config, data="digits", data_dir=None, epochs=6, hidden=64, rate=5e-3, batch=32, shift=0,
+        seeds=1, points=1000, point_epochs=2, point_seeds=1, or_seeds=5, directions=1, exact=0,
     )  # fmt: skip
 
 
@@ -109,9 +117,7 @@ def _learn(model, code: Code, course: Course, learn: Split, asked: Split, folder
 def _exactly(model: FirstSpikes, code: Code, x: np.ndarray) -> dict[str, np.ndarray]:
     """What was learned, event by event on the true flow: the share of the same answers, and the
     median distance of outputs' first spikes (ms)."""
-    x = flat(x)
-    local = jax.device_get(jax.jit(lambda x: answers(code)(model, x))(jnp.asarray(x)))
-    exact = exactly(code, model, x)
+    local, exact = answered(model, code, x), exactly(code, model, flat(x))
     if not exact.ok.all():
         raise InputError("OrderedSpikes: a solve of the learned network failed.")
     both = model.outputs(local.fired) & model.outputs(exact.fired)
@@ -124,8 +130,8 @@ def disc_map(model: FirstSpikes, code: Code) -> np.ndarray:
     """The answer at each point of a grid over the disc; -1 outside, -2 where there is none."""
     at = (np.arange(GRID) + 0.5) / GRID * 2 * RADIUS
     points = np.stack(np.meshgrid(at, at), -1).reshape(-1, 2)
-    found = jax.jit(lambda x: answers(code)(model, x))(jnp.asarray(flat(mirrored(points))))
-    answer = np.asarray(model.outputs(found.times).argmin(1))
+    found = answered(model, code, mirrored(points))
+    answer = model.outputs(found.times).argmin(1)
     answer = np.where(model.outputs(found.fired).any(1), answer, -2)
     inside = np.hypot(*(points - RADIUS).T) <= RADIUS
     return np.where(inside, answer, -1).reshape(GRID, GRID)
@@ -165,8 +171,6 @@ def _images(config: Config, seed: int, learn: Split, asked: Split, folder: Path)
     told, model = _learn(model, code, course, learn, asked, folder, f"{config.data} {seed}")
     told["input_spikes"] = np.asarray((np.asarray(asked.x) > code.dark).mean() * pixels)
     if seed == 0:
-        one = answers(code)(model, jnp.asarray(flat(asked.x[:1])))
-        told["raster"] = np.where(one.fired[0], one.times[0], np.nan)
         level = np.asarray(code.of(jnp.asarray(flat(asked.x[:1])[0])))
         told["pixels"] = np.where(level < 0, np.nan, (level + 1.0) * model.dt)
         if config.exact:
@@ -204,7 +208,7 @@ def run(config: Config, parts: study.Parts) -> xr.Dataset:
         {"data": config.data, "images": len(asked.labels), "t1": 12.0, "hidden": config.hidden},
     )
     for name, rows, shown in (
-        ("points", points, ("map", "x", "labels")),
+        ("points", points, ("map", "x", "labels", "raster")),
         ("images", images, ("raster", "pixels")),
     ):
         for key in rows[0]:

@@ -140,13 +140,29 @@ def gradients_apart(
     }
 
 
+@eqx.filter_jit
+def _some(model: FirstSpikes, code: Code, x: Any) -> Answer:
+    return answers(code)(model, x)
+
+
+def answered(model: FirstSpikes, code: Code, x: np.ndarray, size: int = 200) -> Answer:
+    """What a model does with however many inputs, by one program for all sets: `size` at a time."""
+    rows = flat(x)
+    padded = np.concatenate([rows, np.repeat(rows[:1], -len(rows) % size, axis=0)])
+    parts = [
+        jax.device_get(_some(model, code, jnp.asarray(part)))
+        for part in padded.reshape(-1, size, rows.shape[1])
+    ]
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rows)], *parts)
+
+
 def examine(model: FirstSpikes, code: Code, asked: Split) -> dict[str, Any]:
     """On a test set: `accuracy`; the `confusion` [label, answer], its last column those without
     answer; spikes an input; shares of silent hidden neurons and of neurons silent for all inputs;
     `unanswered` inputs; `first` times of the answers (the end of the solve where there is none);
-    all hidden and output times, in 64 bins of the solve."""
-    run = eqx.filter_jit(lambda model, x: batched(lambda x: answers(code)(model, x), x))
-    found = jax.device_get(run(model, jnp.asarray(flat(asked.x))))
+    all spikes of the first input (`raster`); all hidden and output times, in 64 bins of the
+    solve."""
+    found = answered(model, code, asked.x)
     if not found.ok.all():
         raise InputError("a solve failed on the test set. Pass a smaller step.")
     times, fired = model.outputs(found.times), model.outputs(found.fired)
@@ -165,6 +181,7 @@ def examine(model: FirstSpikes, code: Code, asked: Split) -> dict[str, Any]:
         "silent_outputs": np.asarray((~fired).mean()),
         "unanswered": np.asarray((~fired.any(1)).sum()),
         "first": times.min(1),
+        "raster": np.where(found.fired[0], found.times[0], np.nan),
         "hidden_times": np.histogram(found.times[:, : model.hidden][~quiet], bins)[0],
         "output_times": np.histogram(times[fired], bins)[0],
     }
