@@ -72,9 +72,7 @@ def check(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    for name in ("length", "streams", "seeds", "passes"):
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
+    study.at_least(1, config, "length", "streams", "seeds", "passes")
     if not 0 < config.hazard < 1:
         raise InputError(f"hazard must be between 0 and 1, got {config.hazard}.")
     if not config.keeps or not all(0 < keep <= 1 for keep in config.keeps):

@@ -54,9 +54,7 @@ def check(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    for name in ("seeds", "width", "updates", "passes"):
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
+    study.at_least(1, config, "seeds", "width", "updates", "passes")
     if config.seeds > FOLDS:
         raise InputError(f"seeds: there are {FOLDS} quarters to hold out, got {config.seeds}.")
     if config.quick:

@@ -83,7 +83,7 @@ def checked(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    study.at_least_one(config, "hidden", "epochs", "steps", "latest", "batch", "seeds")
+    study.at_least(1, config, "hidden", "epochs", "steps", "latest", "batch", "seeds")
     if not 0 < config.share < 1:
         raise InputError(f"share must lie between 0 and 1, got {config.share}.")
     if any(steps < 1 for steps in config.others):

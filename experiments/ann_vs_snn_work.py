@@ -14,6 +14,7 @@ from bpcjax import cost
 from bpcjax.models import Classifier
 
 from .ann_vs_snn_perceptron import start, teach
+from .classify_networks import dense
 from .classify_training import (
     Lessons,
     altered,
@@ -152,7 +153,6 @@ def spiking(task: Task, model: Classifier, label: str) -> dict[str, Any]:
         "steps": np.asarray(model.steps),
         "input_spikes": found["input_spikes"],
         "by_step": found["by_step"],
-        "confusion": found["confusion"],
     }  # fmt: skip
     if not sent[0]:
         sums = eqx.filter_jit(lambda x: counts_by_step(model, x, lambda counts: counts[0].sum(-1)))
@@ -162,14 +162,5 @@ def spiking(task: Task, model: Classifier, label: str) -> dict[str, Any]:
 
 def with_spikes(sizes: tuple[int, int, int], steps: int) -> Callable[[float], cost.Counts]:
     """The operations of a spiking network of these sizes whose hidden neurons send S spikes."""
-    pixels, hidden, classes = sizes
-
-    def made(spikes: float) -> cost.Counts:
-        macs, synaptic = float(pixels * hidden), spikes * classes
-        updates = 1.0 * steps * (hidden + classes)
-        words = macs + pixels + 3 * synaptic + 2 * updates
-        return cost.Counts(
-            macs=macs, synaptic=synaptic, updates=updates, spikes=spikes, words=words
-        )
-
-    return made
+    model = dense(jax.random.key(0), sizes, steps=steps)
+    return lambda spikes: spiking_operations(model, sizes[0], [0.0, spikes], steps)

@@ -43,7 +43,7 @@ import xarray as xr
 from bpcjax import cost
 from bpcjax.cost import FP32, INT8, Counts, Ledger
 
-from . import InputError, attention_comparison_ambiguity as ambiguity, study
+from . import attention_comparison_ambiguity as ambiguity, study
 from .attention_comparison_report import summary, verdict
 from .attention_comparison_tasks import (
     FREE,
@@ -98,8 +98,7 @@ def check(config: Config) -> Config:
         ("patterns", 4), ("queries", 1), ("seeds", 2), ("layer_seeds", 1), ("steps", 1),
         ("seed", 0),
     ):  # fmt: skip
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
+        study.at_least(least, config, name)
     if config.quick:
         few = {"patterns": 64, "queries": 60, "seeds": 3, "layer_seeds": 1, "steps": 200}
         fewer = {name: min(getattr(config, name), most) for name, most in few.items()}

@@ -78,7 +78,7 @@ def checked(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    study.at_least_one(config, "steps", "epochs", "batch", "seeds")
+    study.at_least(1, config, "steps", "epochs", "batch", "seeds")
     if not len(config.inner) % 2 or min(config.inner) < 2:
         raise InputError(f"inner: pass an odd number of sizes, 2 or more each: {config.inner}.")
     if not config.tau > 0:

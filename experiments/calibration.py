@@ -77,14 +77,11 @@ def check(config: Config) -> Config:
     **Raises:** `InputError` naming the argument that makes no sense.
     """
     positive = "seeds", "draws", "units", "width", "updates", "weights", "members", "tests"
-    for name in positive:
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
+    study.at_least(1, config, *positive)
     for name, least in (("samples", 1), ("learned", 128)):
         if not getattr(config, name) or min(getattr(config, name)) < least:
             raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    if config.steps < 200:
-        raise InputError(f"steps must be at least 200, got {config.steps}.")
+    study.at_least(200, config, "steps")
     if config.quick:
         config = dataclasses.replace(
             config, networks=("digits",), learned=(600,), sets=("digits",), tests=300, members=2,

@@ -82,8 +82,7 @@ def check(config: Config) -> Config:
         if not sizes or min(sizes) < 4:
             raise InputError(f"{name} must be numbers of units of 4 or more, got {sizes}.")
     for name, least in (("asked", memories.CHUNK), ("memories", 10), ("saturation", 100)):
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
+        study.at_least(least, config, name)
     if not config.noise > 0 or not 0 < config.margin < 1:
         raise InputError(
             f"noise must be positive and margin between 0 and 1: {config.noise}, {config.margin}."

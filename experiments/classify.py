@@ -71,8 +71,8 @@ def smaller(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    study.at_least_one(
-        config, "epochs", "hidden", "steps", "batch", "seeds", "latency_steps", "other_epochs"
+    study.at_least(
+        1, config, "epochs", "hidden", "steps", "batch", "seeds", "latency_steps", "other_epochs"
     )
     if not config.quick:
         return config

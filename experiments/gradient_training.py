@@ -78,20 +78,21 @@ def _refuse_nan(weights: Any, epoch: int) -> None:
             )
 
 
+def furthest(weights: Any, start: Any) -> str:
+    """The name of the weights of which one went farthest from where all started."""
+    pairs = zip(jax.tree_util.tree_leaves_with_path(weights), jax.tree.leaves(start), strict=True)
+    gone = {jax.tree_util.keystr(p).lstrip("."): float(jnp.abs(a - b).max()) for (p, a), b in pairs}
+    return max(gone, key=lambda name: gone[name] if np.isfinite(gone[name]) else np.inf)
+
+
 def _refuse_far(loss: float, first: float, weights: Any, start: Any, epoch: int) -> None:
-    """Raise `InputError`, with the name of the weights that went furthest for their size, where
-    the loss is `FAR` times what it was before learning."""
-    if loss <= FAR * first:
-        return
-    gone = [
-        float(jnp.linalg.norm((new - old).ravel()) / (1e-6 + jnp.linalg.norm(old.ravel())))
-        for new, old in zip(jax.tree.leaves(weights), jax.tree.leaves(start), strict=True)
-    ]
-    path = jax.tree_util.tree_leaves_with_path(weights)[int(np.argmax(gone))][0]
-    raise InputError(
-        f"epoch {epoch}: the loss is {loss:.3g}, {first:.3g} before learning, and "
-        f"{jax.tree_util.keystr(path).lstrip('.')} changed most. Pass a smaller rate of learning."
-    )
+    """Raise `InputError`, with the name of the weights that went farthest, where the loss is `FAR`
+    times what it was before learning."""
+    if loss > FAR * first:
+        raise InputError(
+            f"epoch {epoch}: the loss is {loss:.3g}, {first:.3g} before learning, and "
+            f"{furthest(weights, start)} went farthest. Pass a smaller rate of learning."
+        )
 
 
 def _program(loss: Loss, *given: Any) -> tuple[Any, str, list[Any]]:

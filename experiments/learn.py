@@ -125,11 +125,8 @@ def check(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    for name in ("seeds", "epochs"):
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
-    if config.width < 2:
-        raise InputError(f"width must be at least 2, got {config.width}.")
+    study.at_least(1, config, "seeds", "epochs")
+    study.at_least(2, config, "width")
     if config.quick:
         config = dataclasses.replace(
             config,

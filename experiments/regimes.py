@@ -73,8 +73,7 @@ def check(config: Config) -> Config:
     **Raises:** `InputError` naming the argument that makes no sense.
     """
     for name, least in (("points", 3), ("rates", 3), ("seeds", 1), ("most", 4), ("exponents", 2)):
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
+        study.at_least(least, config, name)
     for name in ("time", "fastest"):
         if not 1 < getattr(config, name) < 1e6:
             raise InputError(f"{name} must be more than 1, got {getattr(config, name)}.")

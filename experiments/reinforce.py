@@ -56,8 +56,8 @@ class Config(study.Config):
 
 def smaller(config: Config) -> Config:
     """The quick run, refused if it cannot be."""
-    study.at_least_one(
-        config, "seeds", "epochs", "hidden", "steps", "trials", "table_steps", "timing_steps"
+    study.at_least(
+        1, config, "seeds", "epochs", "hidden", "steps", "trials", "table_steps", "timing_steps"
     )
     if not config.rate > 0:
         raise InputError(f"rate must be positive, got {config.rate}.")

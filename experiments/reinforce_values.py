@@ -26,10 +26,10 @@ from bpcjax.models import Classifier, CurrentCode, MembraneReadout
 from . import InputError
 from .classify_networks import dense, learned
 from .classify_training import surrogate
-from .gradient_training import keep
+from .gradient_training import furthest
 from .reinforce_episodes import Encode, Memory, answer
 from .reinforce_worlds import Lockstep
-from .results import fingerprint
+from .results import fingerprint, keep
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,14 +136,9 @@ def _refuse(lessons: Lessons, weights: Any, start: Any, largest: float, where: s
     most = lessons.pay / (1 - lessons.gamma)
     if np.isfinite(largest) and largest <= 10 * most:
         return
-    pairs = zip(jax.tree_util.tree_leaves_with_path(weights), jax.tree.leaves(start), strict=True)
-    grown = {
-        jax.tree_util.keystr(p).lstrip("."): float(jnp.abs(a - b).max()) for (p, a), b in pairs
-    }
-    name = max(grown, key=lambda n: grown[n] if np.isfinite(grown[n]) else np.inf)
     raise InputError(
         f"{where}: values reach {largest:.3g}, where none is beyond {most:.3g}; "
-        f"{name} went farthest. Pass a smaller rate of learning."
+        f"{furthest(weights, start)} went farthest. Pass a smaller rate of learning."
     )
 
 

@@ -24,7 +24,7 @@ import jax
 import numpy as np
 import xarray as xr
 
-from . import InputError, study
+from . import study
 from .data import Split, splits
 from .representations_code import Settings, Synapses, imprinted, newborn
 from .representations_rivals import components, judge, says
@@ -68,8 +68,7 @@ def check(config: Config) -> Config:
     least = {"seeds": 1, "features": 2, "causes": 1, "memories": 1, "learned": 128, "epochs": 1,
              "drawn": 8}  # fmt: skip
     for name, low in least.items():
-        if getattr(config, name) < low:
-            raise InputError(f"{name} must be at least {low}, got {getattr(config, name)}.")
+        study.at_least(low, config, name)
     if config.quick:
         config = dataclasses.replace(
             config,

@@ -71,11 +71,8 @@ def check(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    for name in ("queries", "image_queries", "seeds", "image_seeds", "spikes"):
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
-    if config.size < 3:
-        raise InputError(f"size must be at least 3, got {config.size}.")
+    study.at_least(1, config, "queries", "image_queries", "seeds", "image_seeds", "spikes")
+    study.at_least(3, config, "size")
     if not config.patterns or min(config.patterns) < 2:
         raise InputError(f"patterns must be numbers of 2 or more, got {config.patterns}.")
     for name in ("beta", "rate"):

@@ -78,8 +78,8 @@ def smaller(config: Config) -> Config:
 
     **Raises:** `InputError` naming the argument that makes no sense.
     """
-    study.at_least_one(
-        config, "epochs", "hidden", "batch", "seeds", "points", "point_epochs", "point_seeds",
+    study.at_least(
+        1, config, "epochs", "hidden", "batch", "seeds", "points", "point_epochs", "point_seeds",
         "or_seeds", "directions",
     )  # fmt: skip
     if not config.quick:

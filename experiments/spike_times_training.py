@@ -1,4 +1,4 @@
-"""Learning by the exact derivative of spike times: no surrogate, the plain gradient of a solve.
+"""Learning by the derivative of spike times: no surrogate, the plain gradient of a solve.
 
 The loss is a cross-entropy of minus first-spike times. A neuron that stays silent has no such
 time, and no derivative: what is done then is written at `Course`.
@@ -17,6 +17,7 @@ import optax
 from . import InputError
 from .data import Split
 from .gradient_training import Fitted, Fitting, batched, fit, moved
+from .learn_measure import in_batches
 from .spike_times_networks import Answer, Batched, Code, FirstSpikes, answers, drawn, one_by_one
 
 
@@ -149,11 +150,8 @@ def answered(model: FirstSpikes, code: Code, x: np.ndarray, size: int = 200) -> 
     """What a model does with however many inputs, by one program for all sets: `size` at a time."""
     rows = flat(x)
     padded = np.concatenate([rows, np.repeat(rows[:1], -len(rows) % size, axis=0)])
-    parts = [
-        jax.device_get(_some(model, code, jnp.asarray(part)))
-        for part in padded.reshape(-1, size, rows.shape[1])
-    ]
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(rows)], *parts)
+    leaves = in_batches(lambda x: _some(model, code, x), padded, size)
+    return Answer(*(leaf[: len(rows)] for leaf in leaves))
 
 
 def examine(model: FirstSpikes, code: Code, asked: Split) -> dict[str, Any]:

@@ -38,11 +38,11 @@ class Config:
 C = TypeVar("C", bound=Config)
 
 
-def at_least_one(config: Config, *names: str) -> None:
-    """Raise `InputError` with the name of the first of these settings that is below one."""
+def at_least(least: int, config: Config, *names: str) -> None:
+    """Raise `InputError` with the name of the first of these settings that is below `least`."""
     for name in names:
-        if getattr(config, name) < 1:
-            raise InputError(f"{name} must be at least 1, got {getattr(config, name)}.")
+        if getattr(config, name) < least:
+            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
 
 
 class Parts:

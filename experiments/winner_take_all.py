@@ -78,8 +78,7 @@ def check(config: Config) -> Config:
     **Raises:** `InputError` naming the argument that makes no sense.
     """
     for name, least in (("neurons", 2), ("epochs", 1), ("seeds", 1), ("labelled", 1)):
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
+        study.at_least(least, config, name)
     if config.quick:
         config = dataclasses.replace(
             config,

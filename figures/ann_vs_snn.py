@@ -10,7 +10,6 @@ from figures import style
 
 NAME = "ann_vs_snn"
 COMMAND = "python -m experiments.ann_vs_snn"
-_NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"}
 _COLUMNS = "accuracy (%)", "parameters", "T", "spikes", "SynOps", "MACs", "nJ, fp32", "nJ, int8"
 _COLUMNS += "training (s)", "µs an image"
 
@@ -26,7 +25,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         _steps(steps, dataset)
         _even(even, dataset)
         _energy(bottom.subplots(), dataset)
-        fig.suptitle(f"{_NAMES[dataset.attrs['data']]}: three generations of networks")
+        fig.suptitle(f"{style.IMAGES[dataset.attrs['data']]}: three generations of networks")
     return fig
 
 

@@ -10,7 +10,6 @@ from figures import style
 
 NAME = "autoencode"
 COMMAND = "python -m experiments.autoencode"
-_NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"}
 _COLOURS = {"numbers": style.BLUE, "spikes": style.RED}
 
 
@@ -30,9 +29,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         _classes(classes, dataset)
         _raster(raster, dataset)
         sizes = "-".join(str(n) for n in np.atleast_1d(dataset.attrs["inner"]))
-        fig.suptitle(
-            f"{_NAMES[dataset.attrs['data']]}: images through {sizes} spiking neurons, and numbers"
-        )
+        title = style.IMAGES[dataset.attrs["data"]]
+        fig.suptitle(f"{title}: images through {sizes} spiking neurons, and numbers")
     return fig
 
 
@@ -81,11 +79,7 @@ def _errors(ax: Axes, dataset: xr.Dataset) -> None:
     names.append("principal comp.")
     ax.plot(dataset.attrs["components_mse"], len(names) - 1, "o", color=style.GREEN)
     told.append(f"labels {100 * dataset.attrs['components_readout']:.1f} %")
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    right = ax.secondary_yaxis("right")
-    right.set_yticks(range(len(names)), told, fontsize=6)
-    right.tick_params(length=0)
+    style.rows(ax, names, told, 6)
     ax.set_xlim(0, 1.1 * max(float(dataset.mse.max()), dataset.attrs["components_mse"]))
     ax.set_xlabel("squared error of a pixel")
 

@@ -11,7 +11,6 @@ from figures import style
 
 NAME = "classify"
 COMMAND = "python -m experiments.classify"
-_NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"}
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -27,8 +26,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         image, raster, confusion = bottom.subplots(1, 3, width_ratios=(1, 1.4, 1.6))
         _digit(image, raster, dataset)
         _confusion(confusion, dataset)
-        title = f"{_NAMES[dataset.attrs['data']]}: spiking networks learn by surrogate derivatives"
-        fig.suptitle(title)
+        title = style.IMAGES[dataset.attrs["data"]]
+        fig.suptitle(f"{title}: spiking networks learn by surrogate derivatives")
     return fig
 
 
@@ -83,11 +82,7 @@ def _table(ax: Axes, dataset: xr.Dataset) -> None:
         text = f"{100 * mean['accuracy']:.2f} %   {mean['spikes']:.0f} spikes   "
         joules = float(row.picojoules.mean()) / 1e6
         told.append(f"{text}{joules:.2f} µJ   {mean['seconds']:.0f} s")
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    right = ax.secondary_yaxis("right")
-    right.set_yticks(range(len(names)), told, fontsize=7)
-    right.tick_params(length=0)
+    style.rows(ax, names, told, 7)
     ax.set_xlabel("test accuracy (%)")
 
 

@@ -10,7 +10,6 @@ from figures import style
 
 NAME = "learn"
 COMMAND = "python -m experiments.learn"
-_NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"}
 _CURVES = {"spiking": style.RED, "rate": style.BLUE, "three layers": style.PURPLE}
 
 
@@ -26,7 +25,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         _steps(axs["C"], dataset)
         _table(axs["A"], dataset)
         _digit(axs["D"], axs["R"], axs["B"], dataset)
-        fig.suptitle(f"{_NAMES[dataset.attrs['data']]}: learning by spikes and local updates")
+        fig.suptitle(f"{style.IMAGES[dataset.attrs['data']]}: learning by spikes and local updates")
     return fig
 
 

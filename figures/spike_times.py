@@ -11,7 +11,6 @@ from figures import style
 
 NAME = "spike_times"
 COMMAND = "python -m experiments.spike_times"
-_NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"}
 _CLASSES = style.BLUE, style.ORANGE, style.GREEN  # yin, yang, dots
 _PALE = "#FFFFFF", "#000000", "#BBD6E8", "#F7E0B3", "#B3DFD2"  # outside, no answer, the classes
 
@@ -26,7 +25,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         _disc(axes[1, 0], dataset)
         _raster(axes[1, 1], dataset)
         _times(axes[1, 2], dataset)
-        title = _NAMES[dataset.attrs["data"]]
+        title = style.IMAGES[dataset.attrs["data"]]
         fig.suptitle(f"Exclusive or, yin-yang and {title} by the derivative of spike times")
     return fig
 
@@ -39,7 +38,7 @@ def _share(size: int) -> np.ndarray:
 def _each(dataset: xr.Dataset):
     """The two tasks with an epoch: name in the dataset, what it is called, colour."""
     yield "points", "yin-yang", style.ORANGE
-    yield "images", _NAMES[dataset.attrs["data"]], style.BLUE
+    yield "images", style.IMAGES[dataset.attrs["data"]], style.BLUE
 
 
 def _loss(ax: Axes, dataset: xr.Dataset) -> None:

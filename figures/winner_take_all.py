@@ -10,7 +10,6 @@ from figures import style
 
 NAME = "winner_take_all"
 COMMAND = "python -m experiments.winner_take_all"
-_NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "digits": "digits"}
 _COLOURS = style.RED, style.BLUE
 
 
@@ -38,9 +37,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         axs["I"].set_yticks([])
         axs["I"].set_title("test image")
         _raster(axs["R"], dataset)
-        fig.suptitle(
-            f"{_NAMES[dataset.attrs['data']]}: what winner-take-all networks learn without labels"
-        )
+        title = style.IMAGES[dataset.attrs["data"]]
+        fig.suptitle(f"{title}: what winner-take-all networks learn without labels")
     return fig
 
 
