@@ -33,6 +33,24 @@ def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
     return ~good
 
 
+def unresolved(t0: Any, t1: Any, dt: Any, dtype: Any) -> Bool[Array, ""]:
+    """Whether `dtype` does not tell times `dt` apart near `t0` or `t1`, where they are traced.
+
+    **Raises:** `ValueError` naming `dt` where they are known.
+    """
+    if not is_traced(t0, t1, dt):
+        times = np.abs(np.asarray([t0, t1], dtype))
+        if np.spacing(times.max()) > np.asarray(dt, dtype):
+            raise ValueError(
+                f"dt={dt} is finer than {jnp.dtype(dtype).name} tells times near {times.max()} "
+                "apart. Use double precision, a larger dt, or a run that starts nearer to time 0."
+            )
+        return jnp.array(False)
+    t0, t1, dt = (jnp.asarray(x, dtype) for x in (t0, t1, dt))
+    largest = jnp.maximum(jnp.abs(t0), jnp.abs(t1))
+    return jnp.nextafter(largest, jnp.inf) - largest > dt
+
+
 def split_key(key: Any) -> Array:
     """Two keys from one.
 

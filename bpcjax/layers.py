@@ -130,6 +130,11 @@ class Layers(AbstractSpikingSystem):
         below = first.shape()[0] if isinstance(first, AbstractWeights) else None
         for k, layer in enumerate(self.layers):
             layer.check(below, f"layers[{k}]")
+            if layer.neuron.inputs():
+                raise ValueError(
+                    f"layers[{k}].neuron has sources of events of its own, which Layers does not "
+                    "take: pass them as a projection of a Network."
+                )
             if not layer.fires and k + 1 < len(self.layers):
                 raise ValueError(f"layers[{k}] does not fire: it must be the last one.")
             below = layer.size
@@ -206,15 +211,37 @@ class Layers(AbstractSpikingSystem):
         ]
         return jnp.concatenate(marks, axis=-1)
 
+    def noise(self, t, y, args):
+        noises = [layer.neuron.noise(t, own, drive) for layer, own, drive in
+                  self._each_layer(y, args)]  # fmt: skip
+        if all(noise is None for noise in noises):
+            return None
+        still = jax.tree.map(jnp.zeros_like, y)
+        neurons = (
+            zero if noise is None else noise
+            for zero, noise in zip(still.neurons, noises, strict=True)
+        )
+        return still._replace(neurons=tuple(neurons))
+
     def kick(self, t, y, args, spikes):
-        parts, given = self._split(spikes), []
-        for k, layer in enumerate(self.layers):
-            below, own = parts[k - 1] if k else None, parts[k]
+        parts, given, kicks = self._split(spikes), [], []
+        for k, (layer, own, drive) in enumerate(self._each_layer(y, args)):
+            below, mark = parts[k - 1] if k else None, parts[k]
             sums = [] if below is None else [_each(layer.weights, below)]
-            if layer.recurrent is not None and own is not None:
-                sums.append(_each(layer.recurrent, own))
+            if layer.recurrent is not None and mark is not None:
+                sums.append(_each(layer.recurrent, mark))
             given.append(sum(sums[1:], start=sums[0]) if sums else None)
-        return self._received(y, given, tuple(parts))
+            kicks.append(None if mark is None else layer.neuron.kick(t, own, drive, mark))
+        received = self._received(y, given, tuple(parts))
+        neurons = (
+            own if kick is None else jax.tree.map(jnp.add, own, kick)
+            for own, kick in zip(received.neurons, kicks, strict=True)
+        )
+        return received._replace(neurons=tuple(neurons))
+
+    def whole_steps(self, y, h):
+        pairs = zip(self.layers, y.neurons, strict=True)
+        return y._replace(neurons=tuple(layer.neuron.whole_steps(own, h) for layer, own in pairs))
 
     def inputs(self):
         return () if self.source is None else (self.source,)

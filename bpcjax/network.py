@@ -8,15 +8,20 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from .inputs import Late
 from .projection import Projection
-from .system import AbstractSpikingSystem
+from .system import AbstractSpikingSystem, Cut
 
 
 class NetworkState(NamedTuple):
-    """The neurons' state, and one state per projection's synapse (`None` without projections)."""
+    """The neurons' state, and one state per projection's synapse (`None` without projections).
+
+    `way` is `Cut()` in a state out of a run with delays, whose spikes on their way are not in it.
+    """
 
     neurons: PyTree
     synapses: tuple[PyTree, ...] | None
+    way: Cut | None = None
 
 
 class Network(AbstractSpikingSystem):
@@ -79,16 +84,32 @@ class Network(AbstractSpikingSystem):
             return None
         return self._received(y, given, own)
 
+    def _sources(self):
+        """Where each projection's spikes come from, if not from the population at once."""
+        return [p.source() for p in self.projections]
+
     def inputs(self):
-        sources = (p.source() for p in self.projections)
-        return tuple(source for source in sources if source is not None)
+        own = tuple(self.neurons.inputs())
+        return (*own, *(source for source in self._sources() if source is not None))
 
     def arrive(self, t, y, args, arrivals):
-        size, left = jax.tree.leaves(y.neurons)[0].shape[-1], list(arrivals)
+        size, sources = jax.tree.leaves(y.neurons)[0].shape[-1], self._sources()
+        count = len(arrivals) - sum(source is not None for source in sources)
+        own, left = tuple(arrivals[:count]), list(arrivals[count:])
         given = [
-            None if p.source() is None else p.deliver(left.pop(0), size) for p in self.projections
+            None if source is None else projection.deliver(left.pop(0), size)
+            for projection, source in zip(self.projections, sources, strict=True)
         ]
-        return self._received(y, given, None)
+        if own:
+            own = self.neurons.arrive(t, y.neurons, self._input(y, args), own)
+        return self._received(y, given, own if count else None)
+
+    def whole_steps(self, y, h):
+        return y._replace(neurons=self.neurons.whole_steps(y.neurons, h))
+
+    def cut(self, y):
+        late = any(isinstance(source, Late) for source in self.inputs())
+        return y._replace(neurons=self.neurons.cut(y.neurons), way=Cut() if late else y.way)
 
     def _received(self, y: NetworkState, given, own) -> NetworkState:
         """What weighted spikes, for each projection, add to the state."""

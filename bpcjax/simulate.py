@@ -8,57 +8,23 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import lineax as lx
 import numpy as np
-from jaxtyping import Array, Bool, Float, Key, PyTree
+from jaxtyping import Key, PyTree
 
-from .checks import check_shapes, check_times, split_key
+from .checks import check_shapes, check_times, unresolved
 from .inputs import Late
-from .stepping import RESULTS, OrderedSpikes, SpikeRecord, SpikingTerm
+from .restart import Restart, Start, begin, clock_of, make_restart, room_for
+from .solution import Solution, is_finite, succeeded, widened
+from .stepping import RESULTS, OrderedSpikes, SpikingTerm
+from .stepping.brownian import noise_term
+from .stepping.clock import Clock, GridSteps, beyond, starting
 from .stepping.stages import unrolled
 from .stepping.whole import AbstractWholeSteps, WholeState
 from .stepping.wrapped import AbstractSpikes, AbstractSpikesState
-from .system import (
-    AbstractSpikingSystem,
-    AbstractSystem,
-    bad_parameters,
-    bind,
-    fill_keys,
-    is_traced,
-)
+from .system import AbstractSpikingSystem, AbstractSystem, bad_parameters, bind, fill_keys, is_traced
 
 
-class Solution(eqx.Module):
-    """What a simulation returns: `ts` and `ys` as in diffrax, the record of spikes, and `result`.
-
-    `interpolation` is there with `SaveAt(dense=True)`, `spikes` with `max_spikes`.
-    """
-
-    ts: PyTree[Float[Array, "..."]] | None
-    ys: PyTree | None
-    spikes: SpikeRecord | None
-    result: Any  # a RESULTS
-    stats: dict[str, Any]
-    interpolation: dfx.DenseInterpolation | None = None
-
-    @property
-    def ok(self) -> Bool[Array, ""]:
-        """Whether the solve succeeded."""
-        return (self.result == RESULTS.successful) | (self.result == RESULTS.event_occurred)
-
-    def evaluate(self, t: Float[Array, ""]) -> PyTree:
-        """The state at `t`, just after any event there.
-
-        **Raises:** `ValueError` without `SaveAt(dense=True)`.
-        """
-        if self.interpolation is None:
-            raise ValueError("saveat: dense output was not saved; pass SaveAt(dense=True).")
-        return self.interpolation.evaluate(t, left=False)
-
-
-def _terms(
-    system: AbstractSystem, y0: PyTree, args, t0, t1, dt, fixed: bool, key
-) -> tuple[Any, bool]:
+def _terms(system: AbstractSystem, y0: PyTree, args, t0, dt, fixed: bool, key) -> tuple[Any, bool]:
     """The diffrax terms of a system, and whether there is noise."""
     flow = (
         SpikingTerm(system)
@@ -69,15 +35,7 @@ def _terms(
         return flow, False
     if key is None:
         raise ValueError("key: this system has noise: pass `key=jax.random.key(...)`.")
-    shape = jax.tree.map(lambda x: jax.ShapeDtypeStruct(jnp.shape(x), jnp.result_type(x)), y0)
-    # Adaptive steps may become much smaller than dt: a finer path.
-    tol = dt / 4 if fixed else jnp.minimum(dt / 4, 2.0**-20 * (t1 - t0))
-    path = dfx.VirtualBrownianTree(t0, t1, tol=tol, shape=shape, key=key)
-
-    def amplitude(t, y, args):
-        return lx.DiagonalLinearOperator(system.noise(t, y, args))
-
-    return dfx.MultiTerm(flow, dfx.ControlTerm(amplitude, path)), True
+    return dfx.MultiTerm(flow, noise_term(system, y0, key, dt, fixed)), True
 
 
 def _steps_of_delay(system: AbstractSystem, dt) -> int | None:
@@ -89,7 +47,7 @@ def _steps_of_delay(system: AbstractSystem, dt) -> int | None:
         return None
     known = [np.asarray(d) for d in delays]  # `jnp` would trace it where `simulate` is traced
     longest = max((float(d.max(initial=0, where=np.isfinite(d))) for d in known), default=0.0)
-    return math.ceil(longest / float(dt)) + 3
+    return room_for(math.ceil(longest / float(dt)) + 3)
 
 
 def _solver(
@@ -99,8 +57,9 @@ def _solver(
     fixed: bool,
     max_spikes: int | None,
     steps_of_delay: int | None,
+    clock: Clock,
 ) -> Any:
-    """The solver by kind of system, with room for `max_spikes` and for delays."""
+    """The solver by kind of system, with its clock and with room for `max_spikes` and delays."""
     spiking = isinstance(system, AbstractSpikingSystem)
     if solver is None:
         rough: Any = dfx.EulerHeun() if fixed else dfx.Heun()  # which estimates its error
@@ -118,6 +77,9 @@ def _solver(
         )
     if isinstance(solver, AbstractWholeSteps) and solver.room is None:
         solver = dataclasses.replace(solver, room=steps_of_delay)
+    if spiking:
+        clock = clock if fixed or not isinstance(solver, AbstractWholeSteps) else None
+        solver = dataclasses.replace(solver, clock=clock)
     if max_spikes is None:
         return solver
     if not spiking:
@@ -128,22 +90,76 @@ def _solver(
 def _default_max_steps(t0, t1, dt, controller) -> int | None:
     if is_traced(t0, t1, dt):
         return None
-    steps = math.ceil((float(t1) - float(t0)) / float(dt)) + 2
+    steps = room_for(math.ceil((float(t1) - float(t0)) / float(dt)) + 2)
     fixed = isinstance(controller, dfx.ConstantStepSize)
     return steps if fixed else max(64 * steps, 65536)
 
 
-def _finite(y: PyTree) -> Bool[Array, ""]:
-    leaves = [x for x in jax.tree.leaves(y) if jnp.issubdtype(x.dtype, jnp.inexact)]
-    return jnp.stack([jnp.isfinite(x).all() for x in leaves]).all() if leaves else jnp.array(True)
+def _as_drive(leaf: Any) -> Any:
+    """Numbers as arrays: they would be static in `diffeqsolve`, a new value would compile anew."""
+    number = isinstance(leaf, (int, float, complex, np.generic)) and not isinstance(leaf, bool)
+    return jnp.asarray(leaf) if number else leaf
 
 
-def _result(base, causes) -> Any:
-    """The widened result: the first cause that holds, else diffrax's own."""
-    result = RESULTS.promote(base)
-    for failed, cause in reversed(causes):
-        result = RESULTS.where(failed, cause, result)
-    return result
+class _Leaves(eqx.Module):
+    """The leaves of what a user saves (diffrax takes no empty tuples), at times that diffrax may
+    have beyond the end."""
+
+    fn: Any
+    t1: Any
+
+    def __call__(self, t, y, args):
+        return jax.tree.leaves(self.fn(jnp.minimum(t, self.t1), y, args))
+
+
+def _is_sub(x: Any) -> bool:
+    return isinstance(x, dfx.SubSaveAt)
+
+
+_END = dfx.SubSaveAt(t1=True)
+
+
+def _asked(saveat: dfx.SaveAt, t1) -> dfx.SaveAt:
+    """What is saved, and always the end: to tell whether the state stayed finite, and to go on."""
+
+    def leaves(sub: dfx.SubSaveAt) -> dfx.SubSaveAt:
+        return eqx.tree_at(lambda s: s.fn, sub, _Leaves(sub.fn, t1))
+
+    return dfx.SaveAt(
+        subs=jax.tree.map(leaves, (saveat.subs, _END), is_leaf=_is_sub),
+        dense=saveat.dense, solver_state=True, controller_state=True, made_jump=saveat.made_jump,
+    )  # fmt: skip
+
+
+def _saved(subs: PyTree, rows: PyTree, t0, y0, args) -> PyTree:
+    """What was saved, in the structure that the user's functions give it."""
+
+    def one(sub: dfx.SubSaveAt, leaves: PyTree) -> PyTree:
+        like = eqx.filter_eval_shape(sub.fn, t0, y0, args)
+        return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+    return jax.tree.map(one, subs, rows, is_leaf=_is_sub)
+
+
+def _from_the_cut(saveat: dfx.SaveAt, ys: PyTree, before: Restart, args) -> PyTree:
+    """What was saved, with the state at the cut for that from which steps are made."""
+
+    def one(sub: dfx.SubSaveAt, rows: PyTree) -> PyTree:
+        if not sub.t0:
+            return rows
+        first = sub.fn(before.t, before.final, args)
+        return jax.tree.map(lambda row, x: row.at[0].set(x), rows, first)
+
+    return jax.tree.map(one, saveat.subs, ys, is_leaf=_is_sub)
+
+
+def _marked(system: AbstractSpikingSystem, saveat: dfx.SaveAt, ys: PyTree) -> PyTree:
+    """What was saved, states marked as out of the middle of a run."""
+
+    def one(sub: dfx.SubSaveAt, rows: PyTree) -> PyTree:
+        return system.cut(rows) if sub.fn is _END.fn else rows
+
+    return jax.tree.map(one, saveat.subs, ys, is_leaf=_is_sub)
 
 
 def simulate(
@@ -152,20 +168,25 @@ def simulate(
     args: PyTree = None,
     *,
     t1: Any,
-    dt: Any,
-    t0: Any = 0.0,
+    dt: Any = None,
+    t0: Any = None,
     solver: dfx.AbstractSolver | None = None,
     saveat: dfx.SaveAt | None = None,
     stepsize_controller: dfx.AbstractStepSizeController | None = None,
     adjoint: dfx.AbstractAdjoint | None = None,
     max_steps: int | None = None,
     max_spikes: int | None = None,
-    key: Key[Array, ""] | Any | None = None,
+    key: Key[Any, ""] | Any | None = None,
     event: dfx.Event | None = None,
     progress_meter: dfx.AbstractProgressMeter | None = None,
     throw: bool = True,
 ) -> Solution:
-    """Integrate `system` from `y0` at `t0` to `t1` with steps `dt` (all in the system's time unit).
+    """Integrate `system` from `y0` at `t0` (0 unless given) to `t1` with steps `dt` (all in the
+    system's time unit).
+
+    Steps begin at `t0 + n dt`; the last one is shorter where `t1` is not among these. Events from
+    outside in [t0, t1) are taken. `found.restart` in the place of `y0` goes on from the end of a
+    run with all that is on its way, by default with its solver, steps and keys: see `Restart`.
 
     `args` is the drive: a pytree of arrays and of functions of `t`, smooth within a step (where
     one jumps, pass `ClipStepSizeController(PIDController(...), jump_ts=...)`). Every other
@@ -181,73 +202,101 @@ def simulate(
     failures of the solve, `RuntimeError` with `throw=True`, else `result` and `ok` tell. Under
     `vmap` pass `throw=False` and look at `ok` row by row.
     """
+    start = begin(y0, t0, dt, solver, stepsize_controller, key)
+    y0, t0, dt, controller = start.y, start.t0, start.dt, start.controller
     wrong_time = check_times(t0, t1, dt)
     if max_spikes is not None and max_spikes < 0:
         raise ValueError(f"max_spikes must not be negative, got {max_spikes}.")
     wrong_parameter = bad_parameters(system)
-    brownian, escape = (None, None) if key is None else split_key(key)
+    brownian, escape = (None, None) if start.keys is None else start.keys
     system = bind(fill_keys(system, escape), args)
-    controller = dfx.ConstantStepSize() if stepsize_controller is None else stepsize_controller
+    fixed = isinstance(controller, dfx.ConstantStepSize)
     if max_steps is None:  # while the times are still numbers: under `jit` arrays are traced
         max_steps = _default_max_steps(t0, t1, dt, controller)
     steps_of_delay = _steps_of_delay(system, dt)
     dtype = jnp.result_type(float, *(jnp.result_type(x) for x in (t0, t1, dt)))
+    clock = clock_of(start, t1, dtype)
+    too_fine = unresolved(t0, t1, dt, dtype) if fixed else jnp.array(False)
     t0, t1, dt = (jnp.asarray(x, dtype) for x in (t0, t1, dt))
     y0 = jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x, float)), y0)
-    # Numbers would be static in `diffeqsolve`: a new value would compile anew.
-    args = jax.tree.map(lambda x: jnp.asarray(x) if isinstance(x, float) else x, args)
+    args = jax.tree.map(_as_drive, args)
     check_shapes(system, t0, y0, args)
 
-    fixed = isinstance(controller, dfx.ConstantStepSize)
-    terms, noisy = _terms(system, y0, args, t0, t1, dt, fixed, brownian)
-    method = _solver(system, solver, noisy, fixed, max_spikes, steps_of_delay)
+    terms, noisy = _terms(system, y0, args, t0, dt, fixed, brownian)
+    method = _solver(system, start.solver, noisy, fixed, max_spikes, steps_of_delay, clock)
     saveat = dfx.SaveAt(t1=True) if saveat is None else saveat
-    end = dfx.SubSaveAt(t1=True)  # always there, to tell whether the state stayed finite
-    ask = eqx.tree_at(
-        lambda s: (s.subs, s.solver_state), saveat, ((saveat.subs, end), True), is_leaf=_is_leaf
-    )
     if max_steps is None and saveat.dense:
         raise ValueError("max_steps: dense output under `jit` needs it: pass a bound on the steps.")
+    wrong = wrong_time | too_fine
     found = dfx.diffeqsolve(
         terms,
         unrolled(method),
         t0,
-        jnp.where(wrong_time, t0, t1),
-        None if isinstance(controller, dfx.StepTo) else jnp.where(wrong_time, 1.0, dt),
+        jnp.where(wrong, t0, beyond(t1) if fixed else t1),
+        None,
         y0,
         args,
-        saveat=ask,
-        stepsize_controller=controller,
+        saveat=_asked(saveat, t1),
+        stepsize_controller=_steps(start, clock, wrong),
         adjoint=dfx.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
         max_steps=max_steps,
         event=event,
         progress_meter=dfx.NoProgressMeter() if progress_meter is None else progress_meter,
         throw=False,
     )
-    (ts, ended_at), (ys, last) = cast(Any, found.ts), cast(Any, found.ys)
-    causes = [(wrong_time, RESULTS.bad_time), (wrong_parameter, RESULTS.bad_parameter)]
-    ended = (found.result == dfx.RESULTS.successful) | (found.result == dfx.RESULTS.event_occurred)
-    lost = jnp.array(False)
-    spikes = None
-    state = found.solver_state
+    causes = [
+        (wrong_time, RESULTS.bad_time),
+        (too_fine, RESULTS.unresolved_time),
+        (wrong_parameter, RESULTS.bad_parameter),
+        (jnp.array(start.cut), RESULTS.cut_state),
+    ]
+    solution = _read(found, start, clock, system, args, method, saveat, event, causes)
+    return solution.result.error_if(solution, ~solution.ok) if throw else solution
+
+
+def _steps(start: Start, clock: Clock, wrong) -> dfx.AbstractStepSizeController:
+    """The controller of a run, which knows its first step."""
+    if isinstance(start.controller, dfx.ConstantStepSize):
+        return GridSteps(clock)
+    if isinstance(start.controller, dfx.StepTo):
+        return start.controller
+    first = clock.dt if start.before is None else start.before.first_dt
+    return starting(start.controller, jnp.where(wrong, 1.0, first))
+
+
+def _read(found, start: Start, clock: Clock, system, args, method, saveat, event, causes):
+    """The solution that diffrax's is, with all causes of failure, those given first."""
+    (ts, ended_at) = cast(Any, found.ts)
+    ys, last = _saved((saveat.subs, _END), found.ys, clock.t1, start.y, args)
+    ts, ended_at = jax.tree.map(
+        lambda t: jnp.where(t == beyond(clock.t1), clock.t1, t), (ts, ended_at[-1])
+    )
+    final, state = jax.tree.map(lambda x: x[-1], last), found.solver_state
+    if start.before is not None and clock.inside and isinstance(state, WholeState):
+        ys = _from_the_cut(saveat, ys, start.before, args)
+    ended = succeeded(RESULTS.promote(found.result))
+    lost, spikes, more = jnp.array(False), None, []
     if isinstance(state, AbstractSpikesState):
-        causes += state.causes()
-        lost = jnp.stack([wrong for wrong, _ in state.causes()]).any()
+        assert isinstance(system, AbstractSpikingSystem)
+        more = state.causes()
+        lost = jnp.stack([wrong for wrong, _ in more]).any()
         spikes = None if state.spikes is None else state.spikes.sorted()
-        # Solvers of whole steps test guards without a look at NaN.
-        if isinstance(state, WholeState) and isinstance(system, AbstractSpikingSystem):
-            y1 = jax.tree.map(lambda x: x[-1], last)
-            blind = jnp.isnan(system.guard(ended_at[-1], y1, args)).any()
-            causes.append((ended & blind, RESULTS.event_not_located))
-    causes.insert(2, ((ended | lost) & ~_finite(last), RESULTS.not_finite))
-    result = _result(found.result, causes)
-    if saveat.solver_state:
-        stats = dict(found.stats, solver_state=found.solver_state)
-    else:
-        stats = found.stats
-    solution = Solution(ts, ys, spikes, result, stats, found.interpolation)
-    return result.error_if(solution, ~solution.ok) if throw else solution
-
-
-def _is_leaf(x: Any) -> bool:
-    return x is None or isinstance(x, dfx.SubSaveAt) or isinstance(x, bool)
+        if spikes is not None and event is not None:
+            spikes = spikes.until(ended_at)
+        if isinstance(state, WholeState):  # its solvers test guards without a look at NaN
+            blind = jnp.isnan(system.guard(ended_at, final, args)).any()
+            more = [*more, (ended & blind, RESULTS.event_not_located)]
+    causes = [*causes, ((ended | lost) & ~is_finite(last), RESULTS.not_finite), *more]
+    result = widened(found.result, causes)
+    if start.before is not None:
+        result = RESULTS.where(succeeded(start.before.result), result, start.before.result)
+    by_event = False if event is None else found.result == dfx.RESULTS.event_occurred
+    adapted = isinstance(found.controller_state, tuple)
+    next_dt = found.controller_state[1] if adapted else clock.dt
+    restart = make_restart(
+        start, clock, system, method, state, next_dt, ended_at, final, result, by_event
+    )
+    stats = dict(found.stats, solver_state=state) if saveat.solver_state else found.stats
+    if isinstance(system, AbstractSpikingSystem):
+        ys, final = _marked(system, saveat, ys), system.cut(final)
+    return Solution(ts, ys, spikes, result, stats, final, restart, found.interpolation)

@@ -166,6 +166,32 @@ class AbstractSpikingSystem(AbstractSystem):
         """Hook: which of the guards that crossed are spikes (default: all of them)."""
         return fired
 
+    def whole_steps(self, y: PyTree, h: Scalar) -> PyTree:
+        """Hook: the state with its clocks set to a whole number of steps `h` where rounding alone
+        keeps them from it (default: no clocks). Solvers of whole steps ask after each step.
+        """
+        return y
+
+    def cut(self, y: PyTree) -> PyTree:
+        """Hook: a state out of the middle of a run, marked by `Cut` where spikes may be on their
+        way that are not in it (default: none are).
+        """
+        return y
+
+
+class Cut(eqx.Module):
+    """The mark of a state from which no run can start: spikes on their way are not in it."""
+
+
+def without_cut(y: PyTree) -> tuple[PyTree, bool]:
+    """The state without its marks, and whether there were any."""
+
+    def is_cut(x: Any) -> bool:
+        return isinstance(x, Cut)
+
+    marked = any(map(is_cut, jax.tree.leaves(y, is_leaf=is_cut)))
+    return jax.tree.map(lambda x: None if is_cut(x) else x, y, is_leaf=is_cut), marked
+
 
 class AbstractKeyed(AbstractSpikingSystem):
     """A system with random draws; an unset `key` is filled by that of `simulate`."""
@@ -256,3 +282,9 @@ class DrivenSpiking(AbstractSpikingSystem):
 
     def emits(self, y, fired):
         return self.system.emits(y, fired)
+
+    def whole_steps(self, y, h):
+        return self.system.whole_steps(y, h)
+
+    def cut(self, y):
+        return self.system.cut(y)

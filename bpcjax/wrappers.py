@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from .instant import rounding
 from .system import AbstractKeyed, AbstractSpikingSystem, parameter
 
 
@@ -38,6 +39,12 @@ class AbstractAroundNeuron(AbstractSpikingSystem):
     def arrive(self, t, y, args, arrivals):
         return self._around(y, self.neuron.arrive(t, y.neuron, args, arrivals))
 
+    def whole_steps(self, y, h):
+        return y._replace(neuron=self.neuron.whole_steps(y.neuron, h))
+
+    def cut(self, y):
+        return y._replace(neuron=self.neuron.cut(y.neuron))
+
 
 class RefractoryState(NamedTuple):
     """The wrapped neuron's state, its mode (`active`: 1, held: 0), and the `clock` (ms left)."""
@@ -65,7 +72,7 @@ class Refractory(AbstractAroundNeuron):
 
     Its other variables go on; an `EscapeRate` neuron gathers no hazard meanwhile. The end of the
     period is an event like a spike, so both ends fall at their true times; it is not reported as
-    a spike.
+    a spike. The neuron is held in `[t, t + duration)`: what arrives at the end counts.
     """
 
     neuron: AbstractSpikingSystem
@@ -88,11 +95,19 @@ class Refractory(AbstractAroundNeuron):
         neuron = self.neuron.reset(t, y.neuron, args, own)
         released = fired & ~own
         active = jnp.where(released, 1.0, jnp.where(spiked, 0.0, y.active))
-        clock = jnp.where(released | spiked, self.duration * spiked, y.clock)
+        held = jnp.where(spiked, self.duration, 0.0)
+        clock = jnp.where(released | spiked, held, y.clock)
         return RefractoryState(neuron, active, clock)
 
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired) & (y.active > 0.5)
+
+    def whole_steps(self, y, h):
+        neuron, steps = self.neuron.whole_steps(y.neuron, h), y.clock / h
+        whole = jnp.round(jax.lax.stop_gradient(steps))
+        close = jnp.abs(steps - whole) <= 8 * rounding(whole + 1)
+        clock = jnp.where(close, y.clock + jax.lax.stop_gradient(whole * h - y.clock), y.clock)
+        return RefractoryState(neuron, y.active, clock)
 
     def _around(self, y: RefractoryState, increment: PyTree) -> RefractoryState:
         # nothing happens to the potential of a held one
@@ -167,7 +182,8 @@ class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
 
     def reset(self, t, y, args, fired):
         neuron = self.neuron.reset(t, y.neuron, args, fired)
-        return EscapeState(neuron, jnp.where(fired, 0.0, y.integral), y.count + fired)
+        count = y.count + fired.astype(y.count.dtype)
+        return EscapeState(neuron, jnp.where(fired, 0.0, y.integral), count)
 
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired)

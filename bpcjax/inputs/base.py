@@ -1,4 +1,8 @@
-"""What reaches a system as events, apart from its own spikes at once."""
+"""What reaches a system as events, apart from its own spikes at once.
+
+A run from t0 to t1 takes the events in [t0, t1): one at a cut happens once, in the run that goes
+on. All arrivals of an instant are one sum, whatever their number and order.
+"""
 
 from abc import abstractmethod
 from typing import Any, NamedTuple
@@ -13,17 +17,15 @@ Arrivals = Float[Array, "..."]
 
 
 class Step(NamedTuple):
-    """A step of a solver that takes all events of a step at once.
+    """A step of a solver that takes all events of a step at once: from `t0` for a time `span`.
 
-    `span` is the nominal step, `fraction` the part of it that this step covers (1, but for the
-    last step of a solve), `index` counts the steps.
+    `index` counts the steps of the run, `number` those from time 0.
     """
 
     t0: Any
-    t1: Any
     span: Any
-    fraction: Any
     index: Any
+    number: Any
 
 
 class Landing(NamedTuple):
@@ -45,6 +47,20 @@ class AbstractInput(eqx.Module):
     def __check_init__(self) -> None:
         check_parameters(self)
 
+    def ready(self) -> "AbstractInput":
+        """Hook: the source as a solve wants it, made once before it (default: itself)."""
+        return self
+
+    def leave(self, state: PyTree) -> PyTree | None:
+        """Hook: what of the state goes over a cut (default: nothing, the source goes by time)."""
+        return None
+
+    def resume(self, fresh: PyTree, carried: PyTree | None) -> PyTree:
+        """Hook: the state in which a cut run goes on, from the `fresh` one of the time of the cut
+        and what was `carried` over it.
+        """
+        return fresh
+
     # One event after another
 
     @abstractmethod
@@ -57,8 +73,8 @@ class AbstractInput(eqx.Module):
 
     @abstractmethod
     def take(self, state: PyTree, t: Scalar) -> tuple[Arrivals, Arrivals, PyTree]:
-        """What arrives at `t`, the same times how much later than `t` (zero, but with a
-        derivative), and the state after.
+        """What arrives at the instant `t`, the same times how much later than `t` (zero, but with
+        a derivative), and the state after.
         """
 
     def send(
@@ -78,12 +94,24 @@ class AbstractInput(eqx.Module):
         self, state: PyTree, step: Step, places: Float[Array, " n"], spiked: Bool[Array, " n"]
     ) -> tuple[Landing, PyTree]:
         """What arrives in the step, of which spikes of the system in it are at `places` (a part
-        of the nominal step; before it where they are found late), and the state after.
+        of the step; before it where they are found late), and the state after.
         """
 
-    @abstractmethod
-    def snap(self, state: PyTree, step: Step, spikes: Float[Array, " n"]) -> tuple[Landing, PyTree]:
-        """What arrives in the step when spikes count at the ends of steps only."""
+    # Step by step, when spikes count at the ends of steps only
+
+    def open(self, state: PyTree, step: Step) -> tuple[Arrivals | None, Bool[Array, ""], PyTree]:
+        """Hook: what arrives as the step begins (`None`: never anything), whether all of it is
+        there, and the state after.
+        """
+        return None, jnp.array(True), state
+
+    def close(
+        self, state: PyTree, step: Step, spikes: Float[Array, " n"]
+    ) -> tuple[Arrivals | None, Bool[Array, ""], PyTree]:
+        """Hook: what arrives as the step ends, after the system's own `spikes` (`None`: never
+        anything), whether all of it is there, and the state after.
+        """
+        return None, jnp.array(True), state
 
 
 class AbstractTrain(AbstractInput):

@@ -5,14 +5,17 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..instant import rounding
 from ..system import parameter
 from .base import AbstractInput, Landing
 
 
 class Bins(AbstractInput):
-    """`amounts` [bins, ...], spikes or what weights made of them; bin k arrives at `(k + 1) dt`.
+    """`amounts` [bins, ...], spikes or what weights made of them; bin k arrives as its last
+    moment ends, just before `(k + 1) dt`.
 
-    Whole-step solvers must take steps of `dt`, from time 0 (else their result says that arrivals
+    So a run from t0 to t1 has the bins that end in (t0, t1]. Whole-step solvers must take steps
+    of `dt` on the grid of the bins, which starts at time 0 (else their result says that arrivals
     were lost). Amounts carry derivatives. Nothing arrives after the last bin.
     """
 
@@ -25,13 +28,16 @@ class Bins(AbstractInput):
             raise ValueError(f"amounts must be [bins, ...], got shape {self.amounts.shape}.")
 
     def _at(self, index: Array) -> Float[Array, "..."]:
-        return self.amounts.at[index].get(mode="fill", fill_value=0.0)
+        there = jnp.where(index < 0, self.amounts.shape[0], index)
+        return self.amounts.at[there].get(mode="fill", fill_value=0.0)
 
     def wait(self, t0, neurons, room):
-        return jnp.floor(t0 / self.dt + 1e-3).astype(jnp.int32)
+        first = jnp.floor((t0 + rounding(t0)) / self.dt).astype(jnp.int32)
+        return jnp.maximum(first, 0)
 
     def due(self, state):
-        return jnp.where(state < self.amounts.shape[0], (state + 1) * self.dt, jnp.inf)
+        end = (state + 1).astype(self.dt.dtype) * self.dt
+        return jnp.where(state < self.amounts.shape[0], end - 2.5 * rounding(end), jnp.inf)
 
     def take(self, state, t):
         now = self._at(state)
@@ -40,12 +46,19 @@ class Bins(AbstractInput):
     def begin(self, t0, neurons, room, dtype: Any):
         return None
 
-    def land(self, state, step, places, spiked):
-        return self.snap(state, step, places)
+    def _last(self, step):
+        """What arrives as the step ends, and whether steps are bins."""
+        dt = self.dt.astype(jnp.result_type(step.span))
+        start = step.number.astype(dt.dtype) * dt
+        slack = 1e-3 * dt + rounding(start)
+        fits = (jnp.abs(step.t0 - start) <= slack) & (jnp.abs(step.span - dt) <= rounding(dt))
+        return self._at(step.number), fits
 
-    def snap(self, state, step, spikes):
-        index = jnp.round(step.t0 / self.dt)
-        fits = jnp.abs(step.t0 - index * self.dt) + jnp.abs(step.span - self.dt) < 1e-3 * self.dt
-        now = self._at(index.astype(jnp.int32))
+    def land(self, state, step, places, spiked):
+        now, fits = self._last(step)
         zero = jnp.zeros_like(now)
         return Landing((now, zero, zero), fits), state
+
+    def close(self, state, step, spikes):
+        now, fits = self._last(step)
+        return now, fits, state

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
+from ..instant import rounding
 from ..system import parameter
 from .base import AbstractInput, Landing
 
@@ -56,6 +58,18 @@ class Late(AbstractInput):
 
     # One event after another: a queue of spikes
 
+    def leave(self, state):
+        return state
+
+    def resume(self, fresh, carried):
+        shapes = [[x.shape for x in jax.tree.leaves(of)] for of in (fresh, carried)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                "y0: the run before had other neurons, delays or room for spikes on their way; go "
+                f"on with the same (its states have shapes {shapes[1]}, these {shapes[0]})."
+            )
+        return carried
+
     def wait(self, t0, neurons, room):
         dtype = jnp.result_type(t0)
         return _OnTheirWay(
@@ -75,9 +89,7 @@ class Late(AbstractInput):
 
     def take(self, state, t):
         ahead = self._ahead(state)
-        close = 16 * jnp.finfo(t.dtype).eps * (jnp.abs(t) + 1)
-        first = ahead.min(1, keepdims=True)
-        now = (ahead <= first) & (first <= t + close)
+        now = ahead <= t + rounding(t)
         lead = jnp.where(now, ahead - t, 0.0)
         lead = lead - lax.stop_gradient(lead)
         counts = state.none.at[state.sources].add(now.astype(t.dtype))
@@ -106,7 +118,7 @@ class Late(AbstractInput):
         )
         return sent, spiked.sum() <= free.sum()
 
-    # Step by step: a ring with a row of neurons for each of the last steps
+    # Step by step: a ring with a row of neurons for each of the last steps, `index % rows`
 
     def begin(self, t0, neurons, room, dtype):
         none = self._none(neurons, dtype)
@@ -121,10 +133,14 @@ class Late(AbstractInput):
         return ring[slot, jnp.arange(none.shape[0])[:, None]]
 
     def _in_steps(self, step, ring):
-        """The delays in steps, 0 for those that never end, and whether the ring can hold them."""
+        """The delays in steps, whole ones but for rounding as such, 0 for those that never end;
+        which end; and whether the ring can hold them."""
         delays = self.delays.astype(ring.dtype) / jnp.asarray(step.span, ring.dtype)
         ever = jnp.isfinite(delays)
         delays = jnp.where(ever, delays, 0.0)
+        whole = jnp.round(lax.stop_gradient(delays))
+        close = jnp.abs(lax.stop_gradient(delays) - whole) <= rounding(whole)
+        delays = jnp.where(close, whole + (delays - lax.stop_gradient(delays)), delays)
         return delays, ever, (delays + 2 <= ring.shape[0]).all()
 
     def land(self, state, step, places, spiked):
@@ -136,22 +152,26 @@ class Late(AbstractInput):
         for shift in (-1, 0, 1):
             back = whole + shift
             place = self._look_back(ring, none, back, step.index)
-            arrival = place + delays - back
-            soon = (arrival < step.fraction) & ((arrival >= 0) | (back == 0))
+            arrival = place + delays - back.astype(place.dtype)
+            soon = (arrival < 1) & ((arrival >= 0) | (back == 0))
             now = (place > 0.5 * _NO_SPIKE) & (back >= 0) & ever & soon
-            left = jnp.where(now, (step.fraction - arrival) * step.span, 0.0)
+            left = jnp.where(now, (1 - arrival) * step.span, 0.0)
             more = now.astype(left.dtype), left, 0.5 * left * left
             moments = tuple(a + b for a, b in zip(moments, more, strict=True))
         return Landing(moments, ok), (ring, none)
 
-    def snap(self, state, step, spikes):
+    def open(self, state, step):
+        # A spike at the end of step k arrives, after a delay of n steps, as step k + 1 + n begins.
         ring, none = state
-        ring = _write(ring, step.index, self._own(spikes))
         delays, ever, ok = self._in_steps(step, ring)
-        back = jnp.round(lax.stop_gradient(delays)).astype(jnp.int32)
+        back = 1 + jnp.round(lax.stop_gradient(delays)).astype(jnp.int32)
         seen = self._look_back(ring, none, back, step.index)
         counts = jnp.where(ever & (seen > 0.5 * _NO_SPIKE), seen, 0.0)
-        return Landing((counts, none, none), ok), (ring, none)
+        return jnp.broadcast_to(counts, none.shape), ok, state
+
+    def close(self, state, step, spikes):
+        ring, none = state
+        return None, jnp.array(True), (_write(ring, step.index, self._own(spikes)), none)
 
 
 def _write(ring, index, row):

@@ -42,11 +42,11 @@ def poisson_counts(key: Key[Array, ""], mean: Float[Array, "..."]) -> Float[Arra
 class PoissonTrain(AbstractTrain):
     """Poisson spikes at `rates` [channels] (per ms), independent between channels and steps.
 
-    The number in each step is drawn from `key` and the index of the step, so no train is held:
-    this is the input of large balanced networks (10 kHz a neuron). Only for `LocalSpikes` (which
-    puts them in the middle of their step, so it is right in the mean and the variance) and
-    `GridSpikes`; derivatives do not pass a draw. For spikes at exact times draw a train with
-    `bpcjax.encode` and pass a `SpikeTrain`.
+    The number in each step is drawn from `key` and the number of the step, counted from time 0,
+    so no train is held (this is the input of large balanced networks, 10 kHz a neuron), and a run
+    that goes on has other draws. Only for `LocalSpikes` (which puts them in the middle of their
+    step, so it is right in the mean and the variance) and `GridSpikes`; derivatives do not pass a
+    draw. For spikes at exact times draw a train with `bpcjax.encode` and pass a `SpikeTrain`.
 
     **Raises:** `ValueError` if `rates` are not [channels], negative or NaN.
     """
@@ -79,17 +79,15 @@ class PoissonTrain(AbstractTrain):
         return None
 
     def _draw(self, step, dtype):
-        key = jax.random.fold_in(self.key, step.index)
-        return poisson_counts(key, self.rates * (step.t1 - step.t0)).astype(dtype)
+        key = jax.random.fold_in(self.key, step.number)
+        return poisson_counts(key, self.rates * step.span).astype(dtype)
 
     def land(self, state, step, places, spiked):
         number = self._draw(step, places.dtype)
-        h = step.t1 - step.t0
         # Uniform in the step: the means of r and r^2 / 2 are h / 2 and h^2 / 6.
+        h = step.span
         moments = number, 0.5 * h * number, h * h / 6 * number
         return Landing(moments, jnp.array(True)), state
 
-    def snap(self, state, step, spikes):
-        number = self._draw(step, spikes.dtype)
-        zero = jnp.zeros_like(number)
-        return Landing((number, zero, zero), jnp.array(True)), state
+    def open(self, state, step):
+        return self._draw(step, jnp.result_type(step.span)), jnp.array(True), state

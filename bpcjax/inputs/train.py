@@ -1,16 +1,20 @@
 """External spikes at given times."""
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
+import equinox.internal as eqxi
 import jax.lax as lax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ..instant import rounding
 from ..system import as_parameter, is_traced, parameter
 from .base import AbstractTrain, Landing
 
-_AT_ONCE = 16  # events that one turn of an exact solver takes; more take more turns
-_SOON = 1e-3  # of a step
+Weights = Callable[[Float[Array, " some"]], tuple[Float[Array, " some"], ...]]
 
 
 class SpikeTrain(AbstractTrain):
@@ -18,9 +22,11 @@ class SpikeTrain(AbstractTrain):
 
     `times` [events] and `neurons` [events], the channel of each; padded with `inf` and -1 as spike
     records are, so a record of one solve is the input of another. `channels` is their number
-    (`None`: up to the highest in `neurons`, which must then be known). Exact with `OrderedSpikes`,
-    where times also carry derivatives; events before the start of a solve are not delivered.
-    Solvers that take whole steps have room for `per_step` events in one.
+    (`None`: up to the highest in `neurons`, which must then be known). A run from t0 to t1 takes
+    the events in [t0, t1), in any order; those of an instant arrive together. Exact with
+    `OrderedSpikes`, where times also carry derivatives; with `GridSpikes` an event arrives as the
+    step begins that it falls in. Up to `per_step` events of a step are found in a short window;
+    more cost a look at the whole train.
 
     **Raises:** `ValueError` if the arrays do not match, a time is NaN, or a channel is not one.
     """
@@ -58,9 +64,14 @@ class SpikeTrain(AbstractTrain):
         real = jnp.isfinite(times) & (neurons >= 0) & (neurons < channels)
         broken = jnp.isnan(times) | (jnp.isfinite(times) & ~real)
         times = jnp.where(broken, jnp.nan, jnp.where(real, times, jnp.inf))
-        order = jnp.argsort(times, stable=True)
-        self.times, self.neurons = times[order], jnp.where(real, neurons, channels)[order]
+        self.times, self.neurons = _sorted(times, jnp.where(real, neurons, channels))
         self.channels, self.per_step = channels, per_step
+
+    def ready(self):
+        """The train in the order of its times, which an update of them may have changed."""
+        return eqx.tree_at(
+            lambda s: (s.times, s.neurons), self, _sorted(self.times, self.neurons)
+        )
 
     def _window(self, place, room: int):
         """Times and channels of the `room` events from `place` on."""
@@ -68,11 +79,34 @@ class SpikeTrain(AbstractTrain):
         times = self.times.at[at].get(mode="fill", fill_value=jnp.inf)
         return times, self.neurons.at[at].get(mode="fill", fill_value=self.channels)
 
-    def _count(self, neurons, amounts):
-        return jnp.zeros(self.channels, amounts.dtype).at[neurons].add(amounts, mode="drop")
+    def _sums(self, times, neurons, now, weigh: Weights):
+        """For each channel, the sums of what its events `now` weigh."""
+
+        def count(amounts):
+            amounts = jnp.where(now, amounts, 0.0)
+            return jnp.zeros(self.channels, amounts.dtype).at[neurons].add(amounts, mode="drop")
+
+        return tuple(count(amounts) for amounts in weigh(jnp.where(now, times, 0.0)))
+
+    def _until(self, place, end, weigh: Weights):
+        """Those sums over the events from `place` on, before `end`; and the place after them."""
+        times, neurons = self._window(place, self.per_step + 1)
+        now = times < end
+
+        def few():
+            return self._sums(times, neurons, now, weigh), place + now.sum(dtype=jnp.int32)
+
+        def many():
+            number = jnp.arange(self.times.shape[0], dtype=jnp.int32)
+            due = (number >= place) & (self.times < end)
+            sums = self._sums(self.times, self.neurons, due, weigh)
+            return sums, place + due.sum(dtype=jnp.int32)
+
+        return lax.cond(eqxi.unvmap_any(now[-1]), many, few)
 
     def _first(self, t0):
-        return jnp.searchsorted(lax.stop_gradient(self.times), t0).astype(jnp.int32)
+        times = lax.stop_gradient(self.times)
+        return jnp.searchsorted(times, t0 - rounding(t0)).astype(jnp.int32)
 
     def wait(self, t0, neurons, room):
         return self._first(t0)
@@ -81,33 +115,42 @@ class SpikeTrain(AbstractTrain):
         return self._window(state, 1)[0][0]
 
     def take(self, state, t):
-        times, neurons = self._window(state, _AT_ONCE)
-        now = times <= t
-        lead = jnp.where(now, times - t, 0.0)
-        state = state + now.sum(dtype=jnp.int32)
-        return self._count(neurons, now.astype(t.dtype)), self._count(neurons, lead), state
+        def weigh(times):
+            lead = times - t
+            return jnp.ones_like(times), lead - lax.stop_gradient(lead)
+
+        (counts, leads), state = self._until(state, _after(t), weigh)
+        return counts.astype(t.dtype), leads, state
 
     def begin(self, t0, neurons, room, dtype):
         return self._first(t0)
 
-    def _step(self, state, due_before, right: bool):
-        times, neurons = self._window(state, self.per_step + 1)
-        now = (times <= due_before) if right else (times < due_before)
-        return times, neurons, now, ~now[-1], state + now.sum(dtype=jnp.int32)
+    def _end(self, step):
+        """The end of the step, less what rounding may make of it."""
+        end = step.t0 + step.span
+        return end - jnp.minimum(rounding(end), 0.5 * step.span)
 
     def land(self, state, step, places, spiked):
-        times, neurons, now, ok, state = self._step(state, step.t1, False)
-        left = jnp.where(now, step.t1 - jnp.where(now, times, 0.0), 0.0)
-        one = now.astype(step.t1.dtype)
-        first, second, third = (self._count(neurons, m) for m in (one, left, 0.5 * left * left))
-        return Landing((first, second, third), ok), state
+        def weigh(times):
+            left = jnp.clip(step.span - (times - step.t0), 0.0, step.span)
+            return jnp.ones_like(left), left, 0.5 * left * left
 
-    def snap(self, state, step, spikes):
-        # An event at the end of a step, but for rounding, does not wait for the next.
-        soon = step.t1 + _SOON * (step.t1 - step.t0)
-        _, neurons, now, ok, state = self._step(state, soon, True)
-        whole = self._count(neurons, now.astype(spikes.dtype))
-        return Landing((whole, jnp.zeros_like(whole), jnp.zeros_like(whole)), ok), state
+        moments, state = self._until(state, self._end(step), weigh)
+        return Landing(moments, jnp.array(True)), state
+
+    def open(self, state, step):
+        (counts,), state = self._until(state, self._end(step), lambda t: (jnp.ones_like(t),))
+        return counts, jnp.array(True), state
+
+
+def _after(t: Any) -> Float[Array, ""]:
+    """The first time that is not the instant `t`."""
+    return jnp.nextafter(t + rounding(t), jnp.inf)
+
+
+def _sorted(times, neurons):
+    order = jnp.argsort(lax.stop_gradient(times), stable=True)
+    return times[order], neurons[order]
 
 
 def _check(times: np.ndarray, neurons: np.ndarray, channels: int) -> None:

@@ -31,3 +31,15 @@ class AbstractLayered(AbstractKeyed):
 
     def arrive(self, t, y, args, arrivals):
         return self.layer.arrive(t, y, args, arrivals)
+
+    def push(self, y, dv):
+        return self.layer.push(y, dv)
+
+    def emits(self, y, fired):
+        return self.layer.emits(y, fired)
+
+    def whole_steps(self, y, h):
+        return self.layer.whole_steps(y, h)
+
+    def cut(self, y):
+        return self.layer.cut(y)

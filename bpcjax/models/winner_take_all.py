@@ -74,8 +74,20 @@ class WinnerTakeAll(AbstractSpikingSystem):
     def kick(self, t, y, args, spikes):
         return self.network.kick(t, y, self._all(args), spikes)
 
+    def inputs(self):
+        return self.network.inputs()
+
+    def arrive(self, t, y, args, arrivals):
+        return self.network.arrive(t, y, self._all(args), arrivals)
+
     def emits(self, y, fired):
         return self.network.emits(y, fired)
+
+    def whole_steps(self, y, h):
+        return self.network.whole_steps(y, h)
+
+    def cut(self, y):
+        return self.network.cut(y)
 
 
 class Divided(NamedTuple):

@@ -14,6 +14,7 @@ from ..system import AbstractSpikingSystem, DrivenSpiking, drive_at
 from .crossing import Guards, crosses, cubic, first_root
 
 _NEVER = 2.0  # the place of an event that is not there
+_LAST = 64  # units of rounding of a step before its end: an event there is one of the next
 
 
 class Outcome(NamedTuple):
@@ -40,7 +41,8 @@ class Watch(NamedTuple):
 
 
 class Neurons(eqx.Module):
-    """Neurons over a step: the drive and the state at both ends, as if there were no events.
+    """Neurons over a step of length `h`: the drive and the state at both ends, as if there were
+    no events.
 
     `back` is how far before the step, in steps, an event may be found late.
     """
@@ -49,21 +51,21 @@ class Neurons(eqx.Module):
     drive0: PyTree
     drive1: PyTree
     t0: Any
-    t1: Any
+    h: Any
     y0: PyTree
     y1: PyTree
     back: Any
 
     @classmethod
-    def over(cls, system: AbstractSpikingSystem, args, t0, t1, y0, y1, back) -> "Neurons":
+    def over(cls, system: AbstractSpikingSystem, args, t0, h, y0, y1, back) -> "Neurons":
         """All neurons of a system; a drive that is a function of time is read at the ends.
 
         **Raises:** `ValueError` if a leaf of the state does not belong to the neurons.
         """
         ends = args, args
         if type(system) is DrivenSpiking:
-            system, ends = system.system, (drive_at(t0, args), drive_at(t1, args))
-        these = cls(system, *ends, t0, t1, y0, y1, back)
+            system, ends = system.system, (drive_at(t0, args), drive_at(t0 + h, args))
+        these = cls(system, *ends, t0, h, y0, y1, back)
         shape = these.shape
         if any(jnp.shape(x)[jnp.ndim(x) - len(shape) :] != shape for x in jax.tree.leaves(y0)):
             shapes = [jnp.shape(x) for x in jax.tree.leaves(y0)]
@@ -72,6 +74,11 @@ class Neurons(eqx.Module):
                 f"every leaf of the state, which has shapes {shapes}. Pass OrderedSpikes()."
             )
         return these
+
+    @property
+    def t1(self) -> Any:
+        """The end of the step."""
+        return self.t0 + self.h
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -86,15 +93,14 @@ class Neurons(eqx.Module):
     def _flow(self, t, y, drive):
         """The change of the state in a whole step at the rate of (t, y)."""
         rate = self.system.vector_field(t, y, drive)
-        h = self.t1 - self.t0
         return jax.tree.map(
-            lambda f, x: jnp.broadcast_to(jnp.asarray(h * f, x.dtype), x.shape), rate, y
+            lambda f, x: jnp.broadcast_to(jnp.asarray(self.h * f, x.dtype), x.shape), rate, y
         )
 
     def _slope(self, t, y, drive) -> tuple[Guards, Guards]:
         """The guards and their change in a step."""
         drift = jax.tree.map(lambda a, b: b - a, self.drive0, self.drive1)
-        t, h = jnp.asarray(t), jnp.asarray(self.t1 - self.t0)
+        t, h = jnp.asarray(t), jnp.asarray(self.h)
         tangents = h.astype(t.dtype), self._flow(t, y, drive), drift
         return jax.jvp(self.system.guard, (t, y, drive), tangents)
 
@@ -126,7 +132,6 @@ class Neurons(eqx.Module):
 
     def outcome_and_resets(self, watch: Watch) -> tuple[Outcome, PyTree]:
         """The same, and each neuron's state just after its own event."""
-        h = self.t1 - self.t0
         flow0 = self._flow(self.t0, self.y0, self.drive0)
         flow1 = self._flow(self.t1, self.y1, self.drive1)
         d1 = self._slope(self.t1, self.y1, self.drive1)[1]
@@ -136,7 +141,7 @@ class Neurons(eqx.Module):
             return cubic(a, f, b, e, place)[0]
 
         before = jax.tree.map(inside, self.y0, flow0, self.y1, flow1)
-        t, drive = self.t0 + place * h, self._drive(place)
+        t, drive = self.t0 + place * self.h, self._drive(place)
         reset = self.system.reset(t, before, drive, hit)
         left = 1 - place
         k1 = self._flow(t, reset, drive)
@@ -160,11 +165,13 @@ def _places(
 ) -> tuple[Guards, Bool[Array, "*n"]]:
     """Where each guard rises through zero, in steps from the start, with its derivatives, and
     whether it does. One past zero at the start rose before: back along its cubic, `most` at most.
+    One at the very end, but for rounding, belongs to the next step, as what arrives then does.
     """
     ends = lax.stop_gradient((g0, d0, g1, d1))
     late = ends[0] >= 0
-    hit = late | crosses(*ends)
     inside = first_root(jnp.where(late, -1.0, ends[0]), *ends[1:])
+    last = 1 - _LAST * float(jnp.finfo(inside.dtype).eps)
+    hit = late | (crosses(*ends) & (inside < last))
 
     def back(_, place):
         value, slope = cubic(*ends, place)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from .clock import Clock
 from .events import Neurons, take_events
 from .term import unwrap
 from .whole import AbstractWholeSteps, WholeState, add, if_any
@@ -36,13 +37,15 @@ class LocalSpikes(AbstractWholeSteps):
     spread over their step.
 
     `gather` is the number of neurons with an event above which the whole population is worked on;
-    `room` bounds delays, in steps (`None`: what `simulate` finds that they need, else 64).
+    `room` bounds delays, in steps (`None`: what `simulate` finds that they need, else 64);
+    `clock` is set by `simulate`.
     """
 
     inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Heun)
     max_spikes: int | None = eqx.field(default=None, static=True)
     room: int | None = eqx.field(default=None, static=True)
     gather: int = eqx.field(default=128, static=True)
+    clock: Clock | None = None
 
     def __check_init__(self):
         if self.gather < 1:
@@ -56,25 +59,22 @@ class LocalSpikes(AbstractWholeSteps):
         system, direction, noisy = unwrap(terms)
         if noisy:
             raise ValueError("solver: LocalSpikes takes no noise; use OrderedSpikes or GridSpikes.")
-        state, step = solver_state, self.clock(t0, t1, solver_state)
-        y, error, info, inner, result = self.solver.step(
-            terms, t0, t1, y0, args, state.inner, jnp.array(True)
-        )
-        back = (state.index > 0).astype(jnp.result_type(t0))  # not to before the solve
-        neurons = Neurons.over(system, args, t0, t1, y0, y, back)
+        state, step = solver_state, self.now(t0, t1, solver_state)
+        sources, ends = system.inputs(), step.t0 + step.span
+        y, error, info, inner, result = self.flow(terms, step, y0, args, state.inner)
+        back = (state.index > 0).astype(step.span.dtype)  # not to before the solve
+        neurons = Neurons.over(system, args, step.t0, step.span, y0, y, back)
         watch = neurons.watch()
         events = take_events(neurons, watch, self.gather)
         place, spiked = events.place, events.spiked
-        left = jnp.where(spiked, (1 - place) * (t1 - t0), 0.0).astype(place.dtype)
+        left = jnp.where(spiked, (1 - place) * step.span, 0.0).astype(place.dtype)
 
-        moments, inputs, ok = self.landed(
-            system,
-            state,
-            step,
-            lambda source, own: source.land(
-                own, step, (place * step.fraction).ravel(), spiked.ravel()
-            ),
-        )
+        def land(source, own):
+            landing, then = source.land(own, step, place.ravel(), spiked.ravel())
+            return landing.moments, landing.ok, then
+
+        moments, inputs, ok = self.landed(sources, state.inputs, land)
+        moments = list(zip(*moments, strict=True))
         spikes = spiked.astype(place.dtype)
         powers = spikes, left, 0.5 * left * left
 
@@ -82,28 +82,30 @@ class LocalSpikes(AbstractWholeSteps):
             def given(order: int):
                 """What all spikes give, each times a power of the time that is left to it."""
                 change = jax.tree.map(jnp.zeros_like, y)
-                kick = system.kick(t1, y, args, powers[order])
+                kick = system.kick(ends, y, args, powers[order])
                 change = change if kick is None else add(change, kick)
-                return add(change, system.arrive(t1, y, args, moments[order])) if inputs else change
+                return add(change, system.arrive(ends, y, args, moments[order])) if sources else change
 
-            _, along = jax.linearize(lambda y: system.vector_field(t1, y, args), y)
+            _, along = jax.linearize(lambda y: system.vector_field(ends, y, args), y)
             return add(y, add(given(0), along(add(given(1), along(given(2))))))
 
         y1 = events.end
-        coupled = jax.eval_shape(lambda: system.kick(t1, y1, args, spikes)) is not None
-        if coupled or inputs:
+        coupled = jax.eval_shape(lambda: system.kick(ends, y1, args, spikes)) is not None
+        if coupled or sources:
             arrived = [(x != 0).any() for of in moments[:1] for x in of]
             which = jnp.stack([spiked.any() & coupled, *arrived])
             y1 = if_any(which, receive, y1)
-        record = state.spikes
-        if record is not None:
-            times = jnp.asarray(t1 - left, record.times.dtype)
-            record = record.extend(times.ravel(), spiked.ravel())
+        y1 = system.whole_steps(y1, step.span)
+        record = self.recorded(state, t1, step, place * step.span, spiked)
         ok = ok & (direction > 0)
-        state, result = self.after(system, state, step, inner, record, inputs, ok, result)
+        state, result = self.after(system, state, t0, t1, inner, record, inputs, ok, result, y0)
         # Apart from the branches above: where nothing reads the dense output it is not computed.
         reset = neurons.outcome_and_resets(watch)[1]
-        dense = dict(info=info, unreset=y, place=place, reset=reset, end=y1)
+        dense = dict(
+            info=info, unreset=y, place=place, reset=reset, end=y1, begins=step.t0, span=step.span
+        )
+        within = self.interpolation_cls(t0=step.t0, t1=ends, **dense)
+        y1 = self.cut(solver_state, t1, step, y1, lambda past: within.at(step.t0 + past))
         return y1, error, dense, state, result
 
 
@@ -117,11 +119,15 @@ class _OwnTimes(AbstractAroundInterpolation):
     place: Float[Array, "*n"]
     reset: PyTree
     end: PyTree
+    begins: Any
+    span: Any
     interpolation_cls: Callable[..., Any] = eqx.field(static=True)
 
     def at(self, t):
-        part = jnp.where(self.t1 > self.t0, (t - self.t0) / (self.t1 - self.t0), 1.0)
-        inside = self.interpolation_cls(t0=self.t0, t1=self.t1, **self.info).evaluate(t)
+        past = t - self.begins
+        part = jnp.where(t >= self.t1, 1.0, past / self.span)
+        inner = self.interpolation_cls(t0=jnp.zeros_like(past), t1=self.span, **self.info)
+        inside = inner.evaluate(past)
         since = jnp.clip((part - self.place) / jnp.maximum(1 - self.place, 1e-9), 0.0, 1.0)
         gone = (self.place <= part) & (self.place <= 1)
 

@@ -10,7 +10,9 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
+from ..instant import rounding
 from ..system import Scalar
+from .clock import Clock
 from .flat import FlatSystem, Layout, flat_terms
 from .pieces import Piece, PiecewiseInterpolation
 from .record import SpikeRecord, empty_record
@@ -18,7 +20,7 @@ from .results import RESULTS
 from .stages import both_modes
 from .term import unwrap
 from .turns import Rest, Turns, size
-from .wrapped import AbstractSpikes, AbstractSpikesState, Around, failed
+from .wrapped import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
 
 ROOM = 128  # spikes on their way through a delayed projection, unless told otherwise
 
@@ -54,18 +56,20 @@ class OrderedSpikes(AbstractSpikes):
     cannot be differentiated. A drive should be smooth within a step: see `simulate`.
 
     Delayed spikes and those of a `SpikeTrain` arrive at their own times, with derivatives in
-    times and delays.
+    times and delays. At one instant (within rounding) thresholds are crossed first, the ends of
+    holds among them; then all that arrives is one sum.
 
     `per_step` bounds the events in one step, `room` the spikes on their way through each delayed
     projection (`None`: 128), `max_spikes` the record (`None`: no record). What exceeds them ends a
     bare `diffeqsolve` with `RESULTS.nonlinear_max_steps_reached`, a crossing that cannot be located
-    with `RESULTS.nonlinear_divergence`; `bpcjax.simulate` names the cause.
+    with `RESULTS.nonlinear_divergence`; `bpcjax.simulate` names the cause. `clock` is set by it.
     """
 
     inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Tsit5)
     per_step: int = eqx.field(default=16, static=True)
     max_spikes: int | None = eqx.field(default=None, static=True)
     room: int | None = eqx.field(default=None, static=True)
+    clock: Clock | None = None
 
     def __check_init__(self):
         if self.per_step < 1:
@@ -87,7 +91,10 @@ class OrderedSpikes(AbstractSpikes):
         record = None if self.max_spikes is None else empty_record(self.max_spikes, dtype)
         no, room = jnp.array(False), ROOM if self.room is None else self.room
         guard = jax.eval_shape(lambda: system.guard(t0, y0, args))
-        inputs = tuple(source.wait(t0, guard.size, room) for source in system.inputs())
+        sources = system.inputs()
+        inputs = tuple(source.wait(t0, guard.size, room) for source in sources)
+        if self.clock is not None and self.clock.on_their_way is not None:
+            inputs = resumed(sources, inputs, self.clock.on_their_way)
         return OrderedState(inner, record, inputs, no, no, no, jnp.array(-1.0, dtype))
 
     def step(self, terms, t0: Any, t1: Any, y0, args, solver_state: OrderedState, made_jump):
@@ -100,8 +107,10 @@ class OrderedSpikes(AbstractSpikes):
         y1, error, info, inner, result = step.solver.step(
             step.terms, t0, t1, y, args, before.inner, made_jump
         )
-        near = step.near(t1 - t0, t1, y1)
-        alert = near | (t1 - t0 > before.calm) | (step.due(before.inputs) <= t1)
+        # Steps of one length differ by the rounding of their ends: as far must one look ahead.
+        ahead = 1.000001 * (t1 - t0) + 4 * rounding(t1)
+        near = step.near(ahead, t1, y1)
+        alert = near | (t1 - t0 > before.calm) | step.comes(before.inputs, t1)
         # The first trial's error and dense information stay outside of the loop below: where
         # nothing reads them they are then not computed either.
         blank_error = None if error is None else jnp.zeros_like(error)
@@ -158,6 +167,6 @@ class OrderedSpikes(AbstractSpikes):
             refuse = (crowded | (end.lost & ~before.lost)) & (t1 - t0 > smallest)
             error = jnp.where(calm_step, size(error), end.error)
             error = layout.unravel(jnp.where(refuse, jnp.inf, error))
-        calm = jnp.where(near | (end.events > 0), -1.0, 1.000001 * (t1 - t0))
+        calm = jnp.where(near | (end.events > 0), -1.0, ahead)
         state = OrderedState(end.inner, end.spikes, end.inputs, late, end.lost, end.full, calm)
         return layout.unravel(end.y1), error, dense, state, result

@@ -34,3 +34,16 @@ class RESULTS(dfx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
         "the range that the system's class states."
     )
     bad_time = "`t0`, `t1`, `dt` must be finite with `t1 > t0` and `dt > 0`."
+    unresolved_time = (
+        "`dt` is finer than single precision (or that of `t0`, `t1`, `dt`) tells times near `t1` "
+        "apart. Use double precision, a larger `dt`, or a run that starts nearer to time 0."
+    )
+    cut_state = (
+        "`y0` is a state out of the middle of a run: spikes on their way are not in it. Pass "
+        "`found.restart` of that run in its place; or start with nothing on its way, from "
+        "`rest(...)` with parts of the state replaced."
+    )
+    ended_by_event = (
+        "The run before was ended by its `event` inside a step, and what was on its way then is "
+        "not known. End it at a time `t1`, or start from its `final` parts with nothing on its way."
+    )

@@ -3,11 +3,22 @@
 from typing import Any
 
 import diffrax as dfx
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from ..inputs import AbstractInput
 from ..system import AbstractSpikingSystem
+
+
+def _ready(system: AbstractSpikingSystem) -> AbstractSpikingSystem:
+    """The system with its sources of events as a solve wants them."""
+
+    def is_source(x: Any) -> bool:
+        return isinstance(x, AbstractInput)
+
+    return jax.tree.map(lambda x: x.ready() if is_source(x) else x, system, is_leaf=is_source)
 
 
 class SpikingTerm(dfx.AbstractTerm):
@@ -16,7 +27,7 @@ class SpikingTerm(dfx.AbstractTerm):
     `diffrax.diffeqsolve(SpikingTerm(system), OrderedSpikes(), ...)` takes every diffrax option.
     """
 
-    system: AbstractSpikingSystem
+    system: AbstractSpikingSystem = eqx.field(converter=_ready)
 
     def vf(self, t, y, args):
         return self.system.vector_field(t, y, args)

@@ -9,8 +9,10 @@ import jax
 import jax.lax as lax
 import jax.numpy as jnp
 from diffrax._solution import update_result
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Array, Bool, Int, PyTree
 
+from ..instant import rounding
 from ..system import Scalar
 from .flat import FlatSystem, Vector
 from .locate import locate, near_zero
@@ -55,7 +57,11 @@ class Turns(eqx.Module):
         """Whether an event may be due within `h` of (t, y), before or after: a cheap, cautious
         test.
         """
-        return jnp.asarray(_frozen(lambda: near_zero(self.system, h, t, y, self.noisy)))
+
+        def test(system: FlatSystem, h, t, y):
+            return near_zero(system, h, t, y, self.noisy)
+
+        return jnp.asarray(_frozen(test, self.system, h, t, y))
 
     def due(self, inputs: tuple[PyTree, ...]) -> Any:
         """When something arrives next."""
@@ -63,23 +69,27 @@ class Turns(eqx.Module):
         times = [source.due(state) for source, state in pairs]
         return jnp.stack(times).min() if times else jnp.inf
 
+    def comes(self, inputs: tuple[PyTree, ...], t1: Any) -> Bool[Array, ""]:
+        """Whether something arrives before the instant `t1`, which belongs to what follows."""
+        return jnp.asarray(self.due(inputs) < t1 - rounding(t1))
+
     def first_crossing(self, now: Rest, t1):
         """Where to look for the next crossing, up to `t1`, whether there is one, whether the
-        search converged, and whether it is due at once.
+        search converged, whether it is due at once, and whether something jumped over zero.
         """
 
-        def flow(a):
-            return self.to(now.t, a, now.y, now.inner, jnp.array(True))[0]
+        def search(this: Turns, now: Rest, t1):
+            def flow(a):
+                return this.to(now.t, a, now.y, now.inner, jnp.array(True))[0]
 
-        def search():
-            at_once = (self.system.guard(now.t, now.y) >= 0).any()
-            y1 = flow(t1) if self.system.inputs else now.y1
-            a, found, converged = locate(self.system, flow, now.t, now.y, t1, y1, self.noisy)
-            broken = ~found & jnp.isnan(self.system.guard(t1, y1)).any()
-            return a, found | broken, converged & ~broken, at_once
+            g = this.system.guard(now.t, now.y)
+            y1 = flow(t1) if this.system.inputs else now.y1
+            a, found, converged = locate(this.system, flow, now.t, now.y, t1, y1, this.noisy)
+            broken = ~found & jnp.isnan(this.system.guard(t1, y1)).any()
+            return a, found | broken, converged & ~broken, (g >= 0).any(), (g > 0).any()
 
-        a, found, converged, at_once = _frozen(search)
-        return a, found | at_once, converged | at_once, at_once
+        a, found, converged, at_once, jumped = _frozen(search, self, now, t1)
+        return a, found | at_once, converged | at_once, at_once, jumped
 
     def next_event(self, now: Rest, t0, t1, none: Piece) -> tuple[Rest, Piece]:
         """The rest of the step after the next event, and the piece before it; `now` itself, no
@@ -87,13 +97,16 @@ class Turns(eqx.Module):
         """
         yes = jnp.array(True)
         due = jnp.maximum(self.due(now.inputs), now.t)
-        a, found, converged, at_once = self.first_crossing(now, jnp.minimum(t1, due))
-        comes = ~found & (due <= t1)  # an arrival, before any crossing
+        # What is crossed in the instant of an arrival is crossed before it.
+        until = jnp.minimum(t1, due + rounding(due)) if self.system.inputs else t1
+        a, found, converged, at_once, jumped = self.first_crossing(now, until)
+        comes = ~found & self.comes(now.inputs, t1)
         a = lax.select(at_once, now.t, a)
         a = jnp.where(comes, due, a) if self.system.inputs else a
         y, error, info, inner, result = self.to(now.t, a, now.y, now.inner, yes)
         reach = 1e-2 * (t1 - t0) + 16 * jnp.finfo(t1.dtype).eps * jnp.abs(t1)
-        smooth = ~at_once & ~comes & (not self.noisy)
+        # A guard at zero, not over it, is crossed by the flow, though at once: after a hold of 0.
+        smooth = ~jumped & ~comes & (not self.noisy)
         event, inputs, room = self.with_inputs(
             jump(self.system, a, y, smooth, reach), now.inputs, comes
         )
@@ -103,7 +116,7 @@ class Turns(eqx.Module):
         spikes = None if now.spikes is None else now.spikes.append(event.times, event.spiked)
         left = t1 - event.t
         busy = ok & (self.near(left, event.t, event.y) | self.near(left, t1, y1))
-        busy = busy | (ok & (self.due(inputs) <= t1))
+        busy = busy | (ok & self.comes(inputs, t1))
         result = update_result(now.result, update_result(result, result1))
         lost = now.lost | ~ok
         passed, ahead = size(error), size(error1)
@@ -136,7 +149,9 @@ class Turns(eqx.Module):
             return event, states, jnp.array(True)
         pairs = zip(sources, states, strict=True)
         counts, leads, after = zip(*(s.take(state, event.t) for s, state in pairs), strict=True)
-        counts, leads = (jax.tree.map(lambda x: x * comes, of) for of in (counts, leads))
+        counts, leads = (
+            jax.tree.map(lambda x: jnp.where(comes, x, 0.0), of) for of in (counts, leads)
+        )
         after = jax.tree.map(lambda a, b: jnp.where(comes, a, b), after, states)
         y = arrive(self.system, event.t, event.y, counts, leads)
         pairs = zip(sources, after, strict=True)
@@ -156,7 +171,14 @@ def size(error: Vector | None) -> Any:
     return None if error is None else lax.stop_gradient(jnp.abs(error))
 
 
-def _frozen(fn: Callable[[], PyTree]) -> PyTree:
-    """`fn()` with everything that it closes over, drives and hazards included, held constant."""
-    closed = eqx.filter_closure_convert(fn)
-    return jax.tree.map(lambda x: lax.stop_gradient(x) if eqx.is_array(x) else x, closed)()
+def _frozen(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
+    """`fn(*args)` with everything that it depends on, what drives and hazards close over included,
+    held constant.
+    """
+    arrays, rest = eqx.partition(args, eqx.is_array)
+    program, shape = jax.make_jaxpr(
+        lambda arrays: fn(*eqx.combine(arrays, rest)), return_shape=True
+    )(arrays)
+    program = ClosedJaxpr(program.jaxpr, [lax.stop_gradient(x) for x in program.consts])
+    out = jaxpr_as_fun(program)(*map(lax.stop_gradient, jax.tree.leaves(arrays)))
+    return jax.tree.unflatten(jax.tree.structure(shape), out)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
+from .clock import Clock
 from .record import SpikeRecord
 
 
@@ -77,6 +78,7 @@ class AbstractSpikes(AbstractAround):
 
     max_spikes: eqx.AbstractVar[int | None]
     room: eqx.AbstractVar[int | None]  # for events on their way
+    clock: eqx.AbstractVar[Clock | None]
 
     def __check_init__(self):
         if self.max_spikes is not None and self.max_spikes < 0:
@@ -98,6 +100,19 @@ class AbstractSpikes(AbstractAround):
     def root_find_max_steps(self):
         """That of an implicit inner solver."""
         return self.inner.root_find_max_steps  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def resumed(inputs, fresh, carried) -> tuple[PyTree, ...]:
+    """The states of inputs in a run that goes on.
+
+    **Raises:** `ValueError` if they are not the inputs of the run before.
+    """
+    if len(inputs) != len(carried):
+        raise ValueError(
+            f"system: it has {len(inputs)} sources of events, that of the run before {len(carried)}."
+        )
+    triples = zip(inputs, fresh, carried, strict=True)
+    return tuple(source.resume(new, old) for source, new, old in triples)
 
 
 def failed(result: Any, *causes: tuple[Bool[Array, ""], Any]) -> Any:
