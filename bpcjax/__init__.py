@@ -25,7 +25,9 @@ from .inputs import Bins as Bins, PoissonTrain as PoissonTrain, SpikeTrain as Sp
 from .layers import Layer as Layer, Layers as Layers, LayersState as LayersState
 from .network import Network as Network, NetworkState as NetworkState
 from .projection import Projection as Projection
-from .simulate import Solution as Solution, simulate as simulate
+from .restart import Restart as Restart
+from .simulate import simulate as simulate
+from .solution import Solution as Solution
 from .stepping import (
     RESULTS as RESULTS,
     GridSpikes as GridSpikes,

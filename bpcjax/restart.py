@@ -83,7 +83,7 @@ def begin(y0: PyTree, t0: Any, dt: Any, solver: Any, controller: Any, key: Any) 
     keys = None if key is None else tuple(split_key(key))
     if not isinstance(y0, Restart):
         if dt is None:
-            raise ValueError("dt: pass the step in the system's time unit.")
+            raise ValueError("dt must be a number, got None: the step in the system's time unit.")
         y0, cut = without_cut(y0)
         controller = dfx.ConstantStepSize() if controller is None else controller
         return Start(y0, 0.0 if t0 is None else t0, dt, solver, controller, keys, None, None, cut)

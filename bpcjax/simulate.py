@@ -251,7 +251,17 @@ def simulate(
         (jnp.array(start.cut), RESULTS.cut_state),
     ]
     solution = _read(found, start, clock, system, args, method, saveat, event, causes)
-    return solution.result.error_if(solution, ~solution.ok) if throw else solution
+    return _checked(solution) if throw else solution
+
+
+def _checked(solution: Solution) -> Solution:
+    """The solution, or an error that names what failed. (An error cannot pass on keys.)"""
+    keys, rest = eqx.partition(solution, _is_key)
+    return eqx.combine(keys, solution.result.error_if(rest, ~solution.ok))
+
+
+def _is_key(x: Any) -> bool:
+    return isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
 
 
 def _steps(start: Start, clock: Clock, wrong) -> dfx.AbstractStepSizeController:

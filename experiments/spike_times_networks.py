@@ -53,9 +53,13 @@ class Weighted(AbstractTrain):
         """As that of the bins."""
         return self.bins.land(state, step, places, spiked)
 
-    def snap(self, state, step, spikes):
+    def open(self, state, step):
         """As that of the bins."""
-        return self.bins.snap(state, step, spikes)
+        return self.bins.open(state, step)
+
+    def close(self, state, step, spikes):
+        """As that of the bins."""
+        return self.bins.close(state, step, spikes)
 
 
 def _as_they_are(arrivals: Array) -> Array:

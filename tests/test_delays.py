@@ -249,7 +249,7 @@ def landed(delays, places, spiked):
 
     def step(state, at):
         index, places, spiked = at
-        now = Step(index * H, (index + 1) * H, H, jnp.array(1.0), index)
+        now = Step(index * H, H, index, index)
         landing, state = late.land(state, now, places, spiked)
         return state, (jnp.stack(landing.moments), landing.ok)
 

@@ -14,21 +14,24 @@ PACKAGE = ROOT / "bpcjax"
 ALLOWED = {
     "system": set(),
     "flows": {"system"},
-    "wrappers": {"system"},
+    "instant": set(),
+    "wrappers": {"system", "instant"},
     "descent": {"system", "flows", "wrappers"},
     "thinned": {"system", "descent"},
     "energies": {"system"},
     "neurons": {"system"},
     "synapses": {"system"},
-    "network": {"system", "projection"},
+    "network": {"system", "inputs", "projection"},
     "layers": {"system", "inputs", "connect", "synapses"},
     "bits": set(),
-    "inputs": {"system"},
+    "inputs": {"system", "instant"},
     "connect": {"system", "bits"},
     "projection": {"system", "inputs", "connect", "synapses"},
-    "stepping": {"system", "inputs", "bits"},
+    "stepping": {"system", "instant", "inputs", "bits"},
     "checks": {"system"},
-    "simulate": {"system", "inputs", "stepping", "checks"},
+    "restart": {"system", "stepping", "checks"},
+    "solution": {"stepping", "restart"},
+    "simulate": {"system", "inputs", "stepping", "checks", "restart", "solution"},
     "learning": {"system", "simulate", "stepping", "energies"},
     "models": {
         "system", "energies", "neurons", "synapses", "connect", "projection", "network",
@@ -44,7 +47,7 @@ ALLOWED = {
     "__init__": {
         "system", "flows", "wrappers", "descent", "thinned", "energies", "neurons", "synapses",
         "network", "stepping", "simulate", "models", "learning", "projection", "connect", "inputs",
-        "layers", "analysis", "sweep", "encode", "cost",
+        "layers", "analysis", "sweep", "encode", "cost", "restart", "solution",
     },
 }  # fmt: skip
 HEAVY = {"matplotlib", "tensorflow_datasets", "xarray", "zarr", "sklearn", "tqdm", "tyro"}

@@ -14,7 +14,7 @@ from ..system import AbstractSpikingSystem, DrivenSpiking, drive_at
 from .crossing import Guards, crosses, cubic, first_root
 
 _NEVER = 2.0  # the place of an event that is not there
-_LAST = 64  # units of rounding of a step before its end: an event there is one of the next
+_LAST = 64  # units of rounding of a step, before its end
 
 
 class Outcome(NamedTuple):
@@ -141,6 +141,11 @@ class Neurons(eqx.Module):
             return cubic(a, f, b, e, place)[0]
 
         before = jax.tree.map(inside, self.y0, flow0, self.y1, flow1)
+        spiked = self.system.emits(before, hit)
+        # The end of a hold at the very end of the step is one of the next: what arrives in this
+        # one comes before it.
+        very_end = 1 - _LAST * float(jnp.finfo(place.dtype).eps)
+        hit = hit & (spiked | (watch.g0 >= 0) | (lax.stop_gradient(place) < very_end))
         t, drive = self.t0 + place * self.h, self._drive(place)
         reset = self.system.reset(t, before, drive, hit)
         left = 1 - place
@@ -151,7 +156,6 @@ class Neurons(eqx.Module):
             return jnp.where(hit, (x + 0.5 * left * (a + b)).astype(y.dtype), y)
 
         end = jax.tree.map(finish, self.y1, reset, k1, k2)
-        spiked = self.system.emits(before, hit)
         return Outcome(jnp.where(hit, place, _NEVER), spiked, end), reset
 
     def nothing(self) -> Outcome:
@@ -165,13 +169,11 @@ def _places(
 ) -> tuple[Guards, Bool[Array, "*n"]]:
     """Where each guard rises through zero, in steps from the start, with its derivatives, and
     whether it does. One past zero at the start rose before: back along its cubic, `most` at most.
-    One at the very end, but for rounding, belongs to the next step, as what arrives then does.
     """
     ends = lax.stop_gradient((g0, d0, g1, d1))
     late = ends[0] >= 0
+    hit = late | crosses(*ends)
     inside = first_root(jnp.where(late, -1.0, ends[0]), *ends[1:])
-    last = 1 - _LAST * float(jnp.finfo(inside.dtype).eps)
-    hit = late | (crosses(*ends) & (inside < last))
 
     def back(_, place):
         value, slope = cubic(*ends, place)

@@ -30,9 +30,19 @@ class Layout:
         leaves, treedef = jax.tree.flatten(y)
         return cls(treedef, tuple(map(jnp.shape, leaves)), tuple(map(jnp.result_type, leaves)))
 
+    @property
+    def dtype(self) -> Any:
+        """That of the vector: it holds all leaves."""
+        return jnp.result_type(*self.dtypes)
+
+    @property
+    def size(self) -> int:
+        """The length of the vector."""
+        return sum(map(math.prod, self.shapes))
+
     def ravel(self, y: PyTree) -> Vector:
-        """The state as a vector, of the dtype that holds all its leaves."""
-        dtype = jnp.result_type(*self.dtypes)
+        """The state as a vector."""
+        dtype = self.dtype
         pairs = zip(self.treedef.flatten_up_to(y), self.shapes, strict=True)
         parts = [jnp.broadcast_to(jnp.asarray(x, dtype), shape).reshape(-1) for x, shape in pairs]
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts)

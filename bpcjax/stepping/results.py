@@ -16,7 +16,8 @@ class RESULTS(dfx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
     )
     arrivals_overflow = (
         "More arrivals than there is room for: raise `room` of the solver (with OrderedSpikes "
-        "spikes on their way, with the others steps of delay) or `per_step` of the SpikeTrain."
+        "spikes on their way, with the others steps of delay). Bins want steps of their own `dt`, "
+        "on their own grid."
     )
     uneven_steps = (
         "Delayed spikes on a ring need constant steps. Use a constant step size, or OrderedSpikes."

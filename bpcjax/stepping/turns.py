@@ -179,6 +179,10 @@ def _frozen(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
     program, shape = jax.make_jaxpr(
         lambda arrays: fn(*eqx.combine(arrays, rest)), return_shape=True
     )(arrays)
-    program = ClosedJaxpr(program.jaxpr, [lax.stop_gradient(x) for x in program.consts])
-    out = jaxpr_as_fun(program)(*map(lax.stop_gradient, jax.tree.leaves(arrays)))
+
+    def still(x):  # keys have no derivative to stop
+        return lax.stop_gradient(x) if jnp.issubdtype(x.dtype, jnp.inexact) else x
+
+    program = ClosedJaxpr(program.jaxpr, [still(x) for x in program.consts])
+    out = jaxpr_as_fun(program)(*map(still, jax.tree.leaves(arrays)))
     return jax.tree.unflatten(jax.tree.structure(shape), out)
