@@ -1,7 +1,7 @@
 """How spikes are spread: linear maps from spikes to the weighted sums at their targets."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, SupportsIndex
 
 import equinox as eqx
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from . import bits
+from .arrays import as_indices, as_size, known_indices, sized
 from .system import as_parameter, check_parameters, is_traced, parameter
 
 
@@ -93,6 +94,10 @@ class Lateral(AbstractWeights):
         return None, None
 
 
+def _extent(extent: Any) -> tuple[int, ...]:
+    return tuple(as_size(n, "extent", 1) for n in extent)
+
+
 class Convolution(AbstractWeights):
     """A discrete convolution of `channels` maps of the given `extent`, flattened in that order.
 
@@ -101,8 +106,10 @@ class Convolution(AbstractWeights):
     """
 
     kernel: Float[Array, "..."] = parameter()
-    extent: tuple[int, ...] = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
-    stride: int = eqx.field(default=1, static=True)
+    extent: tuple[int, ...] = eqx.field(  # pyright: ignore[reportGeneralTypeIssues]
+        static=True, converter=_extent
+    )
+    stride: int = eqx.field(static=True, converter=sized("stride", 1), default=1)
 
     def __check_init__(self) -> None:
         if self.kernel.ndim != len(self.extent) + 2:
@@ -112,8 +119,6 @@ class Convolution(AbstractWeights):
             )
         if any(k > n for k, n in zip(self.kernel.shape[2:], self.extent, strict=True)):
             raise ValueError(f"kernel {self.kernel.shape} is larger than extent {self.extent}.")
-        if self.stride < 1:
-            raise ValueError(f"stride must be at least 1, got {self.stride}.")
 
     def __call__(self, spikes):
         maps = spikes.reshape(1, self.kernel.shape[1], *self.extent)
@@ -137,14 +142,13 @@ class Sparse(AbstractWeights):
 
     targets: Int[Array, "pre parts"]
     weights: Float[Array, "pre parts"] = parameter()
-    post: int = eqx.field(static=True)  # pyright: ignore[reportGeneralTypeIssues]
+    post: int = eqx.field(static=True, converter=sized("post"))  # pyright: ignore[reportGeneralTypeIssues]
 
-    def __init__(self, targets: ArrayLike, weights: ArrayLike, post: int):
-        targets, weights = jnp.asarray(targets), as_parameter(weights)
+    def __init__(self, targets: ArrayLike, weights: ArrayLike, post: SupportsIndex):
+        targets, weights = as_indices(targets, "targets"), as_parameter(weights)
+        post = as_size(post, "post")
         if targets.ndim != 2:
             raise ValueError(f"targets must be [pre, parts], got shape {targets.shape}.")
-        if not jnp.issubdtype(targets.dtype, jnp.integer):
-            raise ValueError(f"targets must be whole numbers, got {targets.dtype}.")
         known = not is_traced(targets) and targets.size
         if known and not 0 <= int(targets.min()) <= int(targets.max()) <= post:
             raise ValueError(
@@ -158,17 +162,26 @@ class Sparse(AbstractWeights):
                 f"weights must be a number or one for each of the targets, {targets.shape}, got "
                 f"shape {weights.shape}."
             )
-        self.targets = targets.astype(jnp.int32)
+        self.targets = targets
         self.weights = jnp.broadcast_to(weights, targets.shape)
         self.post = post
 
     @classmethod
-    def from_lists(cls, pre: int, post: int, sources, targets, weights) -> "Sparse":
-        """From the sources, targets and weights of all connections, one entry each.
+    def from_lists(
+        cls, pre: SupportsIndex, post: SupportsIndex, sources, targets, weights
+    ) -> "Sparse":
+        """From the sources, targets and weights of all connections, one entry each: none at all
+        is a map to zero.
 
         **Raises:** `ValueError` if an index is out of range.
         """
-        sources, targets = np.asarray(sources), np.asarray(targets)
+        pre, post = as_size(pre, "pre"), as_size(post, "post")
+        sources, targets = known_indices(sources, "sources"), known_indices(targets, "targets")
+        if sources.ndim != 1 or sources.shape != targets.shape:
+            raise ValueError(
+                "sources and targets must be two arrays of one length, got shapes "
+                f"{sources.shape} and {targets.shape}."
+            )
         weights = np.broadcast_to(np.asarray(weights), sources.shape)
         for name, x, end in (("sources", sources, pre), ("targets", targets, post)):
             if x.size and not ((x >= 0) & (x < end)).all():
@@ -194,19 +207,38 @@ class Sparse(AbstractWeights):
         return cls.from_lists(pre, post, sources, targets, matrix[sources, targets])
 
     @classmethod
-    def random(cls, key: Key[Array, ""], pre: int, post: int, probability: float, weight: Any):
+    def random(
+        cls,
+        key: Key[Array, ""],
+        pre: SupportsIndex,
+        post: SupportsIndex,
+        probability: float,
+        weight: Any,
+    ):
         """Each of the `pre * post` connections is there with the given probability."""
         if not 0 <= probability <= 1:
             raise ValueError(f"probability must be in 0..1, got {probability}.")
-        random = _numpy_random(key)
+        pre, post, random = as_size(pre, "pre"), as_size(post, "post"), _numpy_random(key)
         counts = random.binomial(post, probability, pre)
         rows = [random.choice(post, n, replace=False, shuffle=False) for n in counts]
         sources = np.repeat(np.arange(pre), counts)
-        return cls.from_lists(pre, post, sources, np.concatenate(rows), weight)
+        targets = np.concatenate([*rows, np.zeros(0, int)])
+        return cls.from_lists(pre, post, sources, targets, weight)
 
     @classmethod
-    def fixed_in(cls, key: Key[Array, ""], pre: int, post: int, count: int, weight: Any):
+    def fixed_in(
+        cls,
+        key: Key[Array, ""],
+        pre: SupportsIndex,
+        post: SupportsIndex,
+        count: SupportsIndex,
+        weight: Any,
+    ):
         """Each target has `count` sources, drawn with replacement as in NEST's fixed in-degree."""
+        count = as_size(count, "count")
+        pre, post = as_size(pre, "pre", 1 if count else 0), as_size(post, "post")
+        if not count:
+            return cls.from_lists(pre, post, [], [], weight)
         sources = _numpy_random(key).integers(0, pre, (post, count)).ravel()
         targets = np.repeat(np.arange(post), count)
         return cls.from_lists(pre, post, sources, targets, weight)
@@ -251,6 +283,8 @@ def _rows(arrivals, weights, targets, zero):
 
     `arrivals` [pre], or [pre, parts] where connections have their own.
     """
+    if not arrivals.shape[0]:
+        return zero
     where = arrivals != 0 if arrivals.ndim == 1 else (arrivals != 0).any(1)
 
     def add(source, total):

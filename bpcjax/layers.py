@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from .arrays import sized
 from .connect import AbstractWeights, Dense
 from .inputs import AbstractInput
 from .synapses import AbstractSynapse, Delta
@@ -43,7 +44,7 @@ class Layer(eqx.Module):
 
     weights: Callable = eqx.field(converter=_as_weights)
     neuron: AbstractSpikingSystem
-    size: int = eqx.field(static=True)
+    size: int = eqx.field(converter=sized("size", 1), static=True)
     synapse: AbstractSynapse = eqx.field(default_factory=Delta)
     recurrent: Callable | None = eqx.field(default=None, converter=_as_optional)
     bias: Float[Array, "*size"] = parameter(0.0)
@@ -51,8 +52,6 @@ class Layer(eqx.Module):
 
     def __check_init__(self) -> None:
         check_parameters(self)
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}.")
         if self.bias.shape not in ((), (self.size,)):
             raise ValueError(f"bias must be [{self.size}], got shape {self.bias.shape}.")
         if self.recurrent is not None and not self.fires:

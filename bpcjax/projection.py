@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .arrays import sized
 from .connect import AbstractWeights, Dense
 from .inputs import AbstractInput, AbstractTrain, Late
 from .synapses import AbstractSynapse
@@ -17,8 +18,8 @@ from .system import check_parameters, parameter
 class Span(eqx.Module):
     """Neurons `start` to `stop` of a population (a slice, but static and hashable)."""
 
-    start: int = eqx.field(static=True)
-    stop: int = eqx.field(static=True)
+    start: int = eqx.field(converter=sized("start"), static=True)
+    stop: int = eqx.field(converter=sized("stop"), static=True)
 
     def of(self, x: Array) -> Array:
         """Their part of an array with the neurons on its first axis."""

@@ -156,9 +156,7 @@ def make_restart(
     if isinstance(solver, AbstractSpikes):
         if isinstance(solver_state, WholeState) and solver_state.start is not None:
             unfinished = solver_state.index >= clock.whole
-            y = jax.tree.map(
-                lambda a, b: jnp.where(unfinished, a, b), solver_state.start, final
-            )
+            y = jax.tree.map(lambda a, b: jnp.where(unfinished, a, b), solver_state.start, final)
             step = solver_state.index
             told = jnp.where(unfinished, t - clock.time(step), told)
         pairs = zip(system.inputs(), solver_state.inputs, strict=True)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key, PyTree
 
+from .arrays import sized
 from .checks import check_shapes, check_times, unresolved
 from .inputs import Late
 from .restart import Restart, Start, begin, clock_of, make_restart, room_for
@@ -21,7 +22,14 @@ from .stepping.clock import Clock, GridSteps, beyond, starting
 from .stepping.stages import unrolled
 from .stepping.whole import AbstractWholeSteps, WholeState
 from .stepping.wrapped import AbstractSpikes, AbstractSpikesState
-from .system import AbstractSpikingSystem, AbstractSystem, bad_parameters, bind, fill_keys, is_traced
+from .system import (
+    AbstractSpikingSystem,
+    AbstractSystem,
+    bad_parameters,
+    bind,
+    fill_keys,
+    is_traced,
+)
 
 
 def _terms(system: AbstractSystem, y0: PyTree, args, t0, dt, fixed: bool, key) -> tuple[Any, bool]:
@@ -205,8 +213,7 @@ def simulate(
     start = begin(y0, t0, dt, solver, stepsize_controller, key)
     y0, t0, dt, controller = start.y, start.t0, start.dt, start.controller
     wrong_time = check_times(t0, t1, dt)
-    if max_spikes is not None and max_spikes < 0:
-        raise ValueError(f"max_spikes must not be negative, got {max_spikes}.")
+    max_spikes, max_steps = sized("max_spikes")(max_spikes), sized("max_steps", 1)(max_steps)
     wrong_parameter = bad_parameters(system)
     brownian, escape = (None, None) if start.keys is None else start.keys
     system = bind(fill_keys(system, escape), args)

@@ -10,20 +10,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree
 
+from .arrays import as_floating as as_floating, is_traced as is_traced
+
 Scalar = Float[Array, ""]
 Time = Float[ArrayLike, ""]
 
 
-def is_traced(*values: Any) -> bool:
-    """Whether some value is not known yet, because a transformation traces the code."""
-    return any(isinstance(value, jax.core.Tracer) for value in values)  # pyright: ignore
-
-
 def as_parameter(value: ArrayLike) -> Array:
-    """`value` as a floating array of definite type, so that a number is dynamic under `jit`."""
-    value = jnp.asarray(value)
-    dtype = value.dtype if jnp.issubdtype(value.dtype, jnp.inexact) else jnp.result_type(float)
-    return jnp.asarray(value, dtype)
+    """`value` as a floating array of definite type, so that a number is dynamic under `jit`.
+
+    **Raises:** `ValueError` where a finite number is beyond the type.
+    """
+    value = as_floating(value)
+    return jnp.asarray(value, value.dtype)
 
 
 def _as_optional(value: ArrayLike | None) -> Array | None:

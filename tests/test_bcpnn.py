@@ -1,5 +1,8 @@
 """The BCPNN: its free energy never rises, its prior is consistent, its traces are exact."""
 
+from decimal import Decimal, localcontext
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -177,6 +180,57 @@ def test_traces_between_spikes_are_exact():
         y[:4] += now.ravel() / (0.1 * 10.0)
     for value, expected in zip(found, np.split(y, [4, 8, 12, 28]), strict=True):
         np.testing.assert_allclose(np.ravel(value), expected, rtol=1e-8, atol=1e-13)
+
+
+def exponential(rates, dt):
+    """That of the chain of filters, by its series in 60 digits, of a part of dt that is squared."""
+    with localcontext(prec=60):
+        a, b, c = (Decimal(float(rate)) * Decimal(dt) / 2**26 for rate in rates)
+        chain = np.array([[-a, 0, 0], [b, -b, 0], [0, c, -c]], object)
+        found = term = np.array([[Decimal(i == j) for j in range(3)] for i in range(3)])
+        for k in range(1, 20):
+            term = term @ chain / k
+            found = found + term
+        for _ in range(26):
+            found = found @ found
+        return found.astype(float)
+
+
+@pytest.mark.parametrize("double", [True, False])
+@pytest.mark.parametrize("taus", [(10.0, 100.0, 1e4), (200.0, 100.0, 100.0), (199.999, 100.0, 1e3)])
+def test_traces_stay_positive_and_exact_at_all_gaps(taus, double):
+    # From no time to 1e7 ms, equal and nearly equal time constants included (2 tau_e = tau_z).
+    with jax.enable_x64(double):
+        rule = SpikeTraces(*taus)
+        rates = 2 / rule.tau_z, 1 / rule.tau_e, 1 / rule.tau_p
+        after = eqx.filter_jit(lambda rule, dt, start: rule._after(dt, 2 / rule.tau_z, start))
+        for dt in (0.0, 1e-6, 1.0, 30.0, 1e3, 1e5, 1e7):
+            found = [after(rule, jnp.asarray(dt), tuple(start)) for start in jnp.eye(3)]
+            found = np.stack(found, axis=1)
+            assert (found >= 0).all()
+            np.testing.assert_allclose(
+                found, exponential(rates, dt), rtol=1e-12 if double else 1e-4, atol=1e-37
+            )
+
+
+def test_derivatives_of_traces_at_equal_time_constants():
+    # Against those of a general rule for exponentials of matrices.
+    weights = jnp.asarray(np.random.default_rng(0).random((3, 3)))
+
+    def mine(taus):
+        rule = SpikeTraces(*taus)
+        after = [rule._after(jnp.asarray(7.0), 2 / rule.tau_z, tuple(x)) for x in jnp.eye(3)]
+        return (weights * jnp.stack(after, 1)).sum()
+
+    def general(taus):
+        a, b, c = 2 / taus[0], 1 / taus[1], 1 / taus[2]
+        zero = jnp.zeros_like(a)
+        chain = jnp.array([[-a, zero, zero], [b, -b, zero], [zero, c, -c]])
+        return (weights * jax.scipy.linalg.expm(7.0 * chain)).sum()
+
+    for taus in ((10.0, 100.0, 1000.0), (20.0, 10.0, 10.0), (20.0, 10.0, 10.0001)):
+        given_ = jnp.array(taus)
+        np.testing.assert_allclose(jax.grad(mine)(given_), jax.grad(general)(given_), rtol=1e-9)
 
 
 def test_traces_of_poisson_spikes():

@@ -109,6 +109,39 @@ def test_own_labels_and_shapes_that_make_no_sense():
     assert data.events([np.array([2, 1])], [[3, 4]]).times.tolist() == [1.0, 2.0]
 
 
+BIG = np.array([16_777_217, 16_777_219, 1_700_000_000_000_001])  # not all in float32
+
+
+@pytest.mark.parametrize(
+    "rows, kind",
+    [
+        ([BIG, BIG[::-1]], np.float64),
+        ([BIG.astype(np.uint64)], np.float64),
+        ([np.float32([1.5]), BIG], np.float64),
+        ([np.float16([1.5]), np.array([3000, 70_000])], np.float64),
+        ([np.float32([1.5]), np.float16([2.5])], np.float64),
+        ([[], np.float32([1.5])], np.float32),  # what is empty has no type
+        ([np.float16([2.5, 1.5])], np.float16),
+        ([[], BIG.tolist(), [0.5]], np.float64),
+    ],
+)
+def test_own_times_of_mixed_types_keep_every_time(rows, kind):
+    made = data.events(rows, [np.zeros(len(row), np.uint64) for row in rows], shape=np.int64(1))
+    assert made.times.dtype == kind and made.shape == (1,)
+    for row, (times, _) in zip(rows, made, strict=True):
+        np.testing.assert_array_equal(times, np.sort(np.asarray(row, float)))
+
+
+def test_own_ticks_that_no_float_holds_are_refused():
+    late = 2**53 + np.arange(2)
+    with pytest.raises(data.DataError, match=r"times\[1\]: of 2 different times 1 become one"):
+        data.events([[1], late], [[0], [0, 0]])
+    with pytest.raises(data.DataError, match=r"times must be real numbers, got bool"):
+        data.events([[1.0], [True]], [[0], [0]])
+    with pytest.raises(data.DataError, match="shape must be at least 0, got -1.*whole grid"):
+        data.events([[1.0]], [[0]], shape=(2, -1))
+
+
 def test_own_events_drive_a_network():
     own = data.events([[2.0, 4.0], [3.0]], [[1, 0], [1]])
     padded = own.padded()

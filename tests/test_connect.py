@@ -299,3 +299,62 @@ def test_weights_that_do_not_fit_the_population_are_named():
         network = bpc.Network(lif, [bpc.Projection(weights, synapse)])
         with pytest.raises(ValueError, match=r"projections\[0\].weights has shape"):
             network.rest(5)
+
+
+# --- no connections, sizes of other kinds -----------------------------------------------------
+
+KEY = jax.random.key(0)
+NOBODY = [
+    lambda pre, post: connect.Sparse.from_lists(pre, post, [], [], []),
+    lambda pre, post: connect.Sparse.from_lists(pre, post, [], [], 1.0),
+    lambda pre, post: connect.Sparse.from_dense(np.zeros((pre, post))),
+    lambda pre, post: connect.Sparse.random(KEY, pre, post, 0.0, 5.0),
+    lambda pre, post: connect.Sparse.fixed_in(KEY, pre, post, 0, 5.0),
+    lambda pre, post: connect.Sparse(np.zeros((pre, 0), int), 5.0, post),
+]
+
+
+@pytest.mark.parametrize("make", NOBODY)
+@pytest.mark.parametrize("pre, post", [(3, 2), (0, 2), (3, 0)])
+def test_no_connections_are_a_map_to_zero(make, pre, post):
+    weights = make(pre, post)
+    assert weights.shape() == (pre, post)
+    value, slope = jax.jvp(weights, (jnp.ones(pre),), (jnp.ones(pre),))
+    assert value.tolist() == slope.tolist() == [0.0] * post
+    assert weights.spread_parts(jnp.ones(weights.targets.shape)).tolist() == [0.0] * post
+
+
+def test_a_projection_without_connections_does_nothing():
+    # 3 spikes: each neuron alone sends one in 40 ms, as without a projection.
+    lif, synapse = bpc.neurons.LIF(), bpc.synapses.Exponential(5.0)
+
+    def spikes(projections):
+        network = bpc.Network(lif, projections)
+        return bpc.simulate(network, network.rest(3), 130.0, t1=40.0, dt=0.1, max_spikes=9).spikes
+
+    alone = spikes([])
+    assert alone.count == 3
+    for delay in (None, 1.0):
+        found = spikes([bpc.Projection(NOBODY[0](3, 3), synapse, delay=delay)])
+        np.testing.assert_array_equal(found.times, alone.times)
+
+
+def test_sizes_are_numbers_of_python():
+    for kind in (np.int64, np.uint8, jnp.int32):
+        sparse = connect.Sparse.from_lists(kind(200), kind(100), kind([150]), kind([99]), [2.0])
+        assert type(sparse.post) is int and sparse.shape() == (200, 100)
+        assert jax.tree.structure(sparse) == jax.tree.structure(
+            connect.Sparse.from_lists(200, 100, [150], [99], [2.0])
+        )
+        window = connect.Convolution(np.ones((1, 1, 2)), (200,), kind(1))
+        assert type(window.stride) is int and window.shape() == (200, 199)
+    with pytest.raises(ValueError, match=r"post must be at least 0, got -1"):
+        connect.Sparse(np.zeros((1, 1), int), np.ones((1, 1)), -1)
+    with pytest.raises(ValueError, match=r"count must be at least 0, got -1"):
+        connect.Sparse.fixed_in(KEY, 3, 3, -1, 1.0)
+    with pytest.raises(ValueError, match=r"pre must be at least 1, got 0"):
+        connect.Sparse.fixed_in(KEY, 0, 3, 1, 1.0)
+    with pytest.raises(ValueError, match="targets must be within"):
+        connect.Sparse(np.array([[2**32]]), np.ones((1, 1)), 3)  # not target 0
+    with pytest.raises(ValueError, match="sources and targets must be two arrays of one length"):
+        connect.Sparse.from_lists(3, 3, [0, 1], [1], 1.0)

@@ -1,4 +1,4 @@
-"""A run that is cut and goes on is the run that was not cut: nothing is lost, nothing comes twice."""
+"""A run that is cut and goes on is the run that was not cut: nothing lost, nothing twice."""
 
 import dataclasses
 import functools
@@ -248,9 +248,7 @@ def test_a_restart_passes_jit_and_vmap():
 
     def in_two(drive):
         first = bpc.simulate(lif, lif.rest((1,)), drive, t1=20.0, solver=LOCAL, **options)
-        return bpc.simulate(
-            lif, first.restart, drive, t1=40.0, max_steps=512, throw=False
-        ).final.v
+        return bpc.simulate(lif, first.restart, drive, t1=40.0, max_steps=512, throw=False).final.v
 
     np.testing.assert_array_equal(jax.jit(jax.vmap(in_two))(drives), jax.vmap(end)(drives))
     np.testing.assert_allclose(jax.grad(lambda d: in_two(d)[0])(150.0),

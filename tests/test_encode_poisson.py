@@ -124,6 +124,53 @@ def test_bad_edges():
         encode.poisson_bins(jax.random.key(0), jnp.ones((3, 2)), jnp.arange(3.0))
 
 
+@pytest.mark.parametrize("channels, t1", [(1000, 100.0), (1000, 1000.0)])
+def test_long_trains_in_single_precision(channels, t1):
+    # Rising, within [0, t1), and as many as the decoder finds there: 1e5 and 1e6 on average.
+    with jax.enable_x64(False):
+        spikes = encode.poisson(jax.random.key(0), jnp.ones(channels), t1=t1)
+        times, _ = real(spikes)
+        assert times.dtype == np.float32 and len(times) == spikes.count and spikes.ok
+        assert (np.diff(times) >= 0).all() and times[0] >= 0 and times[-1] < t1
+        rates = encode.rate(spikes.times, spikes.channels, channels, t1=t1)
+        assert round(float((rates * t1).sum())) == len(times)
+        assert abs(len(times) - channels * t1) < 4 * np.sqrt(channels * t1)
+
+
+def test_no_spike_falls_out_of_its_bin_by_rounding():
+    # Single precision's steps at 1e6 are 1/16: a sixteenth of all spikes would round to an end.
+    edges = jnp.array([0.0, 1.0, 2.0, 3.0, 4.0], jnp.float32) + 1e6
+    rates = jnp.array([[1e5], [0.0], [1e5], [0.0]], jnp.float32)
+    times, _ = real(encode.poisson_bins(jax.random.key(0), rates, edges))
+    counts = np.histogram(times, np.append(edges[:-1], np.nextafter(edges[-1], np.inf)))[0]
+    assert (counts[[1, 3]] == 0).all() and len(times) == counts.sum()
+    times, _ = real(encode.poisson(jax.random.key(0), jnp.full(1, 1e5), t0=-1e-3, t1=0.0))
+    assert -1e-3 <= times[0] and times[-1] < 0
+
+
+def test_silent_channels_stay_silent():
+    # A parallel sum of rates rises at some zeros by rounding, in double precision as in single.
+    rng = np.random.default_rng(0)
+    rates = rng.random(1000) * (rng.random(1000) < 0.5)
+    for kind in (np.float32, np.float64):
+        spikes = encode.poisson(jax.random.key(0), rates.astype(kind), t1=2000.0)
+        _, channels = real(spikes)
+        assert (rates[channels] > 0).all()
+
+
+def test_half_precision_rates_are_summed_in_single():
+    # 30000 spikes: a sum of them ends at 2048 in float16.
+    spikes = encode.poisson(jax.random.key(0), np.full(10, 1.0, np.float16), t1=3000.0)
+    assert spikes.times.dtype == np.float32
+    assert abs(int(spikes.count) - 30_000) < 4 * np.sqrt(30_000)
+
+
+def test_ticks_of_a_clock_as_ends():
+    with jax.enable_x64(False):
+        count = encode.poisson(jax.random.key(0), jnp.full(1, 1e-6), t1=np.int64(4 * 10**9)).count
+    assert abs(int(count) - 4000) < 4 * np.sqrt(4000)
+
+
 def test_new_values_compile_nothing():
     assert draw_of_100(jax.random.key(0), RATES, 100.0).ok
     before = len(traces)

@@ -159,4 +159,6 @@ def test_derivatives_at_a_hold_and_a_delay_of_nothing(start):
     one = jnp.ones(())
     slope = jax.jvp(held, (jnp.asarray(start),), (one,))[1]
     np.testing.assert_allclose(slope, [0.0, 1.0, 2.0], atol=1e-9)
-    np.testing.assert_allclose(jax.jvp(late, (jnp.asarray(start),), (one,))[1], [0.0, 1.0], atol=1e-9)
+    np.testing.assert_allclose(
+        jax.jvp(late, (jnp.asarray(start),), (one,))[1], [0.0, 1.0], atol=1e-9
+    )

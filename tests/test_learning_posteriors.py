@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from scipy import stats
 from scipy.special import erfc
 
@@ -85,6 +85,7 @@ UPDATE = jax.jit(
     keep=st.sampled_from([1e-6, 0.5, 0.999, 1.0]),
     silent=st.booleans(),
 )
+@example(seed=1, scale=1e-100, keep=1e-6, silent=False)  # a scatter of -2.4e-222
 @settings(deadline=None, max_examples=40)
 def test_evidence_stays_sound(seed, scale, keep, silent):
     # Means within the range of what was shown, no negative scatter, whatever the scale; a memory
@@ -107,6 +108,27 @@ def test_evidence_stays_sound(seed, scale, keep, silent):
     np.testing.assert_allclose(seen.mean[1], mean, rtol=1e-9, atol=tiny)
     scatter = weights @ (ys - mean) ** 2
     np.testing.assert_allclose(seen.scatter[1], scatter, rtol=1e-6, atol=tiny**2)
+
+
+@pytest.mark.parametrize(
+    "kind, scales",
+    [
+        (np.float32, [1e-44, 1e-30, 1.0, 1e18]),
+        (np.float64, [1e-320, 1e-200, 1.0, 1e150]),
+    ],
+)
+@pytest.mark.parametrize("keep", [1e-30, 1e-6, 0.5, 1.0])
+def test_scatter_is_never_negative(kind, scales, keep):
+    # Subnormal scales and nearly the largest ones whose squares are finite, in both precisions.
+    rng = np.random.default_rng(0)
+    for scale in scales:
+        ys = (scale * (rng.normal() + rng.normal(size=(60, 20)))).astype(kind)
+        seen = jax.tree.map(lambda x: x.astype(kind), learning.NormalGamma().init(2, 20))
+        for y in ys:
+            share = jnp.asarray([rng.choice([0.0, 1e-12, 1.0]), 1.0], kind)
+            seen = UPDATE(jnp.asarray(keep, kind), seen, jnp.asarray(y), share)
+        assert seen.scatter.dtype == kind
+        assert (np.asarray(seen.scatter) >= 0).all() and np.isfinite(seen.scatter).all()
 
 
 def test_forgetting_leaves_a_window():

@@ -219,7 +219,7 @@ def test_what_local_spikes_cannot_do_is_named():
     for kind in (bpc.LocalSpikes, bpc.GridSpikes):
         with pytest.raises(ValueError, match="room must be at least 1"):
             kind(room=0)
-        with pytest.raises(ValueError, match="max_spikes must not be negative"):
+        with pytest.raises(ValueError, match="max_spikes must be at least 0"):
             kind(max_spikes=-1)
 
 

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Integer
 
+from ..arrays import as_size, held
 from ..encode import Spikes
 from .files import DataError
 from .ragged import offsets_of, taken
+
+_FLOATING = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
 
 
 class Events(eqx.Module):
@@ -93,10 +96,19 @@ def _row(name: str, index: int, row: Any) -> np.ndarray:
 
 
 def _flat_times(rows: list[np.ndarray], offsets: np.ndarray) -> np.ndarray:
-    times = np.concatenate([*rows, np.zeros(0)])
-    kept = {row.dtype for row in rows if np.issubdtype(row.dtype, np.floating)}
-    if not np.issubdtype(times.dtype, np.number) or np.issubdtype(times.dtype, np.complexfloating):
-        raise DataError(f"times must be real numbers, got {times.dtype}.")
+    """Times one after another, in the floating type that all of them have, or in double
+    precision."""
+    kinds = {row.dtype for row in rows if row.size}
+    for kind in kinds:
+        if not np.issubdtype(kind, np.number) or np.issubdtype(kind, np.complexfloating):
+            raise DataError(f"times must be real numbers, got {kind}.")
+    kept = len(kinds) == 1 and all(kind in _FLOATING for kind in kinds)
+    dtype = kinds.pop() if kept else np.dtype(float)
+    try:
+        own = [held(f"times[{i}]", row, dtype) for i, row in enumerate(rows)]
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    times = np.concatenate([*own, np.zeros(0, dtype)])
     wrong = np.flatnonzero(~np.isfinite(times))
     if wrong.size:
         index = np.searchsorted(offsets, wrong[0], side="right") - 1
@@ -104,7 +116,7 @@ def _flat_times(rows: list[np.ndarray], offsets: np.ndarray) -> np.ndarray:
             f"times[{index}] has the entry {times[wrong[0]]} at {wrong[0] - offsets[index]}. Leave "
             "out what is not an event: rows may differ in length."
         )
-    return times.astype(kept.pop()) if len(kept) == 1 else times
+    return times
 
 
 def _flat_channels(rows: list[np.ndarray], offsets: np.ndarray) -> np.ndarray:
@@ -126,12 +138,19 @@ def _flat_channels(rows: list[np.ndarray], offsets: np.ndarray) -> np.ndarray:
     return channels.astype(np.int32)
 
 
+def _grid(shape: Any) -> tuple[int, ...]:
+    try:
+        return tuple(as_size(extent, "shape") for extent in np.atleast_1d(np.asarray(shape)))
+    except ValueError as error:
+        raise DataError(f"{error} Pass the extents of the whole grid.") from None
+
+
 def events(
     times: Sequence[Any],
     channels: Sequence[Any],
     labels: Any = None,
     *,
-    shape: int | tuple[int, ...] | None = None,
+    shape: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
 ) -> Events:
     """A user's own recordings: `times[i]` and `channels[i]` are the events of recording `i`.
 
@@ -162,8 +181,8 @@ def events(
     recording = np.repeat(np.arange(len(time_rows)), np.diff(offsets))
     order = np.lexsort((flat_times, recording))  # stable
     largest = int(flat_channels.max(initial=-1))
-    grid = (largest + 1,) if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(extent < 0 for extent in grid) or largest >= math.prod(grid):
+    grid = _grid(largest + 1 if shape is None else shape)
+    if largest >= math.prod(grid):
         raise DataError(
             f"shape: {grid} has {math.prod(grid)} channels, but channel {largest} occurs. Pass the "
             "whole grid, or leave shape out."

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .spikes import as_float, require
+from ..arrays import as_floating
+from .spikes import require
 
 
 def erb_centres(low: float, high: float, bands: int) -> Float[Array, " bands"]:
@@ -28,7 +29,7 @@ def gammatone(
     `rate` is that of the sound, in Hz. Source: Patterson et al. (1992), Complex sounds and
     auditory images; ERB(f) = 24.7 (0.00437 f + 1) Hz.
     """
-    centres = as_float(centres)[:, None]
+    centres = as_floating(centres)[:, None]
     times = jnp.arange(taps, dtype=centres.dtype)[None] / rate
     width = 1.019 * 24.7 * (0.00437 * centres + 1)
     tone = 2 * jnp.pi * centres * times
@@ -60,10 +61,10 @@ def cochlea(
     **Raises:** `ValueError` if the sound is not finite (under a transformation: NaN), shorter than
     a frame, or a centre is above half the rate.
     """
-    sound = as_float(sound)
+    sound = as_floating(sound)
     if centres is None:
         centres = erb_centres(100.0, 0.45 * rate, 32)
-    centres = as_float(centres).astype(sound.dtype)
+    centres = as_floating(centres).astype(sound.dtype)
     length = round(rate * frame / 1000)
     frames = sound.shape[0] // length if length else 0
     if sound.ndim != 1 or frames < 1:

@@ -7,16 +7,20 @@ room, or a channel does not exist, an error says so; under a transformation the 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Integer, Real
 
-from .spikes import as_float, require, require_all
+from ..arrays import as_floating, as_indices, as_times
+from .spikes import require, require_all
+
+Times = Real[ArrayLike, " room"]
+Channels = Integer[ArrayLike, " room"]
 
 
 def _checked(
-    times: Float[Array, " room"], channels: Int[Array, " room"], size: int
+    times: Times, channels: Channels, size: int
 ) -> tuple[Float[Array, " room"], Int[Array, " room"], Bool[Array, ""]]:
     """Times and channels, with `size` as the channel of padding, and whether all is well."""
-    times, channels = as_float(times), jnp.asarray(channels)
+    times, channels = as_times(times), as_indices(channels, "channels")
     if times.ndim != 1 or times.shape != channels.shape:
         raise ValueError(
             f"times and channels must be of one length, got shapes {times.shape} and "
@@ -44,8 +48,8 @@ def _padding_away(times: Array, channels: Array, size: int) -> tuple[Array, Arra
 
 
 def rate(
-    times: Float[Array, " room"],
-    channels: Int[Array, " room"],
+    times: Times,
+    channels: Channels,
     size: int,
     *,
     t1: ArrayLike,
@@ -53,15 +57,15 @@ def rate(
 ) -> Float[Array, " size"]:
     """Spikes per ms of each of `size` channels, in [t0, t1)."""
     times, channels, good = _checked(times, channels, size)
-    good &= require(jnp.asarray(t1) > t0, f"t1 must be later than t0, got {t0} and {t1}.")
+    t0, t1 = as_floating(t0), as_floating(t1)
+    good &= require(t1 > t0, f"t1 must be later than t0, got {t0} and {t1}.")
     inside = (times >= t0) & (times < t1)
-    counts = jnp.zeros(size, times.dtype).at[channels].add(inside, mode="drop")
-    return jnp.where(good, counts / (jnp.asarray(t1) - t0), jnp.nan)
+    # whole numbers, as floating ones stop counting at the end of their digits
+    counts = jnp.zeros(size, jnp.int32).at[channels].add(inside, mode="drop")
+    return jnp.where(good, counts / (t1 - t0), jnp.nan).astype(times.dtype)
 
 
-def first_spike(
-    times: Float[Array, " room"], channels: Int[Array, " room"], size: int
-) -> Float[Array, " size"]:
+def first_spike(times: Times, channels: Channels, size: int) -> Float[Array, " size"]:
     """The time of each channel's first spike, `inf` if it has none; it carries derivatives."""
     times, channels, good = _checked(times, channels, size)
     return jnp.where(good, _earliest(times, channels, size), jnp.nan)
@@ -77,10 +81,10 @@ def _earliest(times: Array, channels: Array, size: int) -> Array:
 
 
 def trace(
-    times: Float[Array, " room"],
-    channels: Int[Array, " room"],
+    times: Times,
+    channels: Channels,
     size: int,
-    ts: Float[ArrayLike, " samples"],
+    ts: Real[ArrayLike, " samples"],
     tau: ArrayLike,
 ) -> Float[Array, "samples size"]:
     """Spikes filtered by an exponential, at the rising times `ts`: a spike adds 1, which decays
@@ -90,7 +94,7 @@ def trace(
     next, in time and memory samples x size.
     """
     times, channels, good = _checked(times, channels, size)
-    ts, tau = as_float(ts), jnp.asarray(tau)
+    ts, tau = as_times(ts, "ts"), as_floating(tau)
     good &= require(jnp.diff(ts) > 0, "ts must rise.")
     good &= require(tau > 0, f"tau must be positive, got {tau}.")
     return jnp.where(good, _decaying(times, channels, size, ts, tau), jnp.nan)
@@ -113,10 +117,10 @@ def _decaying(times: Array, channels: Array, size: int, ts: Array, tau: Array) -
 
 
 def potential(
-    times: Float[Array, " room"],
-    channels: Int[Array, " room"],
+    times: Times,
+    channels: Channels,
     weights: Float[Array, "size out"],
-    ts: Float[ArrayLike, " samples"],
+    ts: Real[ArrayLike, " samples"],
     tau: ArrayLike,
 ) -> Float[Array, "samples out"]:
     """The potentials, at `ts`, of leaky readout neurons that do not spike: a spike of channel i
@@ -128,9 +132,9 @@ def potential(
 
 
 def staircase(
-    times: Float[Array, " room"],
-    channels: Int[Array, " room"],
-    ts: Float[ArrayLike, " samples"],
+    times: Times,
+    channels: Channels,
+    ts: Real[ArrayLike, " samples"],
     start: Float[ArrayLike, " n"],
     threshold: ArrayLike,
 ) -> Float[Array, "samples n"]:
@@ -139,7 +143,7 @@ def staircase(
 
     After `sigma_delta`, with `start` 0, it is the integral; its increments are the stream's.
     """
-    start = as_float(start)
+    start = as_floating(start)
     size = start.shape[0]
     counts = trace(times, channels, 2 * size, ts, jnp.inf)
-    return start[None] + jnp.asarray(threshold) * (counts[:, :size] - counts[:, size:])
+    return start[None] + as_floating(threshold) * (counts[:, :size] - counts[:, size:])

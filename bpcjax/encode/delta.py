@@ -5,9 +5,10 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
-from .spikes import Spikes, as_float, fit, in_order, is_known, require_all
+from ..arrays import as_floating, as_times
+from .spikes import Spikes, fit, in_order, is_known, require_all
 
 
 class _Stream(NamedTuple):
@@ -76,7 +77,7 @@ def _crossings(
 
 
 def delta(
-    ts: Float[ArrayLike, " samples"],
+    ts: Real[ArrayLike, " samples"],
     signal: Float[ArrayLike, "samples *n"],
     threshold: ArrayLike,
     *,
@@ -99,9 +100,9 @@ def delta(
     (under a transformation: times are NaN and `ok` is False).
     """
     ts, signal = _samples(ts, signal)
-    start = signal[0] if start is None else as_float(start).ravel()
+    start = signal[0] if start is None else as_floating(start).ravel()
     start, quantum = (
-        jnp.broadcast_to(x, signal.shape[1:]) for x in (start, as_float(threshold).ravel())
+        jnp.broadcast_to(x, signal.shape[1:]) for x in (start, as_floating(threshold).ravel())
     )
     stream = _Stream(ts, signal, start, quantum)
     level, move, count, good = _moves(jax.lax.stop_gradient(stream))
@@ -124,7 +125,7 @@ def delta(
 
 def _samples(ts: ArrayLike, signal: ArrayLike) -> tuple[Array, Array]:
     """Times, and a row of values for each."""
-    ts, signal = as_float(ts), as_float(signal)
+    ts, signal = as_times(ts, "ts"), as_floating(signal)
     if ts.ndim != 1 or signal.ndim < 1 or ts.shape[0] != signal.shape[0] or not signal.size:
         raise ValueError(
             f"signal must have a row for each of ts, got shapes {signal.shape} and {ts.shape}."
@@ -133,7 +134,7 @@ def _samples(ts: ArrayLike, signal: ArrayLike) -> tuple[Array, Array]:
 
 
 def sigma_delta(
-    ts: Float[ArrayLike, " samples"],
+    ts: Real[ArrayLike, " samples"],
     signal: Float[ArrayLike, "samples *n"],
     quantum: ArrayLike,
     *,

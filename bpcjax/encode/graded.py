@@ -6,7 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .spikes import Spikes, as_float, fit, in_order, require
+from ..arrays import as_floating
+from .spikes import Spikes, fit, in_order, require
 
 
 def current(
@@ -17,16 +18,16 @@ def current(
     For a drive that varies, pass `simulate` a function of time, such as
     `diffrax.LinearInterpolation(ts, current(signal, low, high)).evaluate`.
     """
-    low = jnp.asarray(low)
-    return low + (jnp.asarray(high) - low) * as_float(values)
+    low = as_floating(low)
+    return low + (as_floating(high) - low) * as_floating(values)
 
 
 class Charging(eqx.Module):
     """The time at which a leaky membrane driven by x reaches its threshold: tau ln(x / (x -
     threshold)), and never for x up to the threshold. Exactly an integrate-and-fire neuron's."""
 
-    tau: Float[Array, ""] = eqx.field(default=20.0, converter=as_float)  # ms
-    threshold: Float[Array, ""] = eqx.field(default=0.2, converter=as_float)  # in the unit of x
+    tau: Float[Array, ""] = eqx.field(default=20.0, converter=as_floating)  # ms
+    threshold: Float[Array, ""] = eqx.field(default=0.2, converter=as_floating)  # in the unit of x
 
     def __check_init__(self) -> None:
         require(self.tau > 0, f"tau must be positive, got {self.tau}.")
@@ -41,7 +42,7 @@ class Charging(eqx.Module):
 class Linear(eqx.Module):
     """The time span * (1 - x): 1 spikes at once, more than 0 before `span`, 0 never."""
 
-    span: Float[Array, ""] = eqx.field(default=20.0, converter=as_float)  # ms
+    span: Float[Array, ""] = eqx.field(default=20.0, converter=as_floating)  # ms
 
     def __check_init__(self) -> None:
         require(self.span > 0, f"span must be positive, got {self.span}.")
@@ -68,9 +69,9 @@ def latency(
 
     **Raises:** `ValueError` if a value is NaN (under a transformation: times are NaN).
     """
-    values = as_float(values).ravel()
+    values = as_floating(values).ravel()
     good = require(~jnp.isnan(values), "values must not be NaN.")
     times = (Charging() if curve is None else curve)(values)
     good = good & ~jnp.isnan(times).any()
-    spikes = in_order(jnp.asarray(t0) + times, jnp.arange(values.size))
+    spikes = in_order(as_floating(t0) + times, jnp.arange(values.size))
     return fit(spikes, good, "")

@@ -4,10 +4,12 @@ import math
 
 import equinox as eqx
 import jax
+import jax.lax as lax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Real
 
-from .spikes import Spikes, as_float, fit, is_known, require_all
+from ..arrays import as_floating, as_times
+from .spikes import Spikes, fit, is_known, require_all
 
 
 def _room(mean: Array) -> int:
@@ -38,14 +40,22 @@ def _sums(
     rates: Float[Array, "bins n"], edges: Float[Array, " ends"]
 ) -> tuple[Float[Array, "bins n"], Float[Array, " ends"], tuple[Bool[Array, ""], ...]]:
     """Rates summed over channels, one after another; their integral over time; what must hold."""
-    by_channel = jnp.cumsum(rates, axis=1)
-    steps = jnp.cumsum(by_channel[:, -1] * jnp.diff(edges))
+    # A sum in parallel may fall by rounding, and rise at a rate of 0: its maximum so far does not.
+    by_channel = lax.cummax(jnp.where(rates > 0, jnp.cumsum(rates, axis=1), 0.0), axis=1)
+    steps = lax.cummax(jnp.cumsum(by_channel[:, -1] * jnp.diff(edges)))
     good = (
         jnp.isfinite(rates).all(),
         (rates >= 0).all(),
         jnp.isfinite(edges).all() & (jnp.diff(edges) > 0).all(),
     )
     return by_channel, jnp.concatenate([jnp.zeros(1, steps.dtype), steps]), good
+
+
+def _just_before(end: Float[Array, " m"], start: Float[Array, " m"]) -> Float[Array, " m"]:
+    """The last time before the end of a bin: bins hold their start, not their end."""
+    end, start = lax.stop_gradient((end, start))
+    tiny = jnp.finfo(end.dtype).tiny  # what is nearer to zero is zero on some machines
+    return jnp.where(end == 0, jnp.maximum(-tiny, start), jnp.nextafter(end, start))
 
 
 @eqx.filter_jit
@@ -59,11 +69,12 @@ def _draw(
     gaps, choice = jax.random.split(key)
     bins, size = by_channel.shape
     # One more than there is room for, to know whether it was enough.
-    reached = jnp.cumsum(jax.random.exponential(gaps, (room + 1,), integral.dtype))
+    reached = lax.cummax(jnp.cumsum(jax.random.exponential(gaps, (room + 1,), integral.dtype)))
     due = reached < integral[-1]
     row = jnp.clip(jnp.searchsorted(integral, reached, side="right") - 1, 0, bins - 1)
     rate = jnp.where(due, by_channel[row, -1], 1.0)
-    times = jnp.minimum(edges[row] + (reached - integral[row]) / rate, edges[row + 1])
+    times = edges[row] + (reached - integral[row]) / rate
+    times = jnp.minimum(times, _just_before(edges[row + 1], edges[row]))
     share = jax.random.uniform(choice, (room + 1,), integral.dtype) * by_channel[row, -1]
     channels = _search(by_channel, row.astype(jnp.int32), share)
     channels = jnp.minimum(channels, size - 1)  # where a share was rounded up to the whole
@@ -77,7 +88,7 @@ def _draw(
 def poisson_bins(
     key: Key[Array, ""],
     rates: Float[ArrayLike, "bins *n"],
-    edges: Float[ArrayLike, " ends"],
+    edges: Real[ArrayLike, " ends"],
     *,
     room: int | None = None,
 ) -> Spikes:
@@ -94,8 +105,9 @@ def poisson_bins(
     **Raises:** `ValueError` if a rate is negative or not finite, edges do not rise, or there is no
     room (under a transformation: times are NaN and `ok` is False).
     """
-    rates = as_float(rates)
-    edges = as_float(edges).astype(rates.dtype)
+    rates = as_floating(rates)
+    rates = rates.astype(jnp.promote_types(rates.dtype, jnp.float32))  # sums need its digits
+    edges = as_times(edges, "edges").astype(rates.dtype)
     if edges.ndim != 1 or rates.ndim < 1 or edges.shape[0] != rates.shape[0] + 1 or not rates.size:
         raise ValueError(
             f"edges must be one more than the rows of rates, got shapes {edges.shape} and "
@@ -128,5 +140,5 @@ def poisson(
     Rates are per ms: 20 Hz is 0.02; pixels in 0..1 at up to 100 Hz are `0.1 * pixels`. The rest is
     as in `poisson_bins`.
     """
-    edges = jnp.stack([as_float(t0), as_float(t1)])
-    return poisson_bins(key, as_float(rates)[None], edges, room=room)
+    edges = jnp.stack([as_floating(t0), as_floating(t1)])
+    return poisson_bins(key, as_floating(rates)[None], edges, room=room)

@@ -2,9 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
+
+from ..arrays import is_traced as is_traced
 
 
 class Spikes(NamedTuple):
@@ -29,14 +30,7 @@ class Spikes(NamedTuple):
 
 def is_known(*values: Any) -> bool:
     """Whether all values are numbers now: no transformation traces them."""
-    return not any(isinstance(value, jax.core.Tracer) for value in values)  # pyright: ignore
-
-
-def as_float(value: Any) -> Array:
-    """`value` as a floating array."""
-    value = jnp.asarray(value)
-    exact = not jnp.issubdtype(value.dtype, jnp.inexact)
-    return value.astype(jnp.result_type(float)) if exact else value
+    return not is_traced(*values)
 
 
 def require(good: Any, message: str) -> Bool[Array, ""]:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from ..arrays import sized
 from .maps import Dense, identity
 from .mismatch import AbstractMismatch
 from .posterior import AbstractPosterior
@@ -21,8 +22,8 @@ class BayesianArrow(eqx.Module):
     `bias` is false, and then the features are `f(z)`).
     """
 
-    pre: int = eqx.field(static=True)
-    post: int = eqx.field(static=True)
+    pre: int = eqx.field(static=True, converter=sized("pre"))
+    post: int = eqx.field(static=True, converter=sized("post"))
     posterior: AbstractPosterior
     prior: AbstractPosterior
     activation: Callable = eqx.field(static=True, default=identity)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..arrays import sized
 from ..system import Scalar, check_parameters, parameter
 
 Lagrangian = Callable[[Float[Array, " n"]], Scalar]
@@ -37,11 +38,7 @@ class Quadratic(eqx.Module):
 class RectifiedPower(eqx.Module):
     """`sum max(x, 0)^n / n`: the activation `max(x, 0)^(n - 1)`, a rectifier for `n = 2`."""
 
-    power: int = eqx.field(static=True)
-
-    def __check_init__(self) -> None:
-        if self.power != int(self.power) or self.power < 2:
-            raise ValueError(f"power must be a whole number of 2 or more, got {self.power}.")
+    power: int = eqx.field(static=True, converter=sized("power", 2))
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
         return jnp.sum(jnp.maximum(x, 0) ** self.power) / self.power

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from ..arrays import sized
 from ..system import as_parameter, check_parameters, parameter
 
 
@@ -102,7 +103,7 @@ class Convolution(AbstractMap):
 
     kernel: Float[Array, "o i h w"] = parameter()
     bias: Float[Array, " o"] = parameter()
-    stride: int = eqx.field(static=True, default=1)
+    stride: int = eqx.field(static=True, converter=sized("stride", 1), default=1)
     activation: Callable = eqx.field(static=True, default=identity)
 
     def __init__(
@@ -116,8 +117,6 @@ class Convolution(AbstractMap):
         self.kernel = as_parameter(kernel)
         if self.kernel.ndim != 4:
             raise ValueError(f"kernel must be [out, in, h, w], got shape {self.kernel.shape}.")
-        if stride < 1:
-            raise ValueError(f"stride must be at least 1, got {stride}.")
         rows, dtype = self.kernel.shape[0], self.kernel.dtype
         self.bias = jnp.zeros(rows, dtype) if bias is None else as_parameter(bias)
         if self.bias.shape != (rows,):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key, PyTree
 
+from ..arrays import sized
 from ..system import parameter
 from .maps import AbstractMap, Constant, Dense
 from .mismatch import AbstractMismatch, Categorical, Rectified
@@ -21,16 +22,14 @@ class Arrow(eqx.Module):
     same shape that is learned (Kolen & Pollack 1994). `strength` multiplies the term.
     """
 
-    pre: int | None = eqx.field(static=True)
-    post: int = eqx.field(static=True)
+    pre: int | None = eqx.field(static=True, converter=sized("pre"))
+    post: int = eqx.field(static=True, converter=sized("post"))
     predict: AbstractMap
     mismatch: AbstractMismatch
     feedback: AbstractMap | None = None
     strength: Float[Array, ""] = parameter(1.0)
 
     def __check_init__(self) -> None:
-        if self.post < 0 or (self.pre is not None and self.pre < 0):
-            raise ValueError(f"pre and post are layers from 0 on, got {self.pre}, {self.post}.")
         if self.pre is None and not isinstance(self.predict, Constant):
             raise ValueError("predict: without pre there is only a Constant to predict.")
 

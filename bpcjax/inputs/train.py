@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ..arrays import as_indices, as_size, as_times
 from ..instant import rounding
-from ..system import as_parameter, is_traced, parameter
+from ..system import is_traced, parameter
 from .base import AbstractTrain, Landing
 
 Weights = Callable[[Float[Array, " some"]], tuple[Float[Array, " some"], ...]]
@@ -43,7 +44,7 @@ class SpikeTrain(AbstractTrain):
         channels: int | None = None,
         per_step: int = 64,
     ):
-        times, neurons = as_parameter(times), jnp.asarray(neurons)
+        times, neurons = as_times(times), as_indices(neurons, "neurons")
         if channels is None:
             if is_traced(neurons):
                 raise ValueError("channels: pass their number, under `jit` neurons are not known.")
@@ -53,12 +54,7 @@ class SpikeTrain(AbstractTrain):
                 f"times and neurons must be two arrays of one length, got shapes {times.shape} "
                 f"and {neurons.shape}; under vmap give one train a row."
             )
-        for name, value in (("channels", channels), ("per_step", per_step)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}.")
-        if not jnp.issubdtype(neurons.dtype, jnp.integer) and neurons.size:
-            raise ValueError(f"neurons must be whole numbers, got {neurons.dtype}.")
-        neurons = neurons.astype(jnp.int32)
+        channels, per_step = as_size(channels, "channels", 1), as_size(per_step, "per_step", 1)
         if not is_traced(times, neurons):
             _check(np.asarray(times), np.asarray(neurons), channels)
         real = jnp.isfinite(times) & (neurons >= 0) & (neurons < channels)
@@ -69,9 +65,7 @@ class SpikeTrain(AbstractTrain):
 
     def ready(self):
         """The train in the order of its times, which an update of them may have changed."""
-        return eqx.tree_at(
-            lambda s: (s.times, s.neurons), self, _sorted(self.times, self.neurons)
-        )
+        return eqx.tree_at(lambda s: (s.times, s.neurons), self, _sorted(self.times, self.neurons))
 
     def _window(self, place, room: int):
         """Times and channels of the `room` events from `place` on."""

@@ -1,11 +1,11 @@
 """Spike traces from which a BCPNN learns its probabilities (Tully, Hennig & Lansner 2014)."""
 
+import math
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import expm
 from jaxtyping import Array, ArrayLike, Float
 
 from ..system import check_parameters, parameter
@@ -20,6 +20,31 @@ class Traces(NamedTuple):
     p: Float[Array, "H M"]
     pair_e: Float[Array, "H M H M"]
     pair_p: Float[Array, "H M H M"]
+
+
+_SMALL = 0.5  # up to here by a series
+_TERMS = 14  # 0.5^14 / 16! is below the rounding of double precision
+
+
+def _mean(u: Array) -> Array:
+    """The mean of `exp(-u s)` over `s` in 0..1, for `u >= 0`."""
+    small = u < _SMALL
+    low, high = jnp.where(small, u, 0.0), jnp.where(small, 1.0, u)
+    series = sum((-low) ** k / float(math.factorial(k + 1)) for k in range(_TERMS))
+    return jnp.where(small, series, -jnp.expm1(-high) / high)
+
+
+def _mean_of_two(u: Array, v: Array) -> Array:
+    """The integral of `exp(-u s - v t)` over `s, t >= 0` with `s + t <= 1`, for `0 <= u <= v`."""
+    small = v < _SMALL
+    low, high = jnp.where(small, jnp.stack([u, v]), 0.0), jnp.where(small, 1.0, v)
+    inner = jnp.where(small, 0.0, u)
+    series, products = 0.0, jnp.ones_like(v)  # sums of all products of k factors
+    for k in range(_TERMS):
+        series = series + (-1) ** k * products / float(math.factorial(k + 2))
+        products = low[0] * products + low[1] ** (k + 1)
+    apart = (_mean(inner) - jnp.exp(-inner) * _mean(high - inner)) / high
+    return jnp.where(small, series, apart)
 
 
 class SpikeTraces(eqx.Module):
@@ -44,11 +69,25 @@ class SpikeTraces(eqx.Module):
         return Traces(single, single, single, pair, pair)
 
     def _after(self, dt: Array, rate: Array, traces: tuple[Array, Array, Array]) -> Array:
-        """A chain of filters whose first trace decays at that rate, after the time `dt`."""
-        e, p = 1 / self.tau_e, 1 / self.tau_p
-        zero = jnp.zeros_like(e)
-        chain = jnp.array([[-rate, zero, zero], [e, -e, zero], [zero, p, -p]])
-        return jnp.tensordot(expm(chain * dt), jnp.stack(traces), axes=1)
+        """A chain of filters whose first trace decays at that rate, after the time `dt`.
+
+        The exponential of the chain entry by entry: positive, whatever the time and the rates,
+        as that by a general rule is not.
+        """
+        first, second, third = traces
+        u = dt * jnp.stack([rate, 1 / self.tau_e, 1 / self.tau_p])
+        slow, fast = jnp.sort(jnp.stack([u[:-1], u[1:]]), axis=0)
+        through = jnp.exp(-slow) * _mean(fast - slow)
+        low, middle, high = jnp.sort(u)
+        twice = jnp.exp(-low) * _mean_of_two(middle - low, high - low)
+        stay = jnp.exp(-u)
+        return jnp.stack(
+            [
+                stay[0] * first,
+                u[1] * through[0] * first + stay[1] * second,
+                u[1] * u[2] * twice * first + u[2] * through[1] * second + stay[2] * third,
+            ]
+        )
 
     def update(
         self, traces: Traces, spikes: Float[Array, "H M"], dt: Float[ArrayLike, ""]

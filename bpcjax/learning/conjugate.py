@@ -75,12 +75,17 @@ def _seen(
     y: Float[Array, " N"],
     share: Float[Array, " P"],
 ) -> NormalEvidence:
-    """Welford's recursion (1962, Technometrics 4:419), with weights that decay."""
-    count = keep * seen.count + share
-    gain = jnp.where(count > 0, share / jnp.where(count > 0, count, 1.0), 0.0)[:, None]
+    """Welford's recursion (1962, Technometrics 4:419), with weights that decay.
+
+    The scatter grows by `share * keep * count / new_count * away^2`, which rounding cannot make
+    negative, as it can the product of the departures from the old mean and from the new.
+    """
+    left = keep * seen.count
+    count = left + share
+    some = jnp.where(count > 0, count, 1.0)
     away = y[None] - seen.mean
-    mean = seen.mean + gain * away
-    scatter = keep * seen.scatter + share[:, None] * away * (y[None] - mean)
+    mean = seen.mean + (share / some)[:, None] * away
+    scatter = keep * seen.scatter + (share * (left / some))[:, None] * away * away
     return NormalEvidence(count, mean, scatter)
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
+from ..arrays import as_indices, as_times
 from ..stepping import SpikeRecord
 from ..system import as_parameter, is_traced
 from .stdp import AbstractSTDP, Moment, Window
@@ -88,15 +89,16 @@ def replay(
     pre, post, good = _checked(pre, post, weights.shape)
     if rewards is None:
         rewards = Rewards(jnp.zeros(0), jnp.zeros(0))
-    rewards = Rewards(as_parameter(rewards.times), as_parameter(rewards.amounts))
+    rewards = Rewards(as_times(rewards.times, "rewards: times"), as_parameter(rewards.amounts))
     if rewards.times.ndim != 1 or rewards.times.shape != rewards.amounts.shape:
         raise ValueError("rewards: times and amounts must be two arrays of one length.")
     good = good & _rising("rewards", rewards.times)
     (amounts,) = _known(rewards.amounts)
     good &= _hold(abs(amounts) < np.inf, "rewards: amounts must be finite.")
 
-    start = jnp.asarray(t0, pre.times.dtype)
-    end = None if t1 is None else jnp.asarray(t1, pre.times.dtype)
+    dtype = jnp.result_type(pre.times, post.times, rewards.times)
+    start = as_parameter(t0).astype(dtype)
+    end = None if t1 is None else as_parameter(t1).astype(dtype)
     for times in (pre.times, post.times, rewards.times):
         good &= _within(times, start, end)
     return _replayed(rule, weights, pre, post, rewards, state, start, end, good)
@@ -170,7 +172,8 @@ def _within(times: Array, start: Array, end: Array | None) -> Any:
 def _checked(pre: Train, post: Train, shape: Any) -> tuple[Train, Train, Any]:
     good, checked = np.array(True), []
     for name, train, size in (("pre", pre, shape[1]), ("post", post, shape[0])):
-        times, neurons = as_parameter(train.times), jnp.asarray(train.neurons)
+        times = as_times(train.times, f"{name}: times")
+        neurons = as_indices(train.neurons, f"{name}: neurons")
         if times.ndim != 1 or times.shape != neurons.shape:
             raise ValueError(
                 f"{name}: times and neurons must be two arrays of one length, got shapes "

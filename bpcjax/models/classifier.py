@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
+from ..arrays import sized
 from ..inputs import Bins
 from ..layers import Layers
 from ..simulate import simulate
@@ -46,13 +47,11 @@ class Classifier(eqx.Module):
     layers: Layers
     code: AbstractCode = eqx.field(default_factory=CurrentCode)
     readout: AbstractReadout = eqx.field(default_factory=MembraneReadout)
-    steps: int = eqx.field(default=10, static=True)
+    steps: int = eqx.field(static=True, converter=sized("steps", 1), default=10)
     dt: Float[Array, ""] = parameter(1.0, positive=True)  # ms
 
     def __check_init__(self) -> None:
         check_parameters(self)
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, got {self.steps}.")
         if self.layers.source is not None:
             raise ValueError("layers: their source is what the code gives; leave it out.")
         self.readout.check(self.layers)

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
+from ..arrays import as_floating
 from ..encode import Linear
-from ..encode.spikes import as_float, is_known, require
+from ..encode.spikes import is_known, require
 from ..inputs.poisson import poisson_counts
 from ..system import check_parameters, parameter
 
@@ -63,7 +64,7 @@ class CurrentCode(AbstractCode):
     gain: Float[Array, ""] = parameter(1.0)
 
     def drive(self, x):
-        x = as_float(x)
+        x = as_floating(x)
         good = jnp.isfinite(x)
         require(good, "x must be finite for a current; mend or leave out such inputs.")
         # Infinity times no slope would be NaN in the gain's derivative.
@@ -89,7 +90,7 @@ class RateCode(AbstractSpikeCode):
     def bins(self, x, steps, dt, key):
         if key is None:
             raise ValueError("key: spikes at a rate are drawn: pass `key=jax.random.key(...)`.")
-        good = _countable(x := as_float(x))
+        good = _countable(x := as_floating(x))
         mean = (self.rate * dt).astype(x.dtype) * jnp.where(good, x, 0.0)
         drawn = poisson_counts(key, jnp.broadcast_to(mean, (steps, *x.shape)))
         return jnp.where(good[None], drawn, jnp.nan)
@@ -119,7 +120,7 @@ class LatencyCode(AbstractSpikeCode):
         )
 
     def bins(self, x, steps, dt, key):
-        fits, good = self.check(steps, dt), _countable(x := as_float(x))
+        fits, good = self.check(steps, dt), _countable(x := as_floating(x))
         # One image after another where they are traced: a curve may refuse all it is given.
         rows = x.reshape(-1, x.shape[-1])
         times = self.curve(rows) if is_known(x) else jax.vmap(self.curve)(rows)
@@ -140,7 +141,7 @@ class DeltaCode(AbstractSpikeCode):
     quantum: Float[Array, ""] = parameter(4.0, positive=True)  # value x ms
 
     def bins(self, x, steps, dt, key):
-        good = _countable(x := as_float(x))
+        good = _countable(x := as_floating(x))
         ends = jnp.arange(steps + 1, dtype=x.dtype).reshape(-1, *(1,) * x.ndim)
         quantum = self.quantum.astype(x.dtype)
         safe = jax.lax.stop_gradient(jnp.where(good, x, 0.0))
@@ -154,5 +155,5 @@ class EventCode(AbstractSpikeCode):
     def bins(self, x, steps, dt, key):
         if x.ndim < 2 or x.shape[-2] != steps:
             raise ValueError(f"x: events must be [..., {steps} bins, pre], got shape {x.shape}.")
-        good = _countable(x := as_float(x))
+        good = _countable(x := as_floating(x))
         return jnp.moveaxis(jnp.where(good, x, jnp.nan), -2, 0)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Key
 
+from ..arrays import sized
 from ..encode.spikes import require
 from ..neurons import LIF
 from ..system import check_parameters, parameter
@@ -43,7 +44,7 @@ class DiehlCook(eqx.Module):
     """
 
     dt: Float[Array, ""] = parameter(1.0, positive=True)  # ms
-    substeps: int = eqx.field(default=4, static=True)
+    substeps: int = eqx.field(static=True, converter=sized("substeps", 1), default=4)
     gain: Float[Array, ""] = parameter(15.0, nonnegative=True)  # mV
     tau: Float[Array, ""] = parameter(100.0, positive=True)  # ms
     hold: Float[Array, ""] = parameter(5.0, nonnegative=True)  # ms
@@ -57,8 +58,6 @@ class DiehlCook(eqx.Module):
 
     def __check_init__(self) -> None:
         check_parameters(self)
-        if self.substeps < 1:
-            raise ValueError(f"substeps must be at least 1, got {self.substeps}.")
 
     def circuit(self, thresholds: Float[Array, " n"]) -> WinnerTakeAll:
         """The same circuit for the engine's solvers: its drive is the `args` of a solve."""

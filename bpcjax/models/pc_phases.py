@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from ..arrays import sized
 from ..energies.predictive import Arrow, PredictiveCoding
 from ..system import check_parameters, parameter
 
@@ -92,12 +93,10 @@ class NudgedPhases(AbstractPhases):
     error_quantum: Float[Array, ""] = parameter(0.05, positive=True)
     output_quantum: Float[Array, ""] = parameter(0.05, positive=True)
     strength: Float[Array, ""] = parameter(1.0, positive=True)
-    steps: int = eqx.field(static=True, default=2)
+    steps: int = eqx.field(static=True, converter=sized("steps", 1), default=2)
 
     def __check_init__(self) -> None:
         check_parameters(self)
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, got {self.steps}.")
 
     def values(self, energy, x):
         return _rest(energy, x, lambda z: self.quantum * jnp.round(z / self.quantum))
@@ -187,7 +186,7 @@ class RatePhases(AbstractPhases):
     """The twin without spikes: values and errors are numbers, and move to their targets at once."""
 
     strength: Float[Array, ""] = parameter(1.0, positive=True)
-    steps: int = eqx.field(static=True, default=2)
+    steps: int = eqx.field(static=True, converter=sized("steps", 1), default=2)
 
     def values(self, energy, x):
         return _rest(energy, x, lambda z: z)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from ..arrays import sized
 from ..connect import Lateral, OneToOne
 from ..network import Network, NetworkState
 from ..projection import Projection
@@ -26,7 +27,7 @@ class WinnerTakeAll(AbstractSpikingSystem):
     """
 
     neuron: AbstractSpikingSystem
-    size: int = eqx.field(static=True)
+    size: int = eqx.field(static=True, converter=sized("size", 1))
     excitation: Float[Array, ""] = parameter(3000.0, nonnegative=True)  # pA
     inhibition: Float[Array, ""] = parameter(400.0, nonnegative=True)  # pA
     tau_e: Float[Array, ""] = parameter(1.0, positive=True)  # ms

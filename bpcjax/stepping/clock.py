@@ -136,4 +136,3 @@ def starting(controller: dfx.AbstractStepSizeController, dt: Scalar) -> Any:
     """`controller` with its first step."""
     adaptive = isinstance(controller, dfx.AbstractAdaptiveStepSizeController)
     return (StartingAdaptive if adaptive else Starting)(controller, dt)
-

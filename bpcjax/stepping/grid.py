@@ -11,6 +11,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from ..arrays import sized
 from ..inputs import AbstractInput, Step
 from .clock import Clock
 from .surrogate import AbstractSpike
@@ -39,8 +40,8 @@ class GridSpikes(AbstractWholeSteps):
 
     inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Euler)
     spike: AbstractSpike | None = None
-    max_spikes: int | None = eqx.field(default=None, static=True)
-    room: int | None = eqx.field(default=None, static=True)
+    max_spikes: int | None = eqx.field(default=None, converter=sized("max_spikes"), static=True)
+    room: int | None = eqx.field(default=None, converter=sized("room", 1), static=True)
     clock: Clock | None = None
 
     @property
@@ -87,9 +88,7 @@ class GridSpikes(AbstractWholeSteps):
         offsets = jnp.broadcast_to(step.span, (size,))
         record = self.recorded(state, t1, step, offsets, spiked)
         ok = opened & closed & (direction > 0)
-        state, result = self.after(
-            system, state, t0, t1, inner, record, inputs, ok, result, start
-        )
+        state, result = self.after(system, state, t0, t1, inner, record, inputs, ok, result, start)
         within = self.inner.interpolation_cls(t0=jnp.zeros_like(step.span), t1=step.span, **info)
         y1 = self.cut(solver_state, t1, step, y1, within.evaluate)
         dense = dict(info=info, after=y1, begins=begins, span=step.span)

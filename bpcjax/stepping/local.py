@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from ..arrays import sized
 from .clock import Clock
 from .events import Neurons, take_events
 from .term import unwrap
@@ -42,14 +43,10 @@ class LocalSpikes(AbstractWholeSteps):
     """
 
     inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Heun)
-    max_spikes: int | None = eqx.field(default=None, static=True)
-    room: int | None = eqx.field(default=None, static=True)
-    gather: int = eqx.field(default=128, static=True)
+    max_spikes: int | None = eqx.field(default=None, converter=sized("max_spikes"), static=True)
+    room: int | None = eqx.field(default=None, converter=sized("room", 1), static=True)
+    gather: int = eqx.field(default=128, converter=sized("gather", 1), static=True)
     clock: Clock | None = None
-
-    def __check_init__(self):
-        if self.gather < 1:
-            raise ValueError(f"gather must be at least 1, got {self.gather}.")
 
     @property
     def interpolation_cls(self):  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -84,7 +81,9 @@ class LocalSpikes(AbstractWholeSteps):
                 change = jax.tree.map(jnp.zeros_like, y)
                 kick = system.kick(ends, y, args, powers[order])
                 change = change if kick is None else add(change, kick)
-                return add(change, system.arrive(ends, y, args, moments[order])) if sources else change
+                return (
+                    add(change, system.arrive(ends, y, args, moments[order])) if sources else change
+                )
 
             _, along = jax.linearize(lambda y: system.vector_field(ends, y, args), y)
             return add(y, add(given(0), along(add(given(1), along(given(2))))))

@@ -10,6 +10,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
+from ..arrays import sized
 from ..instant import rounding
 from ..system import Scalar
 from .clock import Clock
@@ -66,14 +67,10 @@ class OrderedSpikes(AbstractSpikes):
     """
 
     inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Tsit5)
-    per_step: int = eqx.field(default=16, static=True)
-    max_spikes: int | None = eqx.field(default=None, static=True)
-    room: int | None = eqx.field(default=None, static=True)
+    per_step: int = eqx.field(default=16, converter=sized("per_step", 1), static=True)
+    max_spikes: int | None = eqx.field(default=None, converter=sized("max_spikes"), static=True)
+    room: int | None = eqx.field(default=None, converter=sized("room", 1), static=True)
     clock: Clock | None = None
-
-    def __check_init__(self):
-        if self.per_step < 1:
-            raise ValueError(f"per_step must be at least 1, got {self.per_step}.")
 
     @property
     def solver(self) -> dfx.AbstractSolver:

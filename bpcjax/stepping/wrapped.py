@@ -80,12 +80,6 @@ class AbstractSpikes(AbstractAround):
     room: eqx.AbstractVar[int | None]  # for events on their way
     clock: eqx.AbstractVar[Clock | None]
 
-    def __check_init__(self):
-        if self.max_spikes is not None and self.max_spikes < 0:
-            raise ValueError(f"max_spikes must not be negative, got {self.max_spikes}.")
-        if self.room is not None and self.room < 1:
-            raise ValueError(f"room must be at least 1, got {self.room}.")
-
     @property
     def scan_kind(self) -> str:
         """For diffrax's adjoints, which would set the loops of a Runge-Kutta solver: they are."""
@@ -109,7 +103,7 @@ def resumed(inputs, fresh, carried) -> tuple[PyTree, ...]:
     """
     if len(inputs) != len(carried):
         raise ValueError(
-            f"system: it has {len(inputs)} sources of events, that of the run before {len(carried)}."
+            f"system: it has {len(inputs)} sources of events, the run before had {len(carried)}."
         )
     triples = zip(inputs, fresh, carried, strict=True)
     return tuple(source.resume(new, old) for source, new, old in triples)

@@ -1,0 +1,169 @@
+"""How what a caller hands over becomes an array: through numpy, so that no number wraps.
+
+JAX casts whole numbers to its own integers first, which are of 32 bits in single precision.
+"""
+
+import numbers
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Int
+
+_LEAST, _MOST = np.iinfo(np.int32).min, np.iinfo(np.int32).max
+
+
+def is_traced(*values: Any) -> bool:
+    """Whether some value is not known yet, because a transformation traces the code."""
+    return any(isinstance(value, jax.core.Tracer) for value in values)  # pyright: ignore
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """What is known as an array of numpy's, if it holds numbers."""
+    found = np.asarray(value)
+    if found.dtype != object:
+        return found if jnp.issubdtype(found.dtype, jnp.number) or found.dtype == bool else None
+    return found if all(isinstance(x, numbers.Number) for x in found.flat) else None
+
+
+def _floating(dtype: Any) -> Any:
+    """The floating type that JAX has for numbers of a type of numpy's."""
+    widest = jnp.result_type(complex if jnp.issubdtype(dtype, jnp.complexfloating) else float)
+    narrow = jnp.issubdtype(dtype, jnp.inexact) and dtype.itemsize <= widest.itemsize
+    return dtype if narrow else widest
+
+
+def _narrowed(values: np.ndarray, dtype: Any) -> np.ndarray:
+    """The same numbers in a floating type.
+
+    **Raises:** `ValueError` where a finite one is beyond it.
+    """
+    if values.dtype == dtype:
+        return values
+    try:
+        with np.errstate(over="ignore"):
+            found = values.astype(dtype)
+        wide = values.astype(float) if values.dtype == object else values
+        beyond = np.isfinite(wide) & ~np.isfinite(found)
+    except OverflowError:  # a number of Python's beyond all types
+        most = float(jnp.finfo(dtype).max)
+        beyond = np.array([not -most <= x <= most for x in values.flat])
+        beyond, found = beyond.reshape(values.shape), values
+    if beyond.any():
+        name, most = np.dtype(dtype).name, float(jnp.finfo(dtype).max)
+        raise ValueError(f"{values[beyond][0]} is beyond {name}, which ends at {most:.3g}.")
+    return found
+
+
+def as_floating(value: ArrayLike | Any) -> Array:
+    """`value` as a floating (or complex) array; numbers of Python's remain weakly typed.
+
+    **Raises:** `ValueError` where a finite number is beyond the type.
+    """
+    if isinstance(value, list | tuple) and any(
+        isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(value)
+    ):  # numpy cannot hold what is traced
+        value = jnp.asarray(jax.tree.map(as_floating, value))
+    if not isinstance(value, jax.Array):
+        known = _numbers(value)
+        if known is not None:
+            found = _narrowed(known, _floating(known.dtype))
+            kept = type(value) in (float, complex)  # numpy's own derive from them
+            value = value if kept else float(value) if type(value) is int else found
+    value = jnp.asarray(value)
+    exact = not jnp.issubdtype(value.dtype, jnp.inexact)
+    return value.astype(jnp.result_type(float)) if exact else value
+
+
+def held(name: str, times: np.ndarray, dtype: Any) -> np.ndarray:
+    """Times in a floating type. Whole numbers (ticks of a clock) that differ still do, and most
+    others: those are rounded as any number is.
+
+    **Raises:** `ValueError` where they do not, or a finite one is beyond the type.
+    """
+    try:
+        found = _narrowed(times, dtype)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if found.dtype == times.dtype or not times.size:
+        return found
+    rounded = jnp.issubdtype(times.dtype, jnp.inexact)
+    if not rounded and max(-int(times.min()), int(times.max())) <= int(2 / jnp.finfo(dtype).eps):
+        return found
+    before, after = len(np.unique(times)), len(np.unique(found))
+    if before - after > (before // 2 if rounded else 0):
+        raise ValueError(
+            f"{name}: of {before} different times {before - after} become one with another in "
+            f"{found.dtype}. Count them from a later start, or enable double precision."
+        )
+    return found
+
+
+def as_times(times: ArrayLike | Any, name: str = "times") -> Float[Array, "..."]:
+    """Times as a floating array, checked where they are known: see `held`.
+
+    **Raises:** `ValueError` with the name where they are not real numbers, or not held.
+    """
+    floating = isinstance(times, jax.Array) and jnp.issubdtype(times.dtype, jnp.floating)
+    if floating or is_traced(*jax.tree.leaves(times)):
+        found = as_floating(times)
+    else:
+        known = _numbers(times)
+        if known is None or jnp.issubdtype(known.dtype, jnp.complexfloating):
+            raise ValueError(f"{name} must be real numbers, got {np.asarray(times).dtype}.")
+        found = jnp.asarray(held(name, known, _floating(known.dtype)))
+    return jnp.asarray(found, found.dtype)
+
+
+def _check_whole(found: Any, name: str) -> None:
+    if found.size and not jnp.issubdtype(found.dtype, jnp.integer):
+        raise ValueError(f"{name} must be whole numbers, got {found.dtype}.")
+
+
+def known_indices(values: ArrayLike | Any, name: str) -> Int[np.ndarray, "..."]:
+    """Whole numbers that are known as an array of 32 bits; nothing at all is whole.
+
+    **Raises:** `ValueError` with the name where they are not whole, or beyond them.
+    """
+    found = np.asarray(values)
+    _check_whole(found, name)
+    low, high = (int(found.min()), int(found.max())) if found.size else (0, 0)
+    if low < _LEAST or high > _MOST:
+        raise ValueError(f"{name} must be within {_LEAST}..{_MOST}, got {low}..{high}.")
+    return found.astype(np.int32)
+
+
+def as_indices(values: ArrayLike | Any, name: str) -> Int[Array, "..."]:
+    """Whole numbers as an array of 32 bits. What is traced and beyond them ends at their bounds.
+
+    **Raises:** `ValueError` as `known_indices`.
+    """
+    if not is_traced(*jax.tree.leaves(values)):
+        return jnp.asarray(known_indices(values, name))
+    found = jnp.asarray(values)
+    _check_whole(found, name)
+    if found.size and jnp.iinfo(found.dtype).max > _MOST:
+        found = jnp.clip(found, max(_LEAST, int(jnp.iinfo(found.dtype).min)), _MOST)
+    return found.astype(jnp.int32)
+
+
+def as_size(value: Any, name: str, least: int = 0) -> int:
+    """A whole number as Python's, which compares and hashes as a static field must.
+
+    **Raises:** `ValueError` with the name where it is not whole, or below `least`.
+    """
+    try:
+        found = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, got {value!r}.") from None
+    if found < least:
+        raise ValueError(f"{name} must be at least {least}, got {found}.")
+    return int(found)
+
+
+def sized(name: str, least: int = 0) -> Callable[[Any], Any]:
+    """The converter of a static field that holds such a number, or `None` for none."""
+    return lambda value: None if value is None else as_size(value, name, least)
