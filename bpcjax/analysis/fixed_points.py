@@ -10,9 +10,12 @@ import optimistix as optx
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ..system import AbstractSystem
-from .vector import Flow, first_row, flow_of, known, ravel_rows, structural
+from .multiple import sharpen
+from .vector import Flow, first_row, flow_of, known, padded, ravel_rows, structural
 
 STAGES = (6, 10, 64)  # steps of Newton's method: most rows end in the first ones
+
+FINER = 1e-6  # of the tolerance: for roots that are uncertain
 
 
 class FixedPoints(eqx.Module):
@@ -106,23 +109,23 @@ def _in_stages(flow: Flow, guesses, held, tol) -> Any:
     """The points, and which are minima of the speed. Rows that a stage has settled do not wait
     for the others in the next.
     """
+
+    def again(rows):
+        return padded(_newton, flow, rows, held, FINER * tol, STAGES[0])[0]
+
     found, least = np.array(guesses), np.zeros(len(guesses), bool)
     left = np.flatnonzero(np.isfinite(found).all(axis=1))
     for steps in STAGES:
         if len(left):
-            found[left], settled = _padded(_newton, flow, found[left], held, tol, steps)
+            found[left], settled = padded(_newton, flow, found[left], held, tol, steps)
             left = left[~settled]
+    rest = np.setdiff1d(np.flatnonzero(np.isfinite(found).all(axis=1)), left)
     if len(left):
         guesses = np.asarray(guesses)[left]
-        found[left], least[left] = _padded(_least_speed, flow, guesses, held)
+        found[left], least[left] = padded(_least_speed, flow, guesses, held)
+    if len(rest):
+        found[rest] = sharpen(flow, found[rest], np.asarray(held), again)
     return jnp.asarray(found), jnp.asarray(least)
-
-
-def _padded(run, flow: Flow, rows: np.ndarray, *options) -> Any:
-    """`run` over the rows, padded to a power of two, so that few programs are compiled."""
-    room = 1 << (len(rows) - 1).bit_length()
-    filled = np.resize(rows, (room, rows.shape[1]))
-    return (np.asarray(part)[: len(rows)] for part in run(flow, filled, *options))
 
 
 def _implicit(flow: Flow, x, start, held):
