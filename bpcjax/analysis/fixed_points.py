@@ -48,9 +48,11 @@ def fixed_points(
 
     `guesses` has the structure of a state, with one more leading axis; `args` is the drive, taken
     at time `t`. Coordinates that the flow never moves (the mode and the clock of a refractory
-    neuron) stay as guessed. Rows fail alone: NaN, or no root found, is `ok=False`. Points are as
-    many as guesses: see `unique`. Differentiable in the parameters, by the implicit function
-    theorem, where `ok`; traced, all rows take as long as the slowest, and `slow` is not looked for.
+    neuron) stay as guessed. Where the equations are too flat to tell a root from a point next to it
+    with a singular Jacobian (a fold, a branch point), the row is that point. Rows fail alone: NaN,
+    or no root found, is `ok=False`. Points are as many as guesses: see `unique`. Differentiable in
+    the parameters, by the implicit function theorem, where `ok`; traced, all rows take as long as
+    the slowest, and neither `slow` nor singular points are looked for.
 
     **Raises:** `ValueError` if guesses, drive and vector field do not fit together, or if `tol` is
     beyond the precision of the guesses' dtype.

@@ -86,7 +86,8 @@ def follow(
 
     Between two points folds, branch points, Hopf points and, of cycles and maps, period doublings
     and tori are located to the precision of the corrector. A neutral saddle, where two real
-    eigenvalues sum to zero, is none of these. Two points of one kind within a step may be missed.
+    eigenvalues sum to zero, is none of these. Two points of one kind within a step may be missed,
+    and so may eigenvalues that cross zero at one point in opposite directions.
 
     **Raises:** `ValueError` if `where` does not give a scalar array, if there is no solution near
     the guess, and for bad numbers.
