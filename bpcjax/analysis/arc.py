@@ -16,7 +16,7 @@ from .vector import Flow
 
 STEPS = 12  # of Newton's method
 TOL = 1e-9
-SINGULAR = 1e-8  # of the largest singular value of the equations' derivative
+SINGULAR = 1e-10  # of the largest singular value of the equations' derivative
 ASIDE = 0.1  # of a step: how far away a singular direction must last
 
 

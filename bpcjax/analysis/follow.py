@@ -21,7 +21,7 @@ from .vector import as_floats, flow_of, known
 FLEXIBLE = 0.95  # least cosine between the tangents at two successive points
 FAR = 0.2  # most of a step that the corrector may go
 SHORTEST = 2.0**-14  # of a step, before the branch is given up
-MULTIPLE = 1e-6  # a singular value below this is zero at a branch point
+MULTIPLE = 1e-7  # a singular value as small as this is zero at a branch point
 
 
 class Ending(Enum):
@@ -162,7 +162,7 @@ def switch(
     arc, z = _begin(system, where, special.y, special.p, args, of)
     _, sizes, right = np.linalg.svd(arc.derivative(z)[:, :-1])
     direction = right[-1]  # in which nothing changes, to first order
-    many = int((sizes <= MULTIPLE * max(1.0, sizes[0])).sum())
+    many = int((sizes <= 10 * max(sizes[-1], MULTIPLE)).sum())
     if many > 1:
         raise ValueError(
             f"special: {many} eigenvalues are zero there, so several branches cross. Leave along "

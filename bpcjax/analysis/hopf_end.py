@@ -66,7 +66,8 @@ def _hopf(arc: Arc, z: np.ndarray, frequency: float) -> Point | None:
         return point, values[np.argmin(np.abs(values - 1j * frequency))]
 
     start, near = float(z[-1]), 1e-3 * (1 + abs(float(z[-1])))
-    solved = root_scalar(lambda p: rest(p)[1].real, x0=start, x1=start + near, method="secant")
+    with np.errstate(all="ignore"):  # there may be none
+        solved = root_scalar(lambda p: rest(p)[1].real, x0=start, x1=start + near, method="secant")
     point, value = rest(float(solved.root))
     ok = point is not None and abs(value.real) <= ON_AXIS * abs(value.imag)
     return point if ok and abs(value.imag / frequency - 1) < 0.5 else None

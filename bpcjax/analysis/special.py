@@ -53,7 +53,7 @@ def specials(arc: Arc, here: Point, there: Point) -> list[tuple[Special, int]]:
         if kind is Bifurcation.PERIOD_DOUBLING:
             found.append((kind, part, count))
         elif kind is not None:
-            found.append((kind, part, count // 2))
+            found.append((kind, part, max(1, count // 2)))
         elif count > 1:  # the determinant changes its sign twice, or more often, or not at all
             found = [one for one in found if abs(one[1] - part) > TOGETHER]
             found.append((Bifurcation.BRANCH, part, count))
