@@ -1,7 +1,7 @@
 """Points of a branch: the corrector of a continuation, and tangents."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -16,6 +16,8 @@ from .vector import Flow
 
 STEPS = 12  # of Newton's method
 TOL = 1e-9
+SINGULAR = 1e-10  # of the largest singular value of the equations' derivative
+ASIDE = 0.1  # of a step: how far away a singular direction must last
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Arc:
     args: PyTree
     of: AbstractFollowed
     layout: Any = None  # of the state
+    neutral: int = 0  # directions in which solutions are not isolated: a continuous symmetry
 
     def at(self, p: Any) -> tuple[AbstractSystem, PyTree]:
         """The system and the drive at a value of the parameter."""
@@ -56,25 +59,59 @@ class Arc:
         """Of the equations [m, m + 1] at a point."""
         return np.asarray(_derivative(self._parts, jnp.asarray(z), jnp.asarray(z)))
 
-    def correct(self, guess: np.ndarray, normal: np.ndarray, before: np.ndarray) -> Point | None:
-        """The point next to a guess on the plane through it with this normal, if there is one."""
-        found = _correct(self._parts, *map(jnp.asarray, (guess, normal, before)))
+    def correct(
+        self, guess: np.ndarray, normal: np.ndarray, before: np.ndarray, near: Point | None = None
+    ) -> Point | None:
+        """The point next to a guess on the plane through it with this normal, if there is one.
+
+        Neutral directions, in which it must not move, are those at the point `near`.
+        """
+        derivative = self.derivative(guess) if near is None and self.neutral else None
+        borders = _borders(near.derivative if near else derivative, normal, self.neutral)
+        found = _correct(self._parts, *map(jnp.asarray, (*borders, guess, normal, before)))
         z, derivative, ok = map(np.asarray, found)
         if not ok:
             return None
-        tangent = _tangent(derivative, normal)
+        tangent = _tangent(derivative, normal, *borders)
         if not np.isfinite(tangent).all():
             return None
         return Point(z, tangent, derivative, self.of.eigenvalues(derivative[:, :-1]))
 
     def next(self, here: Point, length: float) -> Point | None:
         """The point at this length along the tangent."""
-        return self.correct(here.ahead(length), here.tangent, here.z)
+        return self.correct(here.ahead(length), here.tangent, here.z, here)
 
     def between(self, here: Point, there: Point, part: float) -> Point | None:
         """The point at this part of the way between two."""
         chord = there.z - here.z
-        return self.correct(here.z + part * chord, chord / np.linalg.norm(chord), here.z)
+        return self.correct(here.z + part * chord, chord / np.linalg.norm(chord), here.z, here)
+
+    def growth(self, point: Point) -> Any:
+        """The exponents of small differences, but for those along neutral directions."""
+        growth = self.of.growth(point.eigenvalues)
+        return np.delete(growth, np.argsort(np.abs(growth))[: self.neutral])
+
+    def rate(self, point: Point) -> np.ndarray:
+        """The vector field at the state of a point."""
+        return np.asarray(_rate(self._parts, jnp.asarray(point.z)))
+
+    def borders(self, point: Point) -> tuple[np.ndarray, np.ndarray]:
+        """What the derivative takes to zero from the left (columns), and from the right (rows),
+        other than the tangent: the neutral directions.
+        """
+        return _borders(point.derivative, point.tangent, self.neutral)
+
+    def lasting(self, point: Point, step: float) -> int:
+        """How many directions are singular at a point, and at its neighbours in one of them. At a
+        branch point they are singular there alone.
+        """
+        count = _singular(point.derivative)
+        if not count:
+            return 0
+        along = _borders(point.derivative, point.tangent, count)[1][0]
+        aside = replace(self, neutral=count)
+        there = aside.correct(point.z + ASIDE * step * along, along, point.z, point)
+        return 0 if there is None else min(count, _singular(there.derivative))
 
     def is_inside(self, z: np.ndarray) -> bool:
         """Whether no guard is past its threshold at a rest."""
@@ -111,12 +148,18 @@ def _derivative(parts, z, before):
 
 
 @eqx.filter_jit
+def _rate(parts, z):
+    of: AbstractFollowed = parts[3]
+    return _flow(parts, z[-1]).rate(of.state(z[:-1]))
+
+
+@eqx.filter_jit
 def _inside(parts, z):
     return _flow(parts, z[-1]).inside(z[:-1])
 
 
 @eqx.filter_jit
-def _correct(parts, guess, normal, before):
+def _correct(parts, left, right, guess, normal, before):
     """Newton's method, written out: the equations and their derivative are traced together, once.
     They are by far the most of what there is to compile.
     """
@@ -129,7 +172,9 @@ def _correct(parts, guess, normal, before):
         z, *_, k, _ = carry
         derivative, value = jax.jacfwd(both, has_aux=True)(z)
         miss = jnp.append(value, normal @ (z - guess))
-        change = jnp.linalg.solve(jnp.vstack([derivative, normal[None]]), miss)
+        matrix = bordered(jnp.vstack([derivative, normal[None]]), left, right)
+        change = jnp.linalg.solve(matrix, jnp.append(miss, jnp.zeros(len(right), miss.dtype)))
+        change = change[: len(z)]
         # At a branch point these equations are singular, and the guess may be the point itself.
         there = (k == 0) & (jnp.abs(miss).max() <= 1e-3 * TOL)
         tiny = jnp.abs(change).max() <= 1e-3 * TOL + 1e-13 * jnp.abs(z).max()
@@ -144,7 +189,39 @@ def _correct(parts, guess, normal, before):
     return z, derivative, ok & jnp.isfinite(derivative).all()
 
 
-def _tangent(derivative: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """The unit vector that the derivative takes to zero, on the side of another one."""
+def bordered(square, left, right):
+    """A matrix without its neutral directions: what they let free, the borders fix."""
+    count = len(right)
+    below = jnp.zeros((len(square) - len(left), count), square.dtype)
+    corner = jnp.zeros((count, count), square.dtype)
+    return jnp.block([[square, jnp.concatenate([left, below])], [right, corner]])
+
+
+def _borders(derivative: Any, along: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    size = len(along)
+    if not count:
+        return np.zeros((size - 1, 0)), np.zeros((0, size))
+    left, _, right = np.linalg.svd(derivative)
+    null = right[size - 1 - count :]
+    turned = np.linalg.svd((null @ along)[None])[2]
+    return left[:, size - 1 - count :], turned[1:] @ null
+
+
+def _singular(derivative: np.ndarray) -> int:
+    """How many directions of the unknowns, other than the branch's own, change nothing."""
+    sizes = np.linalg.svd(derivative, compute_uv=False)
+    return int((sizes <= SINGULAR * sizes[0]).sum())
+
+
+def _tangent(
+    derivative: np.ndarray, along: np.ndarray, left: np.ndarray, right: np.ndarray
+) -> np.ndarray:
+    """The unit vector that the derivative takes to zero, on the side of another one, and across
+    the neutral directions.
+    """
     tangent = np.linalg.svd(derivative)[2][-1]
+    if len(right):
+        matrix = np.asarray(bordered(np.vstack([derivative, along]), left, right))
+        tangent = np.linalg.lstsq(matrix, np.eye(len(matrix))[len(along) - 1], rcond=None)[0]
+        tangent = tangent[: len(along)] / np.linalg.norm(tangent[: len(along)])
     return tangent if tangent @ along >= 0 else -tangent

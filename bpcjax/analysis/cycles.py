@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Complex, Float, PyTree
 from ..checks import check_times
 from ..system import AbstractSystem, Scalar, bad_parameters
 from .flow_map import FlowMap, map_of
-from .vector import Matrix, Vector, known, structural
+from .vector import Flow, Matrix, Vector, known, structural
 
 STEPS = 50  # of Newton's method
 
@@ -128,12 +128,17 @@ def shooting(
 
 @eqx.filter_jit
 def modes_of(step_map: FlowMap, x: Vector, period: Scalar) -> Bool[Array, " n"]:
+    """The modes of a cycle through `x`: see `modes_among`."""
+    _, monodromy, _ = step_map.along(x, 0.0, period, jnp.eye(x.size, dtype=x.dtype))
+    return modes_among(step_map.flow, x, monodromy)
+
+
+def modes_among(flow: Flow, x: Vector, monodromy: Matrix) -> Bool[Array, " n"]:
     """The coordinates that the flow never moves, and that events bring back as they were: a
     period is right whatever they are.
     """
-    _, monodromy, _ = step_map.along(x, 0.0, period, jnp.eye(x.size, dtype=x.dtype))
-    as_it_was = (monodromy == jnp.eye(x.size)).all(axis=1)
-    return as_it_was & structural(step_map.flow, x[None])
+    as_it_was = (monodromy == jnp.eye(x.size, dtype=x.dtype)).all(axis=1)
+    return as_it_was & structural(flow, x[None])
 
 
 def multipliers_of(

@@ -10,9 +10,12 @@ import optimistix as optx
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ..system import AbstractSystem
-from .vector import Flow, first_row, flow_of, known, ravel_rows, structural
+from .multiple import sharpen
+from .vector import Flow, first_row, flow_of, known, padded, ravel_rows, structural
 
 STAGES = (6, 10, 64)  # steps of Newton's method: most rows end in the first ones
+
+FINER = 1e-6  # of the tolerance: for roots that are uncertain
 
 
 class FixedPoints(eqx.Module):
@@ -45,9 +48,11 @@ def fixed_points(
 
     `guesses` has the structure of a state, with one more leading axis; `args` is the drive, taken
     at time `t`. Coordinates that the flow never moves (the mode and the clock of a refractory
-    neuron) stay as guessed. Rows fail alone: NaN, or no root found, is `ok=False`. Points are as
-    many as guesses: see `unique`. Differentiable in the parameters, by the implicit function
-    theorem, where `ok`; traced, all rows take as long as the slowest, and `slow` is not looked for.
+    neuron) stay as guessed. Where the equations are too flat to tell a root from a point next to it
+    with a singular Jacobian (a fold, a branch point), the row is that point. Rows fail alone: NaN,
+    or no root found, is `ok=False`. Points are as many as guesses: see `unique`. Differentiable in
+    the parameters, by the implicit function theorem, where `ok`; traced, all rows take as long as
+    the slowest, and neither `slow` nor singular points are looked for.
 
     **Raises:** `ValueError` if guesses, drive and vector field do not fit together, or if `tol` is
     beyond the precision of the guesses' dtype.
@@ -106,23 +111,23 @@ def _in_stages(flow: Flow, guesses, held, tol) -> Any:
     """The points, and which are minima of the speed. Rows that a stage has settled do not wait
     for the others in the next.
     """
+
+    def again(rows):
+        return padded(_newton, flow, rows, held, FINER * tol, STAGES[0])[0]
+
     found, least = np.array(guesses), np.zeros(len(guesses), bool)
     left = np.flatnonzero(np.isfinite(found).all(axis=1))
     for steps in STAGES:
         if len(left):
-            found[left], settled = _padded(_newton, flow, found[left], held, tol, steps)
+            found[left], settled = padded(_newton, flow, found[left], held, tol, steps)
             left = left[~settled]
+    rest = np.setdiff1d(np.flatnonzero(np.isfinite(found).all(axis=1)), left)
     if len(left):
         guesses = np.asarray(guesses)[left]
-        found[left], least[left] = _padded(_least_speed, flow, guesses, held)
+        found[left], least[left] = padded(_least_speed, flow, guesses, held)
+    if len(rest):
+        found[rest] = sharpen(flow, found[rest], np.asarray(held), again)
     return jnp.asarray(found), jnp.asarray(least)
-
-
-def _padded(run, flow: Flow, rows: np.ndarray, *options) -> Any:
-    """`run` over the rows, padded to a power of two, so that few programs are compiled."""
-    room = 1 << (len(rows) - 1).bit_length()
-    filled = np.resize(rows, (room, rows.shape[1]))
-    return (np.asarray(part)[: len(rows)] for part in run(flow, filled, *options))
 
 
 def _implicit(flow: Flow, x, start, held):

@@ -68,6 +68,15 @@ def check_solver(system: AbstractSystem, solver: Any) -> None:
         )
 
 
+def check_noiseless(system: AbstractSystem, flow: Flow, y: PyTree) -> None:
+    """Raise `ValueError` if a system has noise, which no derivative of its flow knows."""
+    if jax.eval_shape(lambda: flow.system.noise(flow.t, y, flow.args)) is not None:
+        raise ValueError(
+            f"system: {type(system).__name__} has noise; its exponents, cycles and maps are those "
+            "of the flow without it. Pass that one."
+        )
+
+
 def map_of(
     system: AbstractSystem, y0: PyTree, args: PyTree, solver: Any, steps: int, t0: Any = 0.0
 ) -> tuple[FlowMap, Vector]:
@@ -78,9 +87,5 @@ def map_of(
     """
     flow = flow_of(system, y0, args, t0)
     check_solver(system, solver)
-    if jax.eval_shape(lambda: flow.system.noise(flow.t, y0, flow.args)) is not None:
-        raise ValueError(
-            f"system: {type(system).__name__} has noise; its exponents, cycles and maps are those "
-            "of the flow without it. Pass that one."
-        )
+    check_noiseless(system, flow, y0)
     return FlowMap(flow, solver, steps), ravel(y0)

@@ -12,22 +12,26 @@ from jaxtyping import Array, Bool, Complex, Float, PyTree
 
 from ..system import AbstractSystem
 from .arc import Arc, Point
+from .first_point import first_point
 from .followed import AbstractFollowed, Equilibria
+from .hopf_end import hopf_end, is_still, is_through
 from .special import Bifurcation, Special, specials
 from .vector import as_floats, flow_of, known
 
 FLEXIBLE = 0.95  # least cosine between the tangents at two successive points
 FAR = 0.2  # most of a step that the corrector may go
 SHORTEST = 2.0**-14  # of a step, before the branch is given up
-EPSILON = 1e-2  # of a step, away from a branch point
+MULTIPLE = 1e-7  # a singular value as small as this is zero at a branch point
 
 
 class Ending(Enum):
     """Why a branch ends: all points asked for; the parameter or the state at a bound; a guard past
-    its threshold; or no further solution found, at the shortest step.
+    its threshold; cycles that shrink to a Hopf point; or no further solution found, at the shortest
+    step.
     """
 
     COUNT = "count"
+    HOPF = "Hopf"
     BOUNDS = "bounds"
     DOMAIN = "domain"
     STUCK = "stuck"
@@ -37,8 +41,13 @@ class Branch(eqx.Module):
     """A branch: its points in order, whether each is stable, and the special points on it.
 
     `eigenvalues` are those of the Jacobian for equilibria, multipliers for cycles and spike maps;
-    `period` is there for cycles. `special` are in order too: tuples (kind, p, y). `ending` says
-    why there are no further points.
+    `period` is there for cycles. `special` are in order too: tuples (kind, p, y); at each so many
+    eigenvalues (or complex pairs) cross at once as `multiplicity` says, more than one where a
+    symmetry makes them. `ending` says why there are no further points.
+
+    `singular` are directions, stacked, in which the first point is not isolated, as on a ring of
+    rests that a continuous symmetry makes. The branch goes across them, and `stable` leaves their
+    zeros out. With none it is `None`.
     """
 
     p: Float[Array, " points"]
@@ -48,6 +57,8 @@ class Branch(eqx.Module):
     period: Float[Array, " points"] | None
     special: tuple[Special, ...]
     ending: Ending = eqx.field(static=True)
+    multiplicity: tuple[int, ...] = eqx.field(static=True, default=())
+    singular: PyTree = None
 
 
 def follow(
@@ -75,7 +86,8 @@ def follow(
 
     Between two points folds, branch points, Hopf points and, of cycles and maps, period doublings
     and tori are located to the precision of the corrector. A neutral saddle, where two real
-    eigenvalues sum to zero, is none of these. Two points of one kind within a step may be missed.
+    eigenvalues sum to zero, is none of these. Two points of one kind within a step may be missed,
+    and so may eigenvalues that cross zero at one point in opposite directions.
 
     **Raises:** `ValueError` if `where` does not give a scalar array, if there is no solution near
     the guess, and for bad numbers.
@@ -89,7 +101,7 @@ def follow(
     arc, guess = _begin(system, where, y0, p0, args, Equilibria() if of is None else of)
     if not bounds[0] <= float(p0) <= bounds[1]:
         raise ValueError(f"p0={p0} is outside of bounds={bounds}.")
-    here = _first(arc, guess, toward, step)
+    arc, here = first_point(arc, guess, toward, step)
     points, found, ending = [here], [], Ending.COUNT
     length = step
     while len(points) < count:
@@ -100,6 +112,10 @@ def follow(
             if length >= SHORTEST * step:
                 continue
             ending = Ending.STUCK if arc.is_inside(here.ahead(2 * length)) else Ending.DOMAIN
+            end = hopf_end(arc, here, here, step)
+            if end is not None:
+                ending = Ending.HOPF
+                found += [(end, 1)]
             break
         if not bounds[0] <= there.z[-1] <= bounds[1]:
             ending = Ending.BOUNDS
@@ -107,6 +123,12 @@ def follow(
         if not arc.is_inside(there.z):
             ending = Ending.DOMAIN
             break
+        if is_through(arc, here, there):
+            end = hopf_end(arc, here, there, step)
+            if end is not None or is_still(arc, here, there):
+                ending = Ending.STUCK if end is None else Ending.HOPF
+                found += [] if end is None else [(end, 1)]
+                break
         found += specials(arc, here, there)
         points.append(there)
         here, length = there, min(step, 1.5 * length)
@@ -129,7 +151,8 @@ def switch(
 
     `of` is that of the branch on which the point was found.
 
-    **Raises:** `ValueError` if the point is of another kind, and as `follow`.
+    **Raises:** `ValueError` if the point is of another kind, or if several branches cross there (a
+    multiple branch point: follow each in its direction), and as `follow`.
     """
     of = Equilibria() if of is None else of
     if special.kind is Bifurcation.PERIOD_DOUBLING:
@@ -137,8 +160,14 @@ def switch(
     elif special.kind is not Bifurcation.BRANCH:
         raise ValueError(f"special: no branch crosses another at a {special.kind.name}.")
     arc, z = _begin(system, where, special.y, special.p, args, of)
-    derivative = arc.derivative(z)[:, :-1]
-    direction = np.linalg.svd(derivative)[2][-1]  # in which nothing changes, to first order
+    _, sizes, right = np.linalg.svd(arc.derivative(z)[:, :-1])
+    direction = right[-1]  # in which nothing changes, to first order
+    many = int((sizes <= 10 * max(sizes[-1], MULTIPLE)).sum())
+    if many > 1:
+        raise ValueError(
+            f"special: {many} eigenvalues are zero there, so several branches cross. Leave along "
+            "one of them: follow(..., toward=direction)."
+        )
     size = len(of.state(z[:-1]))
     away = arc.unravel(direction[:size])
 
@@ -174,42 +203,23 @@ def _begin(system, where, y0, p0, args, of: AbstractFollowed) -> tuple[Arc, np.n
     return arc, np.append(np.asarray(unknowns), float(p0))
 
 
-def _first(arc: Arc, guess: np.ndarray, toward: Any, step: float) -> Point:
-    """The first point: at p0, or a little away from it in a given direction of the state."""
-    size = len(guess)
-    along_p = np.eye(size)[-1]
-    if np.ndim(toward) == 0 and isinstance(toward, int | float):
-        here = arc.correct(guess, along_p, guess)
-        if here is None:
-            raise ValueError(
-                "y0: no solution near the guess at p0. Start from `fixed_points`, `find_cycle` or "
-                "`orbit`."
-            )
-        tangent = here.tangent if here.tangent[-1] * toward >= 0 else -here.tangent
-        here = Point(here.z, tangent, here.derivative, here.eigenvalues)
-    else:
-        direction = np.zeros(size)
-        change = np.asarray(arc.layout.ravel(as_floats(toward)))
-        direction[: len(change)] = change / np.linalg.norm(change)
-        here = arc.correct(guess + EPSILON * step * direction, direction, guess)
-        if here is None:
-            raise ValueError("toward: no branch leaves the point in that direction.")
-    if not arc.is_inside(here.z):
-        raise ValueError("y0: a guard is past its threshold there: it is no rest of the system.")
-    return here
-
-
-def _branch(arc: Arc, points: list[Point], found: list[Special], ending: Ending) -> Branch:
+def _branch(arc: Arc, points: list[Point], found: list, ending: Ending) -> Branch:
     z = np.stack([point.z for point in points])
     periods = [arc.of.period(x[:-1]) for x in z]
     states = jnp.asarray(np.stack([arc.of.state(x[:-1]) for x in z]))
-    stable = [(arc.of.growth(point.eigenvalues).real < 0).all() for point in points]
+    stable = [(arc.growth(point).real < 0).all() for point in points]
+    singular = None
+    if arc.neutral:
+        rows = arc.borders(points[0])[1][:, :-1]
+        singular = jax.vmap(arc.layout.unravel)(jnp.stack([arc.of.state(row) for row in rows]))
     return Branch(
         jnp.asarray(z[:, -1]),
         jax.vmap(arc.layout.unravel)(states),
         jnp.stack([point.eigenvalues for point in points]),
         jnp.asarray(stable),
         None if periods[0] is None else jnp.asarray(periods),
-        tuple(found),
+        tuple(special for special, _ in found),
         ending,
+        tuple(count for _, count in found),
+        singular,
     )

@@ -11,7 +11,7 @@ from jaxtyping import Array, Complex, Float
 from ..checks import check_times
 from ..system import AbstractSpikingSystem
 from .cycles import check_autonomous, drop_shift, modes_of, multipliers_of, shooting
-from .flow_map import FlowMap, check_solver, map_of
+from .flow_map import FlowMap, check_noiseless, check_solver, map_of
 from .spectrum import spectrum
 from .spike_map import after_spike
 from .vector import Flow, Vector, structural
@@ -184,6 +184,7 @@ class SpikeMap(AbstractFollowed):
         if not isinstance(flow.system, AbstractSpikingSystem):
             raise ValueError("system has no spikes: follow its Equilibria or its Cycles.")
         check_solver(flow.system, self.solver)
+        check_noiseless(flow.system, flow, flow.layout.unravel(x))
         return self, x
 
     def equations(self, flow, unknowns, before):

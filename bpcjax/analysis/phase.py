@@ -11,9 +11,11 @@ from jaxtyping import Array, Bool, Float, PyTree
 
 from ..checks import check_times
 from ..system import AbstractSystem
-from .cycles import Cycle
+from .cycles import Cycle, modes_among
 from .flow_map import FlowMap, map_of
 from .vector import known, ravel
+
+SIMPLE = 1e-9  # of the largest singular value: below it the multiplier 1 is not simple
 
 
 class PhaseResponse(eqx.Module):
@@ -21,8 +23,10 @@ class PhaseResponse(eqx.Module):
 
     `gradient` is the advance in time per unit of each variable for a small push at each of
     `times`; a push of the potential is its first leaf. `shift` is the advance measured after a
-    finite push, where one was given. `ok` is false where the cycle is not, or where the pushed
-    state had not come back to the cycle.
+    finite push, where one was given. `ok` is false where the cycle is not, where the pushed state
+    had not come back to the cycle, or where there is no phase, because differences other than a
+    shift last as well (the multiplier 1 is not simple: NaN). Modes, coordinates that only events
+    change, have no gradient: zero.
     """
 
     times: Float[Array, " count"]
@@ -46,11 +50,11 @@ def phase_response(
 ) -> PhaseResponse:
     """The phase response of a `cycle` of `find_cycle` at `count` moments of its period.
 
-    By the adjoint: the left eigenvector of the monodromy matrix for the multiplier 1, scaled to
-    one unit of time per unit of time along the flow, carried back through the derivatives of the
-    flow, spikes included. And, with a `push` (a change of the state), directly: each state of the
-    cycle is pushed, left to itself for so many `periods`, and compared with the cycle. What then
-    differs from it by more than `tol` of the cycle's size has not come back.
+    By the adjoint: the left eigenvector of the monodromy matrix for the multiplier of the shift,
+    scaled to one unit of time per unit of time along the flow, carried back through the derivatives
+    of the flow, spikes included. And, with a `push` (a change of the state), directly: each state
+    of the cycle is pushed, left to itself for so many `periods`, and compared with the cycle. What
+    then differs from it by more than `tol` of the cycle's size has not come back.
 
     **Raises:** `ValueError` for bad times, counts, or a push that does not fit the state.
 
@@ -68,7 +72,9 @@ def phase_response(
     step_map, x = map_of(system, cycle.y, args, solver, steps)
     times = jnp.arange(count) * cycle.period / count
     xs, back = _derivatives(step_map, x, cycle.period / count, count)
-    gradient = jnp.asarray(_adjoint(np.asarray(back), np.asarray(step_map.flow.rate(x))))
+    modes = modes_among(step_map.flow, x, cycle.monodromy)
+    rate = step_map.flow.rate(x)
+    gradient = jnp.asarray(_adjoint(*map(np.asarray, (back, rate, modes))), x.dtype)
     shift, ok = None, jnp.isfinite(gradient).all()
     if push is not None:
         change = ravel(push)
@@ -90,19 +96,38 @@ def _derivatives(step_map: FlowMap, x, span, count: int):
     return lax.scan(advance, x, length=count)[1]
 
 
-def _adjoint(derivatives: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """The gradients of phase before each of the derivatives, which take it back."""
-    monodromy = (
-        np.linalg.multi_dot([*derivatives[::-1]]) if len(derivatives) > 1 else derivatives[0]
-    )
-    values, vectors = np.linalg.eig(monodromy.T)
-    gradient = np.real(vectors[:, np.argmin(np.abs(values - 1))])
-    gradient = gradient / (gradient @ rate)
-    found = []
-    for derivative in derivatives[::-1]:
-        gradient = gradient @ derivative
-        found.append(gradient)
-    return np.array(found[::-1])
+def _adjoint(derivatives: np.ndarray, rate: np.ndarray, modes: np.ndarray) -> np.ndarray:
+    """The gradients of phase before each of the derivatives, which take it back. NaN where no
+    phase can be told: the multiplier of the shift is not simple.
+    """
+    free = np.flatnonzero(~modes)
+    found = np.zeros((len(derivatives), len(rate)))
+    blocks = derivatives[:, free[:, None], free]
+    gradient = _shift_covector(np.linalg.multi_dot([np.eye(len(free)), *blocks[::-1]]), rate[free])
+    for k in reversed(range(len(blocks))):
+        gradient = gradient @ blocks[k]
+        found[k, free] = gradient
+    return found
+
+
+def _shift_covector(monodromy: np.ndarray, rate: np.ndarray) -> np.ndarray:
+    """The left eigenvector for the multiplier 1 whose product with the rate is 1.
+
+    No eigenvalue is picked, for others may be as near to 1: the rate is the right eigenvector, so
+    the left one solves the equations bordered by it.
+    """
+    size = len(rate)
+    length = np.linalg.norm(rate)
+    border = rate / np.where(length > 0, length, 1.0)
+    miss = monodromy.T - np.eye(size)
+    square = np.block([[miss, border[:, None]], [border[None], np.zeros((1, 1))]])
+    ends = np.append(np.zeros(size), 1.0)
+    if not (np.isfinite(square).all() and length > 0):
+        return np.full(size, np.nan)
+    sizes = np.linalg.svd(square, compute_uv=False)
+    if sizes[-1] < SIMPLE * sizes[0]:
+        return np.full(size, np.nan)
+    return np.linalg.solve(square, ends)[:-1] / length
 
 
 @eqx.filter_jit

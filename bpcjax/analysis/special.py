@@ -7,16 +7,17 @@ import numpy as np
 from jaxtyping import PyTree
 from scipy.optimize import brentq
 
-from .arc import Arc, Point
+from .arc import Arc, Point, bordered
 from .followed import Equilibria
 
 PRECISION = 1e-12  # of the part of a step at which a special point is
+TOGETHER = 1e-6  # of a step: special points as near as this are one
 
 
 class Bifurcation(Enum):
     """Kinds of special points: the parameter turns round (of equilibria, or of cycles); a complex
-    pair of eigenvalues crosses the imaginary axis; another branch crosses; a multiplier passes
-    -1; a complex pair of multipliers passes the unit circle.
+    pair of eigenvalues crosses the imaginary axis (and cycles end there); another branch crosses; a
+    multiplier passes -1; a complex pair of multipliers passes the unit circle.
     """
 
     FOLD = "fold"
@@ -34,25 +35,36 @@ class Special(NamedTuple):
     y: PyTree
 
 
-def specials(arc: Arc, here: Point, there: Point) -> list[Special]:
-    """The special points between two successive points, in order."""
+def specials(arc: Arc, here: Point, there: Point) -> list[tuple[Special, int]]:
+    """The special points between two successive points, in order, with how many exponents (or
+    complex pairs of them) cross at each.
+    """
     found = []
     turns = here.tangent[-1] * there.tangent[-1] < 0
-    if np.sign(_determinant(here)) * np.sign(_determinant(there)) < 0:
-        found.append((Bifurcation.BRANCH, _root(arc, here, there, _determinant)))
+    if np.sign(_determinant(arc, here)) * np.sign(_determinant(arc, there)) < 0:
+        part = _root(arc, here, there, lambda point: _determinant(arc, point))
+        found.append((Bifurcation.BRANCH, part, 1))
     elif turns:
-        found.append((Bifurcation.FOLD, _root(arc, here, there, lambda point: point.tangent[-1])))
-    for part in _crossings(arc, here, there):
+        part = _root(arc, here, there, lambda point: point.tangent[-1])
+        found.append((Bifurcation.FOLD, part, 1))
+    for part, count in _crossings(arc, here, there):
         point = arc.between(here, there, part)
-        if point is None:  # on a branch point, which is found by its determinant
-            continue
-        growth = arc.of.growth(point.eigenvalues)
-        critical = growth[np.argmin(np.abs(growth.real))]
-        kind = _kind(arc, critical, np.abs(growth[np.isfinite(growth)]).max())
-        if kind is not None:
-            found.append((kind, part))
-    found.sort(key=lambda pair: pair[1])
-    return [_special(arc, here, there, kind, part) for kind, part in found]
+        kind = None if point is None else _kind_at(arc, point)  # none on a branch point
+        if kind is Bifurcation.PERIOD_DOUBLING:
+            found.append((kind, part, count))
+        elif kind is not None:
+            found.append((kind, part, max(1, count // 2)))
+        elif count > 1:  # the determinant changes its sign twice, or more often, or not at all
+            found = [one for one in found if abs(one[1] - part) > TOGETHER]
+            found.append((Bifurcation.BRANCH, part, count))
+    found.sort(key=lambda one: one[1])
+    return [(_special(arc, here, there, kind, part), count) for kind, part, count in found]
+
+
+def _kind_at(arc: Arc, point: Point) -> Bifurcation | None:
+    growth = arc.growth(point)
+    critical = growth[np.argmin(np.abs(growth.real))]
+    return _kind(arc, critical, np.abs(growth[np.isfinite(growth)]).max())
 
 
 def _kind(arc: Arc, critical: complex, scale: float) -> Bifurcation | None:
@@ -66,27 +78,35 @@ def _kind(arc: Arc, critical: complex, scale: float) -> Bifurcation | None:
     return Bifurcation.PERIOD_DOUBLING if np.pi - angle < 1e-6 else Bifurcation.TORUS
 
 
-def _determinant(point: Point) -> float:
+def _determinant(arc: Arc, point: Point) -> float:
     """Of the equations' derivative, bordered by the tangent: it changes sign where branches cross.
 
-    Scaled, so that only its sign matters, and its zero.
+    Scaled, so that only its sign matters, and its zero. Neutral directions border it as well.
     """
-    sign, size = np.linalg.slogdet(np.vstack([point.derivative, point.tangent]))
-    return float(sign * np.exp(size / len(point.z)))
+    square, turn = np.vstack([point.derivative, point.tangent]), 1.0
+    if arc.neutral:
+        left, right = arc.borders(point)
+        turn = np.sign(np.linalg.det(right[:, :-1] @ left))  # which way round must not matter
+        square = np.asarray(bordered(square, left, right))
+    sign, size = np.linalg.slogdet(square)
+    return float(turn * sign * np.exp(size / len(square)))
 
 
-def _crossings(arc: Arc, here: Point, there: Point) -> list[float]:
-    """Where exponents cross the imaginary axis, as parts of the way; a pair counts once.
+def _crossings(arc: Arc, here: Point, there: Point) -> list[tuple[float, int]]:
+    """Where exponents cross the imaginary axis, as parts of the way, and how many do together.
 
     The k-th largest real part is a continuous function of the way.
     """
-    a, b = (arc.of.growth(point.eigenvalues).real for point in (here, there))
+    a, b = (arc.growth(point).real for point in (here, there))
     low, high = sorted([int((a > 0).sum()), int((b > 0).sum())])
-    parts: list[float] = []
+    parts: list[tuple[float, int]] = []
     for k in range(low, high):
-        part = _root(arc, here, there, lambda point, k=k: arc.of.growth(point.eigenvalues).real[k])
-        if not any(abs(part - other) < 1e-7 for other in parts):
-            parts.append(part)
+        part = _root(arc, here, there, lambda point, k=k: arc.growth(point).real[k])
+        same = [i for i, (other, _) in enumerate(parts) if abs(part - other) < TOGETHER]
+        if same:
+            parts[same[0]] = parts[same[0]][0], parts[same[0]][1] + 1
+        else:
+            parts.append((part, 1))
     return parts
 
 

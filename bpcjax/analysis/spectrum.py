@@ -38,7 +38,8 @@ def spectrum(
 
     `structural` marks coordinates that the flow never moves (`FixedPoints.structural`): their
     zeros are left out, `m` is the number of the others. Outside of `jit` eigenvalues are computed
-    on the host, so on any device. A matrix with NaN has NaN for eigenvalues.
+    on the host, so on any device; and those that rounding of a singular matrix splits from a
+    multiple zero (at a Bogdanov-Takens point) are zero. A matrix with NaN has NaN for eigenvalues.
 
     **Raises:** `ValueError` if the matrices are not square, or if `structural` is traced.
     """
@@ -51,10 +52,34 @@ def spectrum(
         matrix = matrix[..., free[:, None], free]
     finite = jnp.isfinite(matrix).all(axis=(-1, -2))
     safe = jnp.where(finite[..., None, None], matrix, 0.0)
-    values = np.linalg.eigvals(np.asarray(safe)) if known(matrix) else jnp.linalg.eigvals(safe)
-    values = jnp.where(finite[..., None], jnp.asarray(values, complex), jnp.nan)
+    values = _on_host(np.asarray(safe)) if known(matrix) else jnp.linalg.eigvals(safe)
+    values = jnp.asarray(values, jnp.result_type(safe.dtype, jnp.complex64))
+    values = jnp.where(finite[..., None], values, jnp.nan)
     order = jnp.lexsort((-values.imag, -values.real), axis=-1)
     return jnp.take_along_axis(values, order, axis=-1)
+
+
+def _on_host(matrices: np.ndarray) -> np.ndarray:
+    values = np.linalg.eigvals(matrices).astype(np.result_type(matrices.dtype, np.complex64))
+    eps = float(np.finfo(matrices.dtype).eps)
+    for k in np.ndindex(matrices.shape[:-2]):
+        values[k] = _unsplit(matrices[k], values[k], eps)
+    return values
+
+
+def _unsplit(matrix: np.ndarray, values: np.ndarray, eps: float) -> np.ndarray:
+    """Eigenvalues, with zero for those that rounding has split from a multiple zero."""
+    size = np.linalg.norm(matrix)
+    least = np.abs(values).min(initial=np.inf)
+    # A double zero is split by the root of what rounding changes.
+    if not 10 * eps * size < least <= 10 * eps**0.5 * size:
+        return values
+    if np.linalg.svd(matrix, compute_uv=False)[-1] > 10 * eps * size:
+        return values
+    own, vectors = np.linalg.eig(matrix)
+    lengths = np.linalg.norm(np.linalg.pinv(vectors, rcond=0.0), axis=1)  # of left eigenvectors
+    split = (np.abs(own) <= 10 * eps**0.5 * size) & (np.abs(own) <= 10 * eps * size * lengths)
+    return np.where(split, 0.0, own)
 
 
 class Stability(eqx.Module):
@@ -78,14 +103,17 @@ def classify(
 ) -> Stability:
     """The kind of a fixed point, from the eigenvalues [..., n] of its Jacobian, for any n.
 
-    A real part is marginal within `tol`, in units of one plus the largest eigenvalue. For a map or
-    a cycle pass the logarithms of its multipliers.
+    A real part is marginal within `tol`, or within the precision of the eigenvalues' dtype, in
+    units of one plus the largest eigenvalue. For a map or a cycle pass the logarithms of its
+    multipliers.
 
     **Raises:** `ValueError` if `tol` is negative.
     """
     if not tol >= 0:
         raise ValueError(f"tol must not be negative, got {tol}.")
-    values = jnp.asarray(eigenvalues, complex)
+    values = jnp.asarray(eigenvalues)
+    tol = max(tol, 10 * float(jnp.finfo(jnp.result_type(values, float)).eps))
+    values = jnp.asarray(values, complex)
     known = ~jnp.isnan(values).any(axis=-1)
     near = tol * (1 + jnp.where(jnp.isfinite(values), jnp.abs(values), 0.0).max(axis=-1))
     near = near[..., None]

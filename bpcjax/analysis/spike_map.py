@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from ..checks import check_times
 from ..simulate import simulate
 from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, bad_parameters
-from .flow_map import check_solver
+from .flow_map import check_noiseless, check_solver
 from .lyapunov import scatter
 from .vector import Flow, as_floats, flow_of, known
 
@@ -33,8 +33,11 @@ class _Watched(AbstractSpikingSystem):
     neuron: int | None = eqx.field(static=True)
 
     def vector_field(self, t, y, args):
-        still = jax.tree.map(jnp.zeros_like, (y.then, y.at))
-        return _Seen(self.system.vector_field(t, y.y, args), *still)
+        return self._around(y, self.system.vector_field(t, y.y, args))
+
+    def noise(self, t, y, args):
+        noise = self.system.noise(t, y.y, args)
+        return None if noise is None else self._around(y, noise)
 
     def guard(self, t, y, args):
         return self.system.guard(t, y.y, args)
@@ -59,11 +62,17 @@ class _Watched(AbstractSpikingSystem):
         return self.system.inputs()
 
     def arrive(self, t, y, args, arrivals):
-        still = jax.tree.map(jnp.zeros_like, (y.then, y.at))
-        return _Seen(self.system.arrive(t, y.y, args, arrivals), *still)
+        return self._around(y, self.system.arrive(t, y.y, args, arrivals))
+
+    def push(self, y, dv):
+        return self._around(y, self.system.push(y.y, dv))
 
     def emits(self, y, fired):
         return self.system.emits(y.y, fired)
+
+    def _around(self, y: _Seen, change: PyTree) -> _Seen:
+        """A change of the system's own state alone."""
+        return _Seen(change, *jax.tree.map(jnp.zeros_like, (y.then, y.at)))
 
 
 class NextSpike(eqx.Module):
@@ -92,8 +101,8 @@ def next_spike(
     which move with the spike: a slope of an ISI return map is `jax.jvp` through it. No spike
     within `wait`, or a failed solve, is `ok=False`.
 
-    **Raises:** `ValueError` for a system without spikes, for delays, for a solver that does not
-    take spikes in order, for bad times, or if state and drive do not fit.
+    **Raises:** `ValueError` for a system without spikes, for noise, for delays, for a solver that
+    does not take spikes in order, for bad times, or if state and drive do not fit.
     """
     check_times(0.0, wait, dt)
     flow = _spiking(system, y, args, solver, neuron, t0)
@@ -105,6 +114,7 @@ def _spiking(system, y, args, solver, neuron, t0) -> Flow:
     if not isinstance(flow.system, AbstractSpikingSystem):
         raise ValueError(f"system: {type(system).__name__} has no spikes, so no spike map.")
     check_solver(flow.system, solver)
+    check_noiseless(system, flow, as_floats(y))
     spiking: Any = flow.system
     size = jax.eval_shape(lambda: spiking.guard(flow.t, as_floats(y), args)).size
     if neuron is not None and not 0 <= neuron < size:

@@ -1,10 +1,12 @@
 """A system as analysis sees it: the vector field as a function of one vector."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ..checks import check_shapes
@@ -103,3 +105,10 @@ def structural(flow: Flow, x: Float[Array, "rows n"]) -> Bool[Array, " n"]:
 def known(*trees: PyTree) -> bool:
     """Whether no array in them is traced."""
     return not is_traced(*jax.tree.leaves(trees))
+
+
+def padded(run: Callable, flow: Flow, rows: np.ndarray, *options: Any) -> tuple[np.ndarray, ...]:
+    """What `run` gives for the rows, padded to a power of two: few programs are compiled."""
+    room = 1 << (len(rows) - 1).bit_length()
+    filled = np.resize(rows, (room, rows.shape[1]))
+    return tuple(np.asarray(part)[: len(rows)] for part in run(flow, filled, *options))
