@@ -155,7 +155,7 @@ def make_restart(
     told, origin = jnp.full((), -jnp.inf, clock.dt.dtype), clock.origin
     if isinstance(solver, AbstractSpikes):
         if isinstance(solver_state, WholeState) and solver_state.start is not None:
-            unfinished = solver_state.index >= clock.whole
+            unfinished = solver_state.index < clock.last
             y = jax.tree.map(lambda a, b: jnp.where(unfinished, a, b), solver_state.start, final)
             step = solver_state.index
             told = jnp.where(unfinished, t - clock.time(step), told)

@@ -8,13 +8,14 @@ import equinox.internal as eqxi
 import jax.lax as lax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ..arrays import as_indices, as_size, as_times
 from ..instant import rounding
 from ..system import is_traced, parameter
 from .base import AbstractTrain, Landing
 
+Due = Callable[[Float[Array, " some"]], Bool[Array, " some"]]
 Weights = Callable[[Float[Array, " some"]], tuple[Float[Array, " some"], ...]]
 
 
@@ -39,8 +40,8 @@ class SpikeTrain(AbstractTrain):
 
     def __init__(
         self,
-        times: ArrayLike,
-        neurons: ArrayLike,
+        times: ArrayLike | Any,
+        neurons: ArrayLike | Any,
         channels: int | None = None,
         per_step: int = 64,
     ):
@@ -82,19 +83,19 @@ class SpikeTrain(AbstractTrain):
 
         return tuple(count(amounts) for amounts in weigh(jnp.where(now, times, 0.0)))
 
-    def _until(self, place, end, weigh: Weights):
-        """Those sums over the events from `place` on, before `end`; and the place after them."""
+    def _while(self, due: Due, place, weigh: Weights):
+        """Those sums over the events from `place` on that are due; and the place after them."""
         times, neurons = self._window(place, self.per_step + 1)
-        now = times < end
+        now = due(times)
 
         def few():
             return self._sums(times, neurons, now, weigh), place + now.sum(dtype=jnp.int32)
 
         def many():
             number = jnp.arange(self.times.shape[0], dtype=jnp.int32)
-            due = (number >= place) & (self.times < end)
-            sums = self._sums(self.times, self.neurons, due, weigh)
-            return sums, place + due.sum(dtype=jnp.int32)
+            now = (number >= place) & due(self.times)
+            sums = self._sums(self.times, self.neurons, now, weigh)
+            return sums, place + now.sum(dtype=jnp.int32)
 
         return lax.cond(eqxi.unvmap_any(now[-1]), many, few)
 
@@ -113,33 +114,28 @@ class SpikeTrain(AbstractTrain):
             lead = times - t
             return jnp.ones_like(times), lead - lax.stop_gradient(lead)
 
-        (counts, leads), state = self._until(state, _after(t), weigh)
+        (counts, leads), state = self._while(lambda times: times <= t + rounding(t), state, weigh)
         return counts.astype(t.dtype), leads, state
 
     def begin(self, t0, neurons, room, dtype):
         return self._first(t0)
 
-    def _end(self, step):
-        """The end of the step, less what rounding may make of it."""
+    def _within(self, step) -> Due:
+        """Before the instant at which the step ends."""
         end = step.t0 + step.span
-        return end - jnp.minimum(rounding(end), 0.5 * step.span)
+        return lambda times: times < end - jnp.minimum(rounding(end), 0.5 * step.span)
 
     def land(self, state, step, places, spiked):
         def weigh(times):
             left = jnp.clip(step.span - (times - step.t0), 0.0, step.span)
             return jnp.ones_like(left), left, 0.5 * left * left
 
-        moments, state = self._until(state, self._end(step), weigh)
+        moments, state = self._while(self._within(step), state, weigh)
         return Landing(moments, jnp.array(True)), state
 
     def open(self, state, step):
-        (counts,), state = self._until(state, self._end(step), lambda t: (jnp.ones_like(t),))
+        (counts,), state = self._while(self._within(step), state, lambda t: (jnp.ones_like(t),))
         return counts, jnp.array(True), state
-
-
-def _after(t: Any) -> Float[Array, ""]:
-    """The first time that is not the instant `t`."""
-    return jnp.nextafter(t + rounding(t), jnp.inf)
 
 
 def _sorted(times, neurons):
