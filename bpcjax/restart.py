@@ -122,11 +122,11 @@ def clock_of(start: Start, t1: Any, dtype: Any) -> Clock:
     )
     whole, last, cut_short = _count(origin, t1, start.dt, dtype)
     begins_inside = is_traced(told) or math.isfinite(float(told))
-    real = [jnp.asarray(x, dtype) for x in (origin, start.dt, t1)]
-    counts = [jnp.asarray(x).astype(jnp.int32) for x in (first, whole, last)]
     on_their_way = None if start.before is None else start.before.on_their_way
+    origin, dt, end, told = (jnp.asarray(x, dtype) for x in (origin, start.dt, t1, told))
+    first, whole, last = (jnp.asarray(x).astype(jnp.int32) for x in (first, whole, last))
     inside = begins_inside or cut_short
-    return Clock(*real, *counts, jnp.asarray(told, dtype), on_their_way, inside)
+    return Clock(origin, dt, end, first, whole, last, told, on_their_way, inside)
 
 
 def _count(origin, t1, dt, dtype) -> tuple[Any, Any, bool]:

@@ -86,8 +86,8 @@ def _solver(
     if isinstance(solver, AbstractWholeSteps) and solver.room is None:
         solver = dataclasses.replace(solver, room=steps_of_delay)
     if spiking:
-        clock = clock if fixed or not isinstance(solver, AbstractWholeSteps) else None
-        solver = dataclasses.replace(solver, clock=clock)
+        adapted = not fixed and isinstance(solver, AbstractWholeSteps)
+        solver = dataclasses.replace(solver, clock=None if adapted else clock)
     if max_spikes is None:
         return solver
     if not spiking:

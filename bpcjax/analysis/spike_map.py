@@ -58,6 +58,9 @@ class _Watched(AbstractSpikingSystem):
         then = jax.tree.map(lambda k, x: jnp.where(now, k, jnp.zeros_like(x)), kick, y.then)
         return _Seen(kick, then, jnp.zeros_like(y.at))
 
+    def whole_steps(self, y, h):
+        return y._replace(y=self.system.whole_steps(y.y, h))
+
     def inputs(self):
         return self.system.inputs()
 

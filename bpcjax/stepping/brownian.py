@@ -77,7 +77,8 @@ class BrownianCells(dfx.AbstractBrownianPath):
         shape = jax.ShapeDtypeStruct((self.layout.size,), self.layout.dtype)
         tree = dfx.VirtualBrownianTree(0.0, 1.0, tol=2.0**-self.depth, shape=shape, key=key)
         parts = jnp.stack([start, stop, jnp.ones_like(start)])
-        at, until, end = jax.vmap(lambda part: tree.evaluate(jnp.zeros_like(part), part))(parts)
+        values: Any = jax.vmap(lambda part: tree.evaluate(jnp.zeros_like(part), part))(parts)
+        at, until, end = values
         share = (stop - start).astype(shape.dtype)
         bridge = jnp.sqrt(self.width).astype(shape.dtype) * (until - at - share * end)
         return share * self._cell(number) + bridge
@@ -105,5 +106,5 @@ def noise_term(system: AbstractSystem, y0: PyTree, key: Any, dt: Scalar, fixed: 
     """The noise of a system as a term of diffrax, in cells of `dt`. `fixed` steps are about as
     long; adaptive ones may become much shorter, and get a finer path.
     """
-    path = BrownianCells(key, dt, Layout.of(y0), depth=2 if fixed else 20)
+    path = BrownianCells(key=key, width=dt, layout=Layout.of(y0), depth=2 if fixed else 20)
     return dfx.ControlTerm(_Amplitude(system), path)

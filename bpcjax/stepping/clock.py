@@ -135,4 +135,5 @@ class StartingAdaptive(AbstractStarting, dfx.AbstractAdaptiveStepSizeController)
 def starting(controller: dfx.AbstractStepSizeController, dt: Scalar) -> Any:
     """`controller` with its first step."""
     adaptive = isinstance(controller, dfx.AbstractAdaptiveStepSizeController)
-    return (StartingAdaptive if adaptive else Starting)(controller, dt)
+    kind: Any = StartingAdaptive if adaptive else Starting
+    return kind(controller, dt)

@@ -96,7 +96,7 @@ class Turns(eqx.Module):
         longer busy, and `none`, if there is no event.
         """
         yes = jnp.array(True)
-        due = jnp.maximum(self.due(now.inputs), now.t)
+        due = _no_sooner(self.due(now.inputs), now.t)
         # What is crossed in the instant of an arrival is crossed before it.
         until = jnp.minimum(t1, due + rounding(due)) if self.system.inputs else t1
         a, found, converged, at_once, jumped = self.first_crossing(now, until)
@@ -159,6 +159,12 @@ class Turns(eqx.Module):
         room = jnp.stack([ok for _, ok in sent]).all()
         event = eqx.tree_at(lambda e: e.y, event, y)
         return event, tuple(state for state, _ in sent), room
+
+
+def _no_sooner(due: Any, t: Scalar) -> Any:
+    """`due`, or `t` where that is later by rounding, with the derivative of `due`."""
+    late = lax.stop_gradient(t - due)
+    return jnp.where(late > 0, due + late, due)
 
 
 def _select(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
