@@ -245,7 +245,7 @@ def simulate(
         args,
         saveat=_asked(saveat, t1),
         stepsize_controller=_steps(start, clock, wrong),
-        adjoint=dfx.RecursiveCheckpointAdjoint() if adjoint is None else adjoint,
+        adjoint=_adjoint(max_steps) if adjoint is None else adjoint,
         max_steps=max_steps,
         event=event,
         progress_meter=dfx.NoProgressMeter() if progress_meter is None else progress_meter,
@@ -259,6 +259,15 @@ def simulate(
     ]
     solution = _read(found, start, clock, system, args, method, saveat, event, causes)
     return _checked(solution) if throw else solution
+
+
+def _adjoint(max_steps: int | None) -> dfx.AbstractAdjoint:
+    """Reverse mode by checkpoints; inside of `shard_map`, where equinox's loop with checkpoints
+    refuses that its counters have another sharding on the way back, by a bounded loop.
+    """
+    mapped = bool(jax.sharding.get_abstract_mesh().manual_axes)
+    direct = mapped and max_steps is not None
+    return dfx.DirectAdjoint() if direct else dfx.RecursiveCheckpointAdjoint()
 
 
 def _checked(solution: Solution) -> Solution:
