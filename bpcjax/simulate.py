@@ -131,7 +131,12 @@ def _asked(saveat: dfx.SaveAt, t1) -> dfx.SaveAt:
     """What is saved, and always the end: to tell whether the state stayed finite, and to go on."""
 
     def leaves(sub: dfx.SubSaveAt) -> dfx.SubSaveAt:
-        return eqx.tree_at(lambda s: s.fn, sub, _Leaves(sub.fn, t1))
+        sub = eqx.tree_at(lambda s: s.fn, sub, _Leaves(sub.fn, t1))
+        if sub.ts is None:
+            return sub
+        ts = jnp.asarray(sub.ts)  # one that rounding puts after the end is the end
+        ts = jnp.where(ts <= beyond(t1), jnp.minimum(ts, t1), ts)
+        return eqx.tree_at(lambda s: s.ts, sub, ts)
 
     return dfx.SaveAt(
         subs=jax.tree.map(leaves, (saveat.subs, _END), is_leaf=_is_sub),
@@ -286,7 +291,7 @@ def _steps(start: Start, clock: Clock, wrong) -> dfx.AbstractStepSizeController:
         return GridSteps(clock)
     if isinstance(start.controller, dfx.StepTo):
         return start.controller
-    first = clock.dt if start.before is None else start.before.first_dt
+    first = clock.dt if start.grid is None else start.grid.first_dt
     return starting(start.controller, jnp.where(wrong, 1.0, first))
 
 

@@ -177,6 +177,17 @@ def test_what_was_saved_of_a_run_in_pieces_is_what_is_saved_of_the_whole():
         np.testing.assert_array_equal(then.ys.v[1:], whole.ys.v[times > cut])
 
 
+def test_a_time_to_save_that_rounding_puts_after_the_end_is_the_end():
+    lif, flow = bpc.neurons.LIF(), bpc.GradientFlow(lambda y, args: jnp.sum(y.v**2))
+    saveat = dfx.SaveAt(ts=jnp.array([3.0, np.nextafter(40.0, np.inf)]))
+    for system, solver in ((lif, bpc.GridSpikes()), (flow, dfx.Heun())):
+        found = bpc.simulate(
+            system, lif.rest((1,)), 50.0, t1=40.0, dt=DT, solver=solver, saveat=saveat
+        )
+        np.testing.assert_array_equal(found.ys.v[1], found.final.v)
+        assert found.ts[1] == 40.0
+
+
 def delayed():
     weights = np.array([[0.0, 400.0], [0.0, 0.0]])
     projection = bpc.Projection(weights, bpc.synapses.Exponential(5.0), delay=5.0)
