@@ -46,7 +46,7 @@ def unresolved(t0: Any, t1: Any, dt: Any, dtype: Any) -> Bool[Array, ""]:
                 "apart. Use double precision, a larger dt, or a run that starts nearer to time 0."
             )
         return jnp.array(False)
-    t0, t1, dt = (jnp.asarray(x, dtype) for x in (t0, t1, dt))
+    t0, t1, dt = (jax.lax.stop_gradient(jnp.asarray(x, dtype)) for x in (t0, t1, dt))
     largest = jnp.maximum(jnp.abs(t0), jnp.abs(t1))
     return jnp.nextafter(largest, jnp.inf) - largest > dt
 

@@ -125,7 +125,9 @@ def clock_of(start: Start, t1: Any, dtype: Any) -> Clock:
     on_their_way = None if start.before is None else start.before.on_their_way
     origin, dt, end, told = (jnp.asarray(x, dtype) for x in (origin, start.dt, t1, told))
     first, whole, last = (jnp.asarray(x).astype(jnp.int32) for x in (first, whole, last))
-    inside = begins_inside or cut_short
+    # Only for solvers of whole steps is a run that ends inside a step another program.
+    whole_steps = isinstance(start.solver, AbstractWholeSteps)
+    inside = begins_inside or cut_short or not whole_steps
     return Clock(origin, dt, end, first, whole, last, told, on_their_way, inside)
 
 

@@ -198,7 +198,8 @@ def simulate(
     system's time unit).
 
     Steps begin at `t0 + n dt`; the last one is shorter where `t1` is not among these. Events from
-    outside in [t0, t1) are taken. `found.restart` in the place of `y0` goes on from the end of a
+    outside in [t0, t1) are taken; what arrives as a step begins is not yet in a state that is
+    saved there. `found.restart` in the place of `y0` goes on from the end of a
     run with all that is on its way, by default with its solver, steps and keys: see `Restart`.
 
     `args` is the drive: a pytree of arrays and of functions of `t`, smooth within a step (where

@@ -38,9 +38,11 @@ def test_other_times_steps_and_numbers_are_one_program(solver):
     def run(t1, dt, drive):
         bpc.simulate(net, rest, drive, t1=t1, dt=dt, solver=solver, max_spikes=8).ok.item()
 
-    # All between 513 and 1,024 steps, delays of up to 32: one bucket.
-    cases = [(60.0 + k, dt, 100.0 + k) for k in range(5) for dt in (0.1, 0.08)]
+    # All between 513 and 1,024 steps, delays of up to 32, whole steps: one bucket.
+    cases = [(60.0 + 0.4 * k, dt, 100.0 + k) for k in range(5) for dt in (0.1, 0.08)]
     assert compiled(run, *cases) == 0
+    # So are runs that end inside a step.
+    assert compiled(run, *[(60.05 + 0.03 * k, 0.1, 100.0) for k in range(3)]) == 0
     assert compiled(run, *[(60, 0.1, 100 + k) for k in range(4)]) == 0
     assert compiled(run, *[(60.0, 0.1, np.float64(100 + k)) for k in range(3)]) == 0
     assert compiled(run, *[(60.0, 0.1, np.int64(100 + k)) for k in range(3)]) == 0

@@ -242,7 +242,7 @@ def test_a_run_that_an_event_ended_goes_on_where_nothing_is_on_its_way():
     options = dict(dt=DT, max_spikes=5, solver=LOCAL, throw=False)
     first = bpc.simulate(lif, lif.rest((1,)), 1.5, t1=40.0, event=stop, **options)
     then = bpc.simulate(lif, first.restart, 1.5, t1=40.0, max_spikes=5)
-    np.testing.assert_allclose(then.spikes.times[0], 10 * np.log(3.0), atol=1e-4)
+    np.testing.assert_allclose(then.spikes.times[0], 10 * np.log(3.0), atol=1e-3)
     net = delayed()
     ended = bpc.simulate(net, net.rest(2), 300.0, t1=40.0, event=dfx.Event(
         lambda t, y, args, **_: t > 10.02), **options)  # fmt: skip
@@ -261,6 +261,7 @@ def test_a_restart_passes_jit_and_vmap():
         first = bpc.simulate(lif, lif.rest((1,)), drive, t1=20.0, solver=LOCAL, **options)
         return bpc.simulate(lif, first.restart, drive, t1=40.0, max_steps=512, throw=False).final.v
 
-    np.testing.assert_array_equal(jax.jit(jax.vmap(in_two))(drives), jax.vmap(end)(drives))
+    in_pieces, whole = jax.jit(jax.vmap(in_two))(drives), jax.vmap(end)(drives)
+    np.testing.assert_allclose(in_pieces, whole, rtol=1e-13)
     np.testing.assert_allclose(jax.grad(lambda d: in_two(d)[0])(150.0),
                                jax.grad(lambda d: end(d)[0])(150.0), rtol=1e-12)  # fmt: skip

@@ -43,7 +43,7 @@ def program(name):
         then = bpc.simulate(net, first.restart, 0.5, t1=T1, **options)
 
         def spikes(*parts):
-            return sum(jnp.zeros(2).at[p.spikes.neurons].add(1.0, mode="drop") for p in parts)
+            return sum(jnp.stack([(p.spikes.neurons == k).sum() for k in (0, 1)]) for p in parts)
 
         ok = whole.ok & first.ok & then.ok
         return (whole.final.neurons.neuron.v, spikes(whole)), (
@@ -60,9 +60,9 @@ def outcome(name, times, channels, second, cut):
     return whole, pieces
 
 
-def same(a, b):
+def same(a, b, tol=1e-10):
     for x, y in zip(a, b, strict=True):
-        np.testing.assert_allclose(x, y, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(x, y, rtol=0, atol=tol)
 
 
 instants = st.lists(st.integers(0, 47), min_size=EVENTS, max_size=EVENTS)
@@ -88,11 +88,13 @@ def test_inputs_permuted_split_and_cut_are_the_same_inputs(
     channels, order = np.array(channels), np.array(order)
     one = [False] * EVENTS
     whole, pieces = outcome(name, times, channels, one, cut)
-    same(whole, pieces)
+    # A step of Heun's rule that is cut is made in two: of order dt^3.
+    tol = 1e-5 if name == "ordered" else 1e-10
+    same(whole, pieces, tol)
     same(whole, outcome(name, times[order], channels[order], one, cut)[0])
     split, split_pieces = outcome(name, times, channels, second, cut)
     same(whole, split)
-    same(whole, split_pieces)
+    same(whole, split_pieces, tol)
     # Rounding takes times apart that are one instant.
     moved = times + np.array(ulps) * np.spacing(times)
     same(whole, outcome(name, np.maximum(moved, 0.0), channels, second, cut)[0])

@@ -181,11 +181,12 @@ def test_a_jump_leaves_other_variables_alone():
     neuron = bpc.neurons.AdEx()
     train = bpc.SpikeTrain(np.array([1.0]), np.array([0]), 1)
     network = bpc.Network(neuron, [bpc.Projection(np.array([[3.0]]), Delta(), pre=train)])
-    found = solve(network, network.rest(1), t1=1.0).ys
+    end = 1.0 + 1e-9  # just after it
+    found = solve(network, network.rest(1), t1=end).ys
     later = eqx.tree_at(lambda n: n.projections[0].pre.times, network, train.times + 1.0)
-    still = solve(later, network.rest(1), t1=1.0).ys
-    close(found.neurons.v - still.neurons.v, 3.0, 1e-12)
-    close(found.neurons.w, still.neurons.w, 1e-12)
+    still = solve(later, network.rest(1), t1=end).ys
+    close(found.neurons.v - still.neurons.v, 3.0, 1e-8)
+    close(found.neurons.w, still.neurons.w, 1e-8)
 
 
 # --- what is out of range ---------------------------------------------------------------------

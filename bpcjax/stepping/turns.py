@@ -190,5 +190,5 @@ def _frozen(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
         return lax.stop_gradient(x) if jnp.issubdtype(x.dtype, jnp.inexact) else x
 
     program = ClosedJaxpr(program.jaxpr, [still(x) for x in program.consts])
-    out = jaxpr_as_fun(program)(*map(still, jax.tree.leaves(arrays)))
+    out = jax.jit(jaxpr_as_fun(program))(*map(still, jax.tree.leaves(arrays)))
     return jax.tree.unflatten(jax.tree.structure(shape), out)
