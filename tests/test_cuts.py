@@ -134,7 +134,8 @@ def test_ordered_spikes_go_on_to_the_accuracy_of_their_steps(cuts):
 def test_a_cut_in_single_precision(solver):
     with jax.enable_x64(False):
         whole, pieces = whole_and_pieces(solver, [3.33, 10.0, 20.055, 30.0, 41.7, 55.12])
-        assert_same(whole, pieces, 0.0 if solver is not ORDERED else 1e-2)
+        # Programs for runs that end inside a step may round the last digit in other ways.
+        assert_same(whole, pieces, 1e-5 if solver is not ORDERED else 1e-2)
 
 
 @pytest.mark.slow
