@@ -41,7 +41,6 @@ class WholeState(AbstractSpikesState):
     index: Int[Array, ""]  # of the next step
     start: PyTree | None  # the state at the start of the last step, if a run may end inside
     span: Scalar  # the length of the first step
-    even: Bool[Array, ""]  # the last step was as long
     crowded: Bool[Array, ""]  # arrivals without room
     uneven: Bool[Array, ""]  # steps of different lengths, with spikes on their way
 
@@ -85,7 +84,7 @@ class AbstractWholeSteps(AbstractSpikes):
         span = jnp.asarray(t1 - t0, dtype) if clock is None else clock.dt
         inner = self.solver.init(terms, t0, t1, y0, args)
         no, start = jnp.array(False), y0 if self.inside else None
-        return WholeState(inner, record, states, first, start, span, ~no, no, no)
+        return WholeState(inner, record, states, first, start, span, no, no)
 
     def now(self, t0, t1, state: WholeState) -> Step:
         """This step."""
@@ -154,37 +153,25 @@ class AbstractWholeSteps(AbstractSpikes):
             even = jnp.abs(t1 - t0 - state.span) <= slack
         crowded = state.crowded | ~ok
         uneven = state.uneven | ~even if waiting else state.uneven
-        then = WholeState(inner, spikes, inputs, index, start, state.span, even, crowded, uneven)
+        then = WholeState(inner, spikes, inputs, index, start, state.span, crowded, uneven)
         overflow = crowded | uneven if spikes is None else crowded | uneven | ~spikes.ok
         return then, failed(result, (overflow, dfx.RESULTS.nonlinear_max_steps_reached))
 
 
-class _OwnFlow(dfx.AbstractTerm):
-    """A flow as a function of the time since `origin`: the length of a step is exact there."""
+class _OwnTime(dfx.AbstractTerm):
+    """A term as a function of the time since `origin`; the length of a step of a flow (`is_flow`)
+    is exact there."""
 
     term: dfx.AbstractTerm
     origin: Scalar
+    is_flow: bool = eqx.field(static=True)
 
     def vf(self, t, y, args):
         return self.term.vf(self.origin + t, y, args)
 
     def contr(self, t0, t1, **kwargs):
-        return t1 - t0
-
-    def prod(self, vf, control):
-        return self.term.prod(vf, control)
-
-
-class _OwnNoise(dfx.AbstractTerm):
-    """A noise as a function of the time since `origin`."""
-
-    term: dfx.AbstractTerm
-    origin: Scalar
-
-    def vf(self, t, y, args):
-        return self.term.vf(self.origin + t, y, args)
-
-    def contr(self, t0, t1, **kwargs):
+        if self.is_flow:
+            return t1 - t0
         return self.term.contr(self.origin + t0, self.origin + t1, **kwargs)
 
     def prod(self, vf, control):
@@ -195,9 +182,9 @@ def in_own_time(terms: PyTree, origin: Scalar) -> PyTree:
     """The terms of a solve, in a time that begins at `origin`."""
     if isinstance(terms, dfx.MultiTerm):
         flow, *others = terms.terms
-        noises = (_OwnNoise(term, origin) for term in others)
-        return dfx.MultiTerm(_OwnFlow(flow, origin), *noises)
-    return _OwnFlow(terms, origin)
+        noises = (_OwnTime(term, origin, is_flow=False) for term in others)
+        return dfx.MultiTerm(_OwnTime(flow, origin, is_flow=True), *noises)
+    return _OwnTime(terms, origin, is_flow=True)
 
 
 def _choose(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
