@@ -107,9 +107,9 @@ class Network(AbstractSpikingSystem):
     def whole_steps(self, y, h):
         return y._replace(neurons=self.neurons.whole_steps(y.neurons, h))
 
-    def cut(self, y):
+    def mark_cut(self, y):
         late = any(isinstance(source, Late) for source in self.inputs())
-        return y._replace(neurons=self.neurons.cut(y.neurons), way=Cut() if late else y.way)
+        return y._replace(neurons=self.neurons.mark_cut(y.neurons), way=Cut() if late else y.way)
 
     def _received(self, y: NetworkState, given, own) -> NetworkState:
         """What weighted spikes, for each projection, add to the state."""

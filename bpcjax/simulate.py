@@ -170,7 +170,7 @@ def _marked(system: AbstractSpikingSystem, saveat: dfx.SaveAt, ys: PyTree) -> Py
     """What was saved, states marked as out of the middle of a run."""
 
     def one(sub: dfx.SubSaveAt, rows: PyTree) -> PyTree:
-        return system.cut(rows) if sub.fn is _END.fn else rows
+        return system.mark_cut(rows) if sub.fn is _END.fn else rows
 
     return jax.tree.map(one, saveat.subs, ys, is_leaf=_is_sub)
 
@@ -330,5 +330,5 @@ def _read(found, start: Start, clock: Clock, system, args, method, saveat, event
     )
     stats = dict(found.stats, solver_state=state) if saveat.solver_state else found.stats
     if isinstance(system, AbstractSpikingSystem):
-        ys, final = _marked(system, saveat, ys), system.cut(final)
+        ys, final = _marked(system, saveat, ys), system.mark_cut(final)
     return Solution(ts, ys, spikes, result, stats, final, restart, found.interpolation)

@@ -171,7 +171,7 @@ class AbstractSpikingSystem(AbstractSystem):
         """
         return y
 
-    def cut(self, y: PyTree) -> PyTree:
+    def mark_cut(self, y: PyTree) -> PyTree:
         """Hook: a state out of the middle of a run, marked by `Cut` where spikes may be on their
         way that are not in it (default: none are).
         """
@@ -285,5 +285,5 @@ class DrivenSpiking(AbstractSpikingSystem):
     def whole_steps(self, y, h):
         return self.system.whole_steps(y, h)
 
-    def cut(self, y):
-        return self.system.cut(y)
+    def mark_cut(self, y):
+        return self.system.mark_cut(y)

@@ -42,8 +42,8 @@ class AbstractAroundNeuron(AbstractSpikingSystem):
     def whole_steps(self, y, h):
         return y._replace(neuron=self.neuron.whole_steps(y.neuron, h))
 
-    def cut(self, y):
-        return y._replace(neuron=self.neuron.cut(y.neuron))
+    def mark_cut(self, y):
+        return y._replace(neuron=self.neuron.mark_cut(y.neuron))
 
 
 class RefractoryState(NamedTuple):

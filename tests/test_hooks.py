@@ -16,7 +16,7 @@ HOOKS = {
     "noise": 3.0, "kick": 5.0, "arrive": 7.0, "push": 11.0, "whole_steps": 13.0, "reset": 17.0,
     "vector_field": 19.0,
 }  # fmt: skip
-OTHERS = {"inputs", "emits", "guard", "rest", "cut"}
+OTHERS = {"inputs", "emits", "guard", "rest", "mark_cut"}
 SIZE = 3
 
 
@@ -69,7 +69,7 @@ class Sentinel(bpc.AbstractSpikingSystem):
     def whole_steps(self, y, h):
         return told(y, "whole_steps")
 
-    def cut(self, y):
+    def mark_cut(self, y):
         return y._replace(u=y.u * -1.0)
 
 
@@ -132,7 +132,7 @@ def test_a_wrapper_passes_on_sources_guards_and_spikes(make):
         np.testing.assert_array_equal(system.guard(0.0, y, None), -23.0)
     np.testing.assert_array_equal(system.emits(y, jnp.ones(SIZE, bool)), [False, True, False])
     if make is not watched:  # whose states never leave the analysis
-        np.testing.assert_array_equal(own(system.cut(y)).u, -1.0)
+        np.testing.assert_array_equal(own(system.mark_cut(y)).u, -1.0)
 
 
 def test_a_synapse_that_jumps_pushes_as_the_neuron_says():

@@ -41,5 +41,5 @@ class AbstractLayered(AbstractKeyed):
     def whole_steps(self, y, h):
         return self.layer.whole_steps(y, h)
 
-    def cut(self, y):
-        return self.layer.cut(y)
+    def mark_cut(self, y):
+        return self.layer.mark_cut(y)

@@ -87,8 +87,8 @@ class WinnerTakeAll(AbstractSpikingSystem):
     def whole_steps(self, y, h):
         return self.network.whole_steps(y, h)
 
-    def cut(self, y):
-        return self.network.cut(y)
+    def mark_cut(self, y):
+        return self.network.mark_cut(y)
 
 
 class Divided(NamedTuple):
