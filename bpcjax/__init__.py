@@ -13,23 +13,34 @@ from . import (
     neurons as neurons,
     synapses as synapses,
 )
-from .descent import (
+from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
+from .inputs import Bins as Bins, PoissonTrain as PoissonTrain, SpikeTrain as SpikeTrain
+from .jumps import (
     Arrhenius as Arrhenius,
     Descent as Descent,
     Glauber as Glauber,
+    Parallel as Parallel,
     SpikeDescent as SpikeDescent,
+    Thinned as Thinned,
     descend as descend,
+    descend_in_parallel as descend_in_parallel,
 )
-from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
-from .inputs import Bins as Bins, PoissonTrain as PoissonTrain, SpikeTrain as SpikeTrain
-from .layers import Layer as Layer, Layers as Layers, LayersState as LayersState
-from .network import Network as Network, NetworkState as NetworkState
-from .projection import Projection as Projection
+from .networks import (
+    EscapeRate as EscapeRate,
+    Layer as Layer,
+    Layers as Layers,
+    LayersState as LayersState,
+    Network as Network,
+    NetworkState as NetworkState,
+    Projection as Projection,
+    Refractory as Refractory,
+)
 from .restart import Restart as Restart
 from .simulate import simulate as simulate
 from .solution import Solution as Solution
 from .stepping import (
     RESULTS as RESULTS,
+    AbstractSpikes as AbstractSpikes,
     GridSpikes as GridSpikes,
     LocalSpikes as LocalSpikes,
     OrderedSpikes as OrderedSpikes,
@@ -44,12 +55,6 @@ from .system import (
     bind as bind,
     parameter as parameter,
 )
-from .thinned import (
-    Parallel as Parallel,
-    Thinned as Thinned,
-    descend_in_parallel as descend_in_parallel,
-)
-from .wrappers import EscapeRate as EscapeRate, Refractory as Refractory
 
 __version__ = "0.1.0"
 

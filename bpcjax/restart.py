@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PyTree
 
-from .checks import split_key
+from ._require import split_key
 from .stepping import RESULTS
+from .stepping.base import AbstractSpikes
 from .stepping.clock import Clock
-from .stepping.whole import AbstractWholeSteps, WholeState
-from .stepping.wrapped import AbstractSpikes
+from .stepping.stepwise import AbstractWholeSteps, WholeState
 from .system import Scalar, is_traced, without_cut
 
 

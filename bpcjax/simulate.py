@@ -11,17 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Key, PyTree
 
-from .arrays import sized
-from .checks import check_shapes, check_times, unresolved
+from ._arrays import sized
+from ._require import check_shapes, check_times, unresolved
 from .inputs import Late
 from .restart import Restart, Start, begin, clock_of, make_restart, room_for
 from .solution import Solution, is_finite, succeeded, widened
 from .stepping import RESULTS, OrderedSpikes, SpikingTerm
+from .stepping.base import AbstractSpikes, AbstractSpikesState
 from .stepping.brownian import noise_term
 from .stepping.clock import Clock, GridSteps, beyond, starting
-from .stepping.stages import unrolled
-from .stepping.whole import AbstractWholeSteps, WholeState
-from .stepping.wrapped import AbstractSpikes, AbstractSpikesState
+from .stepping.runge_kutta import unrolled
+from .stepping.stepwise import AbstractWholeSteps, WholeState
 from .system import (
     AbstractSpikingSystem,
     AbstractSystem,

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree
 
-from .arrays import as_floating as as_floating, is_traced as is_traced
+from ._arrays import as_floating as as_floating, is_traced as is_traced
 
 Scalar = Float[Array, ""]
 Time = Float[ArrayLike, ""]

@@ -23,8 +23,8 @@ from jaxtyping import Array, Float
 
 import bpcjax as bpc
 
-from . import InputError
-from .results import fingerprint, save, writable
+from .common import InputError
+from .common.results import fingerprint, save, writable
 
 NAME = "adex_sweep"
 REGULAR = 0.05  # a CV below which intervals count as all the same

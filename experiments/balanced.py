@@ -31,9 +31,9 @@ import xarray as xr
 import bpcjax as bpc
 from theory.closed_forms import siegert
 
-from . import InputError
-from .networks import brunel, cuba
-from .results import Chunks, fingerprint, save
+from .common import InputError
+from .common.balanced_networks import brunel, cuba
+from .common.results import Chunks, fingerprint, save
 
 NAME = "balanced"
 ROOM = 3  # times the spikes that are expected

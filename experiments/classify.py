@@ -14,15 +14,14 @@ import numpy as np
 import xarray as xr
 
 import bpcjax as bpc
-from bpcjax.models import DeltaCode, EventCode, LatencyCode, RateCode
-from bpcjax.models.codes import AbstractCode
+from bpcjax.models import AbstractCode, DeltaCode, EventCode, LatencyCode, RateCode
 
-from . import study
-from .classify_networks import convolutional, dense, leaky
-from .classify_training import Lessons, examine, surrogate, train
-from .counts import wilson
-from .data import Split, check, splits
-from .learn_recordings import SETS
+from .common import study
+from .common.classifier_training import Lessons, examine, surrogate, train
+from .common.classifiers import convolutional, dense, leaky
+from .common.counts import wilson
+from .common.data import Split, check, splits
+from .common.recordings import SETS
 
 FIELDS = (
     "accuracy", "nll", "ece", "input_spikes", "spikes", "synaptic", "macs", "updates",

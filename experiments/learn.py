@@ -27,13 +27,13 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from bpcjax.models.pc_phases import AbstractPhases, Backpropagation, NudgedPhases, RatePhases
+from bpcjax.models import AbstractPhases, Backpropagation, NudgedPhases, RatePhases
 
-from . import InputError, study
-from .data import Split, splits
-from .learn_measure import measure
-from .learn_training import Trained, Training, single, train
-from .study import Parts
+from .common import InputError, study
+from .common.data import Split, splits
+from .common.predictive import Trained, Training, single, train
+from .common.scores import measure
+from .common.study import Parts
 
 NAME = "learn"
 STEPS = 20  # of spikes, of the test

@@ -16,15 +16,15 @@ import dataclasses
 import numpy as np
 import xarray as xr
 
-from bpcjax.models.pc_phases import NudgedPhases
+from bpcjax.models import NudgedPhases
 
-from . import InputError, study
-from .counts import wilson
-from .data import Split
-from .learn_measure import measure
-from .learn_recordings import QUANTUM, SETS, rivals
-from .learn_training import Training, train
-from .study import Parts
+from .common import InputError, study
+from .common.counts import wilson
+from .common.data import Split
+from .common.predictive import Training, train
+from .common.recordings import QUANTUM, SETS, rivals
+from .common.scores import measure
+from .common.study import Parts
 
 NAME = "learn_events"
 METHODS = "spiking", "linear readout", "nearest neighbour"

@@ -5,7 +5,8 @@ python -m experiments.learn_fashion                  # results/learn_fashion.zar
 
 import dataclasses
 
-from . import learn, study
+from . import learn
+from .common import study
 
 NAME = "learn_fashion"
 

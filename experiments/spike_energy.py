@@ -19,14 +19,13 @@ import numpy as np
 import xarray as xr
 
 from bpcjax import cost
-from bpcjax.models import Backpropagation, NudgedPhases, RatePhases
-from bpcjax.models.pc_phases import AbstractPhases
+from bpcjax.models import AbstractPhases, Backpropagation, NudgedPhases, RatePhases
 
-from . import InputError, study
-from .data import splits
-from .learn_measure import ledger, measure
-from .learn_training import Training, train
-from .study import Parts
+from .common import InputError, study
+from .common.data import splits
+from .common.predictive import Training, train
+from .common.scores import ledger, measure
+from .common.study import Parts
 
 NAME = "spike_energy"
 STEPS = 20

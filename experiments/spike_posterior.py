@@ -35,8 +35,8 @@ import bpcjax as bpc
 from bpcjax.energies import ModernHopfield
 from bpcjax.models import Hold, LIFMemory, SpikingHopfield, VisibleSpikes, event_path, retrieve
 
-from . import InputError, study
-from .study import Parts
+from .common import InputError, study
+from .common.study import Parts
 
 NAME = "spike_posterior"
 BINS = 10

@@ -24,8 +24,8 @@ from . import (
     learn,
     learn_events,
     learn_fashion,
-    memory_regimes,
     recall,
+    regimes,
     reinforce,
     representations,
     robustness,
@@ -37,7 +37,7 @@ from . import (
     tradeoff,
     winner_take_all,
 )
-from .regimes import (
+from .theory import (
     adex,
     balanced_network,
     firing_rates,
@@ -50,7 +50,7 @@ from .regimes import (
 FIGURES = (
     recall,
     attention_comparison,
-    memory_regimes,
+    regimes,
     robustness,
     capacity,
     spatiotemporal,

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.adapt import key_of
-from figures import style
+
+from . import style
 
 NAME = "adapt"
 COMMAND = "python -m experiments.adapt"

@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.adapt import key_of
-from experiments.counts import wilson
-from figures import style
+from experiments.common.counts import wilson
+
+from . import style
 
 NAME = "adapt_anytime"
 COMMAND = "python -m experiments.adapt_anytime"

@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
+from . import style
 
 NAME = "ann_vs_snn"
 COMMAND = "python -m experiments.ann_vs_snn"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import style
+from . import style
 
 NAME = "calibration"
 COMMAND = "python -m experiments.calibration"

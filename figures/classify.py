@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from figures import style
+from . import style
 
 NAME = "classify"
 COMMAND = "python -m experiments.classify"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from figures import style
+from . import style
 
 NAME = "convergence"
 COMMAND = "python -m experiments.convergence"

@@ -6,8 +6,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.counts import wilson
-from figures import style
+from experiments.common.counts import wilson
+
+from . import style
 
 NAME = "learn_events"
 COMMAND = "python -m experiments.learn_events"

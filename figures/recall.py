@@ -13,8 +13,8 @@ from bpcjax.analysis import energy_slice, plane
 from bpcjax.energies import ModernHopfield
 from bpcjax.plot import landscape, raster, traces
 from bpcjax.stepping import SpikeRecord
-from experiments.recall_methods import STEPS
-from experiments.recall_report import measure
+from experiments.recall.methods import STEPS
+from experiments.recall.report import measure
 
 from . import style
 

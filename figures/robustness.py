@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.counts import wilson
-from figures import style
+from experiments.common.counts import wilson
+
+from . import style
 
 NAME = "robustness"
 COMMAND = "python -m experiments.robustness"

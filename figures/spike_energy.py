@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from figures import style
+from . import style
 
 NAME = "spike_energy"
 COMMAND = "python -m experiments.spike_energy"

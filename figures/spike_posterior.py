@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
+from . import style
 
 NAME = "spike_posterior"
 COMMAND = "python -m experiments.spike_posterior"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from figures import style
+from . import style
 
 NAME = "spike_times"
 COMMAND = "python -m experiments.spike_times"

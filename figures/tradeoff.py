@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from experiments.tradeoff import best, both
-from figures import style
+
+from . import style
 
 NAME = "tradeoff"
 COMMAND = "python -m experiments.tradeoff"

@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import style
+from . import style
 
 NAME = "winner_take_all"
 COMMAND = "python -m experiments.winner_take_all"

@@ -4,14 +4,24 @@ Functions take a system and arrays, and return modules of arrays. They know no m
 """
 
 from .basins import Basins as Basins, basin_fractions as basin_fractions
+from .continuation import (
+    Bifurcation as Bifurcation,
+    Branch as Branch,
+    Cycles as Cycles,
+    Ending as Ending,
+    Equilibria as Equilibria,
+    Special as Special,
+    SpikeMap as SpikeMap,
+    follow as follow,
+    switch as switch,
+)
 from .correlation import Correlogram as Correlogram, cross_correlation as cross_correlation
 from .cycles import Cycle as Cycle, find_cycle as find_cycle
 from .edge import EdgeState as EdgeState, edge_state as edge_state
+from .energy_path import EnergyPath as EnergyPath, energy_path as energy_path
 from .escape import EscapeTimes as EscapeTimes, escape_times as escape_times
 from .field import Field as Field, field as field
 from .fixed_points import FixedPoints as FixedPoints, fixed_points as fixed_points, unique as unique
-from .follow import Branch as Branch, Ending as Ending, follow as follow, switch as switch
-from .followed import Cycles as Cycles, Equilibria as Equilibria, SpikeMap as SpikeMap
 from .kramers import kramers_rate as kramers_rate
 from .lanczos import Ritz as Ritz, hessian_spectrum as hessian_spectrum, lanczos as lanczos
 from .landscape import (
@@ -20,11 +30,9 @@ from .landscape import (
     hessian_path as hessian_path,
 )
 from .lyapunov import Lyapunov as Lyapunov, lyapunov as lyapunov
-from .path import EnergyPath as EnergyPath, energy_path as energy_path
-from .phase import PhaseResponse as PhaseResponse, phase_response as phase_response
+from .phase_response import PhaseResponse as PhaseResponse, phase_response as phase_response
 from .plane import Plane as Plane, plane as plane, principal_plane as principal_plane
 from .saltation import Saltation as Saltation, saltation as saltation
-from .special import Bifurcation as Bifurcation, Special as Special
 from .spectrum import (
     Stability as Stability,
     classify as classify,
@@ -38,7 +46,10 @@ from .spike_map import (
     next_spike as next_spike,
     orbit as orbit,
 )
-from .spikes import SpikeStatistics as SpikeStatistics, spike_statistics as spike_statistics
+from .spike_statistics import (
+    SpikeStatistics as SpikeStatistics,
+    spike_statistics as spike_statistics,
+)
 from .warning import (
     WarningSigns as WarningSigns,
     recovery_rate as recovery_rate,

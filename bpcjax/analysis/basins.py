@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
-from ..checks import check_times
+from .._require import check_times
 from ..simulate import simulate
 from ..system import AbstractSystem, bad_parameters
-from .near import as_drive, as_radius, check_like, distance, stacked
-from .vector import known, ravel
+from ._flow import known, ravel
+from ._states import as_drive, as_radius, check_like, distance, stacked
 
 
 class Basins(eqx.Module):

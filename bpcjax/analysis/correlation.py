@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from ..stepping import SpikeRecord
-from .trains import arrays, bins, check_size, counts, places, trains
+from ._trains import arrays, bins, check_size, counts, places, trains
 
 
 class Correlogram(eqx.Module):

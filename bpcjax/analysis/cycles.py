@@ -9,10 +9,10 @@ import numpy as np
 import optimistix as optx
 from jaxtyping import Array, Bool, Complex, Float, PyTree
 
-from ..checks import check_times
+from .._require import check_times
 from ..system import AbstractSystem, Scalar, bad_parameters
+from ._flow import Flow, Matrix, Vector, known, structural
 from .flow_map import FlowMap, map_of
-from .vector import Flow, Matrix, Vector, known, structural
 
 STEPS = 50  # of Newton's method
 

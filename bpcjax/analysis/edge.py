@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
-from ..checks import check_times
+from .._require import check_times
 from ..simulate import simulate
 from ..system import AbstractSystem, bad_parameters
+from ._flow import Flow, Vector, as_floats, flow_of, known, ravel
+from ._states import as_drive, check_like, distance, stacked
 from .basins import check_attractors, label_at_end
-from .near import as_drive, check_like, distance, stacked
-from .vector import Flow, Vector, as_floats, flow_of, known, ravel
 
 HALVINGS = 64  # more than the digits of a double
 SAVES = 32  # states of a leg at which the pair may be halved again

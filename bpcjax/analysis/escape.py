@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from ..checks import check_times, split_key
+from .._require import check_times, split_key
 from ..simulate import simulate
 from ..stepping import RESULTS
 from ..system import AbstractSystem, bad_parameters
-from .near import as_drive
-from .vector import as_floats, known
+from ._flow import as_floats, known
+from ._states import as_drive
 
 
 class EscapeTimes(eqx.Module):

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ..system import AbstractSystem
-from .vector import flow_of, ravel
+from ._flow import flow_of, ravel
 
 
 class Field(eqx.Module):

@@ -10,8 +10,8 @@ import optimistix as optx
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ..system import AbstractSystem
-from .multiple import sharpen
-from .vector import Flow, first_row, flow_of, known, padded, ravel_rows, structural
+from ._flow import Flow, first_row, flow_of, known, padded, ravel_rows, structural
+from .continuation.multiple import sharpen
 
 STAGES = (6, 10, 64)  # steps of Newton's method: most rows end in the first ones
 

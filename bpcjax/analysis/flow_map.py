@@ -15,7 +15,7 @@ from ..inputs import Late
 from ..simulate import simulate
 from ..stepping import OrderedSpikes
 from ..system import AbstractSpikingSystem, AbstractSystem
-from .vector import Flow, Vector, flow_of, ravel
+from ._flow import Flow, Vector, flow_of, ravel
 
 
 class FlowMap(eqx.Module):

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..flows import Energy, GradientFlow, Langevin
+from ._flow import Flow, as_floats, flow_of, known, ravel
+from ._states import as_drive, check_like
+from .energy_path import curvatures, energies_at
 from .landscape import energy_of
-from .near import as_drive, check_like
-from .path import curvatures, energies_at
-from .vector import Flow, as_floats, flow_of, known, ravel
 
 
 def kramers_rate(

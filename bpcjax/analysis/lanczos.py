@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, Key, PyTree
 
 from ..flows import Energy, GradientFlow, Langevin
-from .vector import Layout, as_floats
+from ._flow import Layout, as_floats
 
 Product = Callable[[Float[Array, " n"]], Float[Array, " n"]]
 

@@ -7,10 +7,10 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from ..flows import Energy, GradientFlow, Langevin
-from .near import as_drive, stacked
+from ._flow import known, ravel
+from ._states import as_drive, stacked
 from .plane import Plane
 from .spectrum import hessian
-from .vector import known, ravel
 
 
 class EnergySlice(eqx.Module):

@@ -9,10 +9,10 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..checks import check_times
+from .._require import check_times
 from ..system import AbstractSystem, bad_parameters
+from ._flow import known
 from .flow_map import FlowMap, map_of
-from .vector import known
 
 STEPS = 10  # of the solver between two orthonormalisations, unless told otherwise
 BLOCKS = 16  # of which the error is the scatter

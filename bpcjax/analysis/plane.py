@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .near import check_like, stacked
-from .vector import Layout, as_floats, known, ravel
+from ._flow import Layout, as_floats, known, ravel
+from ._states import check_like, stacked
 
 
 class Plane(eqx.Module):

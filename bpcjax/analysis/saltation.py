@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ..system import AbstractSpikingSystem, AbstractSystem
-from .vector import Matrix, as_floats, flow_of
+from ._flow import Matrix, as_floats, flow_of
 
 
 class Saltation(eqx.Module):

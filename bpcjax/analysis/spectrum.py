@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Complex, Float, Int, PyTree
 
 from ..flows import Energy, GradientFlow, Langevin
 from ..system import AbstractSystem
-from .vector import Layout, Matrix, as_floats, flow_of, known, ravel
+from ._flow import Layout, Matrix, as_floats, flow_of, known, ravel
 
 
 def jacobian(system: AbstractSystem, y: PyTree, args: PyTree = None, *, t: Any = 0.0) -> Matrix:

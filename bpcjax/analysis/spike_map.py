@@ -10,12 +10,12 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..checks import check_times
+from .._require import check_times
 from ..simulate import simulate
 from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, bad_parameters
+from ._flow import Flow, as_floats, flow_of, known
 from .flow_map import check_noiseless, check_solver
 from .lyapunov import scatter
-from .vector import Flow, as_floats, flow_of, known
 
 
 class _Seen(NamedTuple):

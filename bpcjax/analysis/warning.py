@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from ..system import AbstractSystem
+from ._flow import Flow, Matrix, Vector, as_floats, first_row, flow_of, known, ravel, structural
 from .spectrum import spectrum
-from .vector import Flow, Matrix, Vector, as_floats, first_row, flow_of, known, ravel, structural
 
 LARGEST = 100  # entries of a state: the covariance solves a system of their square
 

@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..arrays import as_size, held
+from .._arrays import as_size, held
 from ..encode import Spikes
 from .files import DataError
 from .ragged import offsets_of, taken

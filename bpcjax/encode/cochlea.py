@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from ..arrays import as_floating
+from .._arrays import as_floating
 from .spikes import require
 
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Integer, Real
 
-from ..arrays import as_floating, as_indices, as_times
+from .._arrays import as_floating, as_indices, as_times
 from .spikes import require, require_all
 
 Times = Real[ArrayLike, " room"]

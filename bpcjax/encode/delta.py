@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
-from ..arrays import as_floating, as_times
+from .._arrays import as_floating, as_times
 from .spikes import Spikes, fit, in_order, is_known, require_all
 
 

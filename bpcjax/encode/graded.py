@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from ..arrays import as_floating
+from .._arrays import as_floating
 from .spikes import Spikes, fit, in_order, require
 
 

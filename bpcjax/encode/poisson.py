@@ -8,7 +8,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Real
 
-from ..arrays import as_floating, as_times
+from .._arrays import as_floating, as_times
 from .spikes import Spikes, fit, is_known, require_all
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ..arrays import is_traced as is_traced
+from .._arrays import is_traced as is_traced
 
 
 class Spikes(NamedTuple):

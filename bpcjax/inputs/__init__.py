@@ -7,6 +7,6 @@ from .base import (
     Step as Step,
 )
 from .bins import Bins as Bins
-from .late import Late as Late
+from .delayed import Late as Late
 from .poisson import PoissonTrain as PoissonTrain
 from .train import SpikeTrain as SpikeTrain

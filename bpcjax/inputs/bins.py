@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..instant import rounding
+from .._instant import rounding
 from ..system import parameter
 from .base import AbstractInput, Landing
 

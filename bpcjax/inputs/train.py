@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ..arrays import as_indices, as_size, as_times
-from ..instant import rounding
+from .._arrays import as_indices, as_size, as_times
+from .._instant import rounding
 from ..system import is_traced, parameter
 from .base import AbstractTrain, Landing
 

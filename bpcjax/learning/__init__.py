@@ -1,9 +1,9 @@
 """How networks and memories learn: local rules in the shape of optax, spike timing, posteriors,
 storage in one shot, surrogate derivatives."""
 
-from . import surrogate as surrogate
+from ..stepping import surrogate as surrogate
 from .bcpnn import SpikeTraces as SpikeTraces, Traces as Traces
-from .certificate import (
+from .locality import (
     Certificate as Certificate,
     Dependency as Dependency,
     Elsewhere as Elsewhere,
@@ -12,12 +12,6 @@ from .certificate import (
     Shared as Shared,
     Synapse as Synapse,
     certificate as certificate,
-)
-from .conjugate import (
-    Dirichlet as Dirichlet,
-    Normal as Normal,
-    NormalEvidence as NormalEvidence,
-    NormalGamma as NormalGamma,
 )
 from .mixture import (
     Mixture as Mixture,
@@ -29,15 +23,36 @@ from .mixture import (
     learn as learn,
     log_evidence as log_evidence,
 )
-from .natural import (
-    conjugate as conjugate,
-    natural_gradient as natural_gradient,
-    robbins_monro as robbins_monro,
+from .plasticity import (
+    AbstractBounds as AbstractBounds,
+    AbstractSTDP as AbstractSTDP,
+    Eligible as Eligible,
+    Free as Free,
+    Hard as Hard,
+    Moment as Moment,
+    Rewards as Rewards,
+    RewardSTDP as RewardSTDP,
+    Soft as Soft,
+    TraceSTDP as TraceSTDP,
+    Train as Train,
+    TriggeredSTDP as TriggeredSTDP,
+    Window as Window,
+    pair_sum as pair_sum,
+    replay as replay,
 )
-from .precision import (
+from .posteriors import (
+    BayesianNeuron as BayesianNeuron,
+    Belief as Belief,
+    Dirichlet as Dirichlet,
     GammaPrecision as GammaPrecision,
+    Normal as Normal,
+    NormalEvidence as NormalEvidence,
+    NormalGamma as NormalGamma,
+    conjugate as conjugate,
     conjugate_precision as conjugate_precision,
+    natural_gradient as natural_gradient,
     precision_slope as precision_slope,
+    robbins_monro as robbins_monro,
 )
 from .predictive import (
     Incremental as Incremental,
@@ -47,20 +62,6 @@ from .predictive import (
     incremental as incremental,
     kolen_pollack as kolen_pollack,
     momentum as momentum,
-)
-from .replay import Rewards as Rewards, Train as Train, pair_sum as pair_sum, replay as replay
-from .stdp import (
-    AbstractBounds as AbstractBounds,
-    AbstractSTDP as AbstractSTDP,
-    Eligible as Eligible,
-    Free as Free,
-    Hard as Hard,
-    Moment as Moment,
-    RewardSTDP as RewardSTDP,
-    Soft as Soft,
-    TraceSTDP as TraceSTDP,
-    TriggeredSTDP as TriggeredSTDP,
-    Window as Window,
 )
 from .storage import (
     append as append,

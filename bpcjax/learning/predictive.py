@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
-from ..energies.maps import AbstractMap
-from ..energies.predictive import PredictiveCoding
+from ..energies.predictive.free_energy import PredictiveCoding
+from ..energies.predictive.maps import AbstractMap
 
 
 def hebbian(

@@ -1,46 +1,60 @@
 """Models composed of the engine's parts."""
 
-from .attention import (
-    LinearMemory as LinearMemory,
-    RandomFeatures as RandomFeatures,
-    attention as attention,
-    elu_features as elu_features,
-    hard_attention as hard_attention,
-    linear_attention as linear_attention,
-    sparse_attention as sparse_attention,
-)
-from .certify import Certificate as Certificate, certify as certify, smallest_beta as smallest_beta
-from .classifier import Classified as Classified, Classifier as Classifier
-from .codes import (
+from .classifier import (
+    AbstractCode as AbstractCode,
+    AbstractReadout as AbstractReadout,
+    Classified as Classified,
+    Classifier as Classifier,
     CurrentCode as CurrentCode,
     DeltaCode as DeltaCode,
     EventCode as EventCode,
+    FirstSpikeReadout as FirstSpikeReadout,
     LatencyCode as LatencyCode,
+    MembraneReadout as MembraneReadout,
     RateCode as RateCode,
+    RateReadout as RateReadout,
 )
-from .diehl_cook import DiehlCook as DiehlCook
-from .event_path import EventPath as EventPath, event_path as event_path
-from .first_spike import first_spike as first_spike, log_mean_latency as log_mean_latency
-from .lif_memory import LIFMemory as LIFMemory
-from .modes import Hold as Hold, Shot as Shot, Thermal as Thermal, VisibleSpikes as VisibleSpikes
-from .pc_phases import (
+from .memory import (
+    Certificate as Certificate,
+    EventPath as EventPath,
+    Hold as Hold,
+    LIFMemory as LIFMemory,
+    LinearMemory as LinearMemory,
+    RandomFeatures as RandomFeatures,
+    Retrieval as Retrieval,
+    Shot as Shot,
+    SpikingHopfield as SpikingHopfield,
+    Thermal as Thermal,
+    TwoLayerHopfield as TwoLayerHopfield,
+    TwoLayerState as TwoLayerState,
+    VisibleSpikes as VisibleSpikes,
+    attention as attention,
+    certify as certify,
+    elu_features as elu_features,
+    event_path as event_path,
+    first_spike as first_spike,
+    gram as gram,
+    hard_attention as hard_attention,
+    linear_attention as linear_attention,
+    log_mean_latency as log_mean_latency,
+    retrieve as retrieve,
+    smallest_beta as smallest_beta,
+    sparse_attention as sparse_attention,
+)
+from .predictive import (
+    AbstractPhases as AbstractPhases,
+    AtRest as AtRest,
     Backpropagation as Backpropagation,
     NudgedPhases as NudgedPhases,
-    RatePhases as RatePhases,
-)
-from .predictive_coding import (
-    AtRest as AtRest,
     Populations as Populations,
     PredictiveCodingNetwork as PredictiveCodingNetwork,
+    RatePhases as RatePhases,
+    Spent as Spent,
     SpikingPredictiveCoding as SpikingPredictiveCoding,
     settle as settle,
 )
-from .readouts import (
-    FirstSpikeReadout as FirstSpikeReadout,
-    MembraneReadout as MembraneReadout,
-    RateReadout as RateReadout,
+from .winner_take_all import (
+    DiehlCook as DiehlCook,
+    SoftWinnerTakeAll as SoftWinnerTakeAll,
+    WinnerTakeAll as WinnerTakeAll,
 )
-from .retrieve import Retrieval as Retrieval, gram as gram, retrieve as retrieve
-from .spiking_hopfield import SpikingHopfield as SpikingHopfield
-from .two_layer import TwoLayerHopfield as TwoLayerHopfield, TwoLayerState as TwoLayerState
-from .winner_take_all import SoftWinnerTakeAll as SoftWinnerTakeAll, WinnerTakeAll as WinnerTakeAll

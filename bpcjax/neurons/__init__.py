@@ -1,7 +1,9 @@
 """Neurons: one file a model; `presets` has published firing patterns of them."""
 
+import importlib
+import warnings
+
 from .adex import AdEx as AdEx, AdExState as AdExState
-from .bayesian import BayesianNeuron as BayesianNeuron, Belief as Belief
 from .hodgkin_huxley import HodgkinHuxley as HodgkinHuxley, HodgkinHuxleyState as HodgkinHuxleyState
 from .integrate_fire import IF as IF, IFState as IFState
 from .izhikevich import Izhikevich as Izhikevich, IzhikevichState as IzhikevichState
@@ -25,3 +27,13 @@ from .presets import (
     izhikevich_classes as izhikevich_classes,
 )
 from .theta import Theta as Theta, ThetaState as ThetaState
+
+
+def __getattr__(name: str):
+    """`BayesianNeuron` and its `Belief`, which are learning and have moved there."""
+    if name in ("BayesianNeuron", "Belief"):
+        warnings.warn(
+            f"bpcjax.neurons.{name} is now bpcjax.learning.{name}", DeprecationWarning, stacklevel=2
+        )
+        return getattr(importlib.import_module("bpcjax.learning"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

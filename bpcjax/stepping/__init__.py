@@ -1,5 +1,6 @@
 """Solvers for spiking systems: spikes inside a diffrax solve."""
 
+from .base import AbstractSpikes as AbstractSpikes
 from .grid import GridSpikes as GridSpikes
 from .local import LocalSpikes as LocalSpikes
 from .ordered import OrderedSpikes as OrderedSpikes

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array, Int, Key, PyTree
 
-from ..instant import rounding
+from .._instant import rounding
 from ..system import AbstractSystem, Scalar
 from .flat import Layout, Vector
 

@@ -11,13 +11,13 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from ..arrays import sized
+from .._arrays import sized
 from ..inputs import AbstractInput, Step
+from .base import AbstractAroundInterpolation, Around
 from .clock import Clock
+from .stepwise import AbstractWholeSteps, WholeState, add, as_leaves
 from .surrogate import AbstractSpike
 from .term import unwrap
-from .whole import AbstractWholeSteps, WholeState, add, as_leaves
-from .wrapped import AbstractAroundInterpolation, Around
 
 _END = 1e-3  # of a step: what is saved this close before its end, but for rounding, is the end
 _SOON = 1e-4  # of a step: a crossing this close after its end counts, so that rounding does not

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..arrays import sized
+from .._arrays import sized
+from .base import AbstractAroundInterpolation, Around
 from .clock import Clock
-from .events import Neurons, take_events
+from .step_events import Neurons, take_events
+from .stepwise import AbstractWholeSteps, WholeState, add, if_any
 from .term import unwrap
-from .whole import AbstractWholeSteps, WholeState, add, if_any
-from .wrapped import AbstractAroundInterpolation, Around
 
 
 class LocalSpikes(AbstractWholeSteps):

@@ -10,18 +10,18 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, PyTree
 
-from ..arrays import sized
-from ..instant import rounding
+from .._arrays import sized
+from .._instant import rounding
 from ..system import Scalar
+from .base import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
 from .clock import Clock
+from .event_loop import Rest, Turns, size
 from .flat import FlatSystem, Layout, flat_terms
-from .pieces import Piece, PiecewiseInterpolation
+from .interpolation import Piece, PiecewiseInterpolation
 from .record import SpikeRecord, empty_record
 from .results import RESULTS
-from .stages import both_modes
+from .runge_kutta import both_modes
 from .term import unwrap
-from .turns import Rest, Turns, size
-from .wrapped import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
 
 ROOM = 128  # spikes on their way through a delayed projection, unless told otherwise
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .. import bits
-from ..instant import rounding
+from .. import _bits
+from .._instant import rounding
 from ..system import Scalar
 
 _SMALL = 256  # neurons: put down all at once
@@ -93,8 +93,8 @@ def _write(record, neurons, steps, count, times, spiked, now):
     """A record with an entry for each marked neuron, written in place one after another."""
 
     n, room = spiked.shape[0], record.shape[0]
-    words = bits.pack(spiked)
-    number = bits.count(words)
+    words = _bits.pack(spiked)
+    number = _bits.count(words)
 
     def put(written, place, index):
         record, neurons, steps = written
@@ -109,12 +109,12 @@ def _write(record, neurons, steps, count, times, spiked, now):
 
     def put_many(carry):
         done, written = carry
-        index = bits.indices(words, _MANY, n, done)
+        index = _bits.indices(words, _MANY, n, done)
         place = jnp.where(index < n, count + done + jnp.arange(_MANY), room)
         return done + _MANY, put(written, place, index)
 
     few = jnp.where(number <= _FEW, words, jnp.uint32(0))
-    _, written = bits.for_each(few, put_one, (count, (record, neurons, steps)))
+    _, written = _bits.for_each(few, put_one, (count, (record, neurons, steps)))
     start = jnp.where(number <= _FEW, number, 0), written
     _, written = lax.while_loop(lambda c: c[0] < number, put_many, start)
     return *written, count + number

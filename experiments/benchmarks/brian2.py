@@ -21,7 +21,7 @@ import tyro
 
 import bpcjax as bpc
 
-from ..networks import cuba
+from ..common.balanced_networks import cuba
 
 PEERS = Path(__file__).parent / "peers"
 

@@ -23,10 +23,10 @@ import tyro
 
 from bpcjax.models import Classifier, EventCode
 
-from ..classify_networks import TAU, dense, learned
-from ..classify_training import STEEP, surrogate
-from ..data import splits
-from ..results import write_json
+from ..common.classifier_training import STEEP, surrogate
+from ..common.classifiers import TAU, dense, learned
+from ..common.data import splits
+from ..common.results import write_json
 
 PEER = Path(__file__).parent / "peers" / "snntorch_classify.py"
 DT, DRIVE, GAIN = 1.0, 4.0, 3.0  # ms; of the current code; of the readout

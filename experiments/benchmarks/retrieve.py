@@ -17,7 +17,7 @@ import tyro
 
 import bpcjax as bpc
 
-from ..data import load, standardise
+from ..common.data import load, standardise
 from .timing import interleaved
 
 

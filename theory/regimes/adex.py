@@ -21,9 +21,9 @@ import xarray as xr
 
 from bpcjax.analysis import Bifurcation, follow
 from bpcjax.neurons import AdEx, AdExState
-from experiments import InputError
-from theory.closed_forms import folds
+from experiments.common import InputError
 
+from ..closed_forms import folds
 from . import study
 from .adex_reset import CURRENT, JUMP, TAU_W, by_other_code, one_spike, orbits, two_spikes
 from .diagram import as_arrays, differences, points, stacked
@@ -268,7 +268,7 @@ def _route_summary(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def _figure():
-    from figures.regimes import adex
+    from figures.theory import adex
 
     return adex
 

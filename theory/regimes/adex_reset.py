@@ -14,7 +14,8 @@ import numpy as np
 import bpcjax as bpc
 from bpcjax.analysis import Bifurcation, Branch, Special, SpikeMap, follow, orbit, switch
 from bpcjax.neurons import AdEx, AdExState
-from theory.closed_forms import neurons_ivp
+
+from ..closed_forms import neurons_ivp
 
 CURRENT, TAU_W, JUMP = 800.0, 40.0, 80.0  # pA, ms, pA
 FIRST, LAST = -50.0, -46.5  # mV, the resets

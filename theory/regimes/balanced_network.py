@@ -29,7 +29,7 @@ import numpy as np
 import xarray as xr
 
 import bpcjax as bpc
-from experiments import InputError
+from experiments.common import InputError
 
 from . import balanced_theory as theory, study
 from .balanced_solve import Brunel, by_itself
@@ -216,7 +216,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def _figure():
-    from figures.regimes import balanced_network
+    from figures.theory import balanced_network
 
     return balanced_network
 

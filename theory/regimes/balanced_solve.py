@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 
 import bpcjax as bpc
-from experiments.networks import brunel
+from experiments.common.balanced_networks import brunel
 
 from .balanced_theory import CELL, DELAY
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.signal import welch
 
-from theory.closed_forms import lif_response, siegert
+from ..closed_forms import lif_response, siegert
 
 CELL = {"tau": 20.0, "threshold": 20.0, "reset": 10.0, "ref": 2.0}  # ms, mV
 DELAY = 1.5  # ms

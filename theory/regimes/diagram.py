@@ -9,7 +9,8 @@ import numpy as np
 import xarray as xr
 
 from bpcjax.analysis import Bifurcation, Branch, Ending, Special, jacobian, spectrum
-from theory.closed_forms import folds
+
+from ..closed_forms import folds
 
 _ALONG = "p", "y", "stable", "largest"  # one value for each point of a branch
 

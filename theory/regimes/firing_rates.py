@@ -22,9 +22,9 @@ import xarray as xr
 
 import bpcjax as bpc
 from bpcjax.neurons import LIFState
-from experiments import InputError
-from theory.closed_forms import siegert
+from experiments.common import InputError
 
+from ..closed_forms import siegert
 from . import rate_curves as curves, rate_neurons as neurons, study
 from .rate_curves import Curve
 
@@ -233,7 +233,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def _figure():
-    from figures.regimes import firing_rates
+    from figures.theory import firing_rates
 
     return firing_rates
 

@@ -214,7 +214,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def _figure():
-    from figures.regimes import hodgkin_huxley
+    from figures.theory import hodgkin_huxley
 
     return hodgkin_huxley
 

@@ -18,9 +18,9 @@ import xarray as xr
 
 from bpcjax.analysis import Bifurcation, follow
 from bpcjax.neurons import Izhikevich, IzhikevichState
-from experiments import InputError
-from theory.closed_forms import folds
+from experiments.common import InputError
 
+from ..closed_forms import folds
 from . import study
 from .diagram import as_arrays, differences, points, stacked
 from .patterns import PATTERNS, pattern_maps, shares
@@ -178,7 +178,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def _figure():
-    from figures.regimes import izhikevich
+    from figures.theory import izhikevich
 
     return izhikevich
 

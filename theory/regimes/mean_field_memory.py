@@ -36,9 +36,9 @@ from bpcjax.analysis import (
     recovery_rate,
     switch,
 )
-from experiments import InputError
-from theory.closed_forms import first_passage, mean_field
+from experiments.common import InputError
 
+from ..closed_forms import first_passage, mean_field
 from . import study
 
 NAME = "mean_field_memory"
@@ -310,7 +310,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def _figure():
-    from figures.regimes import mean_field_memory
+    from figures.theory import mean_field_memory
 
     return mean_field_memory
 

@@ -32,9 +32,9 @@ from bpcjax.analysis import (
     spectrum,
     unique,
 )
-from experiments import InputError
-from theory.closed_forms import modern_hopfield as exact
+from experiments.common import InputError
 
+from ..closed_forms import modern_hopfield as exact
 from . import study
 from .modern_states import exact_barriers, kinds
 
@@ -367,7 +367,7 @@ def _loop_summary(dataset: xr.Dataset, count: int) -> dict[str, float]:
 
 
 def _figure():
-    from figures.regimes import modern_memory
+    from figures.theory import modern_memory
 
     return modern_memory
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import comb
 
-from theory.closed_forms import modern_hopfield as exact
+from ..closed_forms import modern_hopfield as exact
 
 
 class Kind(NamedTuple):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from theory.closed_forms import (
+from ..closed_forms import (
     fi,
     folds,
     hodgkin_huxley as membrane,

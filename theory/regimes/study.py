@@ -3,8 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
-from experiments import study
-from experiments.study import Parts as Parts, main as main
+from experiments.common import study
+from experiments.common.study import Parts as Parts, main as main
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""The classical Hopfield energy (Hopfield 1982), over real states."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, PyTree
+
+from ...system import as_parameter, check_parameters, is_traced, parameter
+from ..base import as_patterns, check_state
+
+
+class ClassicalHopfield(eqx.Module):
+    """`E(y) = -y W y / 2 - b y` with symmetric weights `W` [N, N] and biases `b` [N].
+
+    Over spins `y = +-1`, asynchronous signs of `-grad E` never raise it (Hopfield 1982, PNAS
+    79:2554). A flow of it needs saturation: see `DenseHopfield` and `ModernHopfield`.
+    """
+
+    weights: Float[Array, "N N"] = parameter()
+    bias: Float[Array, " N"] = parameter()
+
+    def __init__(self, weights: ArrayLike, bias: ArrayLike | None = None):
+        self.weights = as_parameter(weights)
+        if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
+            raise ValueError(f"weights must be square [N, N], got shape {self.weights.shape}.")
+        if not is_traced(self.weights) and not jnp.allclose(self.weights, self.weights.T):
+            raise ValueError("weights must be symmetric: pass (weights + weights.T) / 2.")
+        size = self.weights.shape[0]
+        self.bias = jnp.zeros(size, self.weights.dtype) if bias is None else as_parameter(bias)
+        if self.bias.shape != (size,):
+            raise ValueError(f"bias must have shape ({size},), got {self.bias.shape}.")
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    @classmethod
+    def hebb(cls, patterns: ArrayLike) -> "ClassicalHopfield":
+        """Hebb's rule for patterns [P, N] of +-1: `W = X.T X / N` with an empty diagonal."""
+        patterns = as_patterns(patterns)
+        size = patterns.shape[-1]
+        weights = patterns.T @ patterns / size
+        return cls(weights * (1 - jnp.eye(size, dtype=weights.dtype)))
+
+    @classmethod
+    def pseudo_inverse(cls, patterns: ArrayLike) -> "ClassicalHopfield":
+        """The projection on the patterns [P, N], with an empty diagonal: each of them is fixed.
+
+        `W = X^+ X` gives `W x = x` for any pattern however alike they are, and without its
+        diagonal `(1 - W_ii) x_i`, of the same sign (Personnaz et al. 1985, J. Phys. Lett. 46:359;
+        Kanter & Sompolinsky 1987, Phys. Rev. A 35:380). A unit with `W_ii = 1` has no field left:
+        that of two patterns that differ there alone, or all units of N independent patterns.
+        """
+        patterns = as_patterns(patterns)
+        size = patterns.shape[-1]
+        weights = jnp.linalg.pinv(patterns) @ patterns
+        weights = 0.5 * (weights + weights.T) * (1 - jnp.eye(size, dtype=weights.dtype))
+        return cls(weights)
+
+    def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
+        """The energy split into its parts, which sum to it."""
+        return {"coupling": -0.5 * y @ (self.weights @ y), "bias": -self.bias @ y}
+
+    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
+        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
+
+    def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
+        """All spins (+-1) aligned at once with their fields `W s + b`; where that is 0, as before.
+
+        Unlike one spin at a time, this may raise the energy, and ends in a cycle of two at most.
+
+        **Raises:** `ValueError` if there is not one spin a unit.
+        """
+        check_state(spins, self.bias.shape)
+        field = self.weights @ spins + self.bias
+        return jnp.where(field == 0, spins, jnp.sign(field))

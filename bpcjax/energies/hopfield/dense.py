@@ -1,0 +1,74 @@
+"""The dense associative memory (Krotov & Hopfield 2016)."""
+
+from collections.abc import Callable
+from functools import partial
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, PyTree
+
+from ...system import check_parameters, parameter
+from ..base import as_patterns, check_state
+
+
+def _power(power: int, u: Float[Array, "*P"]) -> Float[Array, "*P"]:
+    return u**power
+
+
+def _exponential(size: int, u: Float[Array, "*P"]) -> Float[Array, "*P"]:
+    return jnp.exp(u - size)
+
+
+class DenseHopfield(eqx.Module):
+    """`E(y) = -sum_mu F(x_mu . y)`, for patterns `X` [P, N] and a separation function `F`.
+
+    `F(u) = u**2 / 2` is the classical memory with its diagonal, `u**n` stores of the order of
+    `N**(n-1)` patterns (Krotov & Hopfield 2016, NeurIPS 29), `exp` exponentially many
+    (Demircigil et al. 2017, J. Stat. Phys. 168:288).
+    """
+
+    separation: Callable[[Float[Array, "*P"]], Float[Array, "*P"]]
+    patterns: Float[Array, "P N"] = parameter()
+
+    def __init__(self, patterns: ArrayLike, separation: Callable):
+        self.patterns = as_patterns(patterns)
+        self.separation = separation
+        if not callable(separation):
+            raise ValueError(f"separation must be a function of overlaps, got {separation!r}.")
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    @classmethod
+    def polynomial(cls, patterns: ArrayLike, power: int) -> "DenseHopfield":
+        """With `F(u) = u^power`.
+
+        **Raises:** `ValueError` if `power` is not a whole number of 2 or more.
+        """
+        if power != int(power) or power < 2:
+            raise ValueError(f"power must be a whole number of 2 or more, got {power}.")
+        return cls(patterns, partial(_power, int(power)))
+
+    @classmethod
+    def exponential(cls, patterns: ArrayLike) -> "DenseHopfield":
+        """With `F(u) = exp(u - N)`: over spins at most 1 a pattern, so nothing overflows."""
+        patterns = as_patterns(patterns)
+        return cls(patterns, partial(_exponential, patterns.shape[1]))
+
+    def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
+        """The energy split into its parts (here one)."""
+        return {"alignment": -jnp.sum(self.separation(self.patterns @ y))}
+
+    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
+        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
+
+    def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
+        """All spins (+-1) aligned at once to lower the energy: the sign of its exact difference
+        between `s_i = 1` and `s_i = -1` (Krotov & Hopfield 2016, eq. 4).
+
+        **Raises:** `ValueError` if there is not one spin a unit.
+        """
+        check_state(spins, self.patterns.shape[1:])
+        overlaps = (self.patterns @ spins)[:, None] - self.patterns * spins[None, :]
+        gain = self.separation(overlaps + self.patterns) - self.separation(overlaps - self.patterns)
+        return jnp.where(gain.sum(axis=0) >= 0, 1.0, -1.0)

@@ -1,0 +1,76 @@
+"""The graded Hopfield energy (Hopfield 1984): activities between -1 and 1."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax.scipy.special import xlogy
+from jaxtyping import Array, ArrayLike, Float, PyTree
+
+from ...system import as_parameter, check_parameters, is_traced, parameter
+from ..base import as_number, check_state
+
+
+class GradedHopfield(eqx.Module):
+    """`E(V) = -V W V / 2 - b V + sum_i G(V_i) / beta`, activities `V` in [-1, 1], `G' = artanh`.
+
+    With potentials `u = artanh(V) / beta` the gradient in `V` is `u - W V - b`: the network
+    `tau u' = -u + W tanh(beta u) + b` (Hopfield 1984, PNAS 81:3088) has `dV_i/dt` of the sign of
+    `-dE/dV_i`, and never raises `E`. It is no gradient flow in `V`, nor in `u`: its descent is
+    `drive(u)`. `-G` is the entropy of a spin of mean `V`, less log 2: `E` is the mean-field free
+    energy of the binary memory at temperature `1 / beta`.
+    """
+
+    weights: Float[Array, "N N"] = parameter()
+    beta: Float[Array, ""] = parameter(positive=True)
+    bias: Float[Array, " N"] = parameter()
+
+    def __init__(self, weights: ArrayLike, beta: ArrayLike, bias: ArrayLike | None = None):
+        self.weights = as_parameter(weights)
+        self.beta = as_number("beta", beta)
+        size = self.weights.shape[0] if self.weights.ndim else 0
+        if self.weights.shape != (size, size) or size == 0:
+            raise ValueError(f"weights must be square [N, N], got shape {self.weights.shape}.")
+        if not is_traced(self.weights) and not jnp.allclose(self.weights, self.weights.T):
+            raise ValueError("weights must be symmetric: pass (weights + weights.T) / 2.")
+        self.bias = jnp.zeros(size, self.weights.dtype) if bias is None else as_parameter(bias)
+        if self.bias.shape != (size,):
+            raise ValueError(f"bias must have shape ({size},), got {self.bias.shape}.")
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    def activity(self, potentials: Float[Array, " N"]) -> Float[Array, " N"]:
+        """`V = tanh(beta u)`."""
+        return jnp.tanh(self.beta * potentials)
+
+    def potential(self, activities: Float[Array, " N"]) -> Float[Array, " N"]:
+        """`u = artanh(V) / beta`, infinite at the corners of the cube."""
+        return jnp.arctanh(activities) / self.beta
+
+    def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
+        """The energy split into its parts, which sum to it; NaN outside [-1, 1].
+
+        **Raises:** `ValueError` if there is not one activity a unit.
+        """
+        check_state(y, self.bias.shape)
+        entropy = 0.5 * jnp.sum(xlogy(1 + y, 1 + y) + xlogy(1 - y, 1 - y))
+        return {
+            "coupling": -0.5 * y @ (self.weights @ y),
+            "bias": -self.bias @ y,
+            "entropy": entropy / self.beta,
+        }
+
+    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
+        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
+
+    def drive(self, potentials: Float[Array, " N"]) -> Float[Array, " N"]:
+        """`tau u' = -u + W V + b = -dE/dV`, at `V = activity(u)`."""
+        return self.weights @ self.activity(potentials) + self.bias - potentials
+
+    def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
+        """`tanh(beta (W V + b))`: where the gradient in each unit alone vanishes.
+
+        Without self-coupling, each entry is the exact minimiser of `E` over its unit: taken one
+        at a time it never raises `E`; taken together they may.
+        """
+        check_state(y, self.bias.shape)
+        return self.activity(self.weights @ y + self.bias)

@@ -1,0 +1,121 @@
+"""Memories of phasors: units on the complex plane, whose phases are spike times of a rhythm."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Complex, Float, PyTree
+
+from ...system import as_parameter, check_parameters, is_traced, parameter
+from ..base import as_bias, as_number, as_patterns, check_state
+from .modern import ModernHopfield
+
+
+def split(z: Complex[Array, "*batch N"]) -> Float[Array, "*batch two_N"]:
+    """Real parts, then imaginary parts, on the last axis."""
+    return jnp.concatenate([jnp.real(z), jnp.imag(z)], axis=-1)
+
+
+def join(y: Float[Array, "*batch two_N"]) -> Complex[Array, "*batch N"]:
+    """The complex numbers that `split` took apart."""
+    real, imaginary = jnp.split(y, 2, axis=-1)
+    return jnp.asarray(real + 1j * imaginary)
+
+
+class PhasorHopfield(eqx.Module):
+    """`E(z) = |z|^2 / 2 - lse(beta (Re(X^* z) + a)) / beta`, complex patterns `X` [P, N].
+
+    It is the modern Hopfield energy of real and imaginary parts: `real`, a `ModernHopfield` over
+    2 N units (`split`, `join`), for flows, spikes and analysis. A phase stands for a spike time,
+    `t = arg(z) / omega`. `update` is the complex attention `sum_mu posterior_mu x_mu`.
+    """
+
+    patterns: Complex[Array, "P N"] = parameter()
+    beta: Float[Array, ""] = parameter(positive=True)
+    bias: Float[Array, " P"] = parameter()
+
+    def __init__(self, patterns: ArrayLike, beta: ArrayLike, bias: ArrayLike | None = None):
+        self.patterns = as_patterns(jnp.asarray(patterns) + 0j)
+        self.beta = as_number("beta", beta)
+        self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.real.dtype)
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    @property
+    def real(self) -> ModernHopfield:
+        """The same energy over real and imaginary parts."""
+        return ModernHopfield(split(self.patterns), self.beta, self.bias)
+
+    def scores(self, z: Complex[Array, " N"]) -> Float[Array, " P"]:
+        """`beta (Re(X^* z) + a)`.
+
+        **Raises:** `ValueError` if `z` has not the patterns' length.
+        """
+        check_state(z, self.patterns.shape[1:])
+        return self.real.scores(split(z))
+
+    def posterior(self, z: Complex[Array, " N"]) -> Float[Array, " P"]:
+        """The probability of each memory given `z`."""
+        check_state(z, self.patterns.shape[1:])
+        return self.real.posterior(split(z))
+
+    def terms(self, y: Complex[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
+        """The energy split into its parts, which sum to it."""
+        check_state(y, self.patterns.shape[1:])
+        return self.real.terms(split(y), args)
+
+    def __call__(self, y: Complex[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
+        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
+
+    def update(self, z: Complex[Array, " N"]) -> Complex[Array, " N"]:
+        """`X.T posterior(z)`: one step of attention, the exact descent of `E`."""
+        check_state(z, self.patterns.shape[1:])
+        return join(self.real.update(split(z)))
+
+
+class ThresholdPhasor(eqx.Module):
+    """`E(z) = -z^* W z / 2 + threshold |z|_1`, Hermitian `W` [N, N], units 0 or on the circle.
+
+    `update` sets each unit to the direction of its field `W z` where that is longer than the
+    threshold, else to 0: taken one at a time it is the exact minimiser and never raises `E`
+    (Noest 1988, Europhys. Lett. 6:469; Frady & Sommer 2019, PNAS 116:18050). Without threshold it
+    holds 0.038 N patterns (Cook 1989, J. Phys. A 22:2057).
+    """
+
+    weights: Complex[Array, "N N"] = parameter()
+    threshold: Float[Array, ""] = parameter(nonnegative=True)
+
+    def __init__(self, weights: ArrayLike, threshold: ArrayLike = 0.0):
+        self.weights = as_parameter(jnp.asarray(weights) + 0j)
+        self.threshold = as_number("threshold", threshold)
+        if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
+            raise ValueError(f"weights must be square [N, N], got shape {self.weights.shape}.")
+        if not is_traced(self.weights) and not jnp.allclose(self.weights, self.weights.conj().T):
+            raise ValueError("weights must be Hermitian: pass (weights + weights.conj().T) / 2.")
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    @classmethod
+    def hebb(cls, patterns: ArrayLike, threshold: ArrayLike = 0.0) -> "ThresholdPhasor":
+        """`W = X.T conj(X) / N` with an empty diagonal, for patterns [P, N] of phasors."""
+        x = as_patterns(jnp.asarray(patterns) + 0j)
+        size = x.shape[-1]
+        weights = x.T @ x.conj() / size
+        return cls(weights * (1 - jnp.eye(size, dtype=weights.dtype)), threshold)
+
+    def terms(self, y: Complex[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
+        """The energy split into its parts, which sum to it."""
+        check_state(y, self.weights.shape[:1])
+        coupling = -0.5 * jnp.real(jnp.vdot(y, self.weights @ y))
+        return {"coupling": coupling, "threshold": self.threshold * jnp.sum(jnp.abs(y))}
+
+    def __call__(self, y: Complex[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
+        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
+
+    def update(self, z: Complex[Array, " N"]) -> Complex[Array, " N"]:
+        """All units at once along their fields; 0 where a field is not above the threshold."""
+        check_state(z, self.weights.shape[:1])
+        field = self.weights @ z
+        size = jnp.abs(field)
+        fires = size > self.threshold
+        return jnp.where(fires, field / jnp.where(fires, size, 1), 0)

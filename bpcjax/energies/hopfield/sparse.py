@@ -1,0 +1,66 @@
+"""The sparse modern Hopfield energy: softmax replaced by alpha-entmax, so that recall is exact."""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, PyTree
+
+from ...system import check_parameters, parameter
+from ..base import as_bias, as_number, as_patterns, check_state
+from .entmax import check_order, conjugate, entmax
+
+
+class SparseHopfield(eqx.Module):
+    """`E(y) = |y|^2 / 2 - Omega*(beta (X y + a)) / beta`, patterns `X` [P, N], biases `a` [P].
+
+    `Omega*` is the conjugate of Tsallis' negative entropy of order `alpha`: 2 is sparsemax (Hu et
+    al. 2023, arXiv:2309.12673), 1.5 and others lie between it and softmax (Santos et al. 2024,
+    arXiv:2402.13725). `update` gives pattern mu exactly, not only nearly, where
+    `beta (x_mu . y + a_mu)` leads the others by `1 / (alpha - 1)`.
+    """
+
+    alpha: float = eqx.field(static=True)
+    patterns: Float[Array, "P N"] = parameter()
+    beta: Float[Array, ""] = parameter(positive=True)
+    bias: Float[Array, " P"] = parameter()
+
+    def __init__(
+        self,
+        patterns: ArrayLike,
+        beta: ArrayLike,
+        alpha: ArrayLike = 2.0,
+        bias: ArrayLike | None = None,
+    ):
+        self.patterns = as_patterns(patterns)
+        self.beta = as_number("beta", beta)
+        self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
+        self.alpha = check_order(alpha)
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    def scores(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
+        """`beta (X y + a)`.
+
+        **Raises:** `ValueError` if `y` has not the patterns' length.
+        """
+        check_state(y, self.patterns.shape[1:])
+        return self.beta * (self.patterns @ y + self.bias)
+
+    def posterior(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
+        """The weight of each memory given `y`, most of them exactly 0: `entmax(scores)`."""
+        return entmax(self.scores(y), self.alpha)
+
+    def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
+        """The energy split into its parts, which sum to it."""
+        evidence = conjugate(self.scores(y), self.alpha) / self.beta
+        return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
+
+    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
+        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
+
+    def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
+        """`X.T posterior(y) = y - grad E(y)`: sparse attention, once.
+
+        It is computed as the former, which is a pattern to the last digit where recall is exact.
+        """
+        return self.posterior(y) @ self.patterns

@@ -1,0 +1,126 @@
+"""What it costs that a layer is not as it was predicted: the terms of a predictive energy."""
+
+import math
+from abc import abstractmethod
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import xlogy
+from jaxtyping import Array, ArrayLike, Float
+
+from ...system import as_parameter, check_parameters, is_traced, parameter
+
+
+class AbstractMismatch(eqx.Module):
+    """An energy of the value `z` of a layer under the prediction `mu` of it.
+
+    The error that a layer sends back is `-dE/dmu`.
+    """
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    @abstractmethod
+    def __call__(self, z: Float[Array, "..."], mu: Float[Array, "..."]) -> Float[Array, ""]:
+        """The energy of one sample."""
+
+    @abstractmethod
+    def mode(self, mu: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The value of least energy."""
+
+    @abstractmethod
+    def curvature(self, mu: Float[Array, "..."]) -> Float[Array, "..."]:
+        """A bound of the second derivative in `mu`, and in `z`: one number a unit, or a matrix."""
+
+    @property
+    def nonnegative(self) -> bool:
+        """Hook: whether values below 0 are impossible."""
+        return False
+
+    @property
+    def free(self) -> bool:
+        """Hook: whether the layer may be free, and not only clamped or left out."""
+        return True
+
+
+class Gaussian(AbstractMismatch):
+    """`-log N(z; mu, 1 / precision)`: a precision for all units, one for each, or a matrix."""
+
+    precision: Float[Array, "..."] = parameter(1.0)
+
+    def __init__(self, precision: ArrayLike = 1.0):
+        self.precision = precision = as_parameter(precision)
+        if is_traced(precision):
+            return
+        if precision.ndim == 2:
+            symmetric = bool(jnp.allclose(precision, precision.T))
+            if not symmetric or bool(jnp.isnan(jnp.linalg.cholesky(precision)).any()):
+                raise ValueError("precision: the matrix must be symmetric and positive definite.")
+        elif not bool((precision > 0).all()):
+            raise ValueError(f"precision must be positive, got {precision}.")
+
+    def __call__(self, z, mu):
+        error, precision = (z - mu).ravel(), self.precision
+        if precision.ndim == 2:
+            square = error @ precision @ error
+            log_det = 2 * jnp.log(jnp.diagonal(jnp.linalg.cholesky(precision))).sum()
+        else:
+            every = jnp.broadcast_to(precision, z.shape).ravel()
+            square, log_det = jnp.sum(every * error**2), jnp.log(every).sum()
+        return 0.5 * (square - log_det + z.size * math.log(2 * math.pi))
+
+    def mode(self, mu):
+        return mu
+
+    def curvature(self, mu):
+        if self.precision.ndim == 2:
+            return self.precision
+        return jnp.broadcast_to(self.precision, mu.shape)
+
+
+class Rectified(AbstractMismatch):
+    """`precision (z^2 / 2 + relu(mu)^2 / 2 - z mu)` for z >= 0: the Fenchel-Young loss of ReLU.
+
+    It is 0 where `z = relu(mu)` and positive elsewhere, infinite where z < 0; linear in `z mu`, so
+    that no derivative of a non-linearity occurs (Blondel, Martins & Niculae 2020, JMLR 21:35;
+    lifted networks: Wang & Benning 2022, arXiv:2208.08772).
+    """
+
+    precision: Float[Array, "..."] = parameter(1.0, positive=True)
+
+    def __call__(self, z, mu):
+        # the same, in a form without cancellation
+        above, below = jax.nn.relu(mu), jax.nn.relu(-mu)
+        each = self.precision * (0.5 * (z - above) ** 2 + z * below)
+        return jnp.sum(jnp.where(z < 0, jnp.inf, each))
+
+    def mode(self, mu):
+        return jax.nn.relu(mu)
+
+    def curvature(self, mu):
+        return jnp.broadcast_to(self.precision, mu.shape)
+
+    @property
+    def nonnegative(self):
+        return True
+
+
+class Categorical(AbstractMismatch):
+    """`logsumexp(mu) - z . mu + z . log z`: the cross-entropy of the probabilities `z`, less their
+    entropy (none for a class, one-hot). The layer is clamped or left out, never free.
+    """
+
+    def __call__(self, z, mu):
+        return jax.nn.logsumexp(mu) - jnp.sum(z * mu) + jnp.sum(xlogy(z, z))
+
+    def mode(self, mu):
+        return jax.nn.softmax(mu)
+
+    def curvature(self, mu):
+        # along any w the second derivative is the variance of its entries, at most |w|^2 / 2
+        return jnp.full_like(mu, 0.5)
+
+    @property
+    def free(self):
+        return False

@@ -1,0 +1,14 @@
+"""Jump processes on a lattice: spikes that descend an energy, one at a time or in parallel."""
+
+from .lattice import (
+    Arrhenius as Arrhenius,
+    Descent as Descent,
+    Glauber as Glauber,
+    SpikeDescent as SpikeDescent,
+    descend as descend,
+)
+from .parallel import (
+    Parallel as Parallel,
+    Thinned as Thinned,
+    descend_in_parallel as descend_in_parallel,
+)

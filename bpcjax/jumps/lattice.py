@@ -1,0 +1,268 @@
+"""Spikes that descend an energy, one quantum at a time."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
+
+from ..flows import Energy
+from ..networks.wrappers import EscapeRate, EscapeState
+from ..system import (
+    AbstractKeyed,
+    AbstractSpikingSystem,
+    bad_parameters,
+    check_parameters,
+    parameter,
+)
+
+
+def differences(
+    energy: Energy, y: PyTree, args: PyTree, quantum: ArrayLike
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """What the energy changes by where one unit of `y` moves by `quantum` up, and down: exact, for
+    each unit in the order of `ravel_pytree`.
+
+    An energy that has a method `differences(y, args, quantum)` gives them itself.
+    """
+    own = getattr(energy, "differences", None)
+    if own is not None:
+        return own(y, args, quantum)
+    flat, unravel = ravel_pytree(y)
+    before = energy(y, args)
+
+    def after(by):
+        moved = jax.vmap(lambda unit: energy(unravel(flat.at[unit].add(by)), args))
+        return moved(jnp.arange(flat.size)) - before
+
+    return after(quantum), after(-jnp.asarray(quantum))
+
+
+class AbstractSpikeRate(eqx.Module):
+    """How likely a spike is that changes the energy by `change`."""
+
+    @abstractmethod
+    def log(self, change: Float[Array, "..."], temperature: Float[Array, ""]) -> Array:
+        """The logarithm of the rate, in units of the base rate, at a temperature above 0."""
+
+    def __call__(self, change: Float[Array, "..."], temperature: Float[Array, ""]) -> Array:
+        """The same at any temperature: at 0 it is 0 for what lowers the energy, else -inf."""
+        warm = self.log(change, jnp.where(temperature > 0, temperature, 1.0))
+        greedy = jnp.where(change < 0, 0.0, -jnp.inf)
+        return jnp.where(temperature > 0, warm, greedy)
+
+
+class Glauber(AbstractSpikeRate):
+    """`sigma(-change / T)` (Glauber 1963, J. Math. Phys. 4:294): bounded by 1.
+
+    The stationary law is `exp(-E / T)` on the lattice if spikes cost nothing.
+    """
+
+    def log(self, change, temperature):
+        return jax.nn.log_sigmoid(-change / temperature)
+
+
+class Arrhenius(AbstractSpikeRate):
+    """`exp(-change / 2 T)`: the stationary law is `exp(-E / T)` also where spikes have a cost,
+    which only slows them. Unbounded."""
+
+    def log(self, change, temperature):
+        return -change / (2 * temperature)
+
+
+class DescentState(NamedTuple):
+    """Where each unit started, and by how many quanta it moved since."""
+
+    origin: PyTree
+    moves: Float[Array, " n"]
+
+
+class _Units(AbstractSpikingSystem):
+    """The units as neurons: the guard is the log of the rates of spikes up [n] and down [n]."""
+
+    descent: "AbstractDescent"
+
+    def vector_field(self, t, y, args):
+        return jax.tree.map(jnp.zeros_like, y)
+
+    def guard(self, t, y, args):
+        return self.descent.log_rates(self.descent.value(y), args).ravel()
+
+    def reset(self, t, y, args, fired):
+        up, down = fired.reshape(2, -1)
+        moved = up.astype(y.moves.dtype) - down.astype(y.moves.dtype)
+        return DescentState(y.origin, y.moves + moved)
+
+
+class AbstractDescent(AbstractKeyed):
+    """Units on a lattice, that move by spikes according to what each would change."""
+
+    energy: eqx.AbstractVar[Energy]
+    temperature: eqx.AbstractVar[Float[Array, ""]]
+    cost: eqx.AbstractVar[Float[Array, ""]]
+    rate: eqx.AbstractVar[Float[Array, ""]]
+    law: eqx.AbstractVar[AbstractSpikeRate]
+    key: eqx.AbstractVar[Key[Array, ""] | Any | None]
+
+    @abstractmethod
+    def quanta(self, origin: PyTree) -> Float[Array, "*n"]:
+        """How far a spike moves each unit."""
+
+    @abstractmethod
+    def changes(self, value: PyTree, args: PyTree) -> Float[Array, "2 n"]:
+        """What each unit takes its spike up, and down, to change the energy by."""
+
+    @abstractmethod
+    def bend(self, value: PyTree, args: PyTree) -> Float[Array, " n"]:
+        """The part of those changes that is of second order: `d^2 H_ii / 2`."""
+
+    def energy_of(self, value: PyTree, args: PyTree) -> Float[Array, ""]:
+        """Hook: the energy of a value (default: all of it is the energy's state)."""
+        return self.energy(value, args)
+
+    @property
+    def units(self) -> EscapeRate:
+        """The units as escape-rate neurons: this model is that system."""
+        return EscapeRate(neuron=_Units(self), hazard=jnp.exp, key=self.key)
+
+    def value(self, y: DescentState | EscapeState) -> PyTree:
+        """Where the units are: origin and quanta."""
+        state: DescentState = y.neuron if isinstance(y, EscapeState) else y
+        flat, unravel = ravel_pytree(state.origin)
+        return unravel(flat + self.quanta(state.origin).astype(flat.dtype) * state.moves)
+
+    def log_rates(
+        self, value: PyTree, args: PyTree = None, extra: ArrayLike = 0.0
+    ) -> Float[Array, "2 n"]:
+        """The logarithm of the rate of each unit's spike up, and down (-inf: never), where a spike
+        takes `extra` energy."""
+        change = self.changes(value, args)
+        change = jnp.where(jnp.isnan(change), jnp.inf, change) + self.cost + extra
+        return jnp.log(self.rate) + self.law(change, self.temperature)
+
+    def start(self, value: PyTree) -> EscapeState:
+        """The state from which no unit has moved yet."""
+        size = ravel_pytree(value)[0].size
+        return self.units.start(DescentState(value, jnp.zeros(size)), (2 * size,))
+
+    def vector_field(self, t, y, args):
+        return self.units.vector_field(t, y, args)
+
+    def guard(self, t, y, args):
+        return self.units.guard(t, y, args)
+
+    def reset(self, t, y, args, fired):
+        return self.units.reset(t, y, args, fired)
+
+
+class SpikeDescent(AbstractDescent):
+    """A network whose every spike moves one unit of an energy's state by one `quantum`.
+
+    Unit i spikes up or down (s = 1, -1) at the rate `rate * law(E(y + s d e_i) - E(y) + cost)`;
+    with `law = Glauber()` that is `rate * sigma(-(dE + cost) / T)`, and at T = 0 the greedy rule:
+    at `rate` if the spike lowers E by more than `cost`, else never. One spike at a time, so no
+    greedy spike raises E, and there are at most `(E(0) - min E) / cost` of them. At T > 0 without a
+    cost the stationary law is exactly `exp(-E / T)` on the lattice of states.
+
+    An energy says by `inf` which states are impossible. As a system of the engine its channels are
+    the units' spikes up, then down; `descend` follows it from spike to spike.
+    """
+
+    energy: Energy
+    quantum: Float[Array, ""] = parameter(positive=True)  # d, in the unit of the state
+    temperature: Float[Array, ""] = parameter(0.0, nonnegative=True)  # in the unit of the energy
+    cost: Float[Array, ""] = parameter(0.0, nonnegative=True)  # of a spike, likewise
+    rate: Float[Array, ""] = parameter(1.0, positive=True)  # per unit of time
+    law: AbstractSpikeRate = Glauber()
+    key: Key[Array, ""] | Any | None = None
+
+    def quanta(self, origin):
+        return self.quantum
+
+    def changes(self, value, args):
+        return jnp.stack(differences(self.energy, value, args, self.quantum))
+
+    def bend(self, value, args):
+        up, down = self.changes(value, args)
+        twice = differences(self.energy, value, args, 2 * self.quantum)[0]
+        # a unit that cannot go down is judged by two steps up
+        return jnp.where(jnp.isfinite(up + down), 0.5 * (up + down), 0.5 * twice - up)
+
+
+class Descent(eqx.Module):
+    """Spikes that descended an energy and where they led.
+
+    `times` [S] (`inf`: no spike), `units` [S] in the order of `ravel_pytree` (-1: no spike),
+    `signs` [S]; `dwell` [S], how long the state before each spike was kept, by which `saved`, what
+    was asked for of it, is averaged over time; its `energy` [S]; the final `value`; the `count` of
+    spikes; `at_rest`, whether no spike can follow; `ok` is false where a number is not one.
+    """
+
+    times: Float[Array, " S"]
+    units: Int[Array, " S"]
+    signs: Int[Array, " S"]
+    dwell: Float[Array, " S"]
+    energy: Float[Array, " S"]
+    saved: PyTree
+    value: PyTree
+    count: Int[Array, ""]
+    at_rest: Bool[Array, ""]
+    ok: Bool[Array, ""]
+
+
+def descend(
+    system: AbstractDescent,
+    y0: PyTree,
+    args: PyTree = None,
+    *,
+    key: Key[Array, ""],
+    spikes: int,
+    save: Callable[[PyTree], PyTree] | None = None,
+) -> Descent:
+    """The network from spike to spike, exact in law (Gillespie 1977, J. Phys. Chem. 81:2340).
+
+    `spikes` is the room for them; at T = 0 the network comes to rest, and `at_rest` says whether
+    it did within that room. `vmap` it over starts and keys.
+
+    **Raises:** `ValueError` if there is no room.
+    """
+    if spikes < 1:
+        raise ValueError(f"spikes must be at least 1, the room for them, got {spikes}.")
+    check_parameters(system)
+    bad = bad_parameters(system)
+    size = ravel_pytree(y0)[0].size
+
+    def spike(carry, key):
+        t, state = carry
+        wait_key, unit_key = jax.random.split(key)
+        value = system.value(state)
+        logs = system.log_rates(value, args).ravel()
+        total = jnp.exp(logs).sum()
+        fires = total > 0
+        wait = jnp.where(fires, jax.random.exponential(wait_key) / total, jnp.inf)
+        channel = jax.random.categorical(unit_key, logs)
+        unit, sign = channel % size, jnp.where(channel < size, 1, -1)
+        by = jnp.where(fires, sign, 0).astype(state.moves.dtype)
+        after = DescentState(state.origin, state.moves.at[unit].add(by))
+        told = (
+            t + wait,
+            jnp.where(fires, unit, -1).astype(jnp.int32),
+            jnp.where(fires, sign, 0).astype(jnp.int32),
+            wait,
+            system.energy_of(value, args),
+            None if save is None else save(value),
+        )
+        return (t + wait, after), told
+
+    start = jnp.zeros(()), DescentState(y0, jnp.zeros(size))
+    (_, state), told = jax.lax.scan(spike, start, jax.random.split(key, spikes))
+    times, units, signs, dwell, energy, saved = told
+    value = system.value(state)
+    last = jnp.exp(system.log_rates(value, args)).sum()
+    ok = jnp.isfinite(energy).all() & jnp.isfinite(system.energy_of(value, args)) & ~bad
+    count = (units >= 0).sum(dtype=jnp.int32)
+    return Descent(times, units, signs, dwell, energy, saved, value, count, last == 0, ok)

@@ -1,0 +1,80 @@
+"""Spikes that descend an energy many at a time: thinned, at a corrected threshold."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from ..system import check_parameters, is_traced, parameter
+from .lattice import AbstractDescent, DescentState
+
+
+class Thinned(eqx.Module):
+    """Parallel steps instead of single spikes: each unit that may fire does so with probability
+    `share`, all at once.
+
+    With `coupling`, a bound of the largest eigenvalue of `D^-1/2 H D^-1/2` (D the diagonal of the
+    Hessian H), thresholds grow by `1 + share (coupling - 1)`, so that the energy falls on average
+    also where many fire; the network then rests that much coarser.
+    """
+
+    share: Float[Array, ""] = parameter(0.5, positive=True)
+    coupling: Float[Array, ""] = parameter(1.0, positive=True)
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+        if not is_traced(self.share) and not bool((self.share <= 1).all()):
+            raise ValueError(f"share is a probability, got {self.share}.")
+
+
+class Parallel(eqx.Module):
+    """Parallel steps: the `energy` [S] before each, how many `spikes` [S] it sent, the final
+    `value`, and whether nothing can fire any more (`at_rest`)."""
+
+    energy: Float[Array, " S"]
+    spikes: Int[Array, " S"]
+    value: PyTree
+    at_rest: Bool[Array, ""]
+
+
+def descend_in_parallel(
+    system: AbstractDescent,
+    y0: PyTree,
+    args: PyTree = None,
+    *,
+    key: Key[Array, ""],
+    steps: int,
+    thinned: Thinned | None = None,
+) -> Parallel:
+    """The named approximation: many spikes at once, thinned, at the corrected threshold.
+
+    A unit's change of energy is `s d g + d^2 H / 2` to second order; the correction adds
+    `d^2 H share (coupling - 1) / 2` (`system.bend`).
+
+    **Raises:** `ValueError` for less than one step.
+    """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}.")
+    thin = Thinned() if thinned is None else thinned
+    size = ravel_pytree(y0)[0].size
+
+    def chances(value):
+        bend = jnp.maximum(system.bend(value, args), 0.0)
+        extra = thin.share * (thin.coupling - 1) * bend
+        logs = system.log_rates(value, args, extra[None]) - jnp.log(system.rate)
+        return jnp.minimum(thin.share * jnp.exp(logs), 1.0)
+
+    def step(state, key):
+        value = system.value(state)
+        up, down = chances(value)
+        draw = jax.random.uniform(key, up.shape)
+        rises, falls = draw < up, (draw >= up) & (draw < up + down)
+        moved = rises.astype(state.moves.dtype) - falls.astype(state.moves.dtype)
+        told = system.energy_of(value, args), (rises | falls).sum(dtype=jnp.int32)
+        return DescentState(state.origin, state.moves + moved), told
+
+    start = DescentState(y0, jnp.zeros(size))
+    state, (energy, spikes) = jax.lax.scan(step, start, jax.random.split(key, steps))
+    value = system.value(state)
+    return Parallel(energy, spikes, value, chances(value).sum() == 0)

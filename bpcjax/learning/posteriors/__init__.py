@@ -1,0 +1,19 @@
+"""Conjugate posteriors, and steps along the natural gradient."""
+
+from .memories import (
+    Dirichlet as Dirichlet,
+    Normal as Normal,
+    NormalEvidence as NormalEvidence,
+    NormalGamma as NormalGamma,
+)
+from .natural import (
+    conjugate as conjugate,
+    natural_gradient as natural_gradient,
+    robbins_monro as robbins_monro,
+)
+from .neuron import BayesianNeuron as BayesianNeuron, Belief as Belief
+from .precision import (
+    GammaPrecision as GammaPrecision,
+    conjugate_precision as conjugate_precision,
+    precision_slope as precision_slope,
+)

@@ -1,0 +1,111 @@
+"""A spiking neuron that knows how sure it is of its synapses."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from ...system import check_parameters, parameter
+
+
+class Belief(NamedTuple):
+    """A normal posterior over the weights of a neuron: `mean` [n], and `covariance` [n, n], or, of
+    synapses that know of themselves alone, variances [n]."""
+
+    mean: Float[Array, " n"]
+    covariance: Float[Array, "..."]
+
+
+class BayesianNeuron(eqx.Module):
+    """A neuron with escape noise, `rho = rate exp((w . x - threshold) / width)`, of which its
+    synapses infer the weights w from the spikes that it fires.
+
+    `x` are the postsynaptic potentials: input spikes filtered with `tau`. A spike train has the
+    log likelihood `sum log rho(t_f) - integral rho dt`, which is local: it needs what the synapse
+    sees and its neuron's spikes. `update` is the filter that keeps the posterior normal: a synapse
+    moves by its own variance, times its potential, times the surprise `spikes - E[rho] dt`.
+
+    Bins of `dt` must be short, so that more than one spike in one is rare and none is lost in the
+    change of x. Sources: Pfister, Toyoizumi, Barber & Gerstner (2006, Neural Comput. 18:1318);
+    Jegminat, Surace & Pfister (2022, PLoS Comput. Biol. 18:e1009721).
+    """
+
+    rate: Float[Array, ""] = parameter(0.02, positive=True)  # 1/ms, at the threshold
+    threshold: Float[Array, ""] = parameter(0.0)  # in the unit of w . x
+    width: Float[Array, ""] = parameter(1.0, positive=True)  # in the unit of w . x
+    tau: Float[Array, ""] = parameter(20.0, positive=True)  # ms
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    def log_rate(self, weights: Float[Array, " n"], x: Float[Array, " n"]) -> Float[Array, ""]:
+        """`log rho`, for known weights."""
+        return jnp.log(self.rate) + (weights @ x - self.threshold) / self.width
+
+    def potentials(self, inputs: Float[Array, "T n"], dt: float) -> Float[Array, "T n"]:
+        """The potentials in each bin that `inputs`, spikes a bin, left: each spike adds 1, from the
+        next bin on, and decays."""
+        keep = jnp.exp(-dt / self.tau)
+
+        def step(x, spikes):
+            return keep * (x + spikes), x
+
+        return jax.lax.scan(step, jnp.zeros(inputs.shape[1]), inputs)[1]
+
+    def fire(
+        self, weights: Float[Array, " n"], x: Float[Array, "T n"], dt: float, key: Key[Array, ""]
+    ) -> Float[Array, " T"]:
+        """How many spikes fall into each bin, a draw."""
+        mean = dt * jnp.exp(jax.vmap(lambda x: self.log_rate(weights, x))(x))
+        return jax.random.poisson(key, mean).astype(x.dtype)
+
+    def log_likelihood(
+        self, weights: Float[Array, " n"], x: Float[Array, "T n"], spikes: Float[Array, " T"],
+        dt: float,
+    ) -> Float[Array, ""]:  # fmt: skip
+        """Of a train of spikes, a count a bin, the potentials constant in a bin."""
+        log_rate = jax.vmap(lambda x: self.log_rate(weights, x))(x)
+        return jnp.sum(spikes * log_rate - dt * jnp.exp(log_rate))
+
+    def expected_rate(self, belief: Belief, x: Float[Array, " n"]) -> Float[Array, ""]:
+        """`E[rho]`: the mean of a log-normal. What is not known raises it."""
+        variance = x @ _reach(belief, x) / self.width**2
+        return jnp.exp(self.log_rate(belief.mean, x) + 0.5 * variance)
+
+    def update(
+        self, belief: Belief, x: Float[Array, " n"], spikes: Float[Array, ""], dt: float
+    ) -> Belief:
+        """The belief after a bin: `dm = V x (spikes - E[rho] dt) / width`, and the precision grows
+        by `E[rho] dt x x^T / width^2` (its diagonal, of synapses that know of themselves)."""
+        expected = dt * self.expected_rate(belief, x)
+        reach = _reach(belief, x)
+        gain = expected / self.width**2
+        if belief.covariance.ndim == 2:  # Sherman-Morrison: never negative, at any step
+            shrunk = 1 + gain * (x @ reach)
+            covariance = belief.covariance - gain / shrunk * jnp.outer(reach, reach)
+            moved = reach / shrunk
+        else:
+            shrunk = 1 + gain * x * reach
+            covariance, moved = belief.covariance / shrunk, reach / shrunk
+        return Belief(belief.mean + moved * (spikes - expected) / self.width, covariance)
+
+    def learn(
+        self, belief: Belief, x: Float[Array, "T n"], spikes: Float[Array, " T"], dt: float
+    ) -> tuple[Belief, Float[Array, " T"]]:
+        """The belief after all bins, and how much each spike count surprised: minus its log
+        probability under `E[rho]`, up to what no belief changes."""
+
+        def step(belief, seen):
+            x, spikes = seen
+            expected = dt * self.expected_rate(belief, x)
+            surprise = expected - spikes * jnp.log(expected)
+            return self.update(belief, x, spikes, dt), surprise
+
+        return jax.lax.scan(step, belief, (x, spikes))
+
+
+def _reach(belief: Belief, x: Float[Array, " n"]) -> Float[Array, " n"]:
+    wide = belief.covariance.ndim == 2
+    return belief.covariance @ x if wide else belief.covariance * x

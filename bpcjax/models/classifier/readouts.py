@@ -1,0 +1,79 @@
+"""What is read from the last layer of a network, after each step: a score for each class."""
+
+from abc import abstractmethod
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ...networks.layers import Layers, LayersState
+from ...system import check_parameters, parameter
+
+Trace = Float[Array, "steps ... classes"]
+
+
+class AbstractReadout(eqx.Module):
+    """A number of each output neuron at each step, and the scores that they amount to."""
+
+    def __check_init__(self) -> None:
+        check_parameters(self)
+
+    @abstractmethod
+    def look(self, y: LayersState) -> Float[Array, "... classes"]:
+        """What is noted of the state at a step."""
+
+    @abstractmethod
+    def scores(self, seen: Trace, dt: Float[Array, ""]) -> Trace:
+        """Scores (log probabilities but for a constant) had the network stopped at each step."""
+
+    def check(self, layers: Layers) -> None:
+        """Raise `ValueError` if the last layer cannot be read so."""
+        if not layers.layers[-1].fires:
+            raise ValueError(f"readout: {type(self).__name__} counts spikes: the last layer must.")
+
+
+def _so_far(seen: Trace) -> Float[Array, " steps ..."]:
+    """How many steps there were, after each."""
+    return jnp.arange(1, len(seen) + 1, dtype=seen.dtype).reshape(-1, *(1,) * (seen.ndim - 1))
+
+
+class MembraneReadout(AbstractReadout):
+    """`gain` times the potential of an output neuron, averaged over the steps so far."""
+
+    gain: Float[Array, ""] = parameter(1.0, positive=True)
+
+    def look(self, y):
+        return jax.tree.leaves(y.neurons[-1])[0]
+
+    def scores(self, seen, dt):
+        return self.gain.astype(seen.dtype) * jnp.cumsum(seen, axis=0) / _so_far(seen)
+
+    def check(self, layers):
+        pass
+
+
+class RateReadout(AbstractReadout):
+    """`gain` times an output neuron's spikes per step so far."""
+
+    gain: Float[Array, ""] = parameter(10.0, positive=True)
+
+    def look(self, y):
+        return y.counts[-1]
+
+    def scores(self, seen, dt):
+        return self.gain.astype(seen.dtype) * seen / _so_far(seen)
+
+
+class FirstSpikeReadout(AbstractReadout):
+    """Minus the time that an output neuron has been silent so far, over `tau`: the first to fire
+    scores best. One that never fires scores as if it fired at the end."""
+
+    tau: Float[Array, ""] = parameter(2.0, positive=True)  # ms
+
+    def look(self, y):
+        return y.counts[-1]
+
+    def scores(self, seen, dt):
+        silent = jnp.cumsum(1 - jnp.minimum(seen, 1.0), axis=0)
+        return -silent * (dt / self.tau).astype(seen.dtype)

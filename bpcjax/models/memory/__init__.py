@@ -1,0 +1,19 @@
+"""Associative memories that spike: the spiking Hopfield network, its retrieval, attention."""
+
+from .attention import (
+    LinearMemory as LinearMemory,
+    RandomFeatures as RandomFeatures,
+    attention as attention,
+    elu_features as elu_features,
+    hard_attention as hard_attention,
+    linear_attention as linear_attention,
+    sparse_attention as sparse_attention,
+)
+from .certify import Certificate as Certificate, certify as certify, smallest_beta as smallest_beta
+from .event_path import EventPath as EventPath, event_path as event_path
+from .first_spike import first_spike as first_spike, log_mean_latency as log_mean_latency
+from .lif_memory import LIFMemory as LIFMemory
+from .modes import Hold as Hold, Shot as Shot, Thermal as Thermal, VisibleSpikes as VisibleSpikes
+from .retrieve import Retrieval as Retrieval, gram as gram, retrieve as retrieve
+from .spiking_hopfield import SpikingHopfield as SpikingHopfield
+from .two_layer import TwoLayerHopfield as TwoLayerHopfield, TwoLayerState as TwoLayerState

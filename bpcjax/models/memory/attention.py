@@ -1,0 +1,154 @@
+"""Attention in its usual forms, on the memory matrix that the spiking memory uses.
+
+Each function answers one query [N]; `vmap` it. `keys` [P, N] are matched, `values` [P, M] mixed; an
+auto-associative memory has `values = keys`. `bias` [P] is that of `ModernHopfield`: scores are
+`beta (K q + a)`.
+"""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Float, Key
+
+from ...energies.hopfield.entmax import entmax
+from ...system import as_parameter
+
+Features = Callable[[Float[Array, " N"]], Float[Array, " F"]]
+
+
+def _check(query, keys, values, bias) -> None:
+    if jnp.ndim(keys) != 2 or len(keys) == 0:
+        raise ValueError(f"keys must be a matrix [P, N] with P > 0, got {jnp.shape(keys)}.")
+    if jnp.shape(query) != keys.shape[1:]:
+        raise ValueError(f"query must have shape {keys.shape[1:]}, got {jnp.shape(query)}.")
+    if jnp.ndim(values) != 2 or len(values) != len(keys):
+        raise ValueError(f"values must have {len(keys)} rows, one a key: {jnp.shape(values)}.")
+    if bias is not None and jnp.shape(bias) != keys.shape[:1]:
+        raise ValueError(f"bias must have shape {keys.shape[:1]}, got {jnp.shape(bias)}.")
+
+
+def _scores(query, keys, beta, bias):
+    products = keys @ query
+    return beta * (products if bias is None else products + bias)
+
+
+def attention(
+    query: Array,
+    keys: Array,
+    values: Array,
+    beta: ArrayLike,
+    *,
+    bias: Array | None = None,
+    steps: int = 1,
+) -> Float[Array, " M"]:
+    """`V.T softmax(beta (K q + a))`, with the answer as the next query if there are more `steps`.
+
+    With `values = keys` it is `ModernHopfield.update`, `steps` times.
+
+    **Raises:** `ValueError` naming the argument whose shape does not fit; for several steps
+    values must be as wide as keys.
+    """
+    _check(query, keys, values, bias)
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}.")
+    if steps > 1 and values.shape != keys.shape:
+        raise ValueError(f"values must have the shape {keys.shape} of keys for several steps.")
+    beta = as_parameter(beta)
+    for _ in range(steps):
+        query = jax.nn.softmax(_scores(query, keys, beta, bias)) @ values
+    return query
+
+
+def hard_attention(
+    query: Array,
+    keys: Array,
+    values: Array,
+    *,
+    bias: Array | None = None,
+) -> Float[Array, " M"]:
+    """The value of the key with the largest score (ties: the first): attention as beta grows."""
+    _check(query, keys, values, bias)
+    return values[jnp.argmax(_scores(query, keys, 1.0, bias))]
+
+
+def sparse_attention(
+    query: Array,
+    keys: Array,
+    values: Array,
+    beta: ArrayLike,
+    *,
+    alpha: float = 1.5,
+    bias: Array | None = None,
+) -> Float[Array, " M"]:
+    """`V.T entmax(beta (K q + a))`: most weights are exactly 0 (2 is sparsemax, 1 were softmax).
+
+    **Raises:** `ValueError` naming the argument whose shape does not fit, or `alpha <= 1`.
+    """
+    _check(query, keys, values, bias)
+    return entmax(_scores(query, keys, as_parameter(beta), bias), alpha) @ values
+
+
+def elu_features(x: Float[Array, " N"]) -> Float[Array, " N"]:
+    """`elu(x) + 1`, positive (Katharopoulos et al. 2020, ICML)."""
+    return jax.nn.elu(x) + 1
+
+
+class RandomFeatures(eqx.Module):
+    """Positive features whose product is `exp(q . k)` on average (Choromanski et al. 2021, ICLR).
+
+    `directions` [F, N] are standard normal draws. The variance of one feature's product grows as
+    `exp(|q + k|^2)`: for long queries it takes very many.
+    """
+
+    directions: Float[Array, "F N"]
+
+    @classmethod
+    def draw(cls, key: Key[Array, ""], count: int, width: int) -> "RandomFeatures":
+        """`count` features of queries and keys of that `width`."""
+        return cls(jax.random.normal(key, (count, width)))
+
+    def __call__(self, x: Float[Array, " N"]) -> Float[Array, " F"]:
+        projected = self.directions @ x - 0.5 * jnp.sum(x * x)
+        return jnp.exp(projected) / jnp.sqrt(self.directions.shape[0])
+
+
+class LinearMemory(eqx.Module):
+    """All that linear attention keeps of its keys and values: sums that do not grow with P."""
+
+    values: Float[Array, "F M"]
+    total: Float[Array, " F"]
+    root: Float[Array, ""]  # of beta
+    features: Features
+
+    @classmethod
+    def store(
+        cls,
+        keys: Array,
+        values: Array,
+        beta: ArrayLike,
+        features: Features = elu_features,
+    ) -> "LinearMemory":
+        """The sums over memories of `features(sqrt(beta) k)`, alone and times the value."""
+        _check(keys[0] if len(keys) else keys, keys, values, None)
+        root = jnp.sqrt(as_parameter(beta))
+        rows = jax.vmap(lambda key: features(root * key))(keys)
+        return cls(rows.T @ values, rows.sum(axis=0), root, features)
+
+    def __call__(self, query: Float[Array, " N"]) -> Float[Array, " M"]:
+        """The answer to a query [N]: the values, weighted by the products of features."""
+        row = self.features(self.root * query)
+        return row @ self.values / (row @ self.total)
+
+
+def linear_attention(
+    query: Array,
+    keys: Array,
+    values: Array,
+    beta: ArrayLike,
+    features: Features = elu_features,
+) -> Float[Array, " M"]:
+    """Attention whose kernel `exp(beta q . k)` is a product of `features` of both."""
+    _check(query, keys, values, None)
+    return LinearMemory.store(keys, values, beta, features)(query)

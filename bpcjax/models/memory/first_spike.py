@@ -1,0 +1,34 @@
+"""How soon the first memory spikes, where nothing inhibits the others: latency tells the energy."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from ...energies import ModernHopfield
+from ...system import Scalar
+
+
+def first_spike(
+    energy: ModernHopfield,
+    query: Float[Array, " N"],
+    key: Key[Array, ""],
+    *,
+    rate: Scalar | float = 1.0,
+) -> tuple[Float[Array, ""], Int[Array, ""]]:
+    """The logarithm of the first spike's time, and the memory that sends it.
+
+    Memory mu spikes at `rate * exp(u_mu)` with the scores `u` of the query, without divisive
+    inhibition. The time is exponential with the mean of `log_mean_latency`, whoever wins; the
+    winner is a draw from the posterior. In the log domain, so that no rate overflows.
+    """
+    scores = energy.scores(query)
+    waits = jnp.log(jax.random.exponential(key, scores.shape, scores.dtype)) - scores
+    winner = waits.argmin()
+    return waits[winner] - jnp.log(rate), winner
+
+
+def log_mean_latency(
+    energy: ModernHopfield, query: Float[Array, " N"], rate: Scalar | float = 1.0
+) -> Float[Array, ""]:
+    """`ln E[T] = -ln rate - beta (|x|^2 / 2 - E(x))`: the mean latency reads out the energy."""
+    return -jnp.log(rate) - energy.beta * (0.5 * jnp.sum(query * query) - energy(query))

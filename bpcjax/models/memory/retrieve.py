@@ -1,0 +1,135 @@
+"""Retrieval from the spiking memory in kernel form: a spike costs P operations, whatever N is."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key
+
+from ...system import bad_parameters
+from .modes import Hold, of_kind
+from .spiking_hopfield import SpikingHopfield
+
+
+class Retrieval(eqx.Module):
+    """Answers to Q queries: the memory `recalled` [Q], the most frequent of its last half of
+    `winners` [Q, S] (ties: the first); `weights` [Q, S + 1], with which the query and the
+    patterns of the winners make up the visible state at the last spike; the `scores` [Q, P]
+    there; `ok` [Q].
+    """
+
+    recalled: Int[Array, " Q"]
+    winners: Int[Array, "Q S"]
+    weights: Float[Array, "Q S+1"]
+    scores: Float[Array, "Q P"]
+    ok: Bool[Array, " Q"]
+
+    def states(
+        self, patterns: Float[Array, "P N"], queries: Float[ArrayLike, "Q N"]
+    ) -> Float[Array, "Q N"]:
+        """The visible states at the last spikes, of the patterns and queries that were asked."""
+        queries = jnp.asarray(queries)
+        rows = jnp.arange(len(queries))[:, None]
+        share = jnp.zeros((len(queries), len(patterns)), self.weights.dtype)
+        share = share.at[rows, self.winners].add(self.weights[:, 1:])
+        return self.weights[:, :1] * queries + share @ patterns
+
+
+def gram(memory: SpikingHopfield) -> Float[Array, "P P"]:
+    """`beta X X.T`: how each memory's spike shifts all scores, for `retrieve`."""
+    patterns = memory.energy.patterns
+    return memory.energy.beta * patterns @ patterns.T
+
+
+@eqx.filter_jit
+def retrieve(
+    memory: SpikingHopfield,
+    queries: ArrayLike,  # [Q, N]
+    key: Key[Array, ""],
+    *,
+    spikes: int,
+    kernel: Float[Array, "P P"] | None = None,
+) -> Retrieval:
+    """`spikes` draws from the posterior that follows them, for each query: the memory in `Hold`.
+
+    The scores `u = beta (X x + a)` themselves relax, `u <- k_z + (u - k_z) exp(-d / tau)` with a
+    row of the `kernel` (of `gram(memory)`, computed here if it is not given) plus `beta a`, so
+    that the visible units are not needed. Each draw inverts the cumulated probabilities, first
+    of blocks, then within one.
+
+    **Raises:** `ValueError` for another mode, delays, refractory periods, or queries that do not
+    fit.
+    """
+    _check(memory, queries, spikes)
+    bad, memory = bad_parameters(memory), of_kind(memory, memory.energy.patterns.dtype)
+    energy = memory.energy
+    queries = jnp.asarray(queries, energy.patterns.dtype)
+    offset = energy.beta * energy.bias
+    kernel = gram(memory) if kernel is None else kernel
+    count = energy.patterns.shape[0]
+    scores = jax.vmap(energy.scores)(queries)
+
+    def spike(carry, key):
+        scores, held = carry
+        wait_key, draw_key = jax.random.split(key)
+        # exp(-d / tau) of an exponential wait at `rate` is a uniform number to this power
+        wait = jax.random.exponential(wait_key, (len(queries), 1), scores.dtype)
+        decay = jnp.exp(-wait / (memory.rate * memory.tau))
+        scores = held + (scores - held) * decay
+        winner = _draw(scores, jax.random.uniform(draw_key, (len(queries),), scores.dtype))
+        return (scores, kernel[winner] + offset[None]), (winner, decay[:, 0])
+
+    keys = jax.random.split(key, spikes)
+    (scores, _), (winners, decays) = jax.lax.scan(spike, (scores, scores), keys)
+    winners, decays = winners.T, decays.T
+    late = winners[:, spikes // 2 :]
+    rows = jnp.arange(len(queries))[:, None]
+    votes = jnp.zeros((len(queries), count), jnp.int32).at[rows, late].add(1)
+    ok = jnp.isfinite(scores).all(1) & ~bad
+    return Retrieval(votes.argmax(axis=1), winners, _weights(decays), scores, ok)
+
+
+def _weights(decays: Float[Array, "Q S"]) -> Float[Array, "Q S+1"]:
+    """How much of the query and of each winner's pattern is in the state at the last spike.
+
+    The query is held up to the first spike; winner k gains `1 - decay` of the next interval and
+    then decays with all others; the last winner has not acted yet.
+    """
+    after = jnp.cumprod(decays[:, :0:-1], axis=1)[:, ::-1]  # of intervals 2..S to the end
+    ones, zeros = jnp.ones_like(decays[:, :1]), jnp.zeros_like(decays[:, :1])
+    after = jnp.concatenate([after, ones], axis=1)  # from the start of interval k + 1
+    gained = (1 - decays[:, 1:]) * after[:, 1:]
+    return jnp.concatenate([after[:, :1], gained, zeros], axis=1)
+
+
+def _draw(scores: Float[Array, "Q P"], uniform: Float[Array, " Q"]) -> Int[Array, " Q"]:
+    """A draw from each row's softmax, by inverting its cumulated probabilities in two levels."""
+    rows, count = scores.shape
+    width = max(1, round(count**0.5))
+    blocks = -(-count // width)
+    weight = jnp.exp(scores - scores.max(axis=1, keepdims=True))
+    weight = jnp.pad(weight, ((0, 0), (0, blocks * width - count)))
+    weight = weight.reshape(rows, blocks, width)
+    cumulated = jnp.cumsum(weight.sum(axis=2), axis=1)
+    # below the last sum also where rounding would reach it, so that a block is always found
+    target = jnp.minimum(uniform, 1 - jnp.finfo(scores.dtype).eps) * cumulated[:, -1]
+    block = (cumulated <= target[:, None]).sum(axis=1)
+    before = jnp.take_along_axis(cumulated, jnp.maximum(block - 1, 0)[:, None], axis=1)[:, 0]
+    rest = target - jnp.where(block > 0, before, 0.0)
+    inside = jnp.take_along_axis(weight, block[:, None, None], axis=1)[:, 0]
+    within = jnp.cumsum(inside, axis=1)
+    # rounding may leave the rest at the block's sum: then its last memory with weight
+    rest = jnp.minimum(rest, jnp.nextafter(within[:, -1], jnp.zeros((), scores.dtype)))
+    place = (within <= rest[:, None]).sum(axis=1)
+    return (block * width + place).astype(jnp.int32)
+
+
+def _check(memory: SpikingHopfield, queries, spikes: int) -> None:
+    if not isinstance(memory.mode, Hold):
+        raise ValueError(f"memory: retrieve is for Hold(), got {memory.mode}. Use event_path.")
+    if memory.delay is not None or memory.refractory is not None:
+        raise ValueError("memory: retrieve knows no delay or refractory. Use event_path.")
+    size = memory.energy.patterns.shape[1]
+    if jnp.ndim(queries) != 2 or jnp.shape(queries)[1] != size:
+        raise ValueError(f"queries must have shape [Q, {size}], got {jnp.shape(queries)}.")
+    if spikes < 1:
+        raise ValueError(f"spikes must be at least 1, got {spikes}.")

@@ -1,0 +1,16 @@
+"""Predictive coding networks, as rates, populations of spikes and phases of learning."""
+
+from .networks import (
+    AtRest as AtRest,
+    Populations as Populations,
+    PredictiveCodingNetwork as PredictiveCodingNetwork,
+    SpikingPredictiveCoding as SpikingPredictiveCoding,
+    settle as settle,
+)
+from .phases import (
+    AbstractPhases as AbstractPhases,
+    Backpropagation as Backpropagation,
+    NudgedPhases as NudgedPhases,
+    RatePhases as RatePhases,
+    Spent as Spent,
+)

@@ -1,0 +1,192 @@
+"""Wrappers that give any neuron a refractory period, or stochastic spikes."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key, PyTree
+
+from .._instant import rounding
+from ..system import AbstractKeyed, AbstractSpikingSystem, parameter
+
+
+class AbstractAroundNeuron(AbstractSpikingSystem):
+    """A neuron in a state of its own: what reaches the neuron passes through."""
+
+    neuron: eqx.AbstractVar[AbstractSpikingSystem]
+
+    @abstractmethod
+    def _around(self, y: PyTree, increment: PyTree) -> PyTree:
+        """What an increment of the neuron's state adds to the whole."""
+
+    def noise(self, t, y, args):
+        noise = self.neuron.noise(t, y.neuron, args)
+        return None if noise is None else self._around(y, noise)
+
+    def kick(self, t, y, args, spikes):
+        kick = self.neuron.kick(t, y.neuron, args, spikes)
+        return None if kick is None else self._around(y, kick)
+
+    def push(self, y, dv):
+        return self._around(y, self.neuron.push(y.neuron, dv))
+
+    def inputs(self):
+        return self.neuron.inputs()
+
+    def arrive(self, t, y, args, arrivals):
+        return self._around(y, self.neuron.arrive(t, y.neuron, args, arrivals))
+
+    def whole_steps(self, y, h):
+        return y._replace(neuron=self.neuron.whole_steps(y.neuron, h))
+
+    def mark_cut(self, y):
+        return y._replace(neuron=self.neuron.mark_cut(y.neuron))
+
+
+class RefractoryState(NamedTuple):
+    """The wrapped neuron's state, its mode (`active`: 1, held: 0), and the `clock` (ms left)."""
+
+    neuron: PyTree
+    active: Float[Array, "*n"]
+    clock: Float[Array, "*n"]
+
+
+def _held(rate: PyTree, active: Float[Array, "*n"]) -> PyTree:
+    """`rate` with the potential, its first leaf, standing still where a neuron is not active."""
+    if isinstance(rate, EscapeState):  # a held neuron gathers no hazard either
+        return EscapeState(_held(rate.neuron, active), active * rate.integral, rate.count)
+    if isinstance(rate, dict):
+        raise ValueError(
+            "neuron: its state is a dict, whose order is that of its keys; use a NamedTuple with "
+            "the potential first."
+        )
+    leaves, treedef = jax.tree.flatten(rate)
+    return jax.tree.unflatten(treedef, [active * leaves[0], *leaves[1:]])
+
+
+class Refractory(AbstractAroundNeuron):
+    """A neuron whose first state leaf (the potential) is held for `duration` after each spike.
+
+    Its other variables go on; an `EscapeRate` neuron gathers no hazard meanwhile. The end of the
+    period is an event like a spike, so both ends fall at their true times; it is not reported as
+    a spike. The neuron is held in `[t, t + duration)`: what arrives at the end counts.
+    """
+
+    neuron: AbstractSpikingSystem
+    duration: Float[Array, "*n"] = parameter(nonnegative=True)  # ms
+
+    def rest(self, shape: tuple[int, ...] = ()) -> RefractoryState:
+        """The neuron at rest and active."""
+        return RefractoryState(self.neuron.rest(shape), jnp.ones(shape), jnp.zeros(shape))
+
+    def vector_field(self, t, y, args):
+        rate = _held(self.neuron.vector_field(t, y.neuron, args), y.active)
+        return RefractoryState(rate, jnp.zeros_like(y.active), y.active - 1)
+
+    def guard(self, t, y, args):
+        return jnp.where(y.active > 0.5, self.neuron.guard(t, y.neuron, args), -y.clock)
+
+    def reset(self, t, y, args, fired):
+        own = fired & (y.active > 0.5)
+        spiked = own & self.neuron.emits(y.neuron, own)  # other events of the neuron hold nobody
+        neuron = self.neuron.reset(t, y.neuron, args, own)
+        released = fired & ~own
+        active = jnp.where(released, 1.0, jnp.where(spiked, 0.0, y.active))
+        held = jnp.where(spiked, self.duration, 0.0)
+        clock = jnp.where(released | spiked, held, y.clock)
+        return RefractoryState(neuron, active, clock)
+
+    def emits(self, y, fired):
+        return self.neuron.emits(y.neuron, fired) & (y.active > 0.5)
+
+    def whole_steps(self, y, h):
+        neuron, steps = self.neuron.whole_steps(y.neuron, h), y.clock / h
+        whole = jnp.round(jax.lax.stop_gradient(steps))
+        close = jnp.abs(steps - whole) <= 8 * rounding(whole + 1)
+        clock = jnp.where(close, y.clock + jax.lax.stop_gradient(whole * h - y.clock), y.clock)
+        return RefractoryState(neuron, y.active, clock)
+
+    def _around(self, y: RefractoryState, increment: PyTree) -> RefractoryState:
+        # nothing happens to the potential of a held one
+        still = jnp.zeros_like(y.active)
+        return RefractoryState(_held(increment, y.active), still, still)
+
+
+class EscapeState(NamedTuple):
+    """The wrapped neuron's state, its hazard integrated since its last spike, and its `count`."""
+
+    neuron: PyTree
+    integral: Float[Array, "*n"]
+    count: Float[Array, "*n"]
+
+
+class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
+    """Stochastic spikes at the rate `hazard(guard)`, where `guard` is the neuron's own distance
+    past threshold (exponential escape noise: `lambda d: rho * jnp.exp(d / width)`).
+
+    The integrated hazard is a state variable; a spike falls where it reaches an exponential draw
+    that `key`, the neuron's index and its spike count determine. So the system is deterministic
+    given its key, exact between spikes, and reproducible in any batch. Derivatives are pathwise,
+    at fixed draws: not those of an expected count.
+
+    With `key=None` the `key` of `simulate` is filled in. Source: Gerstner, Kistler, Naud &
+    Paninski, *Neuronal Dynamics* (2014), ch. 9; time rescaling as in Brown et al. (2002).
+    """
+
+    neuron: AbstractSpikingSystem
+    hazard: Callable[[Float[Array, "*n"]], Float[Array, "*n"]]  # per unit of time
+    key: Key[Array, ""] | Any | None = None
+
+    def __check_init__(self) -> None:
+        if isinstance(self.neuron, Refractory):
+            raise ValueError(
+                "neuron: a hazard of a held neuron makes no sense; put Refractory outside: "
+                "Refractory(EscapeRate(neuron, hazard), duration)."
+            )
+
+    def start(self, neuron: PyTree, shape: tuple[int, ...]) -> EscapeState:
+        """The state with no hazard gathered; `shape` is that of the guard."""
+        return EscapeState(neuron, jnp.zeros(shape), jnp.zeros(shape))
+
+    def rest(self, shape: tuple[int, ...] = ()) -> EscapeState:
+        """The neuron at rest."""
+        return self.start(self.neuron.rest(shape), shape)
+
+    def draws(self, count: Float[Array, "*n"]) -> Float[Array, "*n"]:
+        """The unit exponential that each neuron's next spike waits for.
+
+        **Raises:** `ValueError` if there is no key.
+        """
+        if self.key is None:
+            raise ValueError("key: stochastic spikes need one: pass `key=` to `simulate`.")
+        base, count = self.key, jax.lax.stop_gradient(count)
+
+        def draw(index, count):
+            key = jax.random.fold_in(jax.random.fold_in(base, index), count)
+            return jax.random.exponential(key, (), jnp.result_type(float))
+
+        index = jnp.arange(count.size, dtype=jnp.uint32)
+        drawn = jax.vmap(draw)(index, count.ravel().astype(jnp.uint32))
+        return drawn.reshape(count.shape).astype(count.dtype)
+
+    def vector_field(self, t, y, args):
+        rate = self.neuron.vector_field(t, y.neuron, args)
+        hazard = self.hazard(self.neuron.guard(t, y.neuron, args))
+        return EscapeState(rate, hazard, jnp.zeros_like(y.count))
+
+    def guard(self, t, y, args):
+        return y.integral - self.draws(y.count)
+
+    def reset(self, t, y, args, fired):
+        neuron = self.neuron.reset(t, y.neuron, args, fired)
+        count = y.count + fired.astype(y.count.dtype)
+        return EscapeState(neuron, jnp.where(fired, 0.0, y.integral), count)
+
+    def emits(self, y, fired):
+        return self.neuron.emits(y.neuron, fired)
+
+    def _around(self, y: EscapeState, increment: PyTree) -> EscapeState:
+        return EscapeState(increment, jnp.zeros_like(y.integral), jnp.zeros_like(y.count))

@@ -1,0 +1,5 @@
+"""`python -m experiments.adapt`"""
+
+from . import main
+
+main()

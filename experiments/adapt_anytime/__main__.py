@@ -1,0 +1,5 @@
+"""`python -m experiments.adapt_anytime`"""
+
+from . import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m experiments.ann_vs_snn`"""
+
+from . import main
+
+main()

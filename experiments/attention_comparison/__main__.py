@@ -1,0 +1,5 @@
+"""`python -m experiments.attention_comparison`"""
+
+from . import main
+
+main()

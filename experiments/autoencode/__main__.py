@@ -1,0 +1,5 @@
+"""`python -m experiments.autoencode`"""
+
+from . import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m experiments.calibration`"""
+
+from . import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m experiments.capacity`"""
+
+from . import main
+
+main()

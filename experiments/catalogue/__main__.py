@@ -1,0 +1,5 @@
+"""`python -m experiments.catalogue`"""
+
+from . import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m experiments.convergence`"""
+
+from . import main
+
+main()

@@ -1,0 +1,165 @@
+"""What the study of convergence measures, on networks of a few dozen units."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+from scipy.stats import t as student
+
+from bpcjax.analysis import hessian
+from bpcjax.energies import Arrow, Dense, Gaussian, PredictiveCoding, Rectified
+from bpcjax.jumps import SpikeDescent, descend
+from bpcjax.models import PredictiveCodingNetwork, settle
+
+from ..common import InputError
+
+PRECISIONS = 1.0, 2.0, 4.0
+
+
+def network(seed: int, sizes: tuple[int, ...], rectified: bool = False) -> tuple[Any, Any, Any]:
+    """An energy of linear or rectified layers, a state of zeros, and clamped first and last."""
+    rng = np.random.default_rng(seed)
+    arrows = []
+    for k, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        weights = rng.normal(size=(m, n)) / np.sqrt(n)
+        hidden = rectified and k < len(sizes) - 2
+        mismatch = Rectified() if hidden else Gaussian(PRECISIONS[k % 3])
+        arrows.append(Arrow(k, k + 1, Dense(weights), mismatch))
+    free = [jnp.zeros(n) for n in sizes[1:-1]]
+    ends = [jnp.asarray(rng.normal(size=n)) for n in (sizes[0], sizes[-1])]
+    blank = (None,) * len(free)
+    return PredictiveCoding(arrows), (None, *free, None), (ends[0], *blank, ends[1])
+
+
+def stack(items: list) -> Any:
+    """Trees as one, with a leading axis."""
+    return jax.tree.map(lambda *x: jnp.stack(x), *items)
+
+
+def minimum(energy: PredictiveCoding, y: Any, args: Any) -> Any:
+    """Where the (convex) energy is least: its rate network at rest; NaN where it did not rest."""
+    found = settle(PredictiveCodingNetwork(energy), y, args, tol=1e-9)
+    return jax.tree.map(lambda z: jnp.where(found.ok, z, jnp.nan), found.z)
+
+
+@eqx.filter_jit
+def _greedy(net, key, quantum, cost, room):
+    energy, y, args = net
+    best = minimum(energy, y, args)
+    found = descend(SpikeDescent(energy, quantum, cost=cost), y, args, key=key, spikes=room)
+    off = ravel_pytree(found.value)[0] - ravel_pytree(best)[0]
+    matrix = hessian(energy, best, args)
+    least = jnp.linalg.eigvalsh(matrix)[0]
+    bound = jnp.sqrt(off.size) * (0.5 * quantum * jnp.diagonal(matrix).max() + cost / quantum)
+    return {
+        "rms": jnp.sqrt(jnp.mean(off**2)),
+        "excess": energy(found.value, args) - energy(best, args),
+        "spikes": found.count,
+        "rest": found.at_rest,
+        "rises": (jnp.diff(found.energy) > 1e-12).sum(),
+        "bound": bound / least / jnp.sqrt(off.size),
+        "budget": energy(y, args) - energy(best, args),
+    }
+
+
+def orders(quanta, seeds: int, sizes, rectified: bool, cost: float = 0.0) -> dict[str, np.ndarray]:
+    """Greedy descent at rest, [quantum, seed]."""
+    nets = stack([network(seed, sizes, rectified) for seed in range(seeds)])
+    keys = jax.random.split(jax.random.key(0), seeds)
+    room = int(60 / min(quanta))
+
+    def one(quantum, net, key):
+        return _greedy(net, key, quantum, jnp.asarray(cost), room)
+
+    found = jax.vmap(jax.vmap(one, (None, 0, 0)), (0, None, None))(jnp.asarray(quanta), nets, keys)
+    return jax.device_get(found)
+
+
+def slope(x: np.ndarray, values: np.ndarray) -> tuple[float, float]:
+    """The mean over seeds (columns) of the log-log slope, and half its 95 % interval.
+
+    **Raises:** `InputError` where a value is not positive: no distance to a minimum is.
+    """
+    if not (values > 0).all():
+        raise InputError("quanta: rest lies below the minimum, or no minimum was found.")
+    each = np.polyfit(np.log(x), np.log(values), 1)[0]
+    half = student.ppf(0.975, len(each) - 1) * each.std(ddof=1) / np.sqrt(len(each))
+    return float(each.mean()), float(half)
+
+
+def dither(ratios, quantum: float, events: int) -> dict[str, np.ndarray]:
+    """Bias of the mean of the lattice law in two dimensions, in units of the quantum: exact sums,
+    the law's leading term, and time averages of spikes [chain]."""
+    matrix = np.array([[2.0, 0.6], [0.6, 1.0]])
+    cov = np.linalg.inv(matrix)
+    best = np.array([0.13, -0.07])  # not where the leading wave vanishes
+    axis = quantum * np.arange(-120, 121)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    level = 0.5 * np.einsum("ni,ij,nj->n", grid - best, matrix, grid - best)
+    waves = np.array([(i, j) for i in range(-6, 7) for j in range(-6, 7) if i or j])
+    exact, law = [], []
+    for ratio in ratios:
+        heat = ratio * quantum**2
+        weight = np.exp(-(level - level.min()) / heat)
+        exact.append(weight @ grid / weight.sum() - best)
+        # Poisson's sum: the mean moves by the gradient of the log of the sum over waves.
+        size = np.exp(-2 * np.pi**2 * ratio * np.einsum("ki,ij,kj->k", waves, cov, waves))
+        angle = 2 * np.pi * waves @ best / quantum
+        whole = 1 + size @ np.cos(angle)
+        law.append(-2 * np.pi * ratio * quantum * (size * np.sin(angle)) @ waves @ cov / whole)
+
+    def energy(y, args=None):
+        return 0.5 * jnp.dot(y - best, matrix @ (y - best))
+
+    def sample(heat, key):
+        spike = SpikeDescent(energy=energy, quantum=jnp.asarray(quantum), temperature=heat)
+        found = descend(spike, jnp.zeros(2), key=key, spikes=events, save=lambda y: y)
+        weight = jnp.where(jnp.arange(events) < events // 10, 0.0, found.dwell)
+        return weight @ found.saved / weight.sum() - best
+
+    heats = jnp.asarray(ratios) * quantum**2
+    keys = jax.random.split(jax.random.key(0), (len(heats), 16))
+    sampled = jax.jit(jax.vmap(jax.vmap(sample, (None, 0))))(heats, keys)
+    return {name: np.array(x) / quantum
+            for name, x in (("exact", exact), ("law", law), ("sampled", sampled))}  # fmt: skip
+
+
+@eqx.filter_jit
+def _coded(net, key, quantum, gamma, room):
+    """Greedy spikes on membranes that hear errors rounded to multiples of gamma."""
+    energy, y, args = net
+    best = minimum(energy, y, args)
+    flat, unravel = ravel_pytree(y)
+    threshold = 0.5 * quantum * ravel_pytree(energy.stiffness(y, args))[0]
+
+    def step(carry, key):
+        x, heard = carry
+        true = energy.errors(unravel(x), args)
+        heard = jax.tree.map(lambda h, e: h + gamma * jnp.round((e - h) / gamma), heard, true)
+        drive = ravel_pytree(energy.membrane(unravel(x), args, heard))[0]
+        may = jnp.abs(drive) > threshold
+        unit = jax.random.categorical(key, jnp.where(may, 0.0, -jnp.inf))
+        by = jnp.where(may.any(), quantum * jnp.sign(drive[unit]), 0.0)
+        return (x.at[unit].add(by), heard), may.any()
+
+    start = flat, jax.tree.map(jnp.zeros_like, energy.errors(y, args))
+    (x, _), fired = jax.lax.scan(step, start, jax.random.split(key, room))
+    return jnp.sqrt(jnp.mean((x - ravel_pytree(best)[0]) ** 2)), ~fired[-1]
+
+
+def coded(quanta, shares, seeds: int, sizes) -> dict[str, np.ndarray]:
+    """Errors in spikes of the size share * quantum: rms and rest, [share, quantum, seed]."""
+    nets = stack([network(seed, sizes) for seed in range(seeds)])
+    keys = jax.random.split(jax.random.key(1), seeds)
+    room = int(60 / min(quanta))
+
+    def one(share, quantum, net, key):
+        return _coded(net, key, quantum, share * quantum, room)
+
+    each = jax.vmap(one, (None, None, 0, 0))
+    every = jax.vmap(jax.vmap(each, (None, 0, None, None)), (0, None, None, None))
+    rms, rest = every(jnp.asarray(shares), jnp.asarray(quanta), nets, keys)
+    return {"rms": np.asarray(rms), "rest": np.asarray(rest)}

@@ -1,0 +1,5 @@
+"""`python -m experiments.recall`"""
+
+from . import main
+
+main()

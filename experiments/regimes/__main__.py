@@ -1,0 +1,5 @@
+"""`python -m experiments.regimes`"""
+
+from . import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m experiments.reinforce`"""
+
+from . import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m experiments.representations`"""
+
+from . import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m experiments.robustness`"""
+
+from . import main
+
+main()

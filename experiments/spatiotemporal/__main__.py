@@ -1,0 +1,5 @@
+"""`python -m experiments.spatiotemporal`"""
+
+from . import main
+
+main()

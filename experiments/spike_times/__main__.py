@@ -1,0 +1,5 @@
+"""`python -m experiments.spike_times`"""
+
+from . import main
+
+main()

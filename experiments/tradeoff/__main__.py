@@ -1,0 +1,5 @@
+"""`python -m experiments.tradeoff`"""
+
+from . import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m experiments.winner_take_all`"""
+
+from . import main
+
+main()

@@ -1,0 +1,117 @@
+"""Which module may import which: the layers of the design, held by a walk over the imports."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "bpcjax"
+
+# Layer of each module or folder of the package -> the layers it may import.
+ALLOWED = {
+    "arrays": set(),
+    "system": {"arrays"},
+    "flows": {"system"},
+    "instant": set(),
+    "wrappers": {"system", "instant"},
+    "descent": {"system", "flows", "wrappers"},
+    "thinned": {"system", "descent"},
+    "energies": {"arrays", "system"},
+    "neurons": {"arrays", "system"},
+    "synapses": {"system"},
+    "network": {"arrays", "system", "inputs", "projection"},
+    "layers": {"arrays", "system", "inputs", "connect", "synapses"},
+    "bits": set(),
+    "inputs": {"arrays", "system", "instant"},
+    "connect": {"arrays", "system", "bits"},
+    "projection": {"arrays", "system", "inputs", "connect", "synapses"},
+    "stepping": {"arrays", "system", "instant", "inputs", "bits"},
+    "checks": {"system"},
+    "restart": {"system", "stepping", "checks"},
+    "solution": {"stepping", "restart"},
+    "simulate": {"arrays", "system", "inputs", "stepping", "checks", "restart", "solution"},
+    "learning": {"arrays", "system", "simulate", "stepping", "energies"},
+    "models": {
+        "arrays", "system", "energies", "neurons", "synapses", "connect", "projection", "network",
+        "wrappers", "flows", "inputs", "descent", "thinned", "layers", "encode", "simulate",
+        "stepping",
+    },
+    "analysis": {"arrays", "system", "flows", "inputs", "checks", "simulate", "stepping"},
+    "plot": {"system", "stepping", "analysis"},
+    "sweep": set(),
+    "encode": {"arrays"},
+    "cost": set(),
+    "data": {"arrays", "encode"},
+    "__init__": {
+        "system", "flows", "wrappers", "descent", "thinned", "energies", "neurons", "synapses",
+        "network", "stepping", "simulate", "models", "learning", "projection", "connect", "inputs",
+        "layers", "analysis", "sweep", "encode", "cost", "restart", "solution",
+    },
+}  # fmt: skip
+HEAVY = {"matplotlib", "tensorflow_datasets", "xarray", "zarr", "sklearn", "tqdm", "tyro"}
+LOADS = {  # where it is called
+    "plot": {"matplotlib"},
+    "sweep": {"xarray", "zarr", "tqdm"},
+    "data": {"tensorflow_datasets", "sklearn", "tqdm"},
+}
+
+
+def layer(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path, package: tuple[str, ...]):
+    """Absolute dotted names that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            name = ".".join((*base, *filter(None, [node.module])))
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+
+
+def files():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_the_layers_below_it(path):
+    own = layer(path)
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for name in imports(path, package):
+        parts = name.split(".")
+        if parts[0] == "bpcjax":
+            assert len(parts) == 1 or parts[1] == own or parts[1] in ALLOWED[own], name
+        assert parts[0] not in {"experiments", "figures", "tests", "theory"}, name
+        if parts[0] in HEAVY:
+            assert parts[0] in LOADS.get(own, set()), name
+
+
+def test_theory_imports_nothing_of_the_package():
+    for path in (ROOT / "theory" / "closed_forms").rglob("*.py"):
+        package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+        names = {name.split(".")[0] for name in imports(path, package)}
+        assert names <= {"numpy", "scipy", "theory", "dataclasses", "typing", "collections", "math"}
+
+
+def test_nothing_imports_a_script():
+    for folder in ("bpcjax", "theory/closed_forms"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not {n.split(".")[0] for n in imports(path, ())} & {"experiments", "figures"}
+
+
+def test_the_engine_alone_loads_nothing_heavy_and_sets_nothing():
+    check = (
+        "import sys, jax; before = dict(jax.config.values); import bpcjax; "
+        f"assert not {HEAVY!r} & set(sys.modules); assert dict(jax.config.values) == before"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
+
+
+def test_files_have_one_idea():
+    lengths = {p.name: len(p.read_text().splitlines()) for p in files()}
+    assert max(lengths.values()) <= 400, lengths

@@ -1,0 +1,248 @@
+"""The job of recall: from its command line to its numbers, its picture and its errors."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import matplotlib
+import numpy as np
+import pytest
+import xarray as xr
+
+matplotlib.use("agg")
+
+from experiments import recall
+from experiments.common import InputError, results
+from experiments.recall.methods import memory_energy
+from experiments.recall.report import measure, table, verdict
+
+OPTIONS = ["--patterns", "12", "--queries", "9", "--chunk", "16", "--t1", "3"]
+
+
+def run_main(monkeypatch, *options):
+    monkeypatch.setattr(sys, "argv", ["recall", *options])
+    recall.main()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One small run by its command line: its folder, its config, what it stored."""
+    out = tmp_path_factory.mktemp("recall")
+    with pytest.MonkeyPatch.context() as patch:
+        run_main(patch, *OPTIONS, "--out", str(out), "--figures", str(out / "figures"))
+    config = recall.Config(
+        patterns=12, queries=9, chunk=16, t1=3.0, out=str(out), figures=str(out / "figures")
+    )
+    return out, config, xr.open_zarr(out / "recall.zarr").load()
+
+
+def test_every_file_is_there_and_nothing_else(finished):
+    out, config, _ = finished
+    names = {str(path.relative_to(out)) for path in out.glob("*")}
+    assert names == {"recall.zarr", "recall", "figures"}
+    assert {p.name for p in (out / "recall").iterdir()} == {"metrics.json", "config.json"}
+    assert {p.name for p in (out / "figures").iterdir()} == {"recall.pdf", "recall.png"}
+    about = json.loads((out / "recall" / "config.json").read_text())
+    assert about["config"] == dataclasses.asdict(config)
+    assert about["versions"]["jax"] == jax.__version__ and "commit" in about
+
+
+def test_unspoilt_queries_are_recalled_by_every_method(finished):
+    _, _, dataset = finished
+    assert dataset.ok.values.all()
+    assert dataset.correct.sel(corruption="noise 0").values.all()
+    assert not dataset.correct.sel(corruption="noise 3").values.all()  # and it can be lost
+
+
+def test_metrics_are_those_of_the_stored_answers(finished):
+    out, _, dataset = finished
+    records = json.loads((out / "recall" / "metrics.json").read_text())
+    assert records == measure(dataset) and len(records) == 32
+    for r in records:  # by hand, in numpy
+        c = list(dataset.corruption.values).index(r["corruption"])
+        m = list(dataset.model.values).index(r["method"])
+        right = dataset.recalled.values[c, :, m] == dataset.target.values
+        assert (r["correct"], r["queries"]) == (right.sum(), 9)
+        assert r["recall"] == right.mean() and r["low"] <= r["recall"] <= r["high"]
+        if r["method"] == "spiking":
+            s, k = dataset.spikes.values[c].mean(), dataset.inputs.values[c].mean()
+            assert r["spikes"] == s
+            np.testing.assert_allclose(r["synaptic"], s * (64 + 12))
+            np.testing.assert_allclose(r["macs"], k * 12)
+            # In single precision, by hand, without memory: products, additions, states, rates.
+            pico = 4.6 * k * 12 + s * (76 * (0.9 + 4.6) + 12 * 0.9 + 13 * 41.4)
+            np.testing.assert_allclose(r["energy"]["fp32"], pico / 1e3)
+            dense = next(o for o in records if o["method"] == "attention")["energy"]["fp32"]
+            even = (dense * 1e3 - 4.6 * k * 12) / ((pico - 4.6 * k * 12) / s)
+            np.testing.assert_allclose(r["even"]["fp32"], even)
+    assert len(verdict(records).splitlines()) == 7
+    assert len([line for line in table(records).splitlines() if "[" in line]) == 32
+
+
+def test_attention_is_one_update_of_the_same_energy(finished):
+    _, config, dataset = finished
+    energy = memory_energy(dataset.patterns.values, config.beta)
+    queries, patterns = jnp.asarray(dataset.queries.values), dataset.patterns.values
+    updated = np.asarray(jax.vmap(jax.vmap(energy.update))(queries))
+    # Attention written out: softmax of Gaussian log likelihoods, then their mean.
+    gap = ((dataset.queries.values[:, :, None] - patterns) ** 2).sum(axis=-1)
+    weight = np.exp(-0.5 * config.beta * (gap - gap.min(axis=-1, keepdims=True)))
+    weight /= weight.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(updated, weight @ patterns, atol=1e-4)
+    near = ((updated[:, :, None] - patterns) ** 2).sum(axis=-1).argmin(axis=-1)
+    np.testing.assert_array_equal(dataset.recalled.sel(model="attention"), near)
+    state = queries
+    for _ in range(5):
+        state = jax.vmap(jax.vmap(energy.update))(state)
+    again = ((np.asarray(state)[:, :, None] - patterns) ** 2).sum(axis=-1).argmin(axis=-1)
+    np.testing.assert_array_equal(dataset.recalled.sel(model="attention x5"), again)
+    np.testing.assert_array_equal(dataset.recalled.sel(model="nearest"), gap.argmin(axis=-1))
+
+
+def test_the_example_is_the_same_solve_and_the_same_energy(finished):
+    _, config, dataset = finished
+    here = dataset.isel(corruption=dataset.example_corruption, query=dataset.example_query)
+    times, neurons = dataset.example_spike_time.values, dataset.example_spike_neuron.values
+    assert len(times) == int(here.spikes) and neurons[0] == int(here["first"])
+    late = neurons[times >= config.t1 / 2]
+    assert np.bincount(late).argmax() == int(here.recalled.sel(model="spiking"))
+    state = dataset.example_state.values
+    np.testing.assert_allclose(state[0], here.queries.values, atol=1e-6)
+    energy = memory_energy(dataset.patterns.values, config.beta)
+    along = jax.vmap(energy)(jnp.asarray(state))
+    np.testing.assert_allclose(dataset.example_energy.values, along, rtol=1e-5)
+    # Between spikes tau x' = x_z - x: the state from the record alone, in closed form.
+    x, held, t = here.queries.values, here.queries.values, 0.0
+    for time, neuron in zip([*times, config.t1], [*neurons, -1], strict=True):
+        x = held + (x - held) * np.exp(-(time - t) / config.tau)
+        held, t = dataset.patterns.values[neuron], time
+    np.testing.assert_allclose(state[-1], x, atol=1e-5)  # single precision
+
+
+def test_a_stopped_run_goes_on_and_gives_the_same(finished, monkeypatch):
+    _, config, dataset = finished
+    put, kept = results.Chunks.put, []
+
+    def put_two(self, k, arrays):
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+        kept.append(k)
+        put(self, k, arrays)
+
+    monkeypatch.setattr(results.Chunks, "put", put_two)
+    with pytest.raises(KeyboardInterrupt):
+        recall.run(config)
+    (work,) = Path(config.out, "recall.work").iterdir()
+    assert len(list(work.glob("chunk_*.npz"))) == 2
+    (work / "chunk_0001.npz").write_bytes(b"half-writ")  # a damaged part is done again
+    again = []
+    monkeypatch.setattr(results.Chunks, "put", lambda self, k, arrays: again.append(k))
+    found = recall.run(config)
+    assert kept == [0, 1] and again == [1, 2, 3, 4]
+    xr.testing.assert_identical(found.drop_attrs(), dataset.drop_attrs())
+    # Parts of a run with another seed are not taken for this one's.
+    other = dataclasses.replace(config, seed=1)
+    chunks = results.Chunks("recall", config.out, results.fingerprint(dataclasses.asdict(other)))
+    assert chunks.get(0) is None
+    results.Chunks("recall", config.out, found.fingerprint).remove()
+    assert not Path(config.out, "recall.work").exists()
+
+
+@pytest.mark.slow
+def test_the_figure_reads_the_store_alone(finished, monkeypatch, capsys):
+    out, _, _ = finished
+    from figures import __main__ as figures
+
+    def status(*options):
+        monkeypatch.setattr(sys, "argv", ["figures", *options])
+        with pytest.raises(SystemExit) as end:
+            figures.main()
+        return end.value.code
+
+    # What there is gets drawn; what is missing is named, and tells in the status.
+    assert status("--results", str(out), "--out", str(out / "f")) == 1
+    assert (out / "f" / "recall.png").stat().st_size > 10_000
+    text = capsys.readouterr().out
+    others = [figure for figure in figures.FIGURES if figure.NAME != "recall"]
+    assert all(f"make it with `{figure.COMMAND}`" in text for figure in others)
+    assert "python -m experiments.recall" not in text
+    assert status("--results", str(out / "none")) == 1
+    assert "python -m experiments.recall" in capsys.readouterr().out
+    monkeypatch.setattr(figures, "FIGURES", [f for f in figures.FIGURES if f.NAME == "recall"])
+    assert status("--results", str(out), "--out", str(out / "f")) == 0
+
+
+def test_failed_paths_count_as_not_recalled_and_are_reported(finished):
+    _, _, dataset = finished
+    failed = dataset.copy(deep=True)
+    failed["ok"][0, :4] = False
+    failed["correct"][0, :4, 0] = False  # as `as_dataset` marks them
+    record = measure(failed)[0]
+    assert record["failed"] == 4 and record["correct"] == 5
+    assert "4 failed" in table(measure(failed))
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--patterns", "-5"], "patterns must be at least 2, got -5"),
+        (["--queries", "0"], "queries must be at least 1"),
+        (["--queries", "300"], "queries: 300, but only 200 patterns"),
+        (["--patterns", "5000"], "patterns: the data set has 1797 images"),
+        (["--beta", "0"], "beta must be positive"),
+        (["--beta", "nan"], "beta must be positive and finite"),
+        (["--tau", "-1"], "tau must be positive"),
+        (["--t1", "inf"], "t1 must be positive and finite"),
+        (["--rate", "1e9"], "rate: rate \\* t1"),
+        (["--chunk", "0"], "chunk must be at least 1"),
+        (["--seed", "-1"], "seed must be at least 0"),
+        (["--data", "mnits"], "data: 'mnits' is unknown. Choose one of: digits, mnist"),
+        (["--data", "mnist", "--data-dir", "."], "data_dir: no mnist in .*idx3-ubyte.gz"),
+        (["--data", "mnist", "--data-dir", "nowhere"], "data_dir: nowhere is no folder"),
+        (["--out", "file/below"], "out: cannot make the folder"),
+    ],
+)
+def test_bad_input_ends_in_one_line_that_names_it(tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("in the way")
+    if options[0] == "--patterns" and options[1] == "5000":
+        options = [*options, "--queries", "10"]
+    with pytest.raises(SystemExit, match=f"^recall: {message}") as end:
+        run_main(monkeypatch, *options)
+    assert "\n" not in str(end.value)
+
+
+@pytest.mark.slow
+def test_the_exit_status_of_bad_input_is_not_zero():
+    command = [sys.executable, "-m", "experiments.recall", "--beta", "-1"]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and done.stderr.strip() == (
+        "recall: beta must be positive and finite, got -1.0."
+    )
+
+
+def test_half_written_results_are_never_taken_for_whole(tmp_path, monkeypatch):
+    config = recall.Config(out=str(tmp_path))
+    results.save("x", xr.Dataset({"a": ("n", [1, 2])}), {"b": 1}, config, tmp_path)
+
+    def fail(self, store, **kwargs):
+        Path(store).mkdir()
+        raise OSError("disk full")
+
+    monkeypatch.setattr(xr.Dataset, "to_zarr", fail)
+    with pytest.raises(OSError, match="disk full"):
+        results.save("x", xr.Dataset({"a": ("n", [3])}), {"b": 2}, config, tmp_path)
+    assert xr.open_zarr(tmp_path / "x.zarr").a.values.tolist() == [1, 2]
+    assert json.loads((tmp_path / "x" / "metrics.json").read_text()) == {"b": 1}
+
+
+def test_a_quick_run_is_small():
+    config = recall.check(recall.Config(quick=True))
+    assert (config.patterns, config.queries, config.chunk) == (30, 10, 80)
+    with pytest.raises(InputError, match="patterns"):
+        recall.check(recall.Config(quick=True, patterns=1))
