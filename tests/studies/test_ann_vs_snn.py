@@ -25,6 +25,8 @@ from experiments.common.relu_networks import energies, operations, price_lists, 
 from experiments.common.study import Parts
 from figures import ann_vs_snn as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(
     data="digits", hidden=32, epochs=4, steps=3, latest=4, others=(), rate=1e-2, batch=32, shift=0,
     seeds=1,

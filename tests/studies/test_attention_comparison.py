@@ -19,6 +19,8 @@ from experiments.common import InputError
 from experiments.common.study import Parts
 from theory.closed_forms import sphere_recall
 
+pytestmark = pytest.mark.study
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):

@@ -19,6 +19,8 @@ from experiments.common.training import Fitting
 from experiments.representations.rivals import components
 from figures import autoencode as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(
     data="digits", inner=(16,), epochs=8, steps=4, prices=(), batch=32, seeds=1, rate_numbers=1e-2
 )

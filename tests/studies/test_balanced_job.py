@@ -20,6 +20,8 @@ from experiments.common.balanced_networks import brunel
 from figures import balanced as figure, style
 from theory.closed_forms import siegert
 
+pytestmark = pytest.mark.study
+
 SMALL = balanced.Config(cuba=400, brunel=500, t1=300.0, settle=100.0, shown=1000)
 
 

@@ -13,6 +13,8 @@ from experiments.calibration.networks import auroc, doubt, reliability
 from experiments.calibration.posterior import Layer, each, layers, matrix, softmax
 from experiments.common import InputError
 
+pytestmark = pytest.mark.study
+
 
 def test_the_posterior_comes_to_rest_and_lowers_F():
     rng = np.random.default_rng(0)

@@ -14,6 +14,8 @@ from experiments.common.study import Parts
 from experiments.common.thresholds import crossing
 from theory.closed_forms import capacity, crosstalk
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.parametrize("order", [2, 3, 4])
 def test_the_fields_are_the_updates_of_the_energies(order):

@@ -12,6 +12,8 @@ from experiments.common.data import Split, splits
 from experiments.common.recordings import rivals
 from figures import learn_events as figure
 
+pytestmark = pytest.mark.study
+
 
 def numbered(first, count):
     """Recordings whose only input is their number."""

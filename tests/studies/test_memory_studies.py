@@ -14,6 +14,8 @@ from experiments.common.study import Parts
 from experiments.regimes.measure import Regime, equidistant, measures, regime
 from theory.closed_forms import hold_escape
 
+pytestmark = pytest.mark.study
+
 POSTERIOR = spike_posterior.Config(
     patterns=12, size=8, queries=60, seeds=6, spikes=16, per_tau=(20.0,), copies=1
 )

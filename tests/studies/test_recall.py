@@ -20,6 +20,8 @@ from experiments.common import InputError, results
 from experiments.recall.methods import memory_energy
 from experiments.recall.report import measure, table, verdict
 
+pytestmark = pytest.mark.study
+
 OPTIONS = ["--patterns", "12", "--queries", "9", "--chunk", "16", "--t1", "3"]
 
 

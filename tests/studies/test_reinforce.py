@@ -38,6 +38,8 @@ from experiments.reinforce.worlds import (
     walk,
 )
 
+pytestmark = pytest.mark.study
+
 pytest.importorskip("gymnasium")
 LITTLE = Lessons(2, steps=40, envs=4, updates=2, batch=8, begin=20, explore=20)
 

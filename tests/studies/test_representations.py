@@ -21,6 +21,8 @@ from experiments.representations.code import (
 from experiments.representations.dreams import dream, remember
 from experiments.representations.rivals import apart, components, diversity, readout
 
+pytestmark = pytest.mark.study
+
 SMALL = Settings(features=40, causes=4, sparsity=0.2, batch=32)
 
 

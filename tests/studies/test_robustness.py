@@ -12,6 +12,8 @@ from experiments.robustness.methods import METHODS, answers, classical
 from experiments.robustness.queries import CORRUPTIONS, LEVELS, Source, available, spoil
 from figures import robustness as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(
     sets=("sphere",),
     patterns=(8, 60),

@@ -15,6 +15,8 @@ from experiments.spatiotemporal import chains, coincidences as events
 from experiments.spatiotemporal.replay import with_all_shifts
 from theory.closed_forms import capacity, coincidence, crosstalk
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.parametrize(
     "damage",

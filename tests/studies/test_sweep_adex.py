@@ -17,6 +17,8 @@ from experiments import adex_sweep
 from experiments.common import InputError
 from figures import adex_sweep as figure, style
 
+pytestmark = pytest.mark.study
+
 ROOT = Path(__file__).parents[2]
 
 

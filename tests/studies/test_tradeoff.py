@@ -14,6 +14,8 @@ from experiments.common import InputError
 from experiments.tradeoff.stream import Stream, draw_patterns, learned, live, posterior, shares
 from figures import tradeoff as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(
     rows=6,
     patterns=18,

@@ -25,6 +25,8 @@ from experiments.common.data import Split
 from experiments.winner_take_all.training import Soft, assigned, by_label, by_share, responses, soft
 from figures import winner_take_all as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(data="digits", neurons=30, epochs=4)
 
 

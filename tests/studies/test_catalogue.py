@@ -15,6 +15,8 @@ from experiments.catalogue.report import measure, table
 from experiments.common import InputError
 from figures import catalogue as figure
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.parametrize(
     "change, named",
