@@ -29,7 +29,11 @@ def compiled(call, *cases):
     return len(COMPILED) - before
 
 
-@pytest.mark.parametrize("solver", [bpc.GridSpikes(), bpc.OrderedSpikes(dfx.Heun())], ids=str)
+@pytest.mark.parametrize(
+    "solver",
+    [bpc.GridSpikes(), pytest.param(bpc.OrderedSpikes(dfx.Heun()), marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_other_times_steps_and_numbers_are_one_program(solver):
     weights = np.array([[0.0, 1.0], [0.0, 0.0]])
     net = bpc.Network(
