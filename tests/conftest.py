@@ -5,17 +5,16 @@ import jax
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
-HERE = Path(__file__).parent
-FOLDERS = (
-    "engine neurons energies learning models analysis sweep data plot theory studies repo".split()
-)  # in the order of the run: what all the rest stands on comes first
+# The folders in the order of the run: what all the rest stands on comes first.
+FOLDERS = "engine neurons energies learning models analysis sweep data plot theory studies repo"
+ORDER = {name: place for place, name in enumerate(FOLDERS.split())}
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Programs are compiled once for all workers, runs, and programs that tests start.
 for name, value in {
-    "jax_compilation_cache_dir": str(HERE.parent / ".pytest_cache" / "jax"),
+    "jax_compilation_cache_dir": str(Path(__file__).parents[1] / ".pytest_cache" / "jax"),
     "jax_persistent_cache_min_compile_time_secs": 0.2,
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }.items():
@@ -39,7 +38,7 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """The engine comes first; every test of examples is in the slow tier too, which searches."""
-    items.sort(key=lambda item: FOLDERS.index(item.path.relative_to(HERE).parts[0]))
+    items.sort(key=lambda item: ORDER.get(item.path.parent.name, len(ORDER)))
     for item in items:
         if _is_search(config) and is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("slow")
