@@ -19,9 +19,9 @@ from bpcjax.models import AbstractCode, DeltaCode, EventCode, LatencyCode, RateC
 from .common import study
 from .common.classifier_training import Lessons, examine, surrogate, train
 from .common.classifiers import convolutional, dense, leaky
-from .common.counts import wilson
 from .common.data import Split, check, splits
 from .common.recordings import SETS
+from .common.statistics import wilson
 
 FIELDS = (
     "accuracy", "nll", "ece", "input_spikes", "spikes", "synaptic", "macs", "updates",

@@ -19,11 +19,11 @@ import xarray as xr
 from bpcjax.models import NudgedPhases
 
 from .common import InputError, study
-from .common.counts import wilson
 from .common.data import Split
 from .common.predictive import Training, train
 from .common.recordings import QUANTUM, SETS, rivals
 from .common.scores import measure
+from .common.statistics import wilson
 from .common.study import Parts
 
 NAME = "learn_events"

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.adapt import key_of
-from experiments.common.counts import wilson
+from experiments.common.statistics import wilson
 
 from . import style
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.common.counts import wilson
+from experiments.common.statistics import wilson
 
 from . import style
 

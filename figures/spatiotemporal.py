@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.common.counts import wilson
+from experiments.common.statistics import wilson
 
 from . import style
 

@@ -24,7 +24,7 @@ import bpcjax as bpc
 
 from ..adapt_anytime.events import BATCH, Task, gradient, learn, nearest, tasks
 from ..common import InputError, study
-from ..common.counts import wilson
+from ..common.statistics import wilson
 from ..common.study import Parts
 from .streams import change_points, forgetting, kalman, knowing, knowing_state, switching, tracking
 

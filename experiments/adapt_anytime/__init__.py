@@ -19,7 +19,7 @@ import xarray as xr
 
 from ..adapt import key_of
 from ..common import InputError, study
-from ..common.counts import wilson
+from ..common.statistics import wilson
 from ..common.study import Parts
 from .arriving import FOLDS, FRAME, arrive, load, memories
 from .events import tasks

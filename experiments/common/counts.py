@@ -1,4 +1,4 @@
-"""What the methods of a comparison cost a query in operations, and the error of a rate.
+"""What the methods of a comparison cost a query in operations.
 
 Reading off the nearest pattern from a state is not counted.
 """
@@ -38,16 +38,3 @@ def loihi(counts: Counts, technology: Technology = cost.LOIHI) -> float:
     """The energy (pJ) on a chip that has spikes and neurons only, rates for free: a lower bound."""
     free = dataclasses.replace(technology, exps=0.0, adds=0.0)
     return float(np.mean(Ledger(free).energy(counts)))
-
-
-def wilson(successes: int, trials: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's interval of a proportion (1927, J. Am. Stat. Assoc. 22:209); `z` = 1.96 is 95 %.
-
-    **Raises:** `ValueError` unless `0 <= successes <= trials` and `trials > 0`.
-    """
-    if not 0 <= successes <= trials or trials == 0:
-        raise ValueError(f"successes must lie in 0..trials, trials > 0: {successes} of {trials}.")
-    p, weight = successes / trials, z * z / trials
-    centre = (p + weight / 2) / (1 + weight)
-    half = z * np.sqrt(p * (1 - p) / trials + weight / (4 * trials)) / (1 + weight)
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))

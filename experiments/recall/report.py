@@ -11,7 +11,8 @@ import xarray as xr
 from bpcjax import cost
 from bpcjax.cost import Ledger
 
-from ..common.counts import PRICES, ledgers, means, wilson
+from ..common.counts import PRICES, ledgers, means
+from ..common.statistics import wilson
 from .corruptions import CORRUPTIONS
 from .methods import METHODS, STEPS
 

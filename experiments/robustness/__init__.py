@@ -28,7 +28,7 @@ from scipy.stats import norm
 from theory.closed_forms import sphere_recall
 
 from ..common import InputError, study
-from ..common.counts import wilson
+from ..common.statistics import wilson
 from ..common.study import Parts
 from .methods import METHODS, answers
 from .queries import CORRUPTIONS, LEVELS, SPHERE, Source, available, spoil, touched

@@ -29,7 +29,7 @@ from bpcjax.energies import DelayHopfield
 from theory.closed_forms import coincidence
 
 from ..common import InputError, study
-from ..common.counts import wilson
+from ..common.statistics import wilson
 from ..common.study import Parts
 from ..common.thresholds import crossing
 from . import chains, coincidences as events

@@ -23,8 +23,8 @@ import numpy as np
 import xarray as xr
 
 from ..common import InputError, study
-from ..common.counts import wilson
 from ..common.data import Split, check, splits
+from ..common.statistics import wilson
 from .gradients import compare
 from .networks import Code, FirstSpikes, Levels, Points, drawn, exactly
 from .tasks import RADIUS, exclusive_or, mirrored, yin_yang_splits

@@ -26,8 +26,8 @@ import numpy as np
 import xarray as xr
 
 from ..common import InputError, study
-from ..common.counts import wilson
 from ..common.data import Split, check as check_images, splits
+from ..common.statistics import wilson
 from ..common.study import Parts
 from .training import (
     BATCH,
