@@ -47,10 +47,10 @@ def _images(fig, dataset: xr.Dataset) -> None:
     pictures["recalled"] = patterns[winner] if winner >= 0 else np.full_like(state[0], np.nan)
     for ax, (title, picture) in zip(fig.subplots(1, len(pictures)), pictures.items(), strict=True):
         grey = (dataset["mean"].values + dataset.scale * picture).reshape(dataset.attrs["shape"])
-        shown = ax.imshow(grey, cmap="gray_r", vmin=0, vmax=1)
+        image = ax.imshow(grey, cmap="gray_r", vmin=0, vmax=1)
         ax.set(title=title, xticks=[], yticks=[])
         ax.spines[:].set_visible(True)
-    fig.colorbar(shown, ax=fig.axes, label="grey", fraction=0.03, pad=0.01, shrink=0.6)
+    fig.colorbar(image, ax=fig.axes, label="grey", fraction=0.03, pad=0.01, shrink=0.6)
 
 
 def _over_time(axs: np.ndarray, dataset: xr.Dataset) -> None:
@@ -71,9 +71,9 @@ def _landscape(ax: Axes, dataset: xr.Dataset) -> None:
     along, across = dataset.along.values, dataset.across.values
     corners = jnp.array([[along[0], across[0]], [along[-1], across[-1]]])
     flat = Plane(jnp.zeros(2), jnp.eye(2), corners)  # states are places on the plane already
-    shown = EnergySlice(flat, *map(jnp.asarray, (along, across, dataset.landscape.values)))
+    table = EnergySlice(flat, *map(jnp.asarray, (along, across, dataset.landscape.values)))
     places = dict(zip(marks.mark.values, marks.values, strict=True))
-    landscape(shown, ax, dataset.landscape_path.values, places, ts=t, unit=r"$\tau$")
+    landscape(table, ax, dataset.landscape_path.values, places, ts=t, unit=r"$\tau$")
     ax.set(xlabel="along (pixel s.d.)", ylabel="across (pixel s.d.)")
 
 

@@ -82,8 +82,16 @@ def _panel(ax: Axes, data: xr.Dataset) -> None:
 
 
 def _handles() -> list[Line2D]:
+    labels = {"of seen": "nearest, observed entries"}
     handles = [
-        Line2D([], [], color=colour, marker=marker, markerfacecolor="none", label=method)
+        Line2D(
+            [],
+            [],
+            color=colour,
+            marker=marker,
+            markerfacecolor="none",
+            label=labels.get(method, method),
+        )
         for method, (colour, marker) in _LOOKS.items()
     ]
     return [*handles, Line2D([], [], color=style.BLACK, linewidth=1.2, label="exact law (nearest)")]

@@ -113,15 +113,15 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.arange(len(rows)))
     flat = answers(config, energy, rows, keys, parts)
     result = {name: x.reshape(corruptions, count, *x.shape[1:]) for name, x in flat.items()}
-    shown = choose(result, task["target"])
-    row = shown[0] * count + shown[1]
+    place = choose(result, task["target"])
+    row = place[0] * count + place[1]
     example = trace(config.presentation, energy, rows[row], keys[row])
-    winner = max(int(result["recalled"][shown][0]), 0)  # -1: no late spike
-    other = rival(example["spike_neuron"], winner, task["patterns"], task["query"][shown])
+    winner = max(int(result["recalled"][place][0]), 0)  # -1: no late spike
+    other = rival(example["spike_neuron"], winner, task["patterns"], task["query"][place])
     plane = landscape(energy, rows[row], winner, other, example["state"])
     dataset = as_dataset(task, result, example, plane)
     example_attrs = dict(
-        example_corruption=int(shown[0]), example_query=int(shown[1]), example_rival=other
+        example_corruption=int(place[0]), example_query=int(place[1]), example_rival=other
     )
     setup = {name: getattr(config, name) for name in ("beta", "rate", "tau", "t1")}
     return with_metrics(dataset.assign_attrs(setup | example_attrs))

@@ -45,10 +45,10 @@ def measures(memory, query, key, spikes: int, t1: float) -> dict[str, jax.Array]
     best, which, own = path.saved
     # Spikes are due as a Poisson process: averages over them are averages over time.
     number = jnp.arange(spikes)
-    there = number < path.due
-    near = jnp.where(there & (best > NEAR), which, -1)
+    due = number < path.due
+    near = jnp.where(due & (best > NEAR), which, -1)
     filled = jax.lax.associative_scan(lambda a, b: jnp.where(b >= 0, b, a), near)
-    switch = (filled[1:] != filled[:-1]) & (filled[:-1] >= 0) & there[1:]
+    switch = (filled[1:] != filled[:-1]) & (filled[:-1] >= 0) & due[1:]
     when = jnp.where(switch, number[1:], 0) / memory.rate
     before = jnp.concatenate([jnp.zeros(1), jax.lax.cummax(when)[:-1]])
     stay = jnp.where(switch, when - before, 0.0)
@@ -60,8 +60,8 @@ def measures(memory, query, key, spikes: int, t1: float) -> dict[str, jax.Array]
     record = bpc.SpikeRecord(path.times, neurons, path.count)
     statistics = bpc.analysis.spike_statistics(record, 2, t0=0.0, t1=t1, window=t1 / 20)
     return dict(
-        stays=jnp.where(there, own > 0.5, True).all(),
-        faithful=jnp.sum(there & (own > NEAR)) / path.due,
+        stays=jnp.where(due, own > 0.5, True).all(),
+        faithful=jnp.sum(due & (own > NEAR)) / path.due,
         sure=jnp.sum(near >= 0) / path.due,
         activity=path.count / (memory.rate * path.t),
         switches=count,

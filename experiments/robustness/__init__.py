@@ -5,7 +5,7 @@ Gaussian noise, flipped signs, a mask (the last entries, the lower rows), erasur
 the same patterns and queries:
 
 - nearest: the nearest pattern (Euclid), the best answer to Gaussian noise;
-- of seen: the same over the entries that are there, the best answer if gaps are known as gaps;
+- of seen: the same over the observed entries, the best answer if gaps are known as gaps;
 - attention: one step of softmax attention, then the nearest pattern;
 - spiking: the memory in hold mode; the answer is that of most spikes in the last half;
 - pseudo-inverse, Hebb: classical networks of signs, and BCPNN, on the signs of the patterns.

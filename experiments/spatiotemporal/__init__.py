@@ -106,13 +106,12 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     """Counts of every part, with the laws they are held against."""
     seed, detectors, lifted = config.seed, config.detectors, config.lifted
     damage = parts("detectors, damaged patterns", lambda: misses(detectors, config.trials, seed))
-    sizes = {n: Detectors(n, config.share) for n in config.sizes}
     number = [
         parts(
-            f"detectors, {n} units",
+            f"detectors, {own.units} units",
             lambda own=own: count_patterns(own, config.patterns, config.shown, seed),
         )
-        for n, own in sizes.items()
+        for own in (Detectors(n, config.share) for n in config.sizes)
     ]
     rasters = parts("delay-lifted memory", lambda: recognise(lifted, config.recalls, seed))
     every = [

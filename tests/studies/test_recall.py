@@ -107,18 +107,18 @@ def test_attention_is_one_update_of_the_same_energy(finished):
 
 def test_the_example_is_the_same_solve_and_the_same_energy(finished):
     _, config, dataset = finished
-    here = dataset.isel(corruption=dataset.example_corruption, query=dataset.example_query)
+    example = dataset.isel(corruption=dataset.example_corruption, query=dataset.example_query)
     times, neurons = dataset.example_spike_time.values, dataset.example_spike_neuron.values
-    assert len(times) == int(here.spikes) and neurons[0] == int(here["first"])
+    assert len(times) == int(example.spikes) and neurons[0] == int(example["first"])
     late = neurons[times >= config.t1 / 2]
-    assert np.bincount(late).argmax() == int(here.recalled.sel(model="spiking"))
+    assert np.bincount(late).argmax() == int(example.recalled.sel(model="spiking"))
     state = dataset.example_state.values
-    np.testing.assert_allclose(state[0], here.queries.values, atol=1e-6)
+    np.testing.assert_allclose(state[0], example.queries.values, atol=1e-6)
     energy = with_flat_prior(dataset.patterns.values, config.beta)
     along = jax.vmap(energy)(jnp.asarray(state))
     np.testing.assert_allclose(dataset.example_energy.values, along, rtol=1e-5)
     # Between spikes tau x' = x_z - x: the state from the record alone, in closed form.
-    x, held, t = here.queries.values, here.queries.values, 0.0
+    x, held, t = example.queries.values, example.queries.values, 0.0
     for time, neuron in zip([*times, config.t1], [*neurons, -1], strict=True):
         x = held + (x - held) * np.exp(-(time - t) / config.tau)
         held, t = dataset.patterns.values[neuron], time
