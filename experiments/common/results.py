@@ -47,11 +47,12 @@ def commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def code(*folders: Path) -> str:
-    """A hash of the code in `folders`."""
+def code(*places: Path) -> str:
+    """A hash of the code in `places`, files or folders."""
     digest = hashlib.sha256()
-    for path in (path for folder in folders for path in sorted(folder.rglob("*.py"))):
-        digest.update(path.read_bytes())
+    for place in places:
+        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -84,7 +84,9 @@ class Study(Generic[C]):
         file = Path(inspect.getfile(self.run))
         own = file if file.parent == _EXPERIMENTS else file.parent
         settings |= {"double": self.double, "code": code(own, _ORACLES)}
-        return Parts(Chunks(self.name, Path(config.out) / self.folder, fingerprint(settings)))
+        with jax.enable_x64(self.double):  # the fingerprint holds the precision
+            mark = fingerprint(settings)
+        return Parts(Chunks(self.name, Path(config.out) / self.folder, mark))
 
     def __call__(self, config: C) -> xr.Dataset:
         """The data set of these settings; parts that are on disk are taken from there.
