@@ -62,12 +62,12 @@ def test_statistics_are_those_of_the_stored_spikes(finished, name, count):
     one, times, neurons, inside = spikes_of(finished[2], name)
     assert int(one.spikes) == len(times) > 200  # all neurons are shown
     rate = np.bincount(neurons[inside], minlength=count) / 0.3
-    np.testing.assert_allclose(one.rate[:count], rate, rtol=1e-12)
+    np.testing.assert_allclose(one.rate[:count], rate, rtol=1e-6)  # in single precision
     assert np.isnan(one.rate[count:]).all()
     for k in range(count):
         gaps = np.diff(np.sort(times[inside & (neurons == k)]))
         cv = gaps.std() / gaps.mean() if len(gaps) >= 3 else np.nan
-        np.testing.assert_allclose(one.cv[k], cv, rtol=1e-6, equal_nan=True)
+        np.testing.assert_allclose(one.cv[k], cv, rtol=1e-4, atol=1e-5, equal_nan=True)
     # Steps of 0.1 ms: ten of them make a bin, whose first ends 0.1 ms after its edge.
     step = np.round(times / 0.1).astype(int)
     np.testing.assert_allclose(times, 0.1 * step, atol=1e-6)
