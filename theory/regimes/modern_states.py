@@ -92,9 +92,9 @@ def closed_forms(count: int, beta: np.ndarray) -> dict[str, tuple]:
     return walls | {
         "line_beta": ("line_beta", line),
         "line_number": (("line_beta", "directions"), number),
-        "line_energy": (("line_beta", "shared", "side"), _energies(line, count)),
+        "line_energy": (("line_beta", "family", "side"), _energies(line, count)),
         "mark_beta": ("mark_beta", marks),
-        "mark_weight": (("shared", "side", "mark_beta"), np.array(weights)),
+        "mark_weight": (("family", "side", "mark_beta"), np.array(weights)),
         "mark_curvature": ("mark_beta", np.array(curvature)),
         "critical_beta": ("critical_beta", np.array([*folds, count], float)),
         "mean_energy": ("beta", np.array([exact.energy(1 / count, b, count) for b in beta])),
@@ -102,7 +102,7 @@ def closed_forms(count: int, beta: np.ndarray) -> dict[str, tuple]:
 
 
 def _energies(line: np.ndarray, count: int) -> np.ndarray:
-    """Energies above that of the mean [beta, shared, side]."""
+    """Energies above that of the mean [beta, family, side]."""
     mean = np.array([exact.energy(1 / count, b, count) for b in line])
     result = np.full((len(line), count // 2, 2), np.nan)
     for shared in range(1, count // 2 + 1):
