@@ -65,7 +65,7 @@ def _spinodals(ax: Axes, dataset: xr.Dataset) -> None:
         ax.plot(two.line_beta, sign * two.line_h, color=style.BLACK, label=label)
     at = np.repeat(dataset.field_beta.values, 2)
     ax.plot(at, dataset.folds.values[..., 0].ravel(), "s", color=style.BLUE, mfc="white",
-            label="folds, by continuation")  # fmt: skip
+            label="folds")  # fmt: skip
     ax.text(2.55, 0, "both signs\nstable", ha="center", va="center")
     ax.set(title="where both signs last", xlabel=_BETA, ylabel="field $h$", xlim=(0.8, 3.2))
     ax.legend(loc="upper left")
