@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 
 import bpcjax as bpc
+import figures.__main__
 from experiments import adex_sweep
 from figures import adex_sweep as figure, style
 
@@ -80,6 +81,18 @@ def test_the_figure_reads_the_store_alone(quick, tmp_path):
     dataset = xr.open_zarr(quick / "adex_sweep.zarr", chunks=None).load()
     paths = style.save(figure.draw(dataset), "adex_sweep", tmp_path)
     assert all(path.stat().st_size > 5_000 for path in paths)
+
+
+def test_results_of_another_version_are_named_and_not_drawn(tmp_path, monkeypatch, capsys):
+    values = xr.DataArray(np.ones((2, 2)), {"I": [1.0, 2.0], "b": [1.0, 2.0]}, ("I", "b"))
+    xr.Dataset({"cv": values}).to_zarr(tmp_path / "adex_sweep.zarr", zarr_format=2)  # no rate
+    options = ["--results", str(tmp_path), "--out", str(tmp_path / "f")]
+    monkeypatch.setattr(sys, "argv", ["figures", *options])
+    with pytest.raises(SystemExit, match="^1$"):
+        figures.__main__.main()
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("adex_sweep"))
+    assert "is of another version" in line and "`python -m experiments.adex_sweep`" in line
+    assert not (tmp_path / "f" / "adex_sweep.png").exists()
 
 
 @pytest.mark.slow  # three processes that solve 20,000 neurons each
