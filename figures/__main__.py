@@ -26,17 +26,23 @@ class Config:
 
 
 def main() -> None:
-    """The command line; it ends with status 1 where results are missing."""
+    """The command line; it ends with status 1 where results are missing or of another version."""
     config = tyro.cli(Config, description=__doc__)
     missing = 0
     for folder, name in names():
-        store = Path(config.results) / folder / f"{name}.zarr"
+        store, command = Path(config.results) / folder / f"{name}.zarr", COMMANDS[folder]
         if not store.is_dir():
             missing += 1
-            print(f"{name}: no {store}; make it with `{COMMANDS[folder].format(name)}`")
+            print(f"{name}: no {store}; make it with `{command.format(name)}`")
             continue
-        with xr.open_zarr(store) as dataset:
-            figure = draw(name, dataset.load(), folder=folder)
+        try:
+            with xr.open_zarr(store) as dataset:
+                figure = draw(name, dataset.load(), folder=folder)
+        except (AttributeError, KeyError) as error:  # a variable of newer results
+            missing += 1
+            print(f"{name}: {store} is of another version ({error}); make it again with "
+                  f"`{command.format(name)}`")  # fmt: skip
+            continue
         print(*style.save(figure, name, config.out, gallery=config.gallery))
         plt.close(figure)
     sys.exit(1 if missing else 0)
