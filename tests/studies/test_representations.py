@@ -10,6 +10,7 @@ import pytest
 from experiments import representations as study
 from experiments.common import InputError
 from experiments.common.data import splits
+from experiments.common.linear_readouts import components, readout
 from experiments.representations.code import (
     Settings,
     fall,
@@ -19,7 +20,7 @@ from experiments.representations.code import (
     newborn,
 )
 from experiments.representations.dreams import dream, remember
-from experiments.representations.rivals import apart, components, diversity, readout
+from experiments.representations.rivals import apart, diversity
 
 SMALL = Settings(features=40, causes=4, sparsity=0.2, batch=32)
 
