@@ -31,7 +31,8 @@ from bpcjax.models import AbstractPhases, Backpropagation, NudgedPhases, RatePha
 
 from .common import InputError, study
 from .common.data import Split, splits
-from .common.predictive import Trained, Training, single, train
+from .common.precision import single
+from .common.predictive import Trained, Training, train
 from .common.scores import measure
 from .common.study import Parts
 

@@ -18,7 +18,8 @@ from bpcjax.models import NudgedPhases
 
 from ..common import InputError
 from ..common.data import Split
-from ..common.predictive import Training, single, train
+from ..common.precision import single
+from ..common.predictive import Training, train
 from ..common.scores import calibration_error
 
 FRAME = 5  # ms; steps of the network in a frame, too

@@ -13,7 +13,8 @@ from bpcjax.energies import PredictiveCoding
 from bpcjax.learning import hebbian, momentum
 from bpcjax.models import NudgedPhases
 
-from ..common.predictive import Training, network, single, with_maps
+from ..common.precision import single
+from ..common.predictive import Training, network, with_maps
 from .events import BATCH, CLASSES, Task
 
 HIDDEN = 256

@@ -10,7 +10,8 @@ from scipy.stats import rankdata
 from bpcjax.models import NudgedPhases
 
 from ..common.data import Split, splits
-from ..common.predictive import Training, single, train
+from ..common.precision import single
+from ..common.predictive import Training, train
 from ..common.scores import BINS, scores
 from .posterior import Posterior, answers, ask, each, layers, loss, matrix, softmax
 

@@ -21,7 +21,7 @@ from experiments.adapt_anytime.arriving import FRAME, answer, memories, traces
 from experiments.adapt_anytime.events import Task, gradient, learn, nearest
 from experiments.adapt_anytime.spikes import drift, start
 from experiments.common import InputError
-from experiments.common.predictive import single
+from experiments.common.precision import single
 from theory.closed_forms import bayesian_regression as br
 
 
