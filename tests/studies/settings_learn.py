@@ -9,4 +9,12 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ("experiments.learn", {"only": ("x",)}, "only: there are no rows"),
     ("experiments.learn", {"data": "x"}, "data must be one of"),
     ("experiments.learn_fashion", {"epochs": 0}, "epochs must be at least 1"),
+    ("experiments.learn_events", {"folds": 0}, "folds must be at least 1"),
+    ("experiments.learn_events", {"folds": 10}, "folds must be at least 1 and at most 9"),
+    ("experiments.learn_events", {"epochs": 0}, "epochs must be at least 1"),
+    ("experiments.learn_events", {"recordings": ("x",)}, "recordings must be one of"),
+    ("experiments.spike_energy", {"quanta": (0.0,)}, "quanta must be more than 0"),
+    ("experiments.spike_energy", {"widths": ()}, "widths must have at least one value"),
+    ("experiments.spike_energy", {"widths": (1,)}, "widths must be at least 2"),
+    ("experiments.spike_energy", {"epochs": 0}, "epochs must be at least 1"),
 ]
