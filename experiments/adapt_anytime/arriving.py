@@ -19,7 +19,7 @@ from ..common import predictive
 from ..common.data import Split
 from ..common.precision import single
 from ..common.predictive import Training
-from ..common.recordings import event_counts, heard, load, normalised, octaves
+from ..common.recordings import amplitudes, event_counts, load, octaves, peak_normalise
 from ..common.scores import calibration_error
 
 FRAME = 5  # ms; steps of the network in a frame, too
@@ -59,8 +59,8 @@ def spoken(folder: str | None, length: int = 120) -> Arriving:
     amplitude above a threshold, has added up to 40 octave-milliseconds."""
     speech = load("spoken_digits", "all", folder)
     size = round(FRAME * length * speech.rate / 1000)
-    sounds = [normalised(speech[k], size).astype(np.float32) for k in range(len(speech))]
-    loud = np.clip(octaves(heard(sounds, size, speech.rate, frame=float(FRAME))), 0, 8)
+    sounds = [peak_normalise(speech[k], size).astype(np.float32) for k in range(len(speech))]
+    loud = np.clip(octaves(amplitudes(sounds, size, speech.rate, frame=float(FRAME))), 0, 8)
     whole = np.floor(np.cumsum(loud * FRAME / 40, axis=1))
     counts = np.diff(whole, axis=1, prepend=0).astype(np.uint8)
     return Arriving("spoken_digits", counts, speech.labels)

@@ -8,7 +8,7 @@ import numpy as np
 
 import bpcjax as bpc
 
-from .recordings import SIDE, event_counts, heard, load
+from .recordings import SIDE, amplitudes, event_counts, load
 
 BATCH = 10
 CLASSES = 10
@@ -44,7 +44,7 @@ def camera(folder: Path | str | None) -> list[Task]:
     plain = roots()
     return [
         Task("N-MNIST, rotation", plain, roots(place=rotate), events.labels),
-        Task("N-MNIST, gain", plain, roots(shown=rare), events.labels),
+        Task("N-MNIST, gain", plain, roots(mask=rare), events.labels),
     ]
 
 
@@ -55,7 +55,7 @@ def sound(folder: Path | str | None) -> list[Task]:
     longest, parts = 8000, 8
     sounds = [speech[k][:longest] for k in range(len(speech))]
     centres = jnp.asarray(bpc.encode.erb_centres(100.0, 3600.0, 18))
-    amplitude = heard(sounds, longest, 8000.0, centres, frame=10.0)
+    amplitude = amplitudes(sounds, longest, 8000.0, centres, frame=10.0)
     rate = np.zeros((len(amplitude), parts, amplitude.shape[2]))
     for k, (bands, wave) in enumerate(zip(amplitude, sounds, strict=True)):
         ends = np.linspace(0, max(len(wave) // 80, parts), parts + 1).astype(int)

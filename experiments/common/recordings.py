@@ -32,13 +32,13 @@ def event_counts(
     frames: int = 1,
     length: float = np.inf,
     *,
-    shown: np.ndarray | bool = True,
+    mask: np.ndarray | bool = True,
     place: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
     dtype: Any = np.float32,
 ) -> np.ndarray:
     """Counts [n, frames, 2, 17, 17] of the events of N-MNIST by sign, in squares of 2 x 2 pixels.
 
-    A frame is `length` ms long; the last takes all that come later. Only events that are `shown`
+    A frame is `length` ms long; the last takes all that come later. Only events in the `mask`
     count, at `place(row, column)` if that is a pixel.
     """
     sign, row, column = np.unravel_index(events.channels, events.shape)
@@ -46,7 +46,7 @@ def event_counts(
     frame = np.minimum(events.times / length, frames - 1).astype(int)
     if place is not None:
         row, column = place(row, column)
-    inside = shown & (row >= 0) & (row < SIDE) & (column >= 0) & (column < SIDE)
+    inside = mask & (row >= 0) & (row < SIDE) & (column >= 0) & (column < SIDE)
     index = which, frame, sign, row.astype(int) // 2, column.astype(int) // 2
     counts = np.zeros((len(events), frames, 2, SIDE // 2, SIDE // 2), dtype)
     np.add.at(counts, tuple(axis[inside] for axis in index), 1)
@@ -80,7 +80,9 @@ def _trace(times: np.ndarray, column: np.ndarray, row: np.ndarray, steps: int) -
     return trace / trace.std()
 
 
-def heard(sounds: list[np.ndarray], size: int, rate: float, *args: Any, frame: float) -> np.ndarray:
+def amplitudes(
+    sounds: list[np.ndarray], size: int, rate: float, *args: Any, frame: float
+) -> np.ndarray:
     """Amplitudes [n, frames, bands] of a cochlea, of sounds padded to `size` samples; `args` are
     further ones of `bpcjax.encode.cochlea`."""
     whole = np.stack([np.pad(sound, (0, size - len(sound))) for sound in sounds])
@@ -93,7 +95,7 @@ def octaves(amplitude: np.ndarray) -> np.ndarray:
     return np.log2(np.maximum(amplitude, 1e-9) / 1e-3)
 
 
-def normalised(sound: np.ndarray, size: int | None = None) -> np.ndarray:
+def peak_normalise(sound: np.ndarray, size: int | None = None) -> np.ndarray:
     """The first `size` samples of a sound, over the largest amplitude of all of it."""
     return sound[:size] / max(float(np.abs(sound).max()), 1e-6)
 
@@ -131,7 +133,7 @@ def _loudness(sound: np.ndarray, rate: float, bins: int, bands: int) -> np.ndarr
     """Spikes [bins, bands]; sounds are padded to whole tenths of a second to compile little."""
     length = int(np.ceil(len(sound) / (0.1 * rate)) * 0.1 * rate)
     whole = np.zeros(length, np.float32)
-    whole[: len(sound)] = normalised(sound)
+    whole[: len(sound)] = peak_normalise(sound)
     amplitude = np.asarray(bpc.encode.cochlea(whole, rate, frame=5.0))
     amplitude = amplitude[: max(len(sound) // round(rate * 0.005), 1)]
     edges = np.linspace(0, len(amplitude), bins + 1).astype(int)

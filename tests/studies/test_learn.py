@@ -7,6 +7,7 @@ import pytest
 
 from experiments import learn as study
 from experiments.common.scores import calibration_error, scores
+from experiments.common.stacking import stack
 from figures import learn as figure
 
 SMALL = study.Config(data="digits", width=48, seeds=1, epochs=15)
@@ -40,3 +41,13 @@ def test_scores_of_known_outputs():
     assert metrics["ece"] == pytest.approx(0.25)
     assert metrics["nll"] == pytest.approx(np.log(4 / 3)) and metrics["accuracy"] == 1
     assert calibration_error(np.eye(3), np.arange(3)) == 0
+
+
+def test_parts_are_stacked_by_index_and_padded():
+    parts = {(0, 0): {"loss": [1.0, 2.0], "n": 3}, (1, 1): {"loss": [5.0], "n": 4}}
+    arrays = stack(parts, (2, 2))
+    nan = np.nan
+    np.testing.assert_array_equal(arrays["n"], [[3, nan], [nan, 4]])
+    np.testing.assert_array_equal(arrays["loss"], [[[1, 2], [nan, nan]], [[nan, nan], [5, nan]]])
+    whole = stack({(0,): {"n": 1}, (1,): {"n": 2}}, (2,))["n"]  # no gap: their own type
+    assert whole.tolist() == [1, 2] and np.issubdtype(whole.dtype, np.integer)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import bpcjax as bpc
 from experiments import learn_events as study
 from experiments.common.data import Split, splits
+from experiments.common.recordings import bar_trace, event_counts
 from figures import learn_events as figure
 
 
@@ -24,6 +26,29 @@ def test_no_recording_is_tested_twice_nor_learned_from():
         tests.append(test.x.ravel())
     assert set(tests[0]) == set(range(90, 105))  # the official test
     assert len(set(np.concatenate(tests))) == 75
+
+
+def test_events_are_counted_by_frame_sign_and_square():
+    shape, places = (2, 34, 34), [(0, 0, 1), (1, 33, 33), (1, 2, 3)]  # sign, row, column
+    channels = np.ravel_multi_index(tuple(np.transpose(places)), shape)
+    events = bpc.data.Events(
+        np.array([1.0, 6.0, 50.0]), channels, np.array([0, 2, 3]), np.arange(2), shape
+    )
+    counts = event_counts(events, 2, 5.0)  # two frames of 5 ms, the last one takes what is later
+    expected = np.zeros((2, 2, 2, 17, 17))
+    expected[0, 0, 0, 0, 0] = expected[0, 1, 1, 16, 16] = expected[1, 1, 1, 1, 1] = 1
+    np.testing.assert_array_equal(counts, expected)
+    down = event_counts(events, place=lambda row, column: (row + 1, column))
+    assert down[0].sum() == 1 and down[1].sum() == 1  # one left the grid
+    one = event_counts(events, mask=np.array([True, False, False]))
+    assert one.sum() == one[0, 0, 0, 0, 0] == 1
+
+
+def test_a_bar_leaves_a_trace_that_forgets():
+    trace = bar_trace(50)
+    assert trace.shape == (50, 35) and np.isclose(trace.std(), 1)
+    arrivals = trace[1:] - 0.98 * trace[:-1]
+    assert (arrivals > -1e-9).all() and arrivals.max() > 0
 
 
 def test_rivals_of_two_rings():
