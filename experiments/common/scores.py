@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import log_softmax
 
 from bpcjax import cost
 from bpcjax.energies import Convolution, PredictiveCoding
@@ -24,20 +25,26 @@ def in_batches(function: Callable, x: np.ndarray, size: int = 500) -> list:
     return [np.concatenate(leaves) for leaves in zip(*map(jax.tree.leaves, parts), strict=True)]
 
 
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Expected calibration error of probabilities [n, classes]: the gap of confidence and
-    accuracy, averaged over bins of confidence (Guo et al. 2017)."""
+def reliability(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Reliability diagram of probabilities [n, classes]: the sums [3, bins] of samples, of their
+    confidence and of right ones, by bins of confidence."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     which = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(which, right - confidence, BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    weights = np.ones(len(right)), confidence, right
+    return np.stack([np.bincount(which, weight, BINS) for weight in weights])
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error of probabilities [n, classes]: the gap of confidence and
+    accuracy, averaged over bins of confidence (Guo et al. 2017)."""
+    _, confidence, right = reliability(probabilities, labels)
+    return float(np.abs(right - confidence).sum() / len(labels))
 
 
 def scores(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, mean negative log likelihood (nats), calibration error of outputs [n, classes]."""
-    shifted = outputs - outputs.max(axis=1, keepdims=True)
-    log = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log = log_softmax(outputs, axis=1)
     right = outputs.argmax(axis=1) == labels
     return {
         "accuracy": float(right.mean()),
