@@ -1,4 +1,4 @@
-"""What a code is measured by: linear readouts, principal components, a judge of drawn digits."""
+"""Judge of drawn digits, a network trained on real images alone; how far apart images lie."""
 
 from typing import Any
 
@@ -6,17 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..common.linear_readouts import (
-    components as components,
-    minimise_cross_entropy,
-    readout as readout,
-)
+from ..common.linear_readouts import minimise_cross_entropy
 
 
-def judge(
+def train_judge(
     x: np.ndarray, labels: np.ndarray, classes: int, *, hidden: int = 256, epochs: int = 12
 ) -> dict[str, Any]:
-    """The weights of a network trained by backpropagation on real images, and on nothing else."""
+    """Weights of the judge: two layers trained by backpropagation on real images [n, N], and on
+    nothing else."""
     up, down = jax.random.split(jax.random.key(2))
     size = x.shape[1]
     start = {
@@ -25,30 +22,29 @@ def judge(
         "down": jnp.sqrt(1 / hidden) * jax.random.normal(down, (hidden, classes)),
         "bias": jnp.zeros(classes),
     }
-    return minimise_cross_entropy(_judged, start, x, labels, rate=2e-3, epochs=epochs, decay=1e-4)
+    return minimise_cross_entropy(_outputs, start, x, labels, rate=2e-3, epochs=epochs, decay=1e-4)
 
 
-def _judged(weights, x):
+def _outputs(weights, x):
     inside = jax.nn.relu(x @ weights["up"] + weights["base"][None])
     return inside @ weights["down"] + weights["bias"][None]
 
 
-def says(weights: dict[str, Any], x: np.ndarray) -> np.ndarray:
-    """The labels that a judge gives images."""
-    return np.asarray(_judged(weights, jnp.asarray(x)).argmax(1))
+def judge(weights: dict[str, Any], x: np.ndarray) -> np.ndarray:
+    """Labels [n] that the judge gives images [n, N]."""
+    return np.asarray(_outputs(weights, jnp.asarray(x)).argmax(1))
 
 
-def apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Distances [n, k] between images."""
+def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Distances [n, k] between images [n, N] and [k, N]."""
     square = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
     return np.sqrt(np.maximum(square, 0))
 
 
 def diversity(images: np.ndarray, labels: np.ndarray) -> float:
-    """The mean distance of two images of a label."""
-    found = []
+    """Diversity: the mean distance of two images [n, N] of a label."""
+    means = []
     for label in np.unique(labels):
-        own = images[labels == label]
-        square = apart(own, own)
-        found.append(square.sum() / (len(own) * (len(own) - 1)))
-    return float(np.mean(found))
+        same = images[labels == label]
+        means.append(distances(same, same).sum() / (len(same) * (len(same) - 1)))
+    return float(np.mean(means))
