@@ -6,7 +6,6 @@ that a stopped run goes on to the same numbers.
 
 import dataclasses
 import math
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,20 +18,18 @@ from jaxtyping import Array
 
 from bpcjax.energies import Arrow, Categorical, Convolution, Dense, PredictiveCoding, Rectified
 from bpcjax.learning import growing_step, hebbian, kolen_pollack, momentum
-from bpcjax.models import AbstractPhases, NudgedPhases, Spent
+from bpcjax.models import AbstractPhases, NudgedPhases
 
 from . import InputError
+from .augmentation import dropout, shift
 from .data import Split
 from .finite import refuse_nan
 from .precision import single
-from .results import fingerprint, keep
-from .training import moved
-
-BATCH = 128
+from .training import History, TrainConfig, checkpoint, epoch_key, run_epochs
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
+class Training(TrainConfig):
     """Settings of training; the phases are an argument of their own."""
 
     hidden: tuple[int, ...] = (1024,)
@@ -40,6 +37,7 @@ class Training:
     maps: tuple[int, ...] = ()
     """Maps of convolutions (5 x 5, stride 2) before them."""
     epochs: int = 15
+    batch: int = 128
     rate: float = 1.5
     """Of the first steps; too large and hidden units die in the first epoch."""
     growth: float = 8.2
@@ -80,7 +78,7 @@ class Trained(NamedTuple):
     """
 
     energy: PredictiveCoding
-    history: dict[str, np.ndarray]
+    history: History
     seconds: float
     processor_seconds: float
     alignment: np.ndarray
@@ -142,11 +140,10 @@ def inputs_of(settings: Training, x: Array) -> Array:
 def _augment(x: Array, settings: Training, key: Array) -> Array:
     """Augmented images [n, ..., rows, columns]: moved by up to `shift` pixels, around the edge,
     and mirrored."""
-    other = jax.random.fold_in(key, 1)
-    if settings.shift:
-        x = moved(x, settings.shift, key)
+    x = shift(x, settings.shift, key)
     if settings.flip:
-        mirrored = jax.random.bernoulli(other, 0.5, (len(x), *(1 for _ in x.shape[1:])))
+        each = len(x), *(1 for _ in x.shape[1:])
+        mirrored = jax.random.bernoulli(jax.random.fold_in(key, 1), 0.5, each)
         x = jnp.where(mirrored, x[..., ::-1], x)
     return x
 
@@ -156,20 +153,19 @@ def _epoch(
     energy, rule, phases: AbstractPhases, settings: Training, state: State, x, labels, classes, key
 ):
     order, key = jax.random.split(key)
-    count = len(x) // BATCH
-    order = jax.random.permutation(order, len(x))[: count * BATCH].reshape(count, BATCH)
+    count, size = len(x) // settings.batch, settings.batch
+    order = jax.random.permutation(order, len(x))[: count * size].reshape(count, size)
 
     def step(state: State, drawn):
         batch, key = drawn
-        dropout, shift, key = jax.random.split(key, 3)
+        failures, moves, key = jax.random.split(key, 3)
         y = jax.nn.one_hot(labels[batch], classes, dtype=x.dtype)
         y = (1 - settings.smooth) * y + settings.smooth / classes
-        inputs = inputs_of(settings, _augment(x[batch], settings, shift))
-        mask = jax.random.uniform(dropout, inputs.shape, x.dtype) >= settings.silent
-        inputs = jnp.where(mask, inputs / (1 - settings.silent), 0)
+        inputs = inputs_of(settings, _augment(x[batch], settings, moves))
+        inputs = dropout(inputs, settings.silent, failures)
         now = with_maps(energy, state.forward, state.backward)
         learn = jax.vmap(lambda x, y, key: phases.learn(now, x, y, key))
-        activity, counts = learn(inputs, y, jax.random.split(key, BATCH))
+        activity, counts = learn(inputs, y, jax.random.split(key, size))
         products = tuple(map(hebbian, state.forward, activity.pre, activity.post))
         if state.backward is None:
             change, optimiser = rule.update(products, state.optimiser, state.forward)
@@ -204,40 +200,28 @@ def train(
     **Raises:** `InputError`, naming the layer, where weights are no longer numbers.
     """
     phases = single(NudgedPhases() if phases is None else phases)
-    shape = split.x.shape[1:]
-    updates = settings.epochs * (len(split.x) // BATCH)
+    updates = settings.epochs * (len(split.x) // settings.batch)
     if updates < 1:
-        raise InputError(f"epochs: {len(split.x)} images are less than a batch of {BATCH}.")
-    energy, rule, state = _start(settings, shape, split.classes, updates)
+        text = f"epochs: {len(split.x)} images are less than a batch of {settings.batch}."
+        raise InputError(text)
+    energy, rule, state = _start(settings, split.x.shape[1:], split.classes, updates)
     x, labels = jnp.asarray(split.x, jnp.float32), jnp.asarray(split.labels)
-    means = np.full((settings.epochs, len(Spent._fields)), np.nan)
-    first, clock = np.zeros((), int), np.zeros(2)
-    path = None
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        about = [dataclasses.asdict(settings), str(phases), jax.tree.leaves(phases).__repr__()]
-        path = folder / f"{fingerprint({'about': about}, split.x, split.labels)}.eqx"
-        if path.exists():
-            like = state, means, first, clock
-            state, means, first, clock = eqx.tree_deserialise_leaves(path, like)
-    for epoch in range(int(first), settings.epochs if stop_after is None else stop_after):
-        began = np.array([time.perf_counter(), time.process_time()])
-        key = jax.random.fold_in(jax.random.key(settings.seed), 100 + epoch)
+
+    def update(state: State, epoch: int) -> tuple[State, dict[str, Any]]:
+        key = epoch_key(settings, epoch)
         state, counts = _epoch(energy, rule, phases, settings, state, x, labels, split.classes, key)
-        means[epoch] = [float(value) for value in counts]
-        clock = clock + np.array([time.perf_counter(), time.process_time()]) - began
         arrows = zip(energy.arrows, state.forward, strict=True)
         refuse_nan({f"{a.name} (into layer {a.post})": maps for a, maps in arrows}, epoch + 1)
-        if path is not None:
-            keep(path, (state, means, np.asarray(epoch + 1), clock))
-        text = ", ".join(f"{n} {v:.3g}" for n, v in zip(Spent._fields, means[epoch], strict=True))
-        place = f"{label} epoch {epoch + 1}/{settings.epochs}"
-        print(f"  {place}: {text}; {clock[0]:.0f} s", flush=True)
+        return state, counts._asdict()
+
+    about = [dataclasses.asdict(settings), str(phases), repr(jax.tree.leaves(phases))]
+    path = checkpoint(folder, about, split.x, split.labels)
+    state, history, *seconds = run_epochs(
+        update, state, settings.epochs, path=path, label=label, stop_after=stop_after
+    )
     backward = state.forward if state.backward is None else state.backward
     cosines = [_cosine(a, b) for a, b in zip(state.forward, backward, strict=True)]
-    history = dict(zip(Spent._fields, means.T, strict=True))
-    average = with_maps(energy, state.mean)
-    return Trained(average, history, float(clock[0]), float(clock[1]), np.array(cosines))
+    return Trained(with_maps(energy, state.mean), history, *seconds, np.array(cosines))
 
 
 def _cosine(a: Any, b: Any) -> float:

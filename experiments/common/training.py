@@ -14,7 +14,6 @@ from jaxtyping import Array
 from tqdm import tqdm
 
 from . import InputError
-from .augmentation import shift as moved  # noqa: F401  (predictive.py takes it from here)
 from .finite import refuse_nan
 from .results import fingerprint
 
