@@ -34,7 +34,7 @@ def draw(dataset: xr.Dataset) -> Figure:
                 ax.set_title(f"{_NAMES[name]} {count}", loc="left")
             ax = fig.add_subplot(grid[2, k])
             _out_of_distribution(ax, dataset.sel(images=name, train=few))
-            ax.set_title(f"{_NAMES[name]} {few}, out of distribution", loc="left")
+            ax.set_title(f"{_NAMES[name]} {few}, OOD", loc="left")
         handles = [Line2D([], [], color=c, marker="o", markersize=3, label=n)
                    for n, c in _COLOURS.items()]  # fmt: skip
         fig.legend(handles=handles, loc="outside upper center", ncols=len(handles))
@@ -84,7 +84,7 @@ def _out_of_distribution(ax: Axes, cell: xr.Dataset) -> None:
                error_kw={"linewidth": 0.6})  # fmt: skip
     ax.set_xticks(place, ["max p", "total", "epist."])
     low = float(cell.auroc.where(cell.auroc != 0.5).min())
-    ax.set(ylabel="AUROC", ylim=(max(0.5, low - 0.1), 1))
+    ax.set(ylabel="AUROC, out of distribution", ylim=(max(0.5, low - 0.1), 1))
 
 
 def _readouts(ax: Axes, dataset: xr.Dataset) -> None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from . import style
 
 _LABELS = {
-    "learned": "features", "causes": "causes", "start": "features,\nbefore training",
+    "learned": "features", "causes": "causes", "start": "untrained\nfeatures",
     "random": "random\nfeatures", "pixels": "pixels",
 }  # fmt: skip
 _MEASURES = "judged right", "diversity (1: real)", "novelty (1: real)"
