@@ -7,10 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from . import style
+from . import panels, style
 
-NAME = "spike_times"
-COMMAND = "python -m experiments.spike_times"
 _CLASSES = style.BLUE, style.ORANGE, style.GREEN  # yin, yang, dots
 _PALE = "#FFFFFF", "#000000", "#BBD6E8", "#F7E0B3", "#B3DFD2"  # outside, no answer, the classes
 
@@ -58,7 +56,7 @@ def _loss(ax: Axes, dataset: xr.Dataset) -> None:
 
 def _accuracy(ax: Axes, dataset: xr.Dataset) -> None:
     for name, _, color in _each(dataset):
-        for key, line, label in (("test", "-", "test"), ("epoch_accuracy", ":", "learned from")):
+        for key, line, label in (("test", "-", "test"), ("epoch_accuracy", ":", "train")):
             whole = dataset[f"{name}_{key}"].values
             for k, row in enumerate(100 * (1 - whole)):
                 shown = label if name == "images" and k == 0 else None
@@ -129,10 +127,7 @@ def _raster(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set_xlim(0, dataset.attrs["t1"])
     ax.set_xlabel("time (ms)")
     ax.set_title("one image, in the order of spikes")
-    image = ax.inset_axes((0.72, 0.03, 0.26, 0.26))
-    image.imshow(dataset.digit, cmap="gray_r")
-    image.set_xticks([])
-    image.set_yticks([])
+    panels.image(ax.inset_axes((0.72, 0.03, 0.26, 0.26)), dataset.digit)
 
 
 def _times(ax: Axes, dataset: xr.Dataset) -> None:

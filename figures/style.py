@@ -1,11 +1,9 @@
 """One look for every figure, and how figures are kept."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe & Ito (2008), "Color universal design": distinct to colour-blind readers too.
@@ -41,17 +39,6 @@ _LOOK = {
 def look() -> AbstractContextManager:
     """A context in which figures have this look."""
     return mpl.rc_context(_LOOK)
-
-
-def rows(ax: Axes, names: Sequence[str], texts: Sequence[str], size: float) -> None:
-    """Rows of a table from above to below: names at the left, texts at the right in letters of this
-    size.
-    """
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    right = ax.secondary_yaxis("right")
-    right.set_yticks(range(len(names)), texts, fontsize=size)
-    right.tick_params(length=0)
 
 
 def save(fig: Figure, name: str, folder: Path | str = OUT, *, gallery: bool = False) -> list[Path]:

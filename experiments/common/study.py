@@ -73,7 +73,7 @@ class Study(Generic[C]):
     @property
     def module(self) -> str:
         """The name to run it by: `python -m MODULE`."""
-        name = self.run.__module__
+        name = self.config.__module__
         spec = getattr(sys.modules[name], "__spec__", None)
         return name if spec is None else spec.name
 
@@ -115,7 +115,7 @@ class Study(Generic[C]):
 
     def main(self) -> None:
         """The command line: run, save, print the table, draw."""
-        config = tyro.cli(self.config, description=sys.modules[self.run.__module__].__doc__)
+        config = tyro.cli(self.config, description=sys.modules[self.config.__module__].__doc__)
         began = time.perf_counter()
         folder = Path(config.out) / self.folder
         try:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bpcjax import cost
-from experiments.common.counts import ledgers, loihi
+from experiments.common.operations import ledgers, loihi
 from experiments.common.statistics import wilson
 from experiments.recall.corruptions import Mask, Noise
 from experiments.recall.methods import vote

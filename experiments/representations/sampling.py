@@ -20,12 +20,12 @@ from bpcjax.models import Populations, SpikingPredictiveCoding
 
 from .code import Settings, Synapses, hierarchy
 
-QUANTUM = 0.05  # of causes that dream
+QUANTUM = 0.05  # of causes
 STEPS = 600
 
 
 class Memories(NamedTuple):
-    """Evidence of each memory: the causes it fired for, and their labels [P, 1, C]."""
+    """Memories: evidence of each from the causes it fired for, and from their labels [P, 1, C]."""
 
     causes: NormalEvidence
     labels: Float[Array, "P 1 C"]
@@ -47,7 +47,7 @@ def _log_prior(memories: Memories) -> Float[Array, " P"]:
 
 
 @eqx.filter_jit
-def remember(
+def store_memories(
     causes: Float[Array, "n N"],
     labels: Int[Array, " n"],
     classes: int,
@@ -55,7 +55,7 @@ def remember(
     key: Key[Array, ""],
     passes: int = 2,
 ) -> Memories:
-    """Memories after `passes` over causes and labels, in random order, one spike each."""
+    """Memories after `passes` over causes [n, N] and labels [n], at random, one spike each."""
     count = len(causes)
     normal, dirichlet = _posteriors(causes, 1 - 1 / count)
     orders, keys = jax.random.split(key)
@@ -63,8 +63,8 @@ def remember(
         [jax.random.permutation(k, count) for k in jax.random.split(orders, passes)]
     )
 
-    def step(memories, drawn):
-        k, key = drawn
+    def step(memories, item):
+        k, key = item
         label = jax.nn.one_hot(labels[k], classes)[None]
         scores = _log_prior(memories) + normal.log_predictive(memories.causes, causes[k])
         scores = scores + dirichlet.log_predictive(memories.labels, label)
@@ -78,8 +78,8 @@ def remember(
     return jax.lax.scan(step, start, (order, jax.random.split(keys, len(order))))[0]
 
 
-class Dreams(NamedTuple):
-    """Images [n, m] that were drawn, the causes [n, N] behind them, and spikes of those."""
+class Samples(NamedTuple):
+    """Sampled images [n, m], the causes [n, N] behind them, and spikes of those."""
 
     images: Float[Array, "n m"]
     causes: Float[Array, "n N"]
@@ -95,7 +95,7 @@ def _around(
 
 
 @eqx.filter_jit
-def dream(
+def sample_images(
     synapses: Synapses,
     settings: Settings,
     memories: Memories,
@@ -103,12 +103,12 @@ def dream(
     labels: Int[Array, " n"],
     temperature: Float[Array, ""],
     key: Key[Array, ""],
-) -> Dreams:
-    """An image for each of `labels`.
+) -> Samples:
+    """Sampled images, one for each of `labels`.
 
     At temperature 1 causes are drawn from the posterior of the memory that fired (units are
     independent, so that parallel steps have the exact law), at 0 they rest where it is largest.
-    `spread` are causes that the prior of `remember` was made of.
+    `spread` are causes that the prior of `store_memories` was made of.
     """
     normal, dirichlet = _posteriors(spread, 1.0)
     mean, count, shape, scale = normal.posterior(memories.causes)
@@ -126,11 +126,11 @@ def dream(
             temperature=temperature,
         )  # fmt: skip
         silence = Populations((None, None, jnp.zeros(settings.causes)), {})
-        found = bpc.descend_in_parallel(
+        descent = bpc.descend_in_parallel(
             system, silence, None, key=key, steps=STEPS, thinned=bpc.Thinned(jnp.asarray(0.5))
         )
-        causes = found.value.values[2]
-        return Dreams(energy.forward((None, None, causes))[0], causes, found.spikes.sum())
+        causes = descent.value.values[2]
+        return Samples(energy.forward((None, None, causes))[0], causes, descent.spikes.sum())
 
-    found = jax.vmap(one)(labels, jax.random.split(key, len(labels)))
-    return found._replace(images=jnp.clip(found.images, 0, 1))
+    samples = jax.vmap(one)(labels, jax.random.split(key, len(labels)))
+    return samples._replace(images=jnp.clip(samples.images, 0, 1))
