@@ -112,11 +112,11 @@ def _grid(ax: Axes, dataset: xr.Dataset, name: str, rule: str, limit: float):
     letters = dataset[f"letters_{name}"].values.astype(str)
     best, open_ = dataset[f"best_{name}"].values, dataset[f"open_{name}"].values
     if rule == "best":
-        value, chosen = best.max(1), best >= best.max(1, keepdims=True) - 1e-9
+        value, actions = best.max(1), best >= best.max(1, keepdims=True) - 1e-9
     else:
         row = dataset.sel(rule=rule).isel(seed=0)
         value = row[f"value_{name}"].values
-        chosen = np.eye(4, dtype=bool)[row[f"policy_{name}"].values.astype(int)]
+        actions = np.eye(4, dtype=bool)[row[f"policy_{name}"].values.astype(int)]
     shown = np.where(open_, value, np.nan).reshape(letters.shape)
     image = ax.imshow(shown, cmap="cividis", vmin=0, vmax=limit)
     size = letters.shape[1]
@@ -125,7 +125,7 @@ def _grid(ax: Axes, dataset: xr.Dataset, name: str, rule: str, limit: float):
         if not open_[cell]:
             ax.text(x, y, letters[y, x], ha="center", va="center", fontsize=max(28 / size, 6))
             continue
-        for action in np.flatnonzero(chosen[cell]):
+        for action in np.flatnonzero(actions[cell]):
             dx, dy = _STEPS[action]
             right = best[cell, action] >= best[cell].max() - 1e-9
             ax.annotate(

@@ -104,10 +104,10 @@ def _raster(ax: Axes, dataset: xr.Dataset) -> None:
     pixels, times = np.sort(dataset.images_pixels.values), dataset.images_raster.values
     hidden = int(dataset.attrs["hidden"])
     pixels = pixels[~np.isnan(pixels)]
-    own = np.sort(times[:hidden])
+    hidden_times = np.sort(times[:hidden])
     ax.plot(pixels, np.arange(len(pixels)), "|", color="0.6", markersize=2)
     base = len(pixels) + 15
-    ax.plot(own, base + np.arange(hidden), "|", color=style.RED, markersize=2)
+    ax.plot(hidden_times, base + np.arange(hidden), "|", color=style.RED, markersize=2)
     base += hidden + 25
     places = base + 9 * np.arange(len(times) - hidden)
     last = times[hidden:]

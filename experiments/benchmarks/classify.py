@@ -24,7 +24,7 @@ import tyro
 from bpcjax.models import Classifier, EventCode
 
 from ..common.classifier_training import STEEP, surrogate
-from ..common.classifiers import TAU, dense, learned
+from ..common.classifiers import TAU, dense, trainable
 from ..common.data import splits
 from ..common.results import write_json
 
@@ -60,7 +60,7 @@ class Ours:
         model = dense(jax.random.key(0), sizes, steps=config.steps)
         if not hoisted:  # an image arrives in each bin, and what a current adds in a step is added
             model = Classifier(model.layers, EventCode(), model.readout, config.steps)
-        self.weights, self.rest = eqx.partition(model, learned(model))
+        self.weights, self.rest = eqx.partition(model, trainable(model))
         schedule = optax.cosine_decay_schedule(config.rate, config.epochs * self.count)
         self.rule = optax.adam(schedule)
         self.state = self.rule.init(self.weights)

@@ -66,8 +66,8 @@ def convolutional(
     """Convolutions of 5 x 5 with stride 2, of spikes, and a dense readout of what they send."""
     layers, n, size = [], 1, extent
     for k, m in enumerate(maps):
-        own = jax.random.fold_in(key, k)
-        kernel = jax.random.normal(own, (m, n, 5, 5), jnp.float32)
+        layer_key = jax.random.fold_in(key, k)
+        kernel = jax.random.normal(layer_key, (m, n, 5, 5), jnp.float32)
         kernel = (1.0 if k == 0 else 0.5) * math.sqrt(2 / (25 * n)) * kernel
         map_ = bpc.connect.Convolution(kernel, size, 2)
         width = map_.shape()[1]

@@ -82,7 +82,7 @@ def circuit(x: Float[np.ndarray, "images inputs"], size: int, settings: Circuit)
         return inputs, model.spikes(state.thresholds, model.drive(state.weights, inputs))
 
     def learn(state: Learned, x: Array, key: Any, share: Array) -> tuple[Learned, Counts]:
-        inputs, spikes = present(learned, x, key)
+        inputs, spikes = present(state, x, key)
         room = round(8 * settings.spikes * len(x)) + 256
         seen = traces_at(inputs, spikes, decay, room)
         total = spikes.sum(axis=(0, 1)).astype(jnp.float32)

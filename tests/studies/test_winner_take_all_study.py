@@ -178,9 +178,8 @@ def test_a_spike_of_the_soft_circuit_moves_its_neuron_by_the_rule_of_mixtures():
 
 
 @pytest.mark.slow
-def test_the_study_small_and_stopped(tmp_path):
-    config = dataclasses.replace(SMALL, out=str(tmp_path / "one"), seeds=1)
-    dataset = study.STUDY(config)
+def test_the_study_small(tmp_path):
+    dataset = study.STUDY(dataclasses.replace(SMALL, out=str(tmp_path), seeds=1))
     metrics = study.summary(dataset)
     for name in study.NETWORKS:
         for vote in study.VOTES:
@@ -194,19 +193,24 @@ def test_the_study_small_and_stopped(tmp_path):
     np.testing.assert_array_equal(right, dataset.right.sel(vote="labels"))
     figure.draw(dataset)
 
-    # Stopped in the middle and gone on with, training ends with the same bits.
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(study.NETWORKS))
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, name):
+    make, settings = study.NETWORKS[name]
     with jax.enable_x64(False):  # as the study runs
-        train_set = study.rows(splits("digits")[0])
-        make, settings = study.NETWORKS["Diehl & Cook"]
-        network = make(train_set.x, config.neurons, settings)
-        first = study.train(network, train_set, config.epochs, 0, folder=tmp_path, stop_after=2)
-        rest = study.train(network, train_set, config.epochs, 0, folder=tmp_path)
-    fields = dataset.fields.values.reshape(config.neurons, -1)
-    np.testing.assert_array_equal(rest.model.weights, fields)
-    assert (first.model.weights != rest.model.weights).any()
-    np.testing.assert_array_equal(rest.model.thresholds, dataset.thresholds)
-    online = dataset.online.sel(network="Diehl & Cook").isel(seed=0)
-    np.testing.assert_array_equal(rest.history["online"], online)
+        images = study.rows(splits("digits")[0])
+        images = images._replace(x=images.x[:64], labels=images.labels[:64])
+        network = make(images.x, 10, settings)
+        whole = study.train(network, images, 3, 0)
+        first = study.train(network, images, 3, 0, folder=tmp_path, stop_after=1)
+        rest = study.train(network, images, 3, 0, folder=tmp_path)
+    for a, b in zip(whole.model, rest.model, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (first.model[0] != rest.model[0]).any()
+    np.testing.assert_array_equal(whole.history["online"], rest.history["online"])
+    # Before the first part no neuron has a class.
+    np.testing.assert_array_equal(np.isnan(rest.history["online"]), [True, False, False])
 
 
 def test_seeds_do_not_multiply_the_images_of_the_test():
