@@ -1,5 +1,6 @@
 """Energies of attractor memories and of predictive coding."""
 
+from .._moved import renamed
 from .hopfield import (
     BCPNN as BCPNN,
     ClassicalHopfield as ClassicalHopfield,
@@ -20,8 +21,8 @@ from .predictive import (
     BayesianPredictiveCoding as BayesianPredictiveCoding,
     Categorical as Categorical,
     Constant as Constant,
-    Convolution as Convolution,
-    Dense as Dense,
+    ConvolutionMap as ConvolutionMap,
+    DenseMap as DenseMap,
     Gammas as Gammas,
     Gaussian as Gaussian,
     MatrixNormal as MatrixNormal,
@@ -29,4 +30,12 @@ from .predictive import (
     Rectified as Rectified,
     SynapticNormal as SynapticNormal,
     Wishart as Wishart,
+)
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "Dense": "bpcjax.energies.DenseMap",
+        "Convolution": "bpcjax.energies.ConvolutionMap",
+    },
 )

@@ -27,7 +27,7 @@ def triangle(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     return jnp.maximum(0.0, 1 - jnp.abs(x))
 
 
-def gaussian(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def gaussian_shape(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """`exp(-x^2 / 2)`."""
     return jnp.exp(-0.5 * x * x)
 

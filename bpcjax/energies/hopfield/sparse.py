@@ -6,7 +6,7 @@ from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ...system import check_parameters, parameter
 from ..base import as_bias, as_number, as_patterns, check_state
-from .entmax import check_order, conjugate, entmax
+from .entmax import check_order, entmax, entmax_conjugate
 
 
 class SparseHopfield(eqx.Module):
@@ -52,7 +52,7 @@ class SparseHopfield(eqx.Module):
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
         """The energy split into its parts, which sum to it."""
-        evidence = conjugate(self.scores(y), self.alpha) / self.beta
+        evidence = entmax_conjugate(self.scores(y), self.alpha) / self.beta
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
 
     def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key, PyTree
 from ..._arrays import sized
 from .free_energy import Arrow, PredictiveCoding
 from .losses import AbstractMismatch
-from .maps import Dense, identity
+from .maps import DenseMap, identity
 from .weight_posteriors import AbstractPosterior
 
 
@@ -42,7 +42,7 @@ class BayesianArrow(eqx.Module):
     def arrow(self, weights: Float[Array, "m n"], mismatch: AbstractMismatch) -> Arrow:
         """The arrow of weights that are known."""
         weights, bias = (weights[:, :-1], weights[:, -1]) if self.bias else (weights, None)
-        return Arrow(self.pre, self.post, Dense(weights, bias, self.activation), mismatch)
+        return Arrow(self.pre, self.post, DenseMap(weights, bias, self.activation), mismatch)
 
 
 class BayesianPredictiveCoding(eqx.Module):

@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Float, Key, PyTree
 from ..._arrays import sized
 from ...system import parameter
 from .losses import AbstractMismatch, Categorical, Rectified
-from .maps import AbstractMap, Constant, Dense
+from .maps import AbstractMap, Constant, DenseMap
 
 Layers = tuple[Any, ...]  # an array a layer, or None
 
@@ -97,7 +97,7 @@ class PredictiveCoding(eqx.Module):
         for k, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False)):
             scale = jnp.sqrt((1.0 if k == last else 2.0) / n)
             weights = scale * jax.random.normal(jax.random.fold_in(key, k), (m, n))
-            arrows.append(Arrow(k, k + 1, Dense(weights), output if k == last else hidden))
+            arrows.append(Arrow(k, k + 1, DenseMap(weights), output if k == last else hidden))
         return cls(arrows)
 
     @property

@@ -127,7 +127,7 @@ class AbstractSTDP(eqx.Module):
         """
 
 
-class Traces(NamedTuple):
+class STDPTraces(NamedTuple):
     """What neurons remember of their own spikes, one number for each of `pre` and of `post`."""
 
     pre: Float[Array, " pre"]
@@ -148,7 +148,7 @@ class TraceSTDP(AbstractSTDP):
     nearest: bool = eqx.field(default=False, static=True)
 
     def init(self, weights):
-        return Traces(jnp.zeros(weights.shape[1]), jnp.zeros(weights.shape[0]))
+        return STDPTraces(jnp.zeros(weights.shape[1]), jnp.zeros(weights.shape[0]))
 
     def _left(self, trace: Array, spikes: Array) -> Array:
         return jnp.where(spikes > 0, 1.0, trace) if self.nearest else trace + spikes
@@ -159,7 +159,7 @@ class TraceSTDP(AbstractSTDP):
         post = state.post * jnp.exp(-seen.dt / self.window.tau_minus)
         up = self.window.a_plus * seen.post[:, None] * pre[None]
         down = self.window.a_minus * post[:, None] * seen.pre[None]
-        traces = Traces(self._left(pre, seen.pre), self._left(post, seen.post))
+        traces = STDPTraces(self._left(pre, seen.pre), self._left(post, seen.post))
         return self.bounds(weights, up, down), traces
 
 
