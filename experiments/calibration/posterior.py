@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bpcjax.energies import Categorical, Dense, PredictiveCoding, SynapticNormal
+from bpcjax.energies import Categorical, DenseMap, PredictiveCoding, SynapticNormal
 from bpcjax.models import NudgedPhases
 
 from ..common.predictive import with_maps
@@ -76,7 +76,7 @@ def layers(
         total = found if total is None else jax.tree.map(np.add, total, found)
     if total is None:
         raise ValueError(f"x: {len(x)} samples are less than a batch of {size}.")
-    maps = [a.predict for a in energy.arrows if isinstance(a.predict, Dense)]
+    maps = [a.predict for a in energy.arrows if isinstance(a.predict, DenseMap)]
     means = [np.c_[np.asarray(m.weights, float), np.asarray(m.bias, float)] for m in maps]
     count = len(starts) * size
     return [Layer(m, *(s / count for s in sums)) for m, sums in zip(means, total, strict=True)]
@@ -109,7 +109,7 @@ class Posterior(NamedTuple):
                 prior = SynapticNormal(np.zeros_like(mean), values + precision, Categorical())
                 normal, _ = prior.sample(jax.random.key(int(rng.integers(2**31))))
                 w = (mean + self.turned(k, np.asarray(normal))).astype(np.float32)
-                maps.append(Dense(w[:, :-1], w[:, -1]))
+                maps.append(DenseMap(w[:, :-1], w[:, -1]))
             found.append(with_maps(energy, tuple(maps)))
         return found
 

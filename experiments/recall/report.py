@@ -104,9 +104,9 @@ def measure(dataset: xr.Dataset) -> list[dict[str, Any]]:
     """
     width, memories = dataset.sizes["pixel"], dataset.sizes["pattern"]
     others = {
-        "attention": cost.attention(width, memories),
-        f"attention x{STEPS}": cost.attention(width, memories, steps=STEPS),
-        "nearest": cost.hard_attention(width, memories),
+        "attention": cost.attention_counts(width, memories),
+        f"attention x{STEPS}": cost.attention_counts(width, memories, steps=STEPS),
+        "nearest": cost.hard_attention_counts(width, memories),
     }
     records = []
     for name in dataset.corruption.values:
