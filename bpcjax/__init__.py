@@ -52,9 +52,9 @@ from .sweep import SweepError as SweepError, population as population, sweep as 
 from .system import (
     AbstractSpikingSystem as AbstractSpikingSystem,
     AbstractSystem as AbstractSystem,
-    bind as bind,
     parameter as parameter,
 )
+from .views import bind as bind
 
 __version__ = "0.1.0"
 

@@ -37,7 +37,7 @@ class OrderedState(AbstractSpikesState):
     full: Bool[Array, ""]  # no room for spikes on their way
     calm: Scalar  # no event may be due at the start of a step that is no longer than this
 
-    def causes(self):
+    def causes(self, guard, ended):
         causes = [
             (self.lost, RESULTS.event_not_located),
             (self.late, RESULTS.step_overflow),

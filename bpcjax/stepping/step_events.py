@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from .. import _bits
-from ..system import AbstractSpikingSystem, DrivenSpiking, drive_at
+from ..system import AbstractSpikingSystem, drive_at, varies
 from .crossing import Guards, crosses, cubic, first_root
 
 _NEVER = 2.0  # the place of an event that is not there
@@ -62,9 +62,7 @@ class Neurons(eqx.Module):
 
         **Raises:** `ValueError` if a leaf of the state does not belong to the neurons.
         """
-        ends = args, args
-        if type(system) is DrivenSpiking:
-            system, ends = system.system, (drive_at(t0, args), drive_at(t0 + h, args))
+        ends = (drive_at(t0, args), drive_at(t0 + h, args)) if varies(args) else (args, args)
         these = cls(system, *ends, t0, h, y0, y1, back)
         shape = these.shape
         if any(jnp.shape(x)[jnp.ndim(x) - len(shape) :] != shape for x in jax.tree.leaves(y0)):

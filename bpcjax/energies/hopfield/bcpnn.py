@@ -1,13 +1,12 @@
 """The Bayesian confidence propagation network, with its free energy."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
+from ...system import Module, as_parameter, is_traced, parameter
 
 
 def randomised(
@@ -25,7 +24,7 @@ def randomised(
     return (1 - prior) * p + prior * chance, both + (prior * chance) ** 2
 
 
-class BCPNN(eqx.Module):
+class BCPNN(Module):
     """`F(s) = -s W s / 2 - b s + T sum s log s`, for columns `s` [H, M] that sum to 1 each.
 
     `W` [H, M, H, M] is symmetric and empty within columns, so that `F` falls whenever a column is
@@ -52,9 +51,6 @@ class BCPNN(eqx.Module):
             raise ValueError("weights must be symmetric in their two pairs of axes.")
         if jnp.einsum("hmhn->hmn", self.weights).any():
             raise ValueError("weights must be zero within a column: units there exclude another.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @classmethod
     def from_probabilities(

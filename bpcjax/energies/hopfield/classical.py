@@ -1,14 +1,13 @@
 """The classical Hopfield energy (Hopfield 1982), over real states."""
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
+from ...system import Module, as_parameter, is_traced, parameter
 from ..base import as_patterns, check_state
 
 
-class ClassicalHopfield(eqx.Module):
+class ClassicalHopfield(Module):
     """`E(y) = -y W y / 2 - b y` with symmetric weights `W` [N, N] and biases `b` [N].
 
     Over spins `y = +-1`, asynchronous signs of `-grad E` never raise it (Hopfield 1982, PNAS
@@ -28,9 +27,6 @@ class ClassicalHopfield(eqx.Module):
         self.bias = jnp.zeros(size, self.weights.dtype) if bias is None else as_parameter(bias)
         if self.bias.shape != (size,):
             raise ValueError(f"bias must have shape ({size},), got {self.bias.shape}.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @classmethod
     def hebb(cls, patterns: ArrayLike) -> "ClassicalHopfield":

@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 from ..base import as_bias, as_number, as_patterns, check_state
 
 
@@ -19,7 +18,7 @@ class Match(NamedTuple):
     probability: Float[Array, ""]
 
 
-class DelayHopfield(eqx.Module):
+class DelayHopfield(Module):
     """`E(Y) = |Y|^2 / 2 - lse_{mu, s}(beta (<T_s X_mu, Y> + a_mu)) / beta`, `T_s` a cyclic shift.
 
     `Y` [N, D] is what delay lines of N units hold, D steps long, and each memory a raster [N, D]
@@ -37,9 +36,6 @@ class DelayHopfield(eqx.Module):
         self.patterns = as_patterns(patterns, "P N D")
         self.beta = as_number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def scores(self, y: Float[Array, "N D"]) -> Float[Array, "P D"]:
         """`beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift.

@@ -1,15 +1,14 @@
 """The graded Hopfield energy (Hopfield 1984): activities between -1 and 1."""
 
-import equinox as eqx
 import jax.numpy as jnp
 from jax.scipy.special import xlogy
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
+from ...system import Module, as_parameter, is_traced, parameter
 from ..base import as_number, check_state
 
 
-class GradedHopfield(eqx.Module):
+class GradedHopfield(Module):
     """`E(V) = -V W V / 2 - b V + sum_i G(V_i) / beta`, activities `V` in [-1, 1], `G' = artanh`.
 
     With potentials `u = artanh(V) / beta` the gradient in `V` is `u - W V - b`: the network
@@ -34,9 +33,6 @@ class GradedHopfield(eqx.Module):
         self.bias = jnp.zeros(size, self.weights.dtype) if bias is None else as_parameter(bias)
         if self.bias.shape != (size,):
             raise ValueError(f"bias must have shape ({size},), got {self.bias.shape}.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def activity(self, potentials: Float[Array, " N"]) -> Float[Array, " N"]:
         """`V = tanh(beta u)`."""

@@ -1,15 +1,14 @@
 """The modern continuous Hopfield energy (Ramsauer et al. 2020), with a prior over memories."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import as_parameter, check_parameters, parameter
+from ...system import Module, as_parameter, parameter
 from ..base import as_bias, as_number, as_patterns, check_state
 
 
-class ModernHopfield(eqx.Module):
+class ModernHopfield(Module):
     """`E(y) = |y|^2 / 2 - lse(beta (X y + a)) / beta`, for patterns `X` [P, N] and biases `a` [P].
 
     Its descent at `dt = tau` is `update`, one step of softmax attention (Ramsauer et al. 2020,
@@ -26,9 +25,6 @@ class ModernHopfield(eqx.Module):
         self.patterns = as_patterns(patterns)
         self.beta = as_number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @classmethod
     def from_prior(

@@ -1,10 +1,9 @@
 """Memories of phasors: units on the complex plane, whose phases are spike times of a rhythm."""
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Complex, Float, PyTree
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
+from ...system import Module, as_parameter, is_traced, parameter
 from ..base import as_bias, as_number, as_patterns, check_state
 from .modern import ModernHopfield
 
@@ -20,7 +19,7 @@ def join(y: Float[Array, "*batch two_N"]) -> Complex[Array, "*batch N"]:
     return jnp.asarray(real + 1j * imaginary)
 
 
-class PhasorHopfield(eqx.Module):
+class PhasorHopfield(Module):
     """`E(z) = |z|^2 / 2 - lse(beta (Re(X^* z) + a)) / beta`, complex patterns `X` [P, N].
 
     It is the modern Hopfield energy of real and imaginary parts: `real`, a `ModernHopfield` over
@@ -36,9 +35,6 @@ class PhasorHopfield(eqx.Module):
         self.patterns = as_patterns(jnp.asarray(patterns) + 0j)
         self.beta = as_number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.real.dtype)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @property
     def real(self) -> ModernHopfield:
@@ -72,7 +68,7 @@ class PhasorHopfield(eqx.Module):
         return join(self.real.update(split(z)))
 
 
-class ThresholdPhasor(eqx.Module):
+class ThresholdPhasor(Module):
     """`E(z) = -z^* W z / 2 + threshold |z|_1`, Hermitian `W` [N, N], units 0 or on the circle.
 
     `update` sets each unit to the direction of its field `W z` where that is longer than the
@@ -91,9 +87,6 @@ class ThresholdPhasor(eqx.Module):
             raise ValueError(f"weights must be square [N, N], got shape {self.weights.shape}.")
         if not is_traced(self.weights) and not jnp.allclose(self.weights, self.weights.conj().T):
             raise ValueError("weights must be Hermitian: pass (weights + weights.conj().T) / 2.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @classmethod
     def hebb(cls, patterns: ArrayLike, threshold: ArrayLike = 0.0) -> "ThresholdPhasor":

@@ -4,12 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 from ..base import as_bias, as_number, as_patterns, check_state
 from .entmax import check_order, entmax, entmax_conjugate
 
 
-class SparseHopfield(eqx.Module):
+class SparseHopfield(Module):
     """`E(y) = |y|^2 / 2 - Omega*(beta (X y + a)) / beta`, patterns `X` [P, N], biases `a` [P].
 
     `Omega*` is the conjugate of Tsallis' negative entropy of order `alpha`: 2 is sparsemax (Hu et
@@ -34,9 +34,6 @@ class SparseHopfield(eqx.Module):
         self.beta = as_number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
         self.alpha = check_order(alpha)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def scores(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
         """`beta (X y + a)`.

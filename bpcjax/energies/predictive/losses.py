@@ -3,23 +3,19 @@
 import math
 from abc import abstractmethod
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import xlogy
 from jaxtyping import Array, ArrayLike, Float
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
+from ...system import Module, as_parameter, is_traced, parameter
 
 
-class AbstractMismatch(eqx.Module):
+class AbstractMismatch(Module):
     """An energy of the value `z` of a layer under the prediction `mu` of it.
 
     The error that a layer sends back is `-dE/dmu`.
     """
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @abstractmethod
     def __call__(self, z: Float[Array, "..."], mu: Float[Array, "..."]) -> Float[Array, ""]:

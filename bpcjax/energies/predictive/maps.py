@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from ..._arrays import sized
-from ...system import as_parameter, check_parameters, parameter
+from ...system import Module, as_parameter, parameter
 
 
 def identity(z: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -17,11 +17,8 @@ def identity(z: Float[Array, "..."]) -> Float[Array, "..."]:
     return z
 
 
-class AbstractMap(eqx.Module):
+class AbstractMap(Module):
     """What the activity of a layer predicts of another."""
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @abstractmethod
     def __call__(self, z: Float[Array, "..."] | None) -> Float[Array, "..."]:
