@@ -1,6 +1,7 @@
 """Energies of attractor memories and of predictive coding."""
 
 from .._moved import renamed
+from .base import AbstractEnergy as AbstractEnergy, AbstractMemory as AbstractMemory
 from .hopfield import (
     BCPNN as BCPNN,
     ClassicalHopfield as ClassicalHopfield,

@@ -54,11 +54,11 @@ FACES = {
         poisson poisson_bins potential rate sigma_delta staircase trace
     """,
     "energies": """
-        Arrow BCPNN BayesianArrow BayesianPredictiveCoding Categorical ClassicalHopfield
-        Constant ConvolutionMap CycleHopfield DelayHopfield DenseHopfield DenseMap Gammas
-        Gaussian GradedHopfield MatrixNormal ModernHopfield PhasorHopfield PredictiveCoding
-        Rectified SequenceMemory SparseHopfield SynapticNormal ThresholdPhasor Wishart
-        lagrangians
+        AbstractEnergy AbstractMemory Arrow BCPNN BayesianArrow BayesianPredictiveCoding
+        Categorical ClassicalHopfield Constant ConvolutionMap CycleHopfield DelayHopfield
+        DenseHopfield DenseMap Gammas Gaussian GradedHopfield MatrixNormal ModernHopfield
+        PhasorHopfield PredictiveCoding Rectified SequenceMemory SparseHopfield SynapticNormal
+        ThresholdPhasor Wishart lagrangians
     """,
     "inputs": """
         AbstractInput AbstractTrain Bins Landing Late PoissonTrain SpikeTrain Step

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ...system import Module, as_parameter, is_traced, parameter
-from ..base import as_patterns, check_state
+from ..base import AbstractEnergy, as_patterns, check_state
 
 
-class CycleHopfield(Module):
+class CycleHopfield(AbstractEnergy):
     """Cycles [P, D, N] of D spin patterns, held by synapses with all delays 0 ... D - 1.
 
     `J(tau) = eps(tau) / N sum_{mu, a} x_mu(a + 1) x_mu(a - tau)^T` drives `S(t + 1) =
@@ -79,9 +79,6 @@ class CycleHopfield(Module):
             before = jnp.roll(overlap, tau, axis=1)[:, :, (ago + tau + 1) % length]
             parts[f"delay {tau}"] = -0.5 * size * self.efficacy[tau] * jnp.sum(after * before)
         return parts
-
-    def __call__(self, y: Float[Array, "D N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def update(self, y: Float[Array, "D N"]) -> Float[Array, "D N"]:
         """One time step of all spins: signs of their fields, the oldest of the history for 0.

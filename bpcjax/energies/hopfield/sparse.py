@@ -4,12 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import Module, parameter
-from ..base import as_bias, as_number, as_patterns, check_state
+from ...system import parameter
+from ..base import AbstractEnergy, as_bias, as_number, as_patterns, check_state
 from .entmax import check_order, entmax, entmax_conjugate
 
 
-class SparseHopfield(Module):
+class SparseHopfield(AbstractEnergy):
     """`E(y) = |y|^2 / 2 - Omega*(beta (X y + a)) / beta`, patterns `X` [P, N], biases `a` [P].
 
     `Omega*` is the conjugate of Tsallis' negative entropy of order `alpha`: 2 is sparsemax (Hu et
@@ -48,12 +48,8 @@ class SparseHopfield(Module):
         return entmax(self.scores(y), self.alpha)
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it."""
         evidence = entmax_conjugate(self.scores(y), self.alpha) / self.beta
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
-
-    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
         """`X.T posterior(y) = y - grad E(y)`: sparse attention, once.

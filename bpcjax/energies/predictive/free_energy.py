@@ -9,6 +9,7 @@ from jaxtyping import Array, ArrayLike, Float, Key, PyTree
 
 from ..._arrays import sized
 from ...system import parameter
+from ..base import AbstractEnergy
 from .losses import AbstractMismatch, Categorical, Rectified
 from .maps import AbstractMap, Constant, DenseMap
 
@@ -56,7 +57,7 @@ class Arrow(eqx.Module):
         return jax.vjp(self.back, z)[1](error)[0]
 
 
-class PredictiveCoding(eqx.Module):
+class PredictiveCoding(AbstractEnergy):
     """`F = sum over arrows of E(z_post, predict(z_pre))`, of one sample.
 
     The directions are data: an arrow may lead from causes to what they generate, from what is
@@ -150,9 +151,6 @@ class PredictiveCoding(eqx.Module):
                 f"{post.size}."
             )
         return mu if post is None else mu.reshape(post.shape)
-
-    def __call__(self, y: PyTree, args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def errors(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, "..."]]:
         """`-dE/dmu` of each arrow: what its error neurons are to say."""
