@@ -24,8 +24,8 @@ FACES = {
         EscapeRate Glauber GradientFlow GridSpikes Langevin Layer Layers LayersState LocalSpikes
         Network NetworkState OrderedSpikes Parallel PoissonTrain Projection RESULTS Refractory
         Restart Solution SpikeDescent SpikeRecord SpikeTrain SpikingTerm Surrogate SweepError
-        Thinned analysis bind connect cost descend descend_in_parallel encode energies learning
-        models neurons parameter population simulate sweep synapses
+        Thinned analysis bind connect cost data descend descend_in_parallel encode energies
+        learning models neurons parameter plot population simulate sweep synapses
     """,
     "analysis": """
         Basins Bifurcation Branch Correlogram Cycle Cycles EdgeState Ending EnergyPath
