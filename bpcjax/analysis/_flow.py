@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
+from .._layout import Layout
 from .._require import check_shapes
-from ..stepping.flat import Layout
 from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, is_traced
 from ..views import bind
 

@@ -13,12 +13,13 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Array, Bool, Int, PyTree
 
 from .._instant import rounding
+from .._layout import Vector
 from ..system import Scalar
-from .flat import FlatSystem, Vector
+from .flat import FlatSystem
 from .interpolation import Piece
 from .jump import Jump, arrive, jump
-from .locate import locate, near_zero
 from .record import SpikeRecord
+from .root import locate, near_zero
 from .runge_kutta import looped
 
 

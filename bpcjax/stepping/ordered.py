@@ -12,11 +12,12 @@ from jaxtyping import Array, Bool, PyTree
 
 from .._arrays import sized
 from .._instant import rounding
+from .._layout import Layout
 from ..system import Scalar
 from .base import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
 from .clock import Clock
 from .event_loop import Rest, Turns, size
-from .flat import FlatSystem, Layout, flat_terms
+from .flat import FlatSystem, flat_terms
 from .interpolation import Piece, PiecewiseInterpolation
 from .record import SpikeRecord, empty_record
 from .results import RESULTS

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from .. import _bits
 from ..system import AbstractSpikingSystem, drive_at, varies
-from .crossing import Guards, crosses, cubic, first_root
+from .root import Guards, crosses, cubic, first_root
 
 _NEVER = 2.0  # the place of an event that is not there
 _LAST = 64  # units of rounding of a step, before its end

@@ -17,6 +17,7 @@ OLD = ("network", "layers", "projection", "wrappers", "descent", "thinned")
 ALLOWED = {
     "_arrays": set(),
     "_bits": set(),
+    "_layout": set(),
     "_instant": set(),
     "_moved": set(),
     "system": {"_arrays", "_moved"},
@@ -30,7 +31,7 @@ ALLOWED = {
     "connect": {"networks"},
     "synapses": {"networks"},
     "jumps": {"system", "flows", "views", "networks"},
-    "stepping": {"_arrays", "_bits", "_instant", "_moved", "system", "inputs"},
+    "stepping": {"_arrays", "_bits", "_instant", "_layout", "_moved", "system", "inputs"},
     "restart": {"_arrays", "system", "_require", "stepping"},
     "solution": {"stepping", "restart"},
     "simulate": {"_arrays", "system", "views", "_require", "stepping", "restart", "solution"},
@@ -43,7 +44,9 @@ ALLOWED = {
         "_arrays", "_moved", "system", "flows", "views", "energies", "neurons", "inputs",
         "networks", "jumps", "stepping", "simulate", "encode",
     },
-    "analysis": {"_moved", "system", "flows", "views", "_require", "stepping", "simulate"},
+    "analysis": {
+        "_layout", "_moved", "system", "flows", "views", "_require", "stepping", "simulate",
+    },
     "plot": {"stepping", "analysis"},
     **{room: {"_moved"} for room in OLD},
     "__init__": {
