@@ -44,7 +44,11 @@ from .system import (
     AbstractSystem as AbstractSystem,
     parameter as parameter,
 )
-from .views import bind as bind
+from .views import (
+    AbstractSameState as AbstractSameState,
+    AbstractView as AbstractView,
+    bind as bind,
+)
 
 if TYPE_CHECKING:
     from . import (

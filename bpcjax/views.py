@@ -87,7 +87,7 @@ class AbstractView(AbstractSpikingSystem):
         return self.put(y, self.inner.mark_cut(self.down(y)))
 
 
-class AbstractSame(AbstractView):
+class AbstractSameState(AbstractView):
     """A system that is its `inner` one, under a drive of its own: the state is the same."""
 
     def down(self, y):
@@ -112,7 +112,7 @@ class AbstractSame(AbstractView):
         return self.inner.emits(y, fired)
 
 
-class AbstractLayered(AbstractKeyed, AbstractSame):
+class AbstractLayered(AbstractKeyed, AbstractSameState):
     """A model with random draws that is its `layer`, built from the model's parameters."""
 
     layer: eqx.AbstractVar[AbstractSpikingSystem]
@@ -123,7 +123,7 @@ class AbstractLayered(AbstractKeyed, AbstractSame):
         return self.layer
 
 
-class DrivenSpiking(AbstractSame):
+class DrivenSpiking(AbstractSameState):
     """A spiking system whose drive is evaluated at `t`."""
 
     system: AbstractSpikingSystem

@@ -19,7 +19,7 @@ from ..system import (
     check_parameters,
     parameter,
 )
-from ..views import AbstractSame
+from ..views import AbstractSameState
 
 
 def differences(
@@ -99,7 +99,7 @@ class _Units(AbstractSpikingSystem):
         return DescentState(y.origin, y.moves + moved)
 
 
-class AbstractDescent(AbstractKeyed, AbstractSame):
+class AbstractDescent(AbstractKeyed, AbstractSameState):
     """Units on a lattice, that move by spikes according to what each would change."""
 
     energy: eqx.AbstractVar[Energy]

@@ -16,7 +16,7 @@ from .._layout import Layout
 from ..system import Scalar
 from .base import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
 from .clock import Clock
-from .event_loop import Rest, Turns, size
+from .event_loop import EventLoop, Remainder, size
 from .flat import FlatSystem, flat_terms
 from .interpolation import Piece, PiecewiseInterpolation
 from .record import SpikeRecord, empty_record
@@ -98,7 +98,7 @@ class OrderedSpikes(AbstractSpikes):
     def step(self, terms, t0: Any, t1: Any, y0, args, solver_state: OrderedState, made_jump):
         system, direction, noisy = unwrap(terms)
         layout = Layout.of(y0)
-        step = Turns(
+        step = EventLoop(
             flat_terms(terms, layout), FlatSystem(system, args, layout), self.solver, noisy
         )
         y, before = layout.ravel(y0), solver_state
@@ -112,7 +112,7 @@ class OrderedSpikes(AbstractSpikes):
         # The first trial's error and dense information stay outside of the loop below: where
         # nothing reads them they are then not computed either.
         blank_error = None if error is None else jnp.zeros_like(error)
-        start = Rest(
+        start = Remainder(
             t=t0,
             y=y,
             y1=y1,
@@ -130,7 +130,7 @@ class OrderedSpikes(AbstractSpikes):
         )
         turns_in_step = self.per_step + 1  # the last only to see whether an event is left
 
-        def turn(now: Rest, _):
+        def turn(now: Remainder, _):
             piece = Piece(now.t, t1, now.info)
             none = jax.tree.map(lambda x: x[0], piece.never(1))
             return lax.cond(
@@ -140,10 +140,10 @@ class OrderedSpikes(AbstractSpikes):
                 now,
             )
 
-        def turns(now: Rest):
+        def turns(now: Remainder):
             return lax.scan(turn, now, length=turns_in_step)
 
-        def no_turns(now: Rest):
+        def no_turns(now: Remainder):
             return now, Piece(t0, t1, info).never(turns_in_step)
 
         end, earlier = lax.cond(eqxi.unvmap_any(alert), turns, no_turns, start)

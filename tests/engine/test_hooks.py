@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import bpcjax as bpc
+from bpcjax.analysis.flow_map import check_solver
 from bpcjax.analysis.spike_map import _Seen, _Watched
+from bpcjax.simulate import _steps_of_delay
+from bpcjax.system import Cut
 from bpcjax.views import AbstractView, DrivenSpiking, bind
 
 # A hook of the interface that is not in this table makes the last test fail.
@@ -229,6 +232,51 @@ def test_layers_pass_on_noise_kicks_and_clocks_and_refuse_sources():
     y = system.rest()
     for hook in ("noise", "kick", "whole_steps", "reset", "vector_field"):
         np.testing.assert_array_equal(asked(system, y, hook).neurons[0].u, HOOKS[hook])
+
+
+class Echo(bpc.inputs.AbstractInput):
+    """A user's own delayed input, which is none of the package's."""
+
+    late: bpc.inputs.Late
+
+    @property
+    def delays(self):
+        return self.late.delays
+
+    def wait(self, t0, neurons, room):
+        return self.late.wait(t0, neurons, room)
+
+    def due(self, state):
+        return self.late.due(state)
+
+    def take(self, state, t):
+        return self.late.take(state, t)
+
+    def begin(self, t0, neurons, room, dtype):
+        return self.late.begin(t0, neurons, room, dtype)
+
+    def land(self, state, step, places, spiked):
+        return self.late.land(state, step, places, spiked)
+
+
+def test_delays_are_asked_of_the_input_and_not_of_its_class():
+    system = Sentinel(Echo(bpc.inputs.Late(5.0)))
+    assert _steps_of_delay(system, 0.1) == 64  # 50 steps and a few: the next power of two
+    assert _steps_of_delay(sentinel(), 0.1) == 4
+    with pytest.raises(ValueError, match="spikes on their way through a delay"):
+        check_solver(system, None)
+    check_solver(sentinel(), None)
+    network = bpc.Network(system, [])
+    assert network.mark_cut(network.rest(SIZE)).way == Cut()
+    assert bpc.Network(sentinel(), []).mark_cut(network.rest(SIZE)).way is None
+
+
+@pytest.mark.parametrize("name", ["potential", "push", "hold"])
+def test_a_state_that_is_a_dict_has_no_potential(name):
+    y = {"v": jnp.zeros(SIZE), "u": jnp.zeros(SIZE)}
+    given = (y,) if name == "potential" else (y, jnp.ones(SIZE))
+    with pytest.raises(ValueError, match="y0: the neurons' state is a dict"):
+        getattr(bpc.neurons.LIF(), name)(*given)
 
 
 def test_every_hook_is_in_the_table():

@@ -20,12 +20,13 @@ MODULES = (
 # Whoever relies on a name finds it here: to take one out is to break users.
 FACES = {
     "bpcjax": """
-        AbstractSpikes AbstractSpikingSystem AbstractSystem Arrhenius Bins Descent Energy
-        EscapeRate Glauber GradientFlow GridSpikes Langevin Layer Layers LayersState LocalSpikes
-        Network NetworkState OrderedSpikes Parallel PoissonTrain Projection RESULTS Refractory
-        Restart Solution SpikeDescent SpikeRecord SpikeTrain SpikingTerm Surrogate SweepError
-        Thinned analysis bind connect cost data descend descend_in_parallel encode energies
-        learning models neurons parameter plot population simulate sweep synapses
+        AbstractSameState AbstractSpikes AbstractSpikingSystem AbstractSystem AbstractView
+        Arrhenius Bins Descent Energy EscapeRate Glauber GradientFlow GridSpikes Langevin Layer
+        Layers LayersState LocalSpikes Network NetworkState OrderedSpikes Parallel PoissonTrain
+        Projection RESULTS Refractory Restart Solution SpikeDescent SpikeRecord SpikeTrain
+        SpikingTerm Surrogate SweepError Thinned analysis bind connect cost data descend
+        descend_in_parallel encode energies learning models neurons parameter plot population
+        simulate sweep synapses
     """,
     "analysis": """
         Basins Bifurcation Branch Correlogram Cycle Cycles EdgeState Ending EnergyPath

@@ -14,10 +14,10 @@ from ...networks.synapses import Exponential
 from ...networks.weights import Lateral, OneToOne
 from ...networks.wrappers import EscapeRate, EscapeState
 from ...system import AbstractSpikingSystem, parameter
-from ...views import AbstractLayered, AbstractSame
+from ...views import AbstractLayered, AbstractSameState
 
 
-class WinnerTakeAll(AbstractSame):
+class WinnerTakeAll(AbstractSameState):
     """Excitatory neurons, each with an inhibitory partner that silences all others.
 
     Neurons 0..size-1 are excitatory, the next `size` inhibitory; all are of the kind `neuron`. A
