@@ -1,5 +1,6 @@
 """Solvers for spiking systems: spikes inside a diffrax solve."""
 
+from .._moved import renamed
 from .base import AbstractSpikes as AbstractSpikes
 from .grid import GridSpikes as GridSpikes
 from .local import LocalSpikes as LocalSpikes
@@ -10,7 +11,14 @@ from .surrogate import (
     Surrogate as Surrogate,
     arctan as arctan,
     fast_sigmoid as fast_sigmoid,
-    gaussian as gaussian,
+    gaussian_shape as gaussian_shape,
     triangle as triangle,
 )
 from .term import SpikingTerm as SpikingTerm
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "gaussian": "bpcjax.stepping.gaussian_shape",
+    },
+)

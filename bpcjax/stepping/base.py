@@ -9,7 +9,7 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, Bool, Int, PyTree
 
 from .clock import Clock
 from .record import SpikeRecord
@@ -69,8 +69,18 @@ class AbstractSpikesState(eqx.Module):
     spikes: eqx.AbstractVar[SpikeRecord | None]
 
     @abstractmethod
-    def causes(self) -> list[tuple[Bool[Array, ""], Any]]:
-        """Each way in which spikes may have been lost, and the result that names it."""
+    def causes(
+        self, guard: Callable[[], Array], ended: Bool[Array, ""]
+    ) -> list[tuple[Bool[Array, ""], Any]]:
+        """Each way in which spikes may have been lost, and the result that names it: `guard()`
+        gives the guards at the end, `ended` says whether the solve came there.
+        """
+
+    def resumption(self) -> tuple[PyTree, Int[Array, ""]] | None:
+        """Hook: where a run that ends inside a step goes on, at the start of that step: the state
+        there, and the number of the step (default: where the run ended).
+        """
+        return None
 
 
 class AbstractSpikes(AbstractAround):

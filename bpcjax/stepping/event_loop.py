@@ -13,16 +13,17 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Array, Bool, Int, PyTree
 
 from .._instant import rounding
+from .._layout import Vector
 from ..system import Scalar
-from .flat import FlatSystem, Vector
+from .flat import FlatSystem
 from .interpolation import Piece
 from .jump import Jump, arrive, jump
-from .locate import locate, near_zero
 from .record import SpikeRecord
+from .root import locate, near_zero
 from .runge_kutta import looped
 
 
-class Rest(eqx.Module):
+class Remainder(eqx.Module):
     """The rest of a step: from (t, y), just after the last event, on trial to its end (y1)."""
 
     t: Scalar
@@ -41,7 +42,7 @@ class Rest(eqx.Module):
     events: Int[Array, ""]
 
 
-class Turns(eqx.Module):
+class EventLoop(eqx.Module):
     """One step of a solve, over the vector of the state."""
 
     terms: PyTree
@@ -73,12 +74,12 @@ class Turns(eqx.Module):
         """Whether something arrives before the instant `t1`, which belongs to what follows."""
         return jnp.asarray(self.due(inputs) < t1 - rounding(t1))
 
-    def first_crossing(self, now: Rest, t1):
+    def first_crossing(self, now: Remainder, t1):
         """Where to look for the next crossing, up to `t1`, whether there is one, whether the
         search converged, whether it is due at once, and whether something jumped over zero.
         """
 
-        def search(this: Turns, now: Rest, t1):
+        def search(this: EventLoop, now: Remainder, t1):
             def flow(a):
                 return this.to(now.t, a, now.y, now.inner, jnp.array(True))[0]
 
@@ -91,7 +92,7 @@ class Turns(eqx.Module):
         a, found, converged, at_once, jumped = _frozen(search, self, now, t1)
         return a, found | at_once, converged | at_once, at_once, jumped
 
-    def next_event(self, now: Rest, t0, t1, none: Piece) -> tuple[Rest, Piece]:
+    def next_event(self, now: Remainder, t0, t1, none: Piece) -> tuple[Remainder, Piece]:
         """The rest of the step after the next event, and the piece before it; `now` itself, no
         longer busy, and `none`, if there is no event.
         """
@@ -120,7 +121,7 @@ class Turns(eqx.Module):
         result = update_result(now.result, update_result(result, result1))
         lost = now.lost | ~ok
         passed, ahead = size(error), size(error1)
-        then = Rest(
+        then = Remainder(
             t=event.t,
             y=event.y,
             y1=y1,

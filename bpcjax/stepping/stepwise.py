@@ -19,8 +19,9 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from .._arrays import choose
 from .._instant import rounding
-from ..inputs import Late, Step
+from ..inputs import Step
 from ..system import AbstractSpikingSystem, Scalar
 from .base import AbstractSpikes, AbstractSpikesState, failed, resumed
 from .clock import Clock
@@ -44,11 +45,15 @@ class WholeState(AbstractSpikesState):
     crowded: Bool[Array, ""]  # arrivals without room
     uneven: Bool[Array, ""]  # steps of different lengths, with spikes on their way
 
-    def causes(self):
+    def causes(self, guard, ended):
         causes = [(self.uneven, RESULTS.uneven_steps), (self.crowded, RESULTS.arrivals_overflow)]
         if self.spikes is not None:
             causes.append((~self.spikes.ok, RESULTS.record_overflow))
-        return causes
+        # a step tests guards without a look at NaN
+        return [*causes, (ended & jnp.isnan(guard()).any(), RESULTS.event_not_located)]
+
+    def resumption(self):
+        return None if self.start is None else (self.start, self.index)
 
 
 class AbstractWholeSteps(AbstractSpikes):
@@ -142,10 +147,10 @@ class AbstractWholeSteps(AbstractSpikes):
         result, y0,
     ):  # fmt: skip
         """The state for the next step, and the result of this one, which began in `y0`."""
-        waiting = any(isinstance(source, Late) for source in system.inputs())
+        waiting = any(source.delays is not None for source in system.inputs())
         index, start, even = state.index + 1, None, jnp.array(True)
         if self.inside:
-            inputs, index = _choose(self.unfinished(state), (state.inputs, index - 1),
+            inputs, index = choose(self.unfinished(state), (state.inputs, index - 1),
                                     (inputs, index))  # fmt: skip
             start = y0
         if self.clock is None:
@@ -185,10 +190,6 @@ def in_own_time(terms: PyTree, origin: Scalar) -> PyTree:
         noises = (_OwnTime(term, origin, is_flow=False) for term in others)
         return dfx.MultiTerm(_OwnTime(flow, origin, is_flow=True), *noises)
     return _OwnTime(terms, origin, is_flow=True)
-
-
-def _choose(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
-    return jax.tree.map(lambda a, b: jnp.where(which, a, b), yes, no)
 
 
 def if_any(which: Bool[Array, "..."], change: Callable[[PyTree], PyTree], y: PyTree) -> PyTree:

@@ -171,7 +171,7 @@ def kalman(
         net = en.PredictiveCoding(
             [
                 en.Arrow(None, 0, en.Constant(mean), en.Gaussian(precision)),
-                en.Arrow(0, 1, en.Dense(look), en.Gaussian(inverse)),
+                en.Arrow(0, 1, en.DenseMap(look), en.Gaussian(inverse)),
             ]
         )
         args = (None, y)

@@ -30,10 +30,10 @@ def of_task(patterns: int, name: str, inputs: np.ndarray) -> np.ndarray:
 def layer_counts(pooling: str, spikes: float) -> Counts:
     """Operations of pooling one bag."""
     if pooling == POOLINGS[0]:
-        return cost.attention(WIDTH, TOKENS)
+        return cost.attention_counts(WIDTH, TOKENS)
     if pooling == POOLINGS[1]:
-        return cost.attention(WIDTH, TOKENS, steps=UPDATES)
-    return cost.sampled_attention(WIDTH, TOKENS, spikes)
+        return cost.attention_counts(WIDTH, TOKENS, steps=UPDATES)
+    return cost.sampled_attention_counts(WIDTH, TOKENS, spikes)
 
 
 def of_example() -> dict[str, np.ndarray]:
@@ -54,7 +54,7 @@ def of_example() -> dict[str, np.ndarray]:
     for label, (technology, memory, inputs, graded, batch) in cases.items():
         ledger = Ledger(technology, memory)
         only = cost.synapses_alone if "alone" in label else lambda own: own
-        rival = only(cost.attention(width, memories, batch=batch))
+        rival = only(cost.attention_counts(width, memories, batch=batch))
 
         def made(s, inputs=inputs, graded=graded, only=only):
             return only(cost.spiking(inputs, s, width, memories, graded=graded))

@@ -158,7 +158,7 @@ def counts(task: str, method: str, patterns: int, inputs, support: float = 8.0) 
     if method == "argmax":
         return scores + moved + Counts(adds=patterns, words=out)
     if method == "linear":
-        return cost.linear_attention(width, out)
+        return cost.linear_attention_counts(width, out)
     if method == "Hebb":
         return cost.classical(width, sweeps=STEPS)
     if method == "BCPNN":  # two units an entry; a softmax of two, an exponential, a unit
@@ -171,6 +171,8 @@ def counts(task: str, method: str, patterns: int, inputs, support: float = 8.0) 
         return scores + moved + sort + Counts(macs=support * out, words=support * out)
     if method == "attention":
         return scores + moved + softmax + mixture
-    settle = cost.attention(width, patterns, steps=REPEATS - 2)  # between the first and the last
-    back = cost.attention(width, patterns) + Counts(macs=(out - width) * patterns)
+    settle = cost.attention_counts(
+        width, patterns, steps=REPEATS - 2
+    )  # between the first and the last
+    back = cost.attention_counts(width, patterns) + Counts(macs=(out - width) * patterns)
     return scores + softmax + Counts(macs=patterns * width, words=patterns * width) + settle + back

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import softmax
 
-from bpcjax.energies import Categorical, Dense, PredictiveCoding, SynapticNormal
+from bpcjax.energies import Categorical, DenseMap, PredictiveCoding, SynapticNormal
 from bpcjax.models import NudgedPhases
 
 from ..common.predictive import with_maps
@@ -77,7 +77,7 @@ def layers(
         total = sums if total is None else jax.tree.map(np.add, total, sums)
     if total is None:
         raise ValueError(f"x: {len(x)} samples are less than a batch of {size}.")
-    maps = [a.predict for a in energy.arrows if isinstance(a.predict, Dense)]
+    maps = [a.predict for a in energy.arrows if isinstance(a.predict, DenseMap)]
     means = [np.c_[np.asarray(m.weights, float), np.asarray(m.bias, float)] for m in maps]
     count = len(starts) * size
     return [Layer(m, *(s / count for s in t)) for m, t in zip(means, total, strict=True)]
@@ -110,7 +110,7 @@ class Posterior(NamedTuple):
                 prior = SynapticNormal(np.zeros_like(mean), values + precision, Categorical())
                 normal, _ = prior.sample(jax.random.key(int(rng.integers(2**31))))
                 w = (mean + self.rotate(k, np.asarray(normal))).astype(np.float32)
-                maps.append(Dense(w[:, :-1], w[:, -1]))
+                maps.append(DenseMap(w[:, :-1], w[:, -1]))
             networks.append(with_maps(energy, tuple(maps)))
         return networks
 

@@ -16,7 +16,14 @@ import numpy as np
 import optax
 from jaxtyping import Array
 
-from bpcjax.energies import Arrow, Categorical, Convolution, Dense, PredictiveCoding, Rectified
+from bpcjax.energies import (
+    Arrow,
+    Categorical,
+    ConvolutionMap,
+    DenseMap,
+    PredictiveCoding,
+    Rectified,
+)
 from bpcjax.learning import growing_step, hebbian, kolen_pollack, momentum
 from bpcjax.models import AbstractPhases, NudgedPhases
 
@@ -92,7 +99,7 @@ def network(key, shape: tuple[int, ...], classes: int, settings: Training) -> Pr
     for k, (n, m) in enumerate(zip(maps, maps[1:], strict=False)):
         scale = math.sqrt(2 / (25 * n))
         kernel = scale * jax.random.normal(jax.random.fold_in(key, k), (m, n, 5, 5), jnp.float32)
-        arrows.append(Arrow(k, k + 1, Convolution(kernel, stride=2), Rectified()))
+        arrows.append(Arrow(k, k + 1, ConvolutionMap(kernel, stride=2), Rectified()))
         rows, columns = -(-rows // 2), -(-columns // 2)
     width = maps[-1] * rows * columns if settings.maps else math.prod(shape)
     sizes = [width, *settings.hidden, classes]
@@ -101,7 +108,7 @@ def network(key, shape: tuple[int, ...], classes: int, settings: Training) -> Pr
         last = k == len(settings.maps) + len(settings.hidden)
         scale = math.sqrt((1 if last else 2) / n)
         weights = scale * jax.random.normal(jax.random.fold_in(key, k), (m, n), jnp.float32)
-        arrows.append(Arrow(k, k + 1, Dense(weights), Categorical() if last else Rectified()))
+        arrows.append(Arrow(k, k + 1, DenseMap(weights), Categorical() if last else Rectified()))
     return PredictiveCoding(single(arrow) for arrow in arrows)
 
 

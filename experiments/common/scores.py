@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from bpcjax import cost
-from bpcjax.energies import Convolution, PredictiveCoding
+from bpcjax.energies import ConvolutionMap, PredictiveCoding
 from bpcjax.models import AbstractPhases, NudgedPhases
 
 from .data import Split
@@ -59,7 +59,7 @@ def products(energy: PredictiveCoding, x: np.ndarray) -> tuple[list[int], list[i
     values, counts, sizes = jnp.asarray(x), [], []
     for arrow in energy.arrows:
         after = jax.eval_shape(arrow.predict, values)
-        if isinstance(arrow.predict, Convolution):
+        if isinstance(arrow.predict, ConvolutionMap):
             each = int(np.prod(arrow.predict.kernel.shape[1:]))
             counts.append(after.size * each)
         else:

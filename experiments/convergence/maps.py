@@ -7,7 +7,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from bpcjax.analysis import hessian, hessian_spectrum
-from bpcjax.energies import Arrow, Dense, Gaussian, PredictiveCoding
+from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding
 
 from ..common import InputError
 from ..common.recordings import bar_trace, load, pool_trace
@@ -20,7 +20,7 @@ def spectra(images: np.ndarray, labels: np.ndarray, checkpoints: int, every: int
     sizes = images.shape[1], 24, 16, 10
     keys = jax.random.split(key, 4)
     energy = PredictiveCoding(
-        Arrow(k, k + 1, Dense(jax.random.normal(keys[k], (m, n)) / np.sqrt(n),
+        Arrow(k, k + 1, DenseMap(jax.random.normal(keys[k], (m, n)) / np.sqrt(n),
                               activation=jnp.tanh if k else lambda x: x), Gaussian(1.0))
         for k, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False))
     )  # fmt: skip

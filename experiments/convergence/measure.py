@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from scipy.stats import t as student
 
 from bpcjax.analysis import hessian
-from bpcjax.energies import Arrow, Dense, Gaussian, PredictiveCoding, Rectified
+from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding, Rectified
 from bpcjax.jumps import SpikeDescent, descend
 from bpcjax.models import PredictiveCodingNetwork, settle
 
@@ -27,7 +27,7 @@ def network(seed: int, sizes: tuple[int, ...], rectified: bool = False) -> tuple
         weights = rng.normal(size=(m, n)) / np.sqrt(n)
         hidden = rectified and k < len(sizes) - 2
         mismatch = Rectified() if hidden else Gaussian(PRECISIONS[k % 3])
-        arrows.append(Arrow(k, k + 1, Dense(weights), mismatch))
+        arrows.append(Arrow(k, k + 1, DenseMap(weights), mismatch))
     free = [jnp.zeros(n) for n in sizes[1:-1]]
     ends = [jnp.asarray(rng.normal(size=n)) for n in (sizes[0], sizes[-1])]
     blank = (None,) * len(free)

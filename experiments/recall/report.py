@@ -118,9 +118,9 @@ def _record(own: xr.Dataset, method: str) -> Record:
 
 def _rivals(width: int, memories: int) -> dict[str, cost.Counts]:
     return {
-        "attention": cost.attention(width, memories),
-        f"attention x{STEPS}": cost.attention(width, memories, steps=STEPS),
-        "nearest": cost.hard_attention(width, memories),
+        "attention": cost.attention_counts(width, memories),
+        f"attention x{STEPS}": cost.attention_counts(width, memories, steps=STEPS),
+        "nearest": cost.hard_attention_counts(width, memories),
     }
 
 

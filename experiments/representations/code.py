@@ -16,7 +16,7 @@ import optax
 from jaxtyping import Array, Float, Key
 
 import bpcjax as bpc
-from bpcjax.energies import Arrow, Constant, Dense, Gaussian, PredictiveCoding, Rectified
+from bpcjax.energies import Arrow, Constant, DenseMap, Gaussian, PredictiveCoding, Rectified
 from bpcjax.learning import hebbian, momentum
 from bpcjax.models import Populations, SpikingPredictiveCoding
 
@@ -53,8 +53,8 @@ class Settings:
 class Synapses(NamedTuple):
     """Synapses from features to pixels, and from causes to features."""
 
-    features: Dense
-    causes: Dense
+    features: DenseMap
+    causes: DenseMap
 
 
 def hierarchy(synapses: Synapses, settings: Settings) -> PredictiveCoding:
@@ -79,7 +79,7 @@ def init_weights(x: Float[np.ndarray, "n m"], settings: Settings, key: Key[Array
     causes = unit_columns(jax.random.normal(down, (units, settings.causes)))
     # what is predicted of features starts above 0, where its error has a slope
     base = jnp.full(units, 0.01)
-    return Synapses(Dense(weights, jnp.asarray(x.mean(0))), Dense(causes, base))
+    return Synapses(DenseMap(weights, jnp.asarray(x.mean(0))), DenseMap(causes, base))
 
 
 def init_from_images(
@@ -89,7 +89,7 @@ def init_from_images(
     start = init_weights(x, settings, key)
     index = jax.random.choice(key, len(x), (settings.features,), settings.features > len(x))
     weights = unit_columns((jnp.asarray(x)[index] - start.features.bias[None]).T)
-    return start._replace(features=Dense(weights, start.features.bias))
+    return start._replace(features=DenseMap(weights, start.features.bias))
 
 
 def unit_columns(weights: Float[Array, "m n"]) -> Float[Array, "m n"]:
@@ -199,7 +199,7 @@ def _features(synapses, settings: Settings, x, key, fast, slow):
         change: Any = update
         weights = unit_columns(features.weights + change.weights)
         # the mean image is known from the start, and every image drives it
-        after = Dense(weights, features.bias + 0.01 * change.bias)
+        after = DenseMap(weights, features.bias + 0.01 * change.bias)
         active = (inference.values > 0).sum(1).mean()
         return (after, state), (inference.energy[:, -1].mean(), inference.spikes.mean(), active)
 
@@ -240,7 +240,7 @@ def _causes(synapses, settings: Settings, z, key, fast, slow):
         change: Any = update
         active = (inference.values != 0).sum(1).mean()
         means = inference.energy[:, -1].mean(), inference.spikes.mean(), active
-        after = Dense(unit_columns(causes.weights + change.weights), causes.bias + change.bias)
+        after = DenseMap(unit_columns(causes.weights + change.weights), causes.bias + change.bias)
         return (after, state), means
 
     start = synapses.causes, rule.init(synapses.causes)

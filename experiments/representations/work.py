@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bpcjax.energies import Dense
+from bpcjax.energies import DenseMap
 
 from ..common.data import Split
 from ..common.linear_readouts import readout
@@ -40,7 +40,7 @@ def _packed(synapses: Synapses) -> dict[str, Any]:
 
 def _unpacked(part: dict[str, Any]) -> Synapses:
     return Synapses(
-        Dense(part["weights"], part["base"]), Dense(part["cause_weights"], part["cause_base"])
+        DenseMap(part["weights"], part["base"]), DenseMap(part["cause_weights"], part["cause_base"])
     )
 
 

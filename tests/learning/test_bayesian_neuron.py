@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import binom, norm
 
-from bpcjax.neurons import BayesianNeuron, Belief
+from bpcjax.learning import BayesianNeuron, Belief
 
 DT, TRAINS = 1.0, 60
 NEURON = BayesianNeuron(rate=0.03, threshold=0.3, width=0.8, tau=10.0)

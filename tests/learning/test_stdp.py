@@ -31,7 +31,7 @@ from bpcjax.learning import (
     pair_sum,
     replay,
 )
-from bpcjax.learning.plasticity.stdp import Traces
+from bpcjax.learning.plasticity.stdp import STDPTraces
 from tests.support.lif_networks import TAU, order
 from theory.closed_forms import lif_events, stdp as oracle
 
@@ -298,9 +298,9 @@ def test_a_state_belongs_to_its_neurons():
     def step(seen, state, weights):
         return rule.update(seen, state, weights)
 
-    state = Eligible(Traces(jnp.ones(3), jnp.ones(2)), jnp.ones((2, 3)))
+    state = Eligible(STDPTraces(jnp.ones(3), jnp.ones(2)), jnp.ones((2, 3)))
     seen = Moment(jnp.asarray(1.0), jnp.ones(3), jnp.ones(2), jnp.asarray(0.5))
-    whose = Eligible(Traces(Pre(), Post()), Synapse())  # pyright: ignore
+    whose = Eligible(STDPTraces(Pre(), Post()), Synapse())  # pyright: ignore
     moment = Moment(Shared(), Pre(), Post(), Shared())  # pyright: ignore
     found = certificate(
         step, (seen, state, jnp.ones((2, 3))), (moment, whose, Synapse()), (Synapse(), whose)
@@ -360,8 +360,8 @@ def test_a_rule_can_be_chained_as_those_of_optax():
     rule = RULES["traces"]
     chained = optax.chain(rule, optax.scale(0.5))  # pyright: ignore
     seen = Moment(jnp.asarray(3.0), jnp.ones(3), jnp.ones(2))
-    one, _ = rule.update(seen, Traces(jnp.ones(3), jnp.ones(2)), weights)
-    state = (Traces(jnp.ones(3), jnp.ones(2)), *chained.init(weights)[1:])
+    one, _ = rule.update(seen, STDPTraces(jnp.ones(3), jnp.ones(2)), weights)
+    state = (STDPTraces(jnp.ones(3), jnp.ones(2)), *chained.init(weights)[1:])
     half, _ = chained.update(seen, state, weights)  # pyright: ignore
     np.testing.assert_allclose(half, 0.5 * one)
 
@@ -441,4 +441,4 @@ def test_bad_rewards_weights_and_parameters_are_refused():
 
 
 def test_the_rule_of_mixtures_keeps_its_name():
-    assert isinstance(learning.stdp(), optax.GradientTransformation)
+    assert isinstance(learning.spike_em(), optax.GradientTransformation)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from bpcjax.energies import Arrow, Categorical, Dense, PredictiveCoding
+from bpcjax.energies import Arrow, Categorical, DenseMap, PredictiveCoding
 from bpcjax.models import NudgedPhases
 from experiments import calibration
 from experiments.calibration.features import posterior
@@ -31,7 +31,7 @@ def test_squares_of_local_products_are_the_curvature():
     # One layer of softmax: the second derivative of the NLL in w_ij is p_i (1 - p_i) a_j^2.
     rng = np.random.default_rng(1)
     w, b, x = rng.normal(size=(3, 5)), rng.normal(size=3), rng.random((40, 5)).astype(np.float32)
-    net = PredictiveCoding([Arrow(0, 1, Dense(w, b), Categorical())])
+    net = PredictiveCoding([Arrow(0, 1, DenseMap(w, b), Categorical())])
     (layer,) = layers(net, NudgedPhases(), x, jax.random.key(0), 20)
     p, a = softmax(x @ w.T + b, axis=-1), np.c_[x, np.ones(40)]
     np.testing.assert_allclose(layer.square, (p * (1 - p)).T @ a**2 / 40, rtol=1e-5)
@@ -45,7 +45,7 @@ def test_drawn_weights_have_the_covariance_of_their_posterior():
     rng = np.random.default_rng(2)
     mean, pre, post = rng.normal(size=(2, 3)), rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
     layer = Layer(mean, rng.random((2, 3)), pre.T @ pre / 9, post.T @ post / 9)
-    net = PredictiveCoding([Arrow(0, 1, Dense(np.zeros((2, 2))), Categorical())])
+    net = PredictiveCoding([Arrow(0, 1, DenseMap(np.zeros((2, 2))), Categorical())])
     precision, count = 0.7, 5
     curvatures = {
         each: np.diag(count * layer.square.ravel()),

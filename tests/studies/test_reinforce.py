@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bpcjax.learning import Eligible, Elsewhere, Moment, Post, Pre, Shared, Synapse, certificate
-from bpcjax.learning.plasticity.stdp import Traces
+from bpcjax.learning.plasticity.stdp import STDPTraces
 from experiments import reinforce
 from experiments.common import InputError
 from experiments.reinforce.episodes import Memory, play, returns_of
@@ -153,7 +153,7 @@ def test_changes_are_local_but_for_one_shared_number(owner):
     n, m = 3, 2
 
     def change(weights, trace, kept, past, pre, post, error):
-        state = Eligible(Traces(kept, past), trace)
+        state = Eligible(STDPTraces(kept, past), trace)
         change, after = rule.update(Moment(jnp.ones(()), pre, post, error), state, weights)
         return change, after.trace
 

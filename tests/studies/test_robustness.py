@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bpcjax.energies import ClassicalHopfield
-from bpcjax.learning import pseudo_inverse
 from experiments import robustness as study
 from experiments.common import InputError
 from experiments.common.memories import STEPS, classical, signs
@@ -105,7 +104,7 @@ def test_networks_of_signs_take_the_steps_of_the_classical_energy(projection):
     rng = np.random.default_rng(3)  # an odd number of patterns on even units: no field is 0
     x, queries = (rng.normal(size=(rows, 40)).astype(np.float32) for rows in (7, 30))
     stored = signs(jnp.asarray(x))
-    energy = pseudo_inverse(stored) if projection else ClassicalHopfield.hebb(stored)
+    energy = projection(stored) if projection else ClassicalHopfield.hebb(stored)
 
     @jax.jit
     def settled(s):

@@ -10,6 +10,7 @@ from .stdp import (
     Moment as Moment,
     RewardSTDP as RewardSTDP,
     Soft as Soft,
+    STDPTraces as STDPTraces,
     TraceSTDP as TraceSTDP,
     TriggeredSTDP as TriggeredSTDP,
     Window as Window,
