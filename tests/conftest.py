@@ -1,9 +1,27 @@
+import os
+from pathlib import Path
+
 import jax
 import pytest
 from hypothesis import is_hypothesis_test, settings
 
+HERE = Path(__file__).parent
+FOLDERS = (
+    "engine neurons energies learning models analysis sweep data plot theory studies repo".split()
+)  # in the order of the run: what all the rest stands on comes first
+
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Programs are compiled once for all workers, runs, and programs that tests start.
+for name, value in {
+    "jax_compilation_cache_dir": str(HERE.parent / ".pytest_cache" / "jax"),
+    "jax_persistent_cache_min_compile_time_secs": 0.2,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}.items():
+    if name.upper() not in os.environ:
+        os.environ[name.upper()] = str(value)
+        jax.config.update(name, value)
 
 settings.register_profile("same", derandomize=True)  # the same examples in every run
 settings.register_profile("search", print_blob=True)  # others each time: keep a find as @example
@@ -14,13 +32,14 @@ def _is_search(config):
 
 
 def pytest_configure(config):
-    """The slow tier searches for examples, the default run does not depend on chance."""
+    """The slow tier by itself searches for examples, other runs do not depend on chance."""
     settings.load_profile("search" if _is_search(config) else "same")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Every test of examples is in the slow tier too, which searches."""
+    """The engine comes first; every test of examples is in the slow tier too, which searches."""
+    items.sort(key=lambda item: FOLDERS.index(item.path.relative_to(HERE).parts[0]))
     for item in items:
         if _is_search(config) and is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("slow")

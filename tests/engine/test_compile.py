@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import bpcjax as bpc
+from tests.support.datasets import ROOT
+from tests.support.lif_networks import spike_time_gradient
 
 COMPILED = []
 jax.monitoring.register_event_duration_secs_listener(
@@ -27,7 +29,11 @@ def compiled(call, *cases):
     return len(COMPILED) - before
 
 
-@pytest.mark.parametrize("solver", [bpc.GridSpikes(), bpc.OrderedSpikes(dfx.Heun())], ids=str)
+@pytest.mark.parametrize(
+    "solver",
+    [bpc.GridSpikes(), pytest.param(bpc.OrderedSpikes(dfx.Heun()), marks=pytest.mark.slow)],
+    ids=str,
+)
 def test_other_times_steps_and_numbers_are_one_program(solver):
     weights = np.array([[0.0, 1.0], [0.0, 0.0]])
     net = bpc.Network(
@@ -77,43 +83,22 @@ def test_noise_with_another_key_is_one_program():
     assert compiled(run, *[(seed,) for seed in range(4)]) == 0
 
 
-def gradient(adjoint=None):
-    """The gradient of a spike time in the weights of a recurrent network of 20 neurons."""
-    size = 20
-    random = np.random.default_rng(0)
-    drive = jnp.asarray(random.uniform(110.0, 160.0, size))
-
-    def time(weights):
-        net = bpc.Network(
-            bpc.Refractory(bpc.neurons.LIF(), 2.0),
-            [bpc.Projection(weights, bpc.synapses.Exponential(5.0))],
-        )
-        found = bpc.simulate(
-            net, net.rest(size), drive, t1=40.0, dt=0.1, max_spikes=64, throw=False,
-            adjoint=adjoint,
-        )  # fmt: skip
-        return found.spikes.times[:20].sum()
-
-    return jax.jit(jax.grad(time)), jnp.asarray(60 * random.normal(size=(size, size)) / size**0.5)
-
-
 @pytest.mark.slow
 def test_a_solve_calls_no_host():
     # A program with a call of the host is not kept by JAX's compilation cache.
-    function, weights = gradient()
+    function, weights = spike_time_gradient()
     assert "callback" not in function.lower(weights).as_text()
 
 
 PROGRAM = """
-import sys, time
-sys.path.insert(0, "tests/engine")
+import time
 import jax
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-from test_compile import gradient
+from tests.support.lif_networks import spike_time_gradient
 hits = []
 jax.monitoring.register_event_listener(lambda name, **_: hits.append(name))
-function, weights = gradient()
+function, weights = spike_time_gradient()
 begin = time.process_time()
 function(weights).block_until_ready()
 print(time.process_time() - begin, sum("cache_hits" in x for x in hits),
@@ -127,7 +112,7 @@ def test_a_second_process_finds_the_program_of_the_first(tmp_path):
     rows = [
         subprocess.run(
             [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True,
-            check=True,
+            check=True, cwd=ROOT,
         ).stdout.split()
         for _ in range(2)
     ]  # fmt: skip

@@ -324,6 +324,7 @@ def test_no_connections_are_a_map_to_zero(make, pre, post):
     assert weights.spread_parts(jnp.ones(weights.targets.shape)).tolist() == [0.0] * post
 
 
+@pytest.mark.slow
 def test_a_projection_without_connections_does_nothing():
     # 3 spikes: each neuron alone sends one in 40 ms, as without a projection.
     lif, synapse = bpc.neurons.LIF(), bpc.synapses.Exponential(5.0)

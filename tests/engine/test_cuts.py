@@ -116,6 +116,7 @@ CUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
 @pytest.mark.parametrize("solver", [GRID, LOCAL], ids=["grid", "local"])
 def test_whole_steps_go_on_to_the_bit_wherever_they_are_cut(solver, cuts):
@@ -123,7 +124,9 @@ def test_whole_steps_go_on_to_the_bit_wherever_they_are_cut(solver, cuts):
     assert_same(whole, pieces, 0.0)
 
 
-@pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
+@pytest.mark.parametrize(
+    "cuts", [pytest.param(CUTS["two"], marks=pytest.mark.slow), CUTS["seven"]], ids=CUTS
+)
 def test_ordered_spikes_go_on_to_the_accuracy_of_their_steps(cuts):
     whole, pieces = whole_and_pieces(ORDERED, sorted(cuts(spike(ORDERED))))
     assert_same(whole, pieces, 1e-9)
@@ -178,6 +181,7 @@ def test_what_was_saved_of_a_run_in_pieces_is_what_is_saved_of_the_whole():
         np.testing.assert_array_equal(then.ys.v[1:], whole.ys.v[times > cut])
 
 
+@pytest.mark.slow
 def test_a_time_to_save_that_rounding_puts_after_the_end_is_the_end():
     lif, flow = bpc.neurons.LIF(), bpc.GradientFlow(lambda y, args: jnp.sum(y.v**2))
     saveat = dfx.SaveAt(ts=jnp.array([3.0, np.nextafter(40.0, np.inf)]))
@@ -195,6 +199,7 @@ def delayed():
     return bpc.Network(bpc.neurons.LIF(), [projection])
 
 
+@pytest.mark.slow
 def test_a_state_whose_spikes_are_on_their_way_starts_no_run():
     net, drive = delayed(), jnp.array([300.0, 0.0])
     first = bpc.simulate(net, net.rest(2), drive, t1=10.0, dt=DT, solver=bpc.GridSpikes())
@@ -237,6 +242,7 @@ def test_a_run_that_failed_does_not_go_on_as_if_it_had_not():
     assert then.result == bpc.RESULTS.record_overflow
 
 
+@pytest.mark.slow
 def test_a_run_that_an_event_ended_goes_on_where_nothing_is_on_its_way():
     lif = bpc.neurons.LIF(c=10.0, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
     stop = dfx.Event(lambda t, y, args, **_: y.v[0] > 0.5)
@@ -251,6 +257,7 @@ def test_a_run_that_an_event_ended_goes_on_where_nothing_is_on_its_way():
     assert ended.ok and then.result == bpc.RESULTS.ended_by_event
 
 
+@pytest.mark.slow
 def test_a_restart_passes_jit_and_vmap():
     lif, drives = bpc.neurons.LIF(), jnp.array([120.0, 150.0])
     options = dict(dt=DT, max_steps=512, throw=False)

@@ -215,6 +215,7 @@ def test_several_spikes_of_one_neuron_in_a_step():
     close(times, period(30.0) * np.arange(1, 45))
 
 
+@pytest.mark.slow
 def test_neurons_that_fire_together_are_held_when_each_other_s_kicks_come():
     # Two equal neurons fire at 20 ln 3 ms, kick each other by 0.4 and are held for 2 ms: kicks to
     # held neurons are lost, whatever the solver, so both start again from the reset.

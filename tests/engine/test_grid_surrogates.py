@@ -55,7 +55,7 @@ def test_one_step_with_a_surrogate_by_hand():
     close(along, dt / TAU * (1 - spike - slope * v1), 1e-14)
 
 
-@pytest.mark.parametrize("through", [False, True])
+@pytest.mark.parametrize("through", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_surrogate_gradient_is_that_of_an_unrolled_loop(through):
     dt, steps, size = 0.5, 60, 5
     random = np.random.default_rng(1)

@@ -178,6 +178,7 @@ def test_a_train_is_differentiable_with_local_spikes():
         close(slope, exact / TAU_S, 1e-4)
 
 
+@pytest.mark.slow
 def test_trains_in_a_batch():
     bad = bpc.RESULTS.bad_parameter
     network = relay(np.zeros(3), [0, 0, 0], np.eye(2), per_step=2)
@@ -227,6 +228,7 @@ def test_projections_from_outside_that_do_not_fit_are_named():
 
 
 # Only spikes on their way through a delay need steps of one length.
+@pytest.mark.slow
 def test_a_train_arrives_with_adaptive_steps():
     network = relay([1.03, 2.07], [0, 0], np.eye(1))
     controller = dfx.PIDController(rtol=1e-3, atol=1e-3, dtmax=0.5)

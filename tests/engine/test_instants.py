@@ -17,6 +17,7 @@ SOLVERS = {
     "local": bpc.LocalSpikes(),
     "grid": bpc.GridSpikes(),
 }
+SLOW = functools.partial(pytest.param, marks=pytest.mark.slow)
 WEIGHTS = np.array([[0.6, 0.3], [-0.6, 0.5]])  # one channel excites, one inhibits neuron 0
 
 
@@ -69,7 +70,7 @@ instants = st.lists(st.integers(0, 47), min_size=EVENTS, max_size=EVENTS)
 channels_of = st.lists(st.integers(0, 1), min_size=EVENTS, max_size=EVENTS)
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", ["local", *(SLOW(name) for name in ("ordered", "grid"))])
 @given(
     at=instants, channels=channels_of, order=st.permutations(range(EVENTS)),
     second=st.lists(st.booleans(), min_size=EVENTS, max_size=EVENTS), cut=st.integers(1, 46),
@@ -100,7 +101,7 @@ def test_inputs_permuted_split_and_cut_are_the_same_inputs(
     same(whole, outcome(name, np.maximum(moved, 0.0), channels, second, cut)[0])
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", ["ordered", *(SLOW(name) for name in ("local", "grid"))])
 def test_many_that_cancel_make_no_spike(name):
     # Fifty of +0.5 and fifty of -0.5 at 5.03 ms, all in one train: their sum is nothing.
     solver, n = SOLVERS[name], 50

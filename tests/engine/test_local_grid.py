@@ -145,6 +145,7 @@ def test_a_neuron_saved_at_any_time_to_second_order():
 
 
 # At grid times kicks are there to second order.
+@pytest.mark.slow
 def test_a_network_saved_at_grid_times():
     ts, errors = (20.0, 40.0, 60.0), []
     for dt in STEPS[1:]:

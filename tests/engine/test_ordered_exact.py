@@ -45,7 +45,7 @@ def errors(found, exact):
     return [np.abs(a - b).max() for a, b in pairs]
 
 
-@pytest.mark.parametrize("size", [20, 50])
+@pytest.mark.parametrize("size", [20, pytest.param(50, marks=pytest.mark.slow)])
 def test_every_spike_of_recurrent_networks(size):
     for seed in range(5):
         given = problem(size, seed)

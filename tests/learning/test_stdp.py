@@ -1,4 +1,4 @@
-"""Spike-timing rules: windows, traces and pairs, replays of every solver, proofs, rewards."""
+"""Spike-timing windows: pairs and traces, replays of every solver."""
 
 import equinox as eqx
 import jax
@@ -7,43 +7,20 @@ import numpy as np
 import optax
 import pytest
 from hypothesis import given, settings, strategies as st
-from tests.records import record
 
 import bpcjax as bpc
-from bpcjax import learning
-from bpcjax.learning import (
-    Eligible,
-    Free,
-    Hard,
-    Moment,
-    Post,
-    Pre,
-    Rewards,
-    RewardSTDP,
-    Shared,
-    Soft,
-    Synapse,
-    TraceSTDP,
-    Train,
-    TriggeredSTDP,
-    Window,
-    certificate,
-    pair_sum,
-    replay,
-)
-from bpcjax.learning.plasticity.stdp import STDPTraces
+from bpcjax.learning import Hard, Moment, Rewards, TraceSTDP, Train, Window, pair_sum, replay
 from tests.support.lif_networks import TAU, order
+from tests.support.spike_timing import (
+    ONE,
+    PARAMETERS,
+    RULES,
+    WINDOW,
+    compiled_replay,
+    some_spikes,
+    train,
+)
 from theory.closed_forms import lif_events, stdp as oracle
-
-PARAMETERS = 0.7, 0.9, 12.0, 31.0  # a_plus, a_minus, tau_plus, tau_minus
-WINDOW = Window(*PARAMETERS)
-ONE = jnp.zeros((1, 1))
-
-
-def train(times, neurons=None):
-    times = jnp.asarray(times, float)
-    neurons = jnp.zeros(times.shape, int) if neurons is None else jnp.asarray(neurons)
-    return Train(times, neurons)
 
 
 @pytest.mark.parametrize("delay", [-80.0, -5.0, -1e-9, 0.0, 1e-9, 0.3, 20.0, 150.0])
@@ -76,24 +53,8 @@ def test_traces_are_the_sum_over_pairs(pre, post, nearest):
         np.testing.assert_allclose(pair_sum(WINDOW, *pad, (1, 1)), found, atol=1e-13)
 
 
-@eqx.filter_jit
-def _replay(rule, weights, pre, post):
-    return replay(rule, weights, pre, post)
-
-
 def _replayed(nearest):
-    return lambda pre, post: _replay(TraceSTDP(WINDOW, nearest=nearest), ONE, pre, post)
-
-
-def some_spikes(rng, neurons, t1, step=None):
-    """Poisson-like trains of several neurons as one, on a grid if asked."""
-    count = rng.poisson(0.05 * t1 * neurons)
-    times = rng.uniform(0, t1, count)
-    if step:
-        times = np.ceil(times / step) * step
-    pairs = np.unique(np.stack([times, rng.integers(0, neurons, count)]), axis=1)
-    times, who = pairs
-    return train(times, who.astype(int))
+    return lambda pre, post: compiled_replay(TraceSTDP(WINDOW, nearest=nearest), ONE, pre, post)
 
 
 def test_many_neurons_in_two_halves():
@@ -123,15 +84,6 @@ def test_many_neurons_in_two_halves():
     )  # fmt: skip
     np.testing.assert_allclose(weights, whole, atol=1e-12)
     np.testing.assert_allclose(state.pre, last.pre, rtol=1e-12)
-
-
-RULES = {
-    "traces": TraceSTDP(WINDOW),
-    "nearest": TraceSTDP(WINDOW, Soft(0.0, 1.0, 0.5), nearest=True),
-    "hard": TraceSTDP(WINDOW, Hard()),
-    "triggered": TriggeredSTDP(rate=0.2),
-    "rewarded": RewardSTDP(TraceSTDP(WINDOW), tau=50.0),
-}
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -210,45 +162,6 @@ def test_a_pair_sum_has_the_derivative_of_the_window():
     np.testing.assert_allclose(jax.grad(total)(jnp.asarray(15.0)), expected, rtol=1e-12)
 
 
-def test_bounds():
-    up, down = jnp.full((1, 1), 0.3), jnp.full((1, 1), 0.1)
-    none = jnp.zeros((1, 1))
-    at = lambda w: jnp.full((1, 1), w)  # noqa: E731
-    np.testing.assert_allclose(Free()(at(0.9), up, down), 0.2)
-    np.testing.assert_allclose(Hard()(at(0.9), up, down), 0.1)  # stops at 1
-    np.testing.assert_allclose(Hard(-1.0, 0.5)(at(-0.95), none, down), -0.05)
-    # (1 - w) up - w down, and with power 2
-    np.testing.assert_allclose(Soft()(at(0.6), up, down), 0.4 * 0.3 - 0.6 * 0.1)
-    np.testing.assert_allclose(Soft(power=2.0)(at(0.6), up, down), 0.16 * 0.3 - 0.36 * 0.1)
-    np.testing.assert_allclose(Soft(power=0.0)(at(0.6), up, down), Free()(at(0.6), up, down))
-    np.testing.assert_allclose(Soft()(at(0.5), 9 * up, none), 0.5)  # too large a step stops
-
-
-@given(st.integers(0, 10**6), st.sampled_from(["hard", "nearest", "triggered"]))
-@settings(max_examples=10, deadline=None)
-def test_weights_never_leave_their_bounds(seed, name):
-    rng = np.random.default_rng(seed)
-    start = jnp.asarray(rng.uniform(0, 1, (2, 2)))
-    parts = [some_spikes(rng, 2, 100.0) for _ in range(2)]
-    pad = [
-        train(np.append(t.times, np.full(60 - len(t.times), np.inf)),
-              np.append(t.neurons, np.full(60 - len(t.neurons), -1)))
-        for t in parts
-    ]  # fmt: skip
-    found, _ = _replay(RULES[name], start, *pad)
-    assert bool(((found >= 0) & (found <= 1)).all())
-
-
-def test_a_triggered_synapse_rests_at_the_trace_that_it_sees():
-    # By hand: pre at 0, post at 10: 0.2 (exp(-10/20) - 0.4) (1 - 0.5); a silent one loses.
-    rule = TriggeredSTDP(rate=0.2)
-    start = jnp.full((2, 2), 0.5)
-    found, _ = replay(rule, start, train([0.0]), train([10.0]))
-    np.testing.assert_allclose(found[0, 0], 0.5 + 0.2 * (np.exp(-0.5) - 0.4) * 0.5, rtol=1e-13)
-    np.testing.assert_allclose(found[0, 1], 0.5 - 0.2 * 0.4 * 0.5, rtol=1e-13)
-    np.testing.assert_array_equal(found[1], 0.5)  # a neuron that is silent changes nothing
-
-
 def test_poisson_trains_drift_as_the_integral_of_the_window():
     # 400 pairs of independent trains: the mean within four of its standard errors.
     rates, t1 = (0.03, 0.02), 1000.0
@@ -262,108 +175,6 @@ def test_poisson_trains_drift_as_the_integral_of_the_window():
         20
     )
     assert abs(each.mean() - expected) < 4 * error and error < 0.25 * abs(expected)
-
-
-def owners():
-    moment = Moment(Shared(time=0), Pre(time=0), Post(time=0), Shared(time=0))  # pyright: ignore
-    return moment, Synapse()
-
-
-@pytest.mark.parametrize("name", RULES)
-def test_every_rule_is_local_and_causal(name):
-    rule, rng, steps = RULES[name], np.random.default_rng(2), 4
-
-    def run(seen, weights):
-        def step(carry, moment):
-            weights, state = carry
-            change, state = rule.update(moment, state, weights)
-            return (weights + change, state), weights + change
-
-        return jax.lax.scan(step, (weights, rule.init(weights)), seen)[1]
-
-    seen = Moment(
-        *(
-            jnp.asarray(rng.uniform(0.5, 2.0, s))
-            for s in ((steps,), (steps, 3), (steps, 2), (steps,))
-        )
-    )
-    found = certificate(run, (seen, jnp.full((2, 3), 0.4)), owners(), Synapse(time=0))
-    assert found.local and found.causal and not found.opaque, str(found)
-    assert ("seen.reward" in found.shared) == (name == "rewarded")
-
-
-def test_a_state_belongs_to_its_neurons():
-    rule = RULES["rewarded"]
-
-    def step(seen, state, weights):
-        return rule.update(seen, state, weights)
-
-    state = Eligible(STDPTraces(jnp.ones(3), jnp.ones(2)), jnp.ones((2, 3)))
-    seen = Moment(jnp.asarray(1.0), jnp.ones(3), jnp.ones(2), jnp.asarray(0.5))
-    whose = Eligible(STDPTraces(Pre(), Post()), Synapse())  # pyright: ignore
-    moment = Moment(Shared(), Pre(), Post(), Shared())  # pyright: ignore
-    found = certificate(
-        step, (seen, state, jnp.ones((2, 3))), (moment, whose, Synapse()), (Synapse(), whose)
-    )
-    assert found.local, str(found)
-
-
-DELAY, WAIT = 5.0, 60.0  # ms from the input to the answer, and to the reward
-
-
-def answer_rule():
-    return RewardSTDP(TraceSTDP(WINDOW), tau=100.0, rate=2.0)
-
-
-def trial(weight, answered, baseline):
-    """One input, an answer or none, a reward: the change of the synapse."""
-    post = Train(jnp.where(answered, DELAY, jnp.inf)[None], jnp.zeros(1, int))
-    reward = answered - baseline
-    rewards = Rewards(jnp.array([WAIT]), reward[None])
-    after, _ = replay(answer_rule(), weight[None, None], train([0.0]), post, rewards=rewards)
-    return after[0, 0] - weight
-
-
-def test_reward_climbs_in_expectation():
-    # The mean over both outcomes is the closed form, and a multiple of the gradient of the reward.
-    eligibility = 2.0 * 0.7 * np.exp(-DELAY / 12.0) * np.exp(-(WAIT - DELAY) / 100.0)
-    for weight in (-2.0, 0.0, 1.5):
-        w = jnp.asarray(weight)
-        p = jax.nn.sigmoid(w)
-        yes, no = (trial(w, jnp.asarray(a), p) for a in (1.0, 0.0))
-        drift = p * yes + (1 - p) * no
-        expected = oracle.reward_drift(float(p), float(p), eligibility)
-        np.testing.assert_allclose(drift, expected, rtol=1e-12)
-        np.testing.assert_allclose(drift, eligibility * jax.grad(jax.nn.sigmoid)(w), rtol=1e-12)
-
-
-def test_two_neurons_learn_to_answer_for_a_reward():
-    def step(carry, key):
-        weight, mean = carry
-        answered = jax.random.bernoulli(key, jax.nn.sigmoid(weight)).astype(float)
-        weight = weight + 0.3 * trial(weight, answered, mean)
-        return (weight, mean + 0.1 * (answered - mean)), answered
-
-    @jax.jit
-    @jax.vmap
-    def learner(key):
-        start = jnp.asarray(-2.0), jnp.asarray(0.0)
-        return jax.lax.scan(step, start, jax.random.split(key, 300))[1]
-
-    answers = learner(jax.random.split(jax.random.key(3), 20)).mean(axis=0)
-    assert answers[:10].mean() < 0.3  # it starts at sigmoid(-2) = 0.12
-    assert answers[-100:].mean() > 0.9
-
-
-def test_a_rule_can_be_chained_as_those_of_optax():
-    weights = jnp.full((2, 3), 0.4)
-    rule = RULES["traces"]
-    chained = optax.chain(rule, optax.scale(0.5))  # pyright: ignore
-    seen = Moment(jnp.asarray(3.0), jnp.ones(3), jnp.ones(2))
-    one, _ = rule.update(seen, STDPTraces(jnp.ones(3), jnp.ones(2)), weights)
-    state = (STDPTraces(jnp.ones(3), jnp.ones(2)), *chained.init(weights)[1:])
-    half, _ = chained.update(seen, state, weights)  # pyright: ignore
-    np.testing.assert_allclose(half, 0.5 * one)
 
 
 @pytest.mark.slow
@@ -409,36 +220,5 @@ def test_bad_trains_are_refused(pre, message):
 
 
 def test_bad_trains_under_a_transformation_give_nan():
-    found, _ = _replay(TraceSTDP(WINDOW), ONE, train([2.0, 1.0]), train([3.0]))
+    found, _ = compiled_replay(TraceSTDP(WINDOW), ONE, train([2.0, 1.0]), train([3.0]))
     assert bool(jnp.isnan(found).all())
-
-
-def test_bad_rewards_weights_and_parameters_are_refused():
-    times = train([1.0])
-    rewarded = RULES["rewarded"]
-    with pytest.raises(ValueError, match="rewards: amounts must be finite"):
-        replay(rewarded, ONE, times, times, rewards=Rewards(jnp.ones(1), jnp.array([jnp.nan])))
-    with pytest.raises(ValueError, match="rewards: times must rise"):
-        replay(rewarded, ONE, times, times, rewards=Rewards(jnp.array([2.0, 1.0]), jnp.ones(2)))
-    with pytest.raises(ValueError, match="rewards: times and amounts"):
-        replay(rewarded, ONE, times, times, rewards=Rewards(jnp.ones(1), jnp.ones(2)))
-    with pytest.raises(ValueError, match="after t1"):
-        replay(rewarded, ONE, train([5.0]), times, t1=4.0)
-    with pytest.raises(ValueError, match="params"):
-        rewarded.update(Moment(jnp.asarray(1.0), jnp.ones(1), jnp.ones(1)), rewarded.init(ONE))
-    for kind, name in (
-        (Window, "tau_plus"), (Window, "tau_minus"), (TriggeredSTDP, "tau"), (RewardSTDP, "tau"),
-    ):  # fmt: skip
-        with pytest.raises(ValueError, match=f"{kind.__name__}.{name} must be positive"):
-            kind(**{name: -1.0})
-    for kind in (Hard, Soft):
-        with pytest.raises(ValueError, match="low must not be above high, got 1.0 and 0.0"):
-            kind(1.0, 0.0)
-    with pytest.raises(ValueError, match="a_plus"):
-        Window(a_plus=jnp.nan)
-    with pytest.raises(ValueError, match="slice"):
-        Train.of(record([[1.0]]), slice(0, 2, 2))
-
-
-def test_the_rule_of_mixtures_keeps_its_name():
-    assert isinstance(learning.spike_em(), optax.GradientTransformation)

@@ -24,6 +24,8 @@ from experiments.common.drifts import Task
 from experiments.common.precision import single
 from theory.closed_forms import bayesian_regression as br
 
+pytestmark = pytest.mark.study
+
 
 def test_the_filter_of_change_points_is_the_sum_over_all_times_of_change():
     # Five samples, all 2^4 sets of changes, each segment's evidence a matrix t without weights.

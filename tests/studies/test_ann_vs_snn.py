@@ -20,6 +20,8 @@ from experiments.common.operations import energies, price_lists, relu_operations
 from experiments.common.relu_networks import relu
 from figures import ann_vs_snn as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(
     data="digits", hidden=32, epochs=4, steps=3, latest=4, others=(), rate=1e-2, batch=32, shift=0,
     seeds=1,

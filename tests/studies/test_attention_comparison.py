@@ -19,6 +19,8 @@ from experiments.attention_comparison import (
 from figures import attention_comparison as figure
 from theory.closed_forms import sphere_recall
 
+pytestmark = pytest.mark.study
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):

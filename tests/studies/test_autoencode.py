@@ -24,6 +24,8 @@ from experiments.common.linear_readouts import components
 from experiments.common.relu_networks import relu
 from figures import autoencode as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(
     data="digits", inner=(16,), epochs=8, steps=4, prices=(), batch=32, seeds=1, rate_numbers=1e-2
 )

@@ -21,6 +21,8 @@ from experiments.common.settings import prepared
 from figures import balanced as figure, style
 from theory.closed_forms import siegert
 
+pytestmark = pytest.mark.study
+
 SMALL = balanced.Config(cuba=400, brunel=500, t1=300.0, settle=100.0, shown=1000)
 
 

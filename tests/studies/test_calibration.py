@@ -14,6 +14,8 @@ from experiments.calibration.networks import auroc, doubt
 from experiments.calibration.posterior import Layer, each, layers, matrix
 from experiments.common.scores import reliability
 
+pytestmark = pytest.mark.study
+
 
 def test_the_posterior_comes_to_rest_and_lowers_F():
     rng = np.random.default_rng(0)

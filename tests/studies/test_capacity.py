@@ -15,6 +15,8 @@ from experiments.common.thresholds import crossing
 from figures import capacity as figure
 from theory.closed_forms import capacity, crosstalk
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.parametrize("order", [2, 3, 4])
 def test_the_fields_are_the_updates_of_the_energies(order):

@@ -15,6 +15,8 @@ from experiments.common.classifiers import dense, trainable
 from experiments.common.data import Split, check, splits
 from figures import classify as figure
 
+pytestmark = pytest.mark.study
+
 CONFIG = ClassifierConfig(epochs=2, batch=32, rate=5e-3)
 
 

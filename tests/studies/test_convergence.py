@@ -5,6 +5,8 @@ import pytest
 
 from experiments.convergence import maps as parallel, measure as measure
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.slow
 def test_dither_is_poissons_sum():

@@ -10,6 +10,8 @@ from experiments.common.scores import calibration_error, scores
 from experiments.common.stacking import stack
 from figures import learn as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(data="digits", width=48, seeds=1, epochs=15)
 
 

@@ -10,6 +10,8 @@ from experiments.common.data import Split, splits
 from experiments.common.recordings import bar_trace, event_counts
 from figures import learn_events as figure
 
+pytestmark = pytest.mark.study
+
 
 def numbered(first, count):
     """Recordings whose only input is their number."""

@@ -15,6 +15,8 @@ from experiments.regimes.measure import Regime, crossing, equidistant, measures,
 from figures import regimes as figure
 from theory.closed_forms import hold_escape
 
+pytestmark = pytest.mark.study
+
 POSTERIOR = spike_posterior.Config(
     patterns=12, size=8, queries=60, seeds=6, spikes=16, per_tau=(20.0,), copies=1
 )

@@ -21,6 +21,8 @@ from experiments.common.memories import with_flat_prior
 from experiments.common.settings import prepared
 from experiments.recall.report import measure, table, verdict
 
+pytestmark = pytest.mark.study
+
 OPTIONS = ["--patterns", "12", "--queries", "9", "--chunk", "16", "--t1", "3"]
 
 

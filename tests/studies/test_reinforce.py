@@ -40,6 +40,8 @@ from experiments.reinforce.worlds import (
 )
 from figures import reinforce as figure
 
+pytestmark = pytest.mark.study
+
 pytest.importorskip("gymnasium")
 LITTLE = QConfig(2, steps=40, envs=4, updates=2, batch=8, begin=20, explore=20)
 

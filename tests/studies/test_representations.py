@@ -19,6 +19,8 @@ from experiments.representations.code import (
 from experiments.representations.judge import distances, diversity
 from experiments.representations.sampling import sample_images, store_memories
 
+pytestmark = pytest.mark.study
+
 SMALL = Settings(features=40, causes=4, sparsity=0.2, batch=32)
 
 

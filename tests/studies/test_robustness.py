@@ -15,6 +15,8 @@ from experiments.robustness.methods import METHODS, answers
 from experiments.robustness.queries import CORRUPTIONS, LEVELS, Source, available, spoil
 from figures import robustness as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(
     sets=("sphere",),
     patterns=(8, 60),
@@ -89,22 +91,22 @@ def test_clean_queries_are_recalled_by_all():
     np.testing.assert_array_equal(first, np.arange(4))
 
 
-def test_the_projection_repairs_correlated_signs():
+def test_the_pseudo_inverse_repairs_correlated_signs():
     rng = np.random.default_rng(2)
     common = rng.choice([-1.0, 1.0], 80)
     x = np.where(rng.random((15, 80)) < 0.85, common, -common).astype(np.float32)
     queries = np.where(rng.random(x.shape) < 0.03, -x, x)
     arrays = jnp.asarray(x), jnp.asarray(queries)
-    np.testing.assert_array_equal(classical(*arrays, projection=True), np.arange(15))
-    assert (np.asarray(classical(*arrays, projection=False)) != np.arange(15)).any()
+    np.testing.assert_array_equal(classical(*arrays, pseudo_inverse=True), np.arange(15))
+    assert (np.asarray(classical(*arrays, pseudo_inverse=False)) != np.arange(15)).any()
 
 
-@pytest.mark.parametrize("projection", [False, True])
-def test_networks_of_signs_take_the_steps_of_the_classical_energy(projection):
+@pytest.mark.parametrize("pseudo_inverse", [False, True])
+def test_networks_of_signs_take_the_steps_of_the_classical_energy(pseudo_inverse):
     rng = np.random.default_rng(3)  # an odd number of patterns on even units: no field is 0
     x, queries = (rng.normal(size=(rows, 40)).astype(np.float32) for rows in (7, 30))
     stored = signs(jnp.asarray(x))
-    energy = projection(stored) if projection else ClassicalHopfield.hebb(stored)
+    energy = projection(stored) if pseudo_inverse else ClassicalHopfield.hebb(stored)
 
     @jax.jit
     def settled(s):
@@ -113,7 +115,7 @@ def test_networks_of_signs_take_the_steps_of_the_classical_energy(projection):
     ends = jax.vmap(settled)(jnp.sign(jnp.asarray(queries)))
     expected = (ends @ stored.T).argmax(axis=1)
     assert len(np.unique(expected)) > 3
-    named = classical(jnp.asarray(x), jnp.asarray(queries), projection=projection)
+    named = classical(jnp.asarray(x), jnp.asarray(queries), pseudo_inverse=pseudo_inverse)
     np.testing.assert_array_equal(named, expected)
 
 

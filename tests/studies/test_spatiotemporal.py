@@ -14,6 +14,8 @@ from experiments.spatiotemporal.replay import with_all_shifts
 from figures import spatiotemporal as figure
 from theory.closed_forms import capacity, coincidence, crosstalk
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.parametrize(
     "damage",

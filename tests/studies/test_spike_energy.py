@@ -8,6 +8,8 @@ import pytest
 from experiments import spike_energy as study
 from figures import spike_energy as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(data="digits", quanta=(1.0,), widths=(16, 48), epochs=6)
 
 

@@ -25,6 +25,8 @@ from experiments.spike_times.tasks import yin_yang, yin_yang_class, yin_yang_spl
 from experiments.spike_times.training import SpikeTimesConfig, examine, gradients_apart, loss, train
 from figures import spike_times as figure
 
+pytestmark = pytest.mark.study
+
 TAU = 5.0
 
 

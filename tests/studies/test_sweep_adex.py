@@ -16,6 +16,8 @@ import figures.__main__
 from experiments import adex_sweep
 from figures import adex_sweep as figure, style
 
+pytestmark = pytest.mark.study
+
 ROOT = Path(__file__).parents[2]
 
 

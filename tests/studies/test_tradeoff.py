@@ -13,6 +13,8 @@ from experiments import tradeoff as study
 from experiments.tradeoff.stream import Stream, draw_patterns, live, posterior, shares, train
 from figures import tradeoff as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(
     rows=6,
     patterns=18,

@@ -32,6 +32,8 @@ from experiments.winner_take_all.training import (
 )
 from figures import winner_take_all as figure
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(data="digits", neurons=30, epochs=4)
 
 

@@ -1,6 +1,7 @@
 """Networks of leaky neurons with exponential synapses, by `simulate` and by the oracle."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -83,3 +84,22 @@ def misses(found, exact, size):
     times, neurons = recorded(found)
     pairs = ((times[neurons == k], exact.times[exact.neurons == k]) for k in range(size))
     return np.concatenate([np.abs(a[: len(b)] - b[: len(a)]) for a, b in pairs])
+
+
+def spike_time_gradient():
+    """The gradient of the sum of 20 spike times in the weights of 20 neurons, and such weights."""
+    size = 20
+    random = np.random.default_rng(0)
+    drive = jnp.asarray(random.uniform(110.0, 160.0, size))
+
+    def time(weights):
+        net = bpc.Network(
+            bpc.Refractory(bpc.neurons.LIF(), 2.0),
+            [bpc.Projection(weights, bpc.synapses.Exponential(5.0))],
+        )
+        found = bpc.simulate(
+            net, net.rest(size), drive, t1=40.0, dt=0.1, max_spikes=64, throw=False
+        )
+        return found.spikes.times[:20].sum()
+
+    return jax.jit(jax.grad(time)), jnp.asarray(60 * random.normal(size=(size, size)) / size**0.5)

@@ -14,6 +14,8 @@ from theory.closed_forms import folds
 from theory.regimes import adex, adex_reset
 from theory.regimes.diagram import as_arrays, differences, onset, points, stacked
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.slow
 def test_rest_is_lost_where_the_closed_forms_say():

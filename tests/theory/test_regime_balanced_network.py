@@ -17,6 +17,8 @@ from theory.closed_forms import siegert
 from theory.regimes import balanced_network, balanced_theory as theory
 from theory.regimes.balanced_solve import Brunel, by_itself
 
+pytestmark = pytest.mark.study
+
 SIZE, SPAN = 500, 20_000  # neurons, ms
 
 

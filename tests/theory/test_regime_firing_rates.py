@@ -12,6 +12,8 @@ from figures.theory import firing_rates as figure
 from theory.closed_forms import fi, neurons_ivp, siegert
 from theory.regimes import firing_rates, rate_curves as curves, rate_neurons as neurons
 
+pytestmark = pytest.mark.study
+
 CELL = dict(tau=curves.TAU, reset=curves.RESET)
 
 

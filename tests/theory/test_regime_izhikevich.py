@@ -21,6 +21,8 @@ from theory.regimes import izhikevich
 from theory.regimes.diagram import differences, points, stacked
 from theory.regimes.patterns import PATTERNS, label, pattern_maps, shares, statistics
 
+pytestmark = pytest.mark.study
+
 T1, SETTLE = 1000.0, 300.0
 
 

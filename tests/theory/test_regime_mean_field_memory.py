@@ -7,6 +7,8 @@ from experiments.common.settings import prepared
 from theory.closed_forms import critical_slowing, mean_field
 from theory.regimes import mean_field_memory as study
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(step=0.1, rates=8, paths=1, copies=300, temperatures=(0.09, 0.12))
 
 

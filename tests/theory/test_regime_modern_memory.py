@@ -8,6 +8,8 @@ from theory.closed_forms import modern_hopfield as exact
 from theory.regimes import modern_memory as study, modern_solve as solve
 from theory.regimes.modern_states import closed_forms, exact_barriers, kinds
 
+pytestmark = pytest.mark.study
+
 SMALL = study.Config(patterns=4, betas=3, guesses=60, step=0.15, loop=12, settle=100.0, paths=1)
 
 

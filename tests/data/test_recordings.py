@@ -18,6 +18,7 @@ from bpcjax.data.files import File, md5, sha256, sum_of_members
 from bpcjax.data.loading import load_set
 from bpcjax.data.nmnist import EventFiles, labels_by_folder, labels_by_list, read_events
 from bpcjax.data.speech import SpokenDigits, read_wav
+from tests.support.datasets import ROOT
 
 # A user's own
 
@@ -324,7 +325,7 @@ def test_sound_of_another_kind(raw, why):
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     """The data sets' folder and a cache, or a skip with its reason."""
-    root = Path(os.environ.get("BPCJAX_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    root = Path(os.environ.get("BPCJAX_DATA", ROOT.parent / "shared" / "data"))
     if not ((root / "nmnist_small").is_dir() and (root / "fsdd").is_dir()):
         pytest.skip(f"no nmnist_small and fsdd in {root}; set BPCJAX_DATA to the folder of both")
     return root, tmp_path_factory.mktemp("cache")

@@ -1,14 +1,9 @@
 """Data sets: what is read is what the files hold, or an error that names file and remedy."""
 
-import gzip
 import hashlib
 import signal
-import struct
 import subprocess
-import sys
-import textwrap
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,39 +12,9 @@ from bpcjax import data
 from bpcjax.data import cache_folder
 from bpcjax.data.cache import read, write
 from bpcjax.data.files import File
-from bpcjax.data.images import IdxImages, idx_images
+from bpcjax.data.images import IdxImages
 from bpcjax.data.loading import load_set
-
-ROOT = Path(__file__).parents[2]
-PARTS = "train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"
-NOWHERE = "http://127.0.0.1:9/"  # the port of `discard`: nothing answers
-
-
-def packed_as(raw):
-    return gzip.compress(raw, mtime=0)  # the same bytes in every process
-
-
-def idx(array):
-    head = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    return head + array.astype(np.uint8).tobytes()
-
-
-def tiny(folder, url=NOWHERE, train=2100, test=5) -> tuple[IdxImages, dict[str, np.ndarray]]:
-    """A data set in MNIST's format (more than two blocks long), in `folder`; and what it holds."""
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for part in PARTS:
-        count = train if part.startswith("train") else test
-        shape = (count, 28, 28) if "images" in part else (count,)
-        arrays[part] = rng.integers(0, 10, shape).astype(np.uint8)
-        if "images" in part:  # two values in an image, so that it packs well
-            arrays[part] = (arrays[part] > 4) * rng.integers(0, 256, (count, 1, 1), np.uint8)
-        (folder / f"{part}-ubyte.gz").write_bytes(packed_as(idx(arrays[part])))
-    sums = {
-        part: hashlib.sha256((folder / f"{part}-ubyte.gz").read_bytes()).hexdigest()
-        for part in PARTS
-    }
-    return idx_images("tiny", url, sums), arrays
+from tests.support.datasets import PARTS, check, idx, packed_as, run, tiny
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +33,6 @@ def own(prepared, tmp_path):
     for name, source in (("files", folder), ("cache", cache)):
         subprocess.run(["cp", "-r", source, tmp_path / name], check=True)
     return dataset, arrays, tmp_path / "files", tmp_path / "cache"
-
-
-def run(script, *arguments, **options):
-    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
-    return subprocess.run(
-        command, cwd=ROOT / "tests" / "data", capture_output=True, text=True, timeout=200, **options
-    )
-
-
-def check(images, arrays, part="train"):
-    np.testing.assert_array_equal(
-        images.pixels, arrays[f"{part}-images-idx3"].astype(np.float32) / np.float32(255)
-    )
-    np.testing.assert_array_equal(images.labels, arrays[f"{part}-labels-idx1"])
 
 
 # From a folder, and from the cache
@@ -122,7 +73,8 @@ def test_the_cache_needs_no_tensorflow_datasets(prepared):
         import sys
         sys.modules["tensorflow_datasets"] = None  # as if it were not installed
         from pathlib import Path
-        from test_bpc_data import tiny, load_set
+        from bpcjax.data.loading import load_set
+        from tests.support.datasets import tiny
         import tempfile
         with tempfile.TemporaryDirectory() as other:
             dataset, _ = tiny(Path(other))
@@ -240,7 +192,8 @@ def test_killed_while_preparing(own):
         import dataclasses, itertools, os, signal, sys
         from pathlib import Path
         import tempfile
-        from test_bpc_data import tiny, load_set
+        from bpcjax.data.loading import load_set
+        from tests.support.datasets import tiny
         from bpcjax.data.images import IdxImages
 
         class Deadly(IdxImages):
@@ -266,7 +219,9 @@ def test_a_full_disk(own):
         import resource, sys
         from pathlib import Path
         import tempfile
-        from test_bpc_data import data, tiny, load_set
+        from bpcjax import data
+        from bpcjax.data.loading import load_set
+        from tests.support.datasets import tiny
         import tensorflow_datasets
 
         with tempfile.TemporaryDirectory() as other:
@@ -296,7 +251,8 @@ def test_two_processes_at_once(own):
         import sys
         from pathlib import Path
         import tempfile
-        from test_bpc_data import check, tiny, load_set
+        from bpcjax.data.loading import load_set
+        from tests.support.datasets import check, tiny
         with tempfile.TemporaryDirectory() as other:
             dataset, arrays = tiny(Path(other))
         check(load_set([dataset], "train", sys.argv[1], cache_dir=sys.argv[2]), arrays)

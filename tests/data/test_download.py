@@ -9,12 +9,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from test_bpc_data import check, tiny
 
 from bpcjax import data
 from bpcjax.data.download import download
 from bpcjax.data.files import File
 from bpcjax.data.loading import load_set
+from tests.support.datasets import check, tiny
 
 
 class Server(http.server.SimpleHTTPRequestHandler):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_bpc_data import ROOT, idx, packed_as, run
 
 from bpcjax import data
 from bpcjax.data.images import read_idx
+from tests.support.datasets import ROOT, idx, packed_as, run
 
 # Digits
 

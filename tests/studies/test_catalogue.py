@@ -12,6 +12,8 @@ from experiments import catalogue
 from experiments.catalogue.report import summary, table
 from figures import catalogue as figure
 
+pytestmark = pytest.mark.study
+
 
 @pytest.mark.slow
 def test_a_quick_run_holds_the_closed_forms_goes_on_and_is_drawn(tmp_path, monkeypatch):
