@@ -1,5 +1,5 @@
-"""README and docs: every example runs by itself and prints what stands under it, every link, picture
-and command leads somewhere, and the numbers of studies are those of their saved runs."""
+"""README and docs: every example runs by itself and prints what stands under it; every link,
+picture and command leads somewhere; the numbers of studies are those of their saved runs."""
 
 import contextlib
 import importlib.util
