@@ -1,8 +1,10 @@
 """The picture at the head of the README, computed where it is drawn: `python -m figures.readme`.
 
 Spike times of a network and their derivatives, the bifurcation diagram of a neuron's spike map, and
-the path of a spiking memory on its energy; each by one call of the package, a minute in all.
+the path of a spiking memory on its energy, all by the package's public calls, in about a minute.
 """
+
+from typing import Any, NamedTuple
 
 import diffrax as dfx
 import jax
@@ -14,35 +16,49 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import bpcjax as bpc
-from bpcjax.analysis import Bifurcation, SpikeMap, energy_slice, follow, orbit, plane, switch
+from bpcjax.analysis import Bifurcation, Branch, EnergySlice, SpikeMap, follow, orbit, switch
 
 from . import style
 
 SIZE, END = 40, 60.0  # neurons; ms
-CURRENT, RESETS, WAIT, DT = 800.0, (-50.0, -46.5), 400.0, 0.1  # pA, mV, ms, ms
-SPIKES, ORBITS = 60, 141  # of an orbit, after as many; over the resets
-STEP = 2.0  # along a branch, in mV and pA
+CURRENT, RESETS = 800.0, (-50.0, -46.5)  # pA, mV
+DT, WAIT, SPIKES = 0.2, 400.0, 40  # ms, ms; of an orbit, after as many
+ORBITS, STEP = 111, 2.0  # over the resets; along a branch, in mV and pA
+SPAN = 6.0  # time constants of the memory
 
 
-def draw() -> Figure:
-    """The figure: three panels side by side, and what they show in their titles."""
-    with style.look():
-        fig, axs = plt.subplots(
-            1, 3, figsize=(style.WIDTH, 2.5), layout="constrained", width_ratios=[1.15, 1, 1.05]
-        )
-        spike_times(axs[0])
-        spike_map(axs[1])
-        memory(axs[2])
-    return fig
+class Spikes(NamedTuple):
+    """Times (ms), neurons, and what times change (ms) where all weights grow by one per cent."""
+
+    times: Any
+    neurons: Any
+    slope: Any
 
 
-def spike_times(ax: Axes) -> None:
-    """Spikes of a recurrent network, each coloured by the derivative of its time."""
+class Diagram(NamedTuple):
+    """Adaptations (pA) of orbits over resets (mV), and the branches followed through them."""
+
+    resets: Any
+    w: Any  # [resets, spikes]
+    branches: list[Branch]
+
+
+class Memory(NamedTuple):
+    """An energy on a plane, and states on their way down, with their times."""
+
+    energy: EnergySlice
+    path: Any
+    t: Any
+    query: Any
+
+
+def spikes() -> Spikes:
+    """Spikes of a recurrent network, and their derivatives in the scale of its weights."""
     weights = 60.0 * jax.random.normal(jax.random.key(0), (SIZE, SIZE)) / SIZE**0.5  # pA
     neurons = bpc.Refractory(bpc.neurons.LIF(), 2.0)
     drive = jnp.linspace(110.0, 160.0, SIZE)  # pA
 
-    def spikes(scale):
+    def record(scale):
         projection = bpc.Projection(scale * weights, bpc.synapses.Exponential(5.0))
         network = bpc.Network(neurons, [projection])
         solution = bpc.simulate(
@@ -51,86 +67,112 @@ def spike_times(ax: Axes) -> None:
         )  # fmt: skip
         return solution.spikes.times, solution.spikes
 
-    derivative, record = jax.jacfwd(spikes, has_aux=True)(1.0)
-    count = int(record.count)
-    slope = np.asarray(derivative)[:count] / 100  # ms, where all weights grow by one per cent
-    bound = np.quantile(np.abs(slope), 0.95)
-    dots = ax.scatter(
-        record.times[:count], record.neurons[:count], c=slope, s=5, cmap="coolwarm",
-        vmin=-bound, vmax=bound, edgecolors="0.3", linewidths=0.15,
-    )  # fmt: skip
-    ax.figure.colorbar(dots, ax=ax, label="d$t$ / d(weights) (ms per %)", extend="both")
-    ax.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, END), ylim=(-1, SIZE))
-    ax.set_title("spikes, and derivatives through them")
+    derivative, record = jax.jacfwd(record, has_aux=True)(1.0)
+    times, neurons, slope = map(np.asarray, (record.times, record.neurons, derivative / 100))
+    return Spikes(*(x[: int(record.count)] for x in (times, neurons, slope)))
 
 
-def cell(v_reset) -> bpc.neurons.AdEx:
-    """The AdEx neuron of Touboul & Brette (2008) whose spike map doubles its period."""
+def _cell(v_reset) -> bpc.neurons.AdEx:
+    """The cell of `theory.regimes.adex` whose spike map doubles its period."""
     return bpc.neurons.AdEx(tau_w=40.0, b=80.0, v_reset=v_reset)
+
+
+def _start(v_reset, w):
+    return bpc.neurons.AdEx().rest()._replace(v=jnp.asarray(v_reset), w=jnp.asarray(w))
 
 
 @jax.jit
 def _orbits(resets):
     def one(v_reset):
-        start = bpc.neurons.AdEx().rest()._replace(v=v_reset, w=jnp.full_like(v_reset, 300.0))
-        return orbit(
-            cell(v_reset), start, CURRENT, dt=DT, wait=WAIT, count=SPIKES, burn_in=SPIKES
-        ).y.w
+        start = _start(v_reset, jnp.full_like(v_reset, 300.0))
+        many = dict(count=SPIKES, burn_in=SPIKES)
+        return orbit(_cell(v_reset), start, CURRENT, dt=DT, wait=WAIT, **many).y.w
 
     return jax.lax.map(one, resets)
 
 
-def spike_map(ax: Axes) -> None:
+def diagram() -> Diagram:
     """The adaptation after each spike over the reset: simulated, and followed."""
     resets = jnp.linspace(*RESETS, ORBITS)
     w = _orbits(resets)
-    bpc.plot.orbit_diagram(resets, w, ax)
-    start = bpc.neurons.AdEx().rest()._replace(v=jnp.array(RESETS[0]), w=w[0, -1])
-    along = dict(step=STEP, count=400, of=SpikeMap(DT, WAIT), bounds=RESETS)
-    whole = follow(cell(RESETS[0]), _reset, start, RESETS[0], CURRENT, **along)
+
+    def reset(neuron):
+        return neuron.v_reset
+
+    cell, along = _cell(RESETS[0]), dict(step=STEP, count=400, of=SpikeMap(DT, WAIT), bounds=RESETS)
+    whole = follow(cell, reset, _start(RESETS[0], w[0, -1]), RESETS[0], CURRENT, **along)
     double = next(s for s in whole.special if s.kind is Bifurcation.PERIOD_DOUBLING)
-    halves = switch(cell(RESETS[0]), _reset, double, CURRENT, **along)
-    bpc.plot.bifurcation([whole, *halves], ax, y=lambda y: y.w)
-    for line in ax.lines:
-        line.set_marker("" if line.get_marker() == "." else line.get_marker())
-    ax.set(xlabel="reset potential (mV)", ylabel="adaptation $w$ after a spike (pA)", xlim=RESETS)
-    ax.set_title("a bifurcation diagram through spikes")
-    ax.legend(handles=_legend(), loc="upper left", handlelength=1.6)
+    return Diagram(resets, w, [whole, *switch(cell, reset, double, CURRENT, **along)])
 
 
-def _legend() -> list[Line2D]:
-    return [
-        Line2D([], [], color=style.BLUE, label="period 1"),
-        Line2D([], [], color=style.RED, label="period 2"),
-        Line2D([], [], color="0.3", linestyle="--", label="unstable"),
-    ]
-
-
-def _reset(neuron: bpc.neurons.AdEx):
-    return neuron.v_reset
-
-
-def memory(ax: Axes) -> None:
+def memory() -> Memory:
     """The energy of an associative memory, and the state of a spiking one that descends it."""
     patterns = jax.random.normal(jax.random.key(1), (8, 32))
     energy = bpc.energies.ModernHopfield.from_prior(patterns, beta=0.4, log_prior=jnp.zeros(8))
     query = 0.35 * patterns[3] + 0.45 * patterns[5] + 0.3 * patterns[0]
     network = bpc.models.SpikingHopfield(energy, rate=20.0)
-    t = jnp.linspace(0.0, 6.0, 301)
+    t = jnp.linspace(0.0, SPAN, 301)
     solution = bpc.simulate(
-        network, network.start(query), t1=6.0, dt=0.02, max_spikes=400, key=jax.random.key(4),
+        network, network.start(query), t1=SPAN, dt=0.02, max_spikes=400, key=jax.random.key(4),
         saveat=dfx.SaveAt(ts=t),
     )  # fmt: skip
     path = solution.ys.neuron.x
-    shown = energy_slice(energy, plane(query, patterns[3], patterns[5]), points=path)
-    bpc.plot.landscape(shown, ax, path, {"query": query}, ts=t, unit=r"$\tau$")
+    plane = bpc.analysis.plane(query, patterns[3], patterns[5])
+    return Memory(bpc.analysis.energy_slice(energy, plane, points=path), path, t, query)
+
+
+def draw(spikes: Spikes, diagram: Diagram, memory: Memory) -> Figure:
+    """The figure: three panels side by side, and what they show in their titles."""
+    with style.look():
+        fig, axs = plt.subplots(
+            1, 3, figsize=(style.WIDTH, 2.4), layout="constrained", width_ratios=[1.2, 1, 1.1]
+        )
+        _spikes(axs[0], spikes)
+        _diagram(axs[1], diagram)
+        _memory(axs[2], memory)
+    return fig
+
+
+def _spikes(ax: Axes, spikes: Spikes) -> None:
+    bound = np.quantile(np.abs(spikes.slope), 0.95)
+    dots = ax.scatter(
+        spikes.times, spikes.neurons, c=spikes.slope, s=6, cmap="coolwarm", vmin=-bound, vmax=bound,
+        edgecolors="0.3", linewidths=0.15,
+    )  # fmt: skip
+    ax.figure.colorbar(dots, ax=ax, label="d$t$ / d(weights) (ms per %)", extend="both")
+    ax.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, END), ylim=(-1, SIZE))
+    ax.set_title("spikes, and derivatives of their times")
+
+
+def _diagram(ax: Axes, diagram: Diagram) -> None:
+    bpc.plot.orbit_diagram(diagram.resets, diagram.w, ax)
+    dots = list(ax.lines)
+    bpc.plot.bifurcation(diagram.branches, ax, y=lambda y: y.w)
+    for line in set(ax.lines) - set(dots):
+        line.set_marker("" if line.get_marker() == "." else line.get_marker())
+    low, high = np.nanmin(diagram.w), np.nanmax(diagram.w)
+    ax.set(xlim=RESETS, ylim=(low - 20, high + 20))
+    ax.set(xlabel="reset potential (mV)", ylabel="adaptation after a spike (pA)")
+    ax.set_title("a bifurcation diagram through spikes")
+    handles = [
+        Line2D([], [], color=style.BLUE, label="period 1"),
+        Line2D([], [], color=style.RED, label="period 2"),
+        Line2D([], [], color="0.3", linestyle="--", label="unstable"),
+    ]
+    ax.legend(handles=handles, loc="lower left", handlelength=1.6)
+
+
+def _memory(ax: Axes, memory: Memory) -> None:
+    marks = {"query": memory.query}
+    bpc.plot.landscape(memory.energy, ax, memory.path, marks, ts=memory.t, unit=r"$\tau$")
+    ax.set(xlabel="along (no unit)", ylabel="across (no unit)")
     ax.set_title("a spiking memory on its energy")
 
 
 def main() -> None:
     """The command line: the figure, and its small picture in the gallery."""
     jax.config.update("jax_enable_x64", True)  # continuation needs double precision
-    print(*style.save(draw(), "readme", gallery=True))
+    print(*style.save(draw(spikes(), diagram(), memory()), "readme", gallery=True))
 
 
 if __name__ == "__main__":
