@@ -20,11 +20,11 @@ from bpcjax.analysis import Bifurcation, Branch, EnergySlice, SpikeMap, follow, 
 
 from . import style
 
-SIZE, END = 40, 60.0  # neurons; ms
+SIZE, END = 40, 80.0  # neurons; ms
 CURRENT, RESETS = 800.0, (-50.0, -46.5)  # pA, mV
 DT, WAIT, SPIKES = 0.2, 400.0, 40  # ms, ms; of an orbit, after as many
-ORBITS, STEP = 111, 2.0  # over the resets; along a branch, in mV and pA
-SPAN = 6.0  # time constants of the memory
+ORBITS, STEP = 111, 4.0  # over the resets; along a branch, in mV and pA
+SPAN = 4.0  # time constants of the memory
 
 
 class Spikes(NamedTuple):
@@ -44,12 +44,13 @@ class Diagram(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """An energy on a plane, and states on their way down, with their times."""
+    """An energy on a plane, states on their way down from a query, and the patterns."""
 
     energy: EnergySlice
-    path: Any
-    t: Any
+    paths: list[Any]  # [times, 2] each
+    t: Any  # in time constants
     query: Any
+    patterns: Any
 
 
 def spikes() -> Spikes:
@@ -106,26 +107,32 @@ def diagram() -> Diagram:
 
 
 def memory() -> Memory:
-    """The energy of an associative memory, and the state of a spiking one that descends it."""
-    patterns = jax.random.normal(jax.random.key(1), (8, 32))
-    energy = bpc.energies.ModernHopfield.from_prior(patterns, beta=0.4, log_prior=jnp.zeros(8))
-    query = 0.35 * patterns[3] + 0.45 * patterns[5] + 0.3 * patterns[0]
-    network = bpc.models.SpikingHopfield(energy, rate=20.0)
-    t = jnp.linspace(0.0, SPAN, 301)
-    solution = bpc.simulate(
-        network, network.start(query), t1=SPAN, dt=0.02, max_spikes=400, key=jax.random.key(4),
-        saveat=dfx.SaveAt(ts=t),
-    )  # fmt: skip
-    path = solution.ys.neuron.x
-    plane = bpc.analysis.plane(query, patterns[3], patterns[5])
-    return Memory(bpc.analysis.energy_slice(energy, plane, points=path), path, t, query)
+    """The energy of five patterns in a plane, and a spiking memory that descends it twice."""
+    angles = 2 * jnp.pi * jnp.arange(5) / 5
+    patterns = 2.0 * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+    energy = bpc.energies.ModernHopfield.from_prior(patterns, beta=1.2, log_prior=jnp.zeros(5))
+    network = bpc.models.SpikingHopfield(energy, rate=12.0)
+    query, t = jnp.array([-0.3, 0.2]), jnp.linspace(0.0, SPAN, 301)
+
+    @jax.vmap
+    def states(key):
+        return bpc.simulate(
+            network, network.start(query), t1=SPAN, dt=0.02, max_spikes=400, key=key,
+            saveat=dfx.SaveAt(ts=t), throw=False,
+        ).ys.neuron.x  # fmt: skip
+
+    paths = states(jax.random.split(jax.random.key(5), 3))
+    plane = bpc.analysis.plane(jnp.zeros(2), jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0]))
+    points = jnp.concatenate([patterns, paths.reshape(-1, 2)])
+    shown = bpc.analysis.energy_slice(energy, plane, points=points, margin=0.1)
+    return Memory(shown, list(paths), t, query, patterns)
 
 
 def draw(spikes: Spikes, diagram: Diagram, memory: Memory) -> Figure:
     """The figure: three panels side by side, and what they show in their titles."""
     with style.look():
         fig, axs = plt.subplots(
-            1, 3, figsize=(style.WIDTH, 2.4), layout="constrained", width_ratios=[1.2, 1, 1.1]
+            1, 3, figsize=(style.WIDTH, 2.3), layout="constrained", width_ratios=[1.15, 1, 1.2]
         )
         _spikes(axs[0], spikes)
         _diagram(axs[1], diagram)
@@ -139,9 +146,9 @@ def _spikes(ax: Axes, spikes: Spikes) -> None:
         spikes.times, spikes.neurons, c=spikes.slope, s=6, cmap="coolwarm", vmin=-bound, vmax=bound,
         edgecolors="0.3", linewidths=0.15,
     )  # fmt: skip
-    ax.figure.colorbar(dots, ax=ax, label="d$t$ / d(weights) (ms per %)", extend="both")
+    ax.figure.colorbar(dots, ax=ax, label="shift by weights (ms per %)", extend="both")
     ax.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, END), ylim=(-1, SIZE))
-    ax.set_title("spikes, and derivatives of their times")
+    ax.set_title("spike times, derivatives")
 
 
 def _diagram(ax: Axes, diagram: Diagram) -> None:
@@ -153,20 +160,22 @@ def _diagram(ax: Axes, diagram: Diagram) -> None:
     low, high = np.nanmin(diagram.w), np.nanmax(diagram.w)
     ax.set(xlim=RESETS, ylim=(low - 20, high + 20))
     ax.set(xlabel="reset potential (mV)", ylabel="adaptation after a spike (pA)")
-    ax.set_title("a bifurcation diagram through spikes")
+    ax.set_title("spike map, bifurcations")
     handles = [
         Line2D([], [], color=style.BLUE, label="period 1"),
         Line2D([], [], color=style.RED, label="period 2"),
         Line2D([], [], color="0.3", linestyle="--", label="unstable"),
     ]
-    ax.legend(handles=handles, loc="lower left", handlelength=1.6)
+    ax.legend(handles=handles, loc="upper left", handlelength=1.6)
 
 
 def _memory(ax: Axes, memory: Memory) -> None:
+    times = [memory.t] * len(memory.paths)
     marks = {"query": memory.query}
-    bpc.plot.landscape(memory.energy, ax, memory.path, marks, ts=memory.t, unit=r"$\tau$")
-    ax.set(xlabel="along (no unit)", ylabel="across (no unit)")
-    ax.set_title("a spiking memory on its energy")
+    bpc.plot.landscape(memory.energy, ax, memory.paths, marks, ts=times, unit=r"$\tau$")
+    ax.plot(*memory.patterns.T, linestyle="none", marker="x", color=style.RED, zorder=5)
+    ax.set(xlabel="unit 1 (no unit)", ylabel="unit 2 (no unit)")
+    ax.set_title("spiking memory, energy")
 
 
 def main() -> None:
