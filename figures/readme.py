@@ -146,9 +146,9 @@ def _spikes(ax: Axes, spikes: Spikes) -> None:
         spikes.times, spikes.neurons, c=spikes.slope, s=6, cmap="coolwarm", vmin=-bound, vmax=bound,
         edgecolors="0.3", linewidths=0.15,
     )  # fmt: skip
-    ax.figure.colorbar(dots, ax=ax, label="shift by weights (ms per %)", extend="both")
+    ax.figure.colorbar(dots, ax=ax, label="d(time) / d(weights) (ms per %)", extend="both")
     ax.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, END), ylim=(-1, SIZE))
-    ax.set_title("spike times, derivatives")
+    ax.set_title("derivatives of spike times")
 
 
 def _diagram(ax: Axes, diagram: Diagram) -> None:
@@ -160,7 +160,7 @@ def _diagram(ax: Axes, diagram: Diagram) -> None:
     low, high = np.nanmin(diagram.w), np.nanmax(diagram.w)
     ax.set(xlim=RESETS, ylim=(low - 20, high + 20))
     ax.set(xlabel="reset potential (mV)", ylabel="adaptation after a spike (pA)")
-    ax.set_title("spike map, bifurcations")
+    ax.set_title("bifurcations through spikes")
     handles = [
         Line2D([], [], color=style.BLUE, label="period 1"),
         Line2D([], [], color=style.RED, label="period 2"),
@@ -175,7 +175,7 @@ def _memory(ax: Axes, memory: Memory) -> None:
     bpc.plot.landscape(memory.energy, ax, memory.paths, marks, ts=times, unit=r"$\tau$")
     ax.plot(*memory.patterns.T, linestyle="none", marker="x", color=style.RED, zorder=5)
     ax.set(xlabel="unit 1 (no unit)", ylabel="unit 2 (no unit)")
-    ax.set_title("spiking memory, energy")
+    ax.set_title("a spiking memory on its energy")
 
 
 def main() -> None:
