@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import bpcjax as bpc
-from bpcjax.analysis import Bifurcation, Branch, EnergySlice, SpikeMap, follow, orbit, switch
+from bpcjax.analysis import Bifurcation, Branch, EnergySlice, SpikeMap, follow, orbit
 
 from . import style
 
@@ -97,13 +97,16 @@ def diagram() -> Diagram:
     resets = jnp.linspace(*RESETS, ORBITS)
     w = _orbits(resets)
 
-    def reset(neuron):
-        return neuron.v_reset
+    cell, along = _cell(RESETS[0]), dict(step=STEP, count=400, bounds=RESETS)
 
-    cell, along = _cell(RESETS[0]), dict(step=STEP, count=400, of=SpikeMap(DT, WAIT), bounds=RESETS)
-    whole = follow(cell, reset, _start(RESETS[0], w[0, -1]), RESETS[0], CURRENT, **along)
+    def branch(k, w, period):
+        start, of = _start(resets[k], w), SpikeMap(DT, WAIT, period)
+        return follow(cell, lambda m: m.v_reset, start, resets[k], CURRENT, of=of, **along)
+
+    whole = branch(0, w[0, -1], 1)
     double = next(s for s in whole.special if s.kind is Bifurcation.PERIOD_DOUBLING)
-    return Diagram(resets, w, [whole, *switch(cell, reset, double, CURRENT, **along)])
+    k = int(jnp.searchsorted(resets, double.p + 0.03))  # where orbits have settled on two points
+    return Diagram(resets, w, [whole, *(branch(k, w[k, -j], 2) for j in (1, 2))])
 
 
 def memory() -> Memory:
