@@ -38,13 +38,13 @@ from .networks import (
 from .restart import Restart as Restart
 from .simulate import simulate as simulate
 from .solution import Solution as Solution
+from .spikes import Spikes as SpikeRecord, Spikes as Spikes
 from .stepping import (
     RESULTS as RESULTS,
     AbstractSpikes as AbstractSpikes,
     GridSpikes as GridSpikes,
     LocalSpikes as LocalSpikes,
     OrderedSpikes as OrderedSpikes,
-    SpikeRecord as SpikeRecord,
     SpikingTerm as SpikingTerm,
     Surrogate as Surrogate,
 )

@@ -20,6 +20,7 @@ from .stepping import RESULTS, OrderedSpikes, SpikingTerm
 from .stepping.base import AbstractSpikes, AbstractSpikesState
 from .stepping.brownian import noise_term
 from .stepping.clock import Clock, GridSteps, beyond, starting
+from .stepping.record import in_order, until
 from .stepping.runge_kutta import unrolled
 from .stepping.stepwise import AbstractWholeSteps, WholeState
 from .system import (
@@ -312,9 +313,9 @@ def _read(found, start: Start, clock: Clock, system, args, method, saveat, event
         assert isinstance(system, AbstractSpikingSystem)
         more = state.causes()
         lost = jnp.stack([wrong for wrong, _ in more]).any()
-        spikes = None if state.spikes is None else state.spikes.sorted()
+        spikes = None if state.spikes is None else in_order(state.spikes)
         if spikes is not None and event is not None:
-            spikes = spikes.until(ended_at)
+            spikes = until(spikes, ended_at)
         if isinstance(state, WholeState):  # its solvers test guards without a look at NaN
             blind = jnp.isnan(system.guard(ended_at, final, args)).any()
             more = [*more, (ended & blind, RESULTS.event_not_located)]

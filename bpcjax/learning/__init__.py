@@ -1,6 +1,7 @@
 """How networks and memories learn: local rules in the shape of optax, spike timing, posteriors,
 storage in one shot, surrogate derivatives."""
 
+from ..spikes import Spikes as Train
 from ..stepping import surrogate as surrogate
 from .bcpnn import SpikeTraces as SpikeTraces, Traces as Traces
 from .locality import (
@@ -34,7 +35,6 @@ from .plasticity import (
     RewardSTDP as RewardSTDP,
     Soft as Soft,
     TraceSTDP as TraceSTDP,
-    Train as Train,
     TriggeredSTDP as TriggeredSTDP,
     Window as Window,
     pair_sum as pair_sum,

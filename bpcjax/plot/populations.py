@@ -5,13 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..stepping import SpikeRecord
+from ..spikes import Spikes
 from .axes import axes
 from .raster import raster
 
 
 def populations(
-    spikes: SpikeRecord,
+    spikes: Spikes,
     groups: Mapping[str, int],
     ax: Axes | None = None,
     t1: float | int | None = None,

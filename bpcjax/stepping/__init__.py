@@ -1,10 +1,10 @@
 """Solvers for spiking systems: spikes inside a diffrax solve."""
 
+from ..spikes import Spikes as SpikeRecord
 from .base import AbstractSpikes as AbstractSpikes
 from .grid import GridSpikes as GridSpikes
 from .local import LocalSpikes as LocalSpikes
 from .ordered import OrderedSpikes as OrderedSpikes
-from .record import SpikeRecord as SpikeRecord
 from .results import RESULTS as RESULTS
 from .surrogate import (
     Surrogate as Surrogate,

@@ -12,13 +12,14 @@ from jaxtyping import Array, Bool, PyTree
 
 from .._arrays import sized
 from .._instant import rounding
+from ..spikes import Spikes
 from ..system import Scalar
 from .base import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
 from .clock import Clock
 from .event_loop import Rest, Turns, size
 from .flat import FlatSystem, Layout, flat_terms
 from .interpolation import Piece, PiecewiseInterpolation
-from .record import SpikeRecord, empty_record
+from .record import empty_record
 from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
@@ -30,7 +31,7 @@ class OrderedState(AbstractSpikesState):
     """What `OrderedSpikes` carries from step to step: the record, and whether events were lost."""
 
     inner: PyTree
-    spikes: SpikeRecord | None
+    spikes: Spikes | None
     inputs: tuple[PyTree, ...]  # what is on its way
     late: Bool[Array, ""]  # more events in a step than `per_step`
     lost: Bool[Array, ""]  # a crossing that could not be located

@@ -7,7 +7,7 @@ import numpy as np
 import optax
 import pytest
 from hypothesis import given, settings, strategies as st
-from tests.records import record
+from tests.support.records import record
 
 import bpcjax as bpc
 from bpcjax import learning

@@ -35,7 +35,7 @@ def test_latency_puts_one_spike_into_the_bin_of_its_time():
     bins = LatencyCode(bpc.encode.Linear(10.0)).bins(x, 10, 1.0, None)
     expected = bpc.encode.latency(x, bpc.encode.Linear(10.0))
     for channel in range(4):
-        times = np.asarray(expected.times)[np.asarray(expected.channels) == channel]
+        times = np.asarray(expected.times)[np.asarray(expected.neurons) == channel]
         assert bins[:, channel].sum() == len(times)
         for t in times:
             assert bins[int(t), channel] == 1

@@ -32,5 +32,5 @@ def trains_of(draw_times):
 
 def real(spikes):
     """Times and channels of encoded spikes, without the padding."""
-    kept = np.asarray(spikes.channels) >= 0
-    return np.asarray(spikes.times)[kept], np.asarray(spikes.channels)[kept]
+    kept = np.asarray(spikes.neurons) >= 0
+    return np.asarray(spikes.times)[kept], np.asarray(spikes.neurons)[kept]
