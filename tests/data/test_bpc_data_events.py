@@ -147,7 +147,7 @@ def test_own_events_drive_a_network():
     padded = own.padded()
     for row in range(2):
         train = bpc.SpikeTrain(padded.times[row], padded.neurons[row], own.size)
-        first = bpc.encode.first_spike(train, own.size)
+        first = bpc.encode.first_spike(bpc.Spikes(train.times, train.neurons), own.size)
         np.testing.assert_array_equal(first, [[4.0, 2.0], [np.inf, 3.0]][row])
 
 

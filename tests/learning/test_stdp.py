@@ -100,7 +100,7 @@ def test_many_neurons_in_two_halves():
     # Each synapse sees its own two neurons only, and a replay goes on where another ended.
     rng = np.random.default_rng(0)
     pre, post = some_spikes(rng, 4, 200.0), some_spikes(rng, 3, 200.0)
-    pre, post = (Train(*map(np.asarray, t)) for t in (pre, post))
+    pre, post = (bpc.Spikes(np.asarray(t.times), np.asarray(t.neurons)) for t in (pre, post))
     whole, last = replay(TraceSTDP(WINDOW), jnp.zeros((3, 4)), pre, post, t1=200.0)
     for i in range(3):
         for j in range(4):
@@ -254,7 +254,7 @@ def test_poisson_trains_drift_as_the_integral_of_the_window():
     rates, t1 = (0.03, 0.02), 1000.0
     keys = jax.random.split(jax.random.key(0), 2)
     draw = lambda key, rate: bpc.encode.poisson(key, jnp.full(20, rate), t1=t1)  # noqa: E731
-    pre, post = (Train(*draw(k, r)[:2]) for k, r in zip(keys, rates, strict=True))
+    pre, post = (draw(k, r) for k, r in zip(keys, rates, strict=True))
     each = np.asarray(pair_sum(WINDOW, pre, post, (20, 20)))
     expected = t1 * oracle.poisson_drift(*rates, *PARAMETERS)
     # Pairs that share a train are not independent: the error is that of 20 means.
