@@ -3,6 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from ._moved import renamed
 from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
 from .inputs import Bins as Bins, PoissonTrain as PoissonTrain, SpikeTrain as SpikeTrain
 from .jumps import (
@@ -28,13 +29,13 @@ from .networks import (
 from .restart import Restart as Restart
 from .simulate import simulate as simulate
 from .solution import Solution as Solution
+from .spikes import Spikes as Spikes
 from .stepping import (
     RESULTS as RESULTS,
     AbstractSpikes as AbstractSpikes,
     GridSpikes as GridSpikes,
     LocalSpikes as LocalSpikes,
     OrderedSpikes as OrderedSpikes,
-    SpikeRecord as SpikeRecord,
     SpikingTerm as SpikingTerm,
     Surrogate as Surrogate,
 )
@@ -74,11 +75,13 @@ _ON_USE = (
     "plot", "synapses",
 )  # fmt: skip
 
+_former = renamed(__name__, {"SpikeRecord": "bpcjax.Spikes"})
+
 
 def __getattr__(name: str):
     if name in _ON_USE:
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _former(name)
 
 
 def __dir__() -> list[str]:

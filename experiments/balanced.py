@@ -111,7 +111,7 @@ def as_dataset(config: Config, count: int, start: float, part: dict[str, Any]) -
     excitatory, end = round(0.8 * count), start + config.t1
     # Spikes are at the ends of steps: half a step later no rounding moves one over an edge.
     late = 0.5 * config.dt
-    record = bpc.SpikeRecord(jnp.asarray(times), jnp.asarray(neurons), jnp.array(len(times)))
+    record = bpc.Spikes(jnp.asarray(times), jnp.asarray(neurons), jnp.array(len(times)))
     trains = bpc.analysis.spike_statistics(
         record, count, t0=start + late, t1=end + late, window=config.t1 / 2, min_intervals=3
     )

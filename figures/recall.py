@@ -7,9 +7,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bpcjax import Spikes
 from bpcjax.analysis import EnergySlice, Plane
 from bpcjax.plot import landscape, raster, traces
-from bpcjax.stepping import SpikeRecord
 
 from . import style
 
@@ -56,7 +56,7 @@ def _images(fig, dataset: xr.Dataset) -> None:
 def _over_time(axs: np.ndarray, dataset: xr.Dataset) -> None:
     neurons, row = np.unique(dataset.example_spike_neuron.values, return_inverse=True)
     times, end = dataset.example_spike_time.values / dataset.tau, dataset.t1 / dataset.tau
-    record = SpikeRecord(jnp.asarray(times), jnp.asarray(row), jnp.array(len(times)))
+    record = Spikes(jnp.asarray(times), jnp.asarray(row), jnp.array(len(times)))
     raster(record, axs[0], end, unit=r"$\tau$")
     names = [f"{n} (a {dataset.label.values[n]})" for n in neurons]
     axs[0].set(xlabel="", ylabel="memory (its digit)", ylim=(-0.7, len(neurons) - 0.3))

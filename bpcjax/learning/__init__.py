@@ -37,7 +37,6 @@ from .plasticity import (
     Soft as Soft,
     STDPTraces as STDPTraces,
     TraceSTDP as TraceSTDP,
-    Train as Train,
     TriggeredSTDP as TriggeredSTDP,
     Window as Window,
     pair_sum as pair_sum,
@@ -77,6 +76,7 @@ __getattr__ = renamed(
     __name__,
     {
         "stdp": "bpcjax.learning.spike_em",
+        "Train": "bpcjax.Spikes",
         "pseudo_inverse": "bpcjax.learning.projection",
     },
 )

@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ..stepping import SpikeRecord
+from ..spikes import Spikes
 from ._axes import axes
 
 
 def raster(
-    spikes: SpikeRecord, ax: Axes | None = None, t1: float | int | None = None, *, unit: str = "ms"
+    spikes: Spikes, ax: Axes | None = None, t1: float | int | None = None, *, unit: str = "ms"
 ) -> Axes:
     """The spikes of one record, their times (in `unit`) across, their neurons upward.
 
@@ -43,7 +43,7 @@ def raster(
 
 
 def populations(
-    spikes: SpikeRecord,
+    spikes: Spikes,
     groups: Mapping[str, int],
     ax: Axes | None = None,
     t1: float | int | None = None,

@@ -5,7 +5,6 @@ from .base import AbstractSpikes as AbstractSpikes
 from .grid import GridSpikes as GridSpikes
 from .local import LocalSpikes as LocalSpikes
 from .ordered import OrderedSpikes as OrderedSpikes
-from .record import SpikeRecord as SpikeRecord
 from .results import RESULTS as RESULTS
 from .surrogate import (
     Surrogate as Surrogate,
@@ -20,5 +19,6 @@ __getattr__ = renamed(
     __name__,
     {
         "gaussian": "bpcjax.stepping.gaussian_shape",
+        "SpikeRecord": "bpcjax.Spikes",
     },
 )

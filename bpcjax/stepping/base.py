@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from ..spikes import Spikes
 from .clock import Clock
-from .record import SpikeRecord
 
 
 class AbstractAround(dfx.AbstractWrappedSolver):
@@ -66,7 +66,7 @@ class Around:
 class AbstractSpikesState(eqx.Module):
     """What a solver of spikes carries from step to step."""
 
-    spikes: eqx.AbstractVar[SpikeRecord | None]
+    spikes: eqx.AbstractVar[Spikes | None]
 
     @abstractmethod
     def causes(

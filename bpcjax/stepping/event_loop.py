@@ -14,11 +14,12 @@ from jaxtyping import Array, Bool, Int, PyTree
 
 from .._instant import rounding
 from .._layout import Vector
+from ..spikes import Spikes
 from ..system import Scalar
 from .flat import FlatSystem
 from .interpolation import Piece
 from .jump import Jump, arrive, jump
-from .record import SpikeRecord
+from .record import append
 from .root import locate, near_zero
 from .runge_kutta import looped
 
@@ -34,7 +35,7 @@ class Remainder(eqx.Module):
     passed: Vector | None  # of those before t
     info: PyTree
     result: Any
-    spikes: SpikeRecord | None
+    spikes: Spikes | None
     inputs: tuple[PyTree, ...]
     full: Bool[Array, ""]
     lost: Bool[Array, ""]
@@ -114,7 +115,7 @@ class EventLoop(eqx.Module):
         found = found | comes
         y1, error1, info1, inner, result1 = self.to(event.t, t1, event.y, inner, yes)
         ok = (event.ok | comes) & (converged | comes)
-        spikes = None if now.spikes is None else now.spikes.append(event.times, event.spiked)
+        spikes = None if now.spikes is None else append(now.spikes, event.times, event.spiked)
         left = t1 - event.t
         busy = ok & (self.near(left, event.t, event.y) | self.near(left, t1, y1))
         busy = busy | (ok & self.comes(inputs, t1))

@@ -13,13 +13,14 @@ from jaxtyping import Array, Bool, PyTree
 from .._arrays import sized
 from .._instant import rounding
 from .._layout import Layout
+from ..spikes import Spikes
 from ..system import Scalar
 from .base import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
 from .clock import Clock
 from .event_loop import EventLoop, Remainder, size
 from .flat import FlatSystem, flat_terms
 from .interpolation import Piece, PiecewiseInterpolation
-from .record import SpikeRecord, empty_record
+from .record import empty_record
 from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
@@ -31,7 +32,7 @@ class OrderedState(AbstractSpikesState):
     """What `OrderedSpikes` carries from step to step: the record, and whether events were lost."""
 
     inner: PyTree
-    spikes: SpikeRecord | None
+    spikes: Spikes | None
     inputs: tuple[PyTree, ...]  # what is on its way
     late: Bool[Array, ""]  # more events in a step than `per_step`
     lost: Bool[Array, ""]  # a crossing that could not be located

@@ -22,10 +22,11 @@ from jaxtyping import Array, Bool, Int, PyTree
 from .._arrays import choose
 from .._instant import rounding
 from ..inputs import Step
+from ..spikes import Spikes
 from ..system import AbstractSpikingSystem, Scalar
 from .base import AbstractSpikes, AbstractSpikesState, failed, resumed
 from .clock import Clock
-from .record import SpikeRecord, empty_record
+from .record import empty_record, extend
 from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
@@ -37,7 +38,7 @@ class WholeState(AbstractSpikesState):
     """The record of spikes, and the events on their way."""
 
     inner: PyTree
-    spikes: SpikeRecord | None
+    spikes: Spikes | None
     inputs: tuple[PyTree, ...]
     index: Int[Array, ""]  # of the next step
     start: PyTree | None  # the state at the start of the last step, if a run may end inside
@@ -117,7 +118,7 @@ class AbstractWholeSteps(AbstractSpikes):
             return whole
         return lax.cond(self.unfinished(state), lambda: inside(t1 - step.t0), lambda: whole)
 
-    def recorded(self, state: WholeState, t1, step: Step, offsets, spiked) -> SpikeRecord | None:
+    def recorded(self, state: WholeState, t1, step: Step, offsets, spiked) -> Spikes | None:
         """The record with the spikes of this step, at `offsets` after its start."""
         if state.spikes is None:
             return None
@@ -130,7 +131,7 @@ class AbstractWholeSteps(AbstractSpikes):
             end = jnp.where(self.unfinished(state), t1 - step.t0, jnp.inf)
             spiked = spiked & (offsets > told + close) & (offsets <= end + close)
         past = jnp.floor(offsets / step.span + 1e-6).astype(jnp.int32)
-        return state.spikes.extend(step.t0 + offsets, spiked, state.index + past)
+        return extend(state.spikes, step.t0 + offsets, spiked, state.index + past)
 
     def landed(
         self, inputs, states, take: Callable[[Any, PyTree], tuple[Any, Bool[Array, ""], PyTree]]

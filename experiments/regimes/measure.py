@@ -57,7 +57,7 @@ def measures(memory, query, key, spikes: int, t1: float) -> dict[str, jax.Array]
     spread = jnp.sqrt(jnp.maximum(jnp.sum(stay**2) / jnp.maximum(count, 1) - mean**2, 0))
     sent = path.winners >= 0
     neurons = jnp.where(sent, jnp.minimum(path.winners, 1), -1)
-    record = bpc.SpikeRecord(path.times, neurons, path.count)
+    record = bpc.Spikes(path.times, neurons, path.count)
     statistics = bpc.analysis.spike_statistics(record, 2, t0=0.0, t1=t1, window=t1 / 20)
     return dict(
         stays=jnp.where(due, own > 0.5, True).all(),

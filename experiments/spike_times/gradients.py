@@ -43,7 +43,7 @@ def first_times(weights: Any, times: jax.Array, solver: AbstractSpikes, dt: floa
     n = HIDDEN + OUT
     solution = bpc.simulate(net, net.rest(n), t1=T1, dt=dt, solver=solver, max_spikes=600)
     assert solution.spikes is not None
-    return bpc.encode.first_spike(solution.spikes.times, solution.spikes.neurons, n)[HIDDEN:]
+    return bpc.encode.first_spike(solution.spikes, n)[HIDDEN:]
 
 
 def compare(directions: int = 5, dt: float = 0.1) -> dict[str, np.ndarray]:

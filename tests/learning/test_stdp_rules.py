@@ -7,6 +7,7 @@ import optax
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import bpcjax as bpc
 from bpcjax import learning
 from bpcjax.learning import (
     Eligible,
@@ -21,7 +22,6 @@ from bpcjax.learning import (
     Soft,
     Synapse,
     TraceSTDP,
-    Train,
     TriggeredSTDP,
     Window,
     certificate,
@@ -124,7 +124,7 @@ def answer_rule():
 
 def trial(weight, answered, baseline):
     """One input, an answer or none, a reward: the change of the synapse."""
-    post = Train(jnp.where(answered, DELAY, jnp.inf)[None], jnp.zeros(1, int))
+    post = bpc.Spikes(jnp.where(answered, DELAY, jnp.inf)[None], jnp.zeros(1, int))
     reward = answered - baseline
     rewards = Rewards(jnp.array([WAIT]), reward[None])
     after, _ = replay(answer_rule(), weight[None, None], train([0.0]), post, rewards=rewards)
@@ -197,7 +197,7 @@ def test_bad_rewards_weights_and_parameters_are_refused():
     with pytest.raises(ValueError, match="a_plus"):
         Window(a_plus=jnp.nan)
     with pytest.raises(ValueError, match="slice"):
-        Train.of(record([[1.0]]), slice(0, 2, 2))
+        bpc.Spikes.of(record([[1.0]]), slice(0, 2, 2))
 
 
 def test_the_rule_of_mixtures_keeps_its_name():

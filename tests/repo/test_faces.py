@@ -23,7 +23,7 @@ FACES = {
         AbstractSameState AbstractSpikes AbstractSpikingSystem AbstractSystem AbstractView
         Arrhenius Bins Descent Energy EscapeRate Glauber GradientFlow GridSpikes Langevin Layer
         Layers LayersState LocalSpikes Network NetworkState OrderedSpikes Parallel PoissonTrain
-        Projection RESULTS Refractory Restart Solution SpikeDescent SpikeRecord SpikeTrain
+        Projection RESULTS Refractory Restart Solution SpikeDescent SpikeTrain Spikes
         SpikingTerm Surrogate SweepError Thinned analysis bind connect cost data descend
         descend_in_parallel encode energies learning models neurons parameter plot population
         simulate sweep synapses
@@ -71,7 +71,7 @@ FACES = {
         AbstractBounds AbstractSTDP BayesianNeuron Belief Certificate Dependency Dirichlet
         Eligible Elsewhere Free GammaPrecision Hard Incremental IncrementalState Mixture Moment
         Normal NormalEvidence NormalGamma Observation Post Pre RewardSTDP Rewards STDPTraces
-        Shared Soft SpikeTraces Synapse TraceSTDP Traces Train TriggeredSTDP Window append
+        Shared Soft SpikeTraces Synapse TraceSTDP Traces TriggeredSTDP Window append
         averages categorical certificate conjugate conjugate_precision delta_rule gaussian
         growing_step hebb hebbian incremental kolen_pollack learn log_evidence momentum
         natural_gradient overwrite pair_sum precision_slope projection replay robbins_monro
@@ -103,7 +103,7 @@ FACES = {
         traces
     """,
     "stepping": """
-        AbstractSpikes GridSpikes LocalSpikes OrderedSpikes RESULTS SpikeRecord SpikingTerm
+        AbstractSpikes GridSpikes LocalSpikes OrderedSpikes RESULTS SpikingTerm
         Surrogate arctan fast_sigmoid gaussian_shape triangle
     """,
     "sweep": """

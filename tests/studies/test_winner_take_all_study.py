@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.linalg import expm
 
 import bpcjax as bpc
-from bpcjax.learning import Train, TriggeredSTDP, replay
+from bpcjax.learning import TriggeredSTDP, replay
 from bpcjax.models import DiehlCook
 from bpcjax.models.winner_take_all.diehl_cook import (
     _response,
@@ -90,7 +90,7 @@ def test_traces_at_spikes_are_those_of_the_rule():
 
     def train(marks, late):
         bins, _, neurons = np.nonzero(marks)
-        return Train(jnp.asarray(bins + late, float), jnp.asarray(neurons))
+        return bpc.Spikes(jnp.asarray(bins + late, float), jnp.asarray(neurons))
 
     expected, _ = replay(rule, weights, train(inputs, 0.0), train(spikes, 1.0))
     assert float(jnp.abs(change).max()) > 1e-3

@@ -40,7 +40,7 @@ def record(trains):
     room = len(times) + 7
     padded, owners = np.full(room, np.inf), np.full(room, -1)
     padded[: len(times)], owners[: len(times)] = times[order], neurons[order]
-    return bpc.SpikeRecord(jnp.asarray(padded), jnp.asarray(owners), jnp.array(len(times)))
+    return bpc.Spikes(jnp.asarray(padded), jnp.asarray(owners), jnp.array(len(times)))
 
 
 TRAINS = {

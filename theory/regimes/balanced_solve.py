@@ -19,7 +19,7 @@ HIGHEST = 1 / CELL["ref"]  # 1/ms, of all rates
 class Solved(NamedTuple):
     """The spikes of a network, its activity (Hz) in bins of 1 ms after `settle`, and `ok`."""
 
-    spikes: bpc.SpikeRecord
+    spikes: bpc.Spikes
     activity: jax.Array
     ok: jax.Array
 

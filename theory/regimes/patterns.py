@@ -36,7 +36,7 @@ ROOM = 0.6  # spikes per ms and neuron, in the mean over a chunk
 
 
 @eqx.filter_jit
-def statistics(spikes: bpc.SpikeRecord, size: int, settle: Any, t1: Any) -> dict[str, Array]:
+def statistics(spikes: bpc.Spikes, size: int, settle: Any, t1: Any) -> dict[str, Array]:
     """Statistics of the trains of `size` neurons [size]: number of spikes; first interval (ms);
     from `settle` to `t1` (ms) the rate (Hz), mean interval (ms) and CV; and the period of the
     intervals, up to `LONGEST` of them, 0 where they do not come again.
