@@ -1,7 +1,7 @@
 """The picture at the head of the README, computed where it is drawn: `python -m figures.readme`.
 
 Spike times of a network and their derivatives, the bifurcation diagram of a neuron's spike map, and
-the path of a spiking memory on its energy, all by the package's public calls, in about a minute.
+the path of a spiking memory on its energy, all by the package's public calls, in a few minutes.
 """
 
 from typing import Any, NamedTuple
@@ -97,16 +97,19 @@ def diagram() -> Diagram:
     resets = jnp.linspace(*RESETS, ORBITS)
     w = _orbits(resets)
 
-    cell, along = _cell(RESETS[0]), dict(step=STEP, count=400, bounds=RESETS)
-
-    def branch(k, w, period):
-        start, of = _start(resets[k], w), SpikeMap(DT, WAIT, period)
-        return follow(cell, lambda m: m.v_reset, start, resets[k], CURRENT, of=of, **along)
+    def branch(k, w, period, step=STEP, toward=1.0, least=RESETS[0]):
+        return follow(
+            _cell(RESETS[0]), lambda m: m.v_reset, _start(resets[k], w), resets[k], CURRENT,
+            step=step, toward=toward, count=400, of=SpikeMap(DT, WAIT, period),
+            bounds=(least, RESETS[1]),
+        )  # fmt: skip
 
     whole = branch(0, w[0, -1], 1)
     double = next(s for s in whole.special if s.kind is Bifurcation.PERIOD_DOUBLING)
-    k = int(jnp.searchsorted(resets, double.p + 0.03))  # where orbits have settled on two points
-    return Diagram(resets, w, [whole, *(branch(k, w[k, -j], 2) for j in (1, 2))])
+    k = int(jnp.searchsorted(resets, double.p + 0.2))  # where orbits have settled on two points
+    right = [branch(k, w[k, -j], 2) for j in (1, 2)]
+    left = [branch(k, w[k, -j], 2, STEP / 10, -1.0, double.p) for j in (1, 2)]  # it bends there
+    return Diagram(resets, w, [whole, *right, *left])
 
 
 def memory() -> Memory:
@@ -158,8 +161,9 @@ def _diagram(ax: Axes, diagram: Diagram) -> None:
     bpc.plot.orbit_diagram(diagram.resets, diagram.w, ax)
     dots = list(ax.lines)
     bpc.plot.bifurcation(diagram.branches, ax, y=lambda y: y.w)
-    for line in set(ax.lines) - set(dots):
+    for line in ax.lines[len(dots) :]:
         line.set_marker("" if line.get_marker() == "." else line.get_marker())
+        line.set_color(style.BLUE if line.get_color() == "C0" else style.RED)
     low, high = np.nanmin(diagram.w), np.nanmax(diagram.w)
     ax.set(xlim=RESETS, ylim=(low - 20, high + 20))
     ax.set(xlabel="reset potential (mV)", ylabel="adaptation after a spike (pA)")
