@@ -78,6 +78,7 @@ def test_the_slope_of_measured_rates_is_the_barrier():
     np.testing.assert_allclose((law[1] - law[0]) / (1 / noise[1] - 1 / noise[0]), -0.25, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_paths_settle_to_boltzmanns_law():
     # The histogram of 2,000 ends against exp(-U / D), by chi square; from 0, so both wells alike.
     flow = bpc.Langevin(double_well, 0.25)
@@ -169,6 +170,7 @@ def test_nobody_leaves_without_noise():
     np.testing.assert_array_equal(found.times, 20.0)
 
 
+@pytest.mark.slow
 def test_a_solve_that_fails_is_no_escape():
     # Down the cubic x' = -x^2 + noise to minus infinity, which is not on the right.
     flow = bpc.Langevin(lambda x, args: x**3 / 3, 0.01)

@@ -82,6 +82,7 @@ def test_a_small_eigenvalue_of_a_certain_root_decides():
     assert kinds(rate, [[1e-3, 0.1], [-1e-3, 0.1]]) == ([1, 0], [0, 0])
 
 
+@pytest.mark.slow
 def test_a_ring_of_rests_is_marginal_along_itself():
     unstable, marginal = kinds(lambda y: 0.2 * y - (y @ y) * y, [[0.5, 0.3], [1e-3, 1e-3]])
     assert (unstable, marginal) == ([0, 2], [1, 0])

@@ -50,6 +50,7 @@ def test_the_barrier_of_mean_field_memory(beta, barrier):
     np.testing.assert_allclose(found.eigenvalues, [1 - beta], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_one_well_has_no_path():
     with pytest.raises(ValueError, match="one minimum"):
         energy_path(curie_weiss, -1.0, 1.0, 0.99)

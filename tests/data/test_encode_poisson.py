@@ -124,6 +124,7 @@ def test_bad_edges():
         encode.poisson_bins(jax.random.key(0), jnp.ones((3, 2)), jnp.arange(3.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels, t1", [(1000, 100.0), (1000, 1000.0)])
 def test_long_trains_in_single_precision(channels, t1):
     # Rising, within [0, t1), and as many as the decoder finds there: 1e5 and 1e6 on average.

@@ -212,6 +212,7 @@ def test_killed_while_preparing(own):
     assert not list((cache / dataset.mark).rglob("incomplete*"))
 
 
+@pytest.mark.slow
 def test_a_full_disk(own):
     dataset, arrays, folder, cache = own
     subprocess.run(["rm", "-r", cache / dataset.mark], check=True)

@@ -104,7 +104,10 @@ def descend(net, y, args, steps, rate):
     return jax.lax.scan(step, y, None, length=steps)[0]
 
 
-@pytest.mark.parametrize("kind", [en.MatrixNormal.gammas, en.MatrixNormal.wishart])
+@pytest.mark.parametrize(
+    "kind",
+    [en.MatrixNormal.gammas, pytest.param(en.MatrixNormal.wishart, marks=pytest.mark.slow)],
+)
 def test_full_batch_F_monotone(getkey, kind):
     # Descent over z, then the exact posterior of the weights, by turns: F never rises.
     net = network(getkey(), kind=kind)

@@ -40,6 +40,7 @@ def test_a_column_never_raises_the_free_energy(seed, scale, temperature):
         y = new
 
 
+@pytest.mark.slow
 def test_the_free_energy_falls_to_rounding_in_stored_networks():
     rng = np.random.default_rng(0)
     network = BCPNN.from_patterns(rng.integers(0, M, (P, H)), M)
@@ -213,6 +214,7 @@ def test_traces_stay_positive_and_exact_at_all_gaps(taus, double):
             )
 
 
+@pytest.mark.slow
 def test_derivatives_of_traces_at_equal_time_constants():
     # Against those of a general rule for exponentials of matrices.
     weights = jnp.asarray(np.random.default_rng(0).random((3, 3)))
@@ -233,6 +235,7 @@ def test_derivatives_of_traces_at_equal_time_constants():
         np.testing.assert_allclose(jax.grad(mine)(given_), jax.grad(general)(given_), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_traces_of_poisson_spikes():
     # Independent units: p tends to f / f_max, pairs to the product; on one unit the variance of z
     # adds f / (2 tau_z f_max^2) (Campbell's theorem).

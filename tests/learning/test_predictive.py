@@ -124,6 +124,7 @@ def digits():
     return splits("digits")
 
 
+@pytest.mark.slow
 def test_training_learns_digits_and_goes_on_to_the_same_numbers(digits, tmp_path):
     learned, asked = digits
     settings = dataclasses.replace(SMALL, epochs=15)
@@ -145,6 +146,7 @@ def test_weights_that_are_no_numbers_stop_with_the_layer_named(digits):
         train(digits[0], dataclasses.replace(SMALL, rate=float("1e38"), epochs=2))
 
 
+@pytest.mark.slow
 def test_convolutions_and_learned_feedback_run(digits):
     settings = dataclasses.replace(SMALL, maps=(4,), hidden=(), epochs=2, feedback=True, rate=0.5)
     found = train(digits[0], settings)

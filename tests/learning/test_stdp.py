@@ -86,7 +86,13 @@ def test_many_neurons_in_two_halves():
     np.testing.assert_allclose(state.pre, last.pre, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rewarded",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in RULES if name != "rewarded"),
+    ],
+)
 def test_a_loop_in_bins_is_the_replay_of_its_spikes(name):
     rng, rule, step, bins = np.random.default_rng(1), RULES[name], 0.5, 200
     pre, post = some_spikes(rng, 4, 100.0, step), some_spikes(rng, 3, 100.0, step)

@@ -144,6 +144,7 @@ def test_reward_climbs_in_expectation():
         np.testing.assert_allclose(drift, eligibility * jax.grad(jax.nn.sigmoid)(w), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_two_neurons_learn_to_answer_for_a_reward():
     def step(carry, key):
         weight, mean = carry

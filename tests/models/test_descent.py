@@ -143,6 +143,7 @@ def test_greedy_slope_d1_d2():
         assert abs(b - order) < 3 * error + 0.02 and error < 0.15
 
 
+@pytest.mark.slow
 def test_bound_T2():
     # |z - z*| <= sqrt(n) d max H_ii / (2 lambda_min): at rest |g_i| <= d H_ii / 2
     quanta = 0.1, 0.05, 0.025

@@ -63,9 +63,8 @@ MODES = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", ["hold", *(pytest.param(name, marks=pytest.mark.slow) for name in [*MODES][1:])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODES)
 def test_events_and_steps_have_one_law(name):
     # Two-sample Kolmogorov-Smirnov tests of the first passage to memory 0 and of the final
     # state along two directions, 1 in 2,000 by chance each.
@@ -157,6 +156,7 @@ def test_kernel_retrieval_is_the_memory_itself():
     assert found.ok.all()
 
 
+@pytest.mark.slow
 def test_kernel_retrieval_and_event_path_have_one_law():
     energy, query = energy_of(beta=0.7)
     memory = SpikingHopfield(energy, 4.0)

@@ -66,9 +66,8 @@ def attractor(energy, query):
     return x
 
 
-@pytest.mark.parametrize(
-    "mode", [Hold(), pytest.param(Shot(), marks=pytest.mark.slow)], ids=["hold", "shot"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [Hold(), Shot()], ids=["hold", "shot"])
 def test_t1_spikes_converge_to_the_flow_at_one_over_the_root_of_the_rate(mode):
     # E|x_R - x|^2 = O(1 / (R tau)): slope -1/2 of the rms error, with its 95 % interval
     energy, query = memory_of(0, 6, 16, 2.0, 1.0)
@@ -112,9 +111,8 @@ def test_t2_the_error_of_a_readout_is_the_posterior_variance_over_the_spikes():
     assert abs(wrong - (1 - p.max())) < 3 * np.sqrt(p.max() * (1 - p.max()) / copies)
 
 
-@pytest.mark.parametrize(
-    "mode", [Hold(), pytest.param(Shot(), marks=pytest.mark.slow)], ids=["hold", "shot"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", [Hold(), Shot()], ids=["hold", "shot"])
 def test_t3_fluctuations_at_an_attractor(mode):
     # A C + C A' = D, A = 1 - beta Cov_p, D = 2 Cov_p / R (hold), E_p[x x'] / R (shot), tau = 1
     energy, query = memory_of(0, 6, 16, 2.0, 1.5)
@@ -136,10 +134,8 @@ def test_t3_fluctuations_at_an_attractor(mode):
         assert error < 0.08 * expected
 
 
-@pytest.mark.parametrize(
-    "rate",
-    [pytest.param(0.3, marks=pytest.mark.slow), 2.0, pytest.param(20.0, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", [0.3, 2.0, 20.0])
 def test_t4_thermal_spikes_sample_the_mixture_exactly_at_every_rate(rate):
     # stationary law of exp(-beta E), pi_mu N(x_mu, 1 / beta), for ANY rate: its second moment in
     # closed form, its mean energy and its marginal against independent draws of the mixture
@@ -178,6 +174,7 @@ def test_t4_thermal_spikes_sample_the_mixture_exactly_at_every_rate(rate):
         assert stats.ks_2samp(hot, energies).pvalue < 1e-6
 
 
+@pytest.mark.slow
 def test_t5_visible_spikes_blur_the_posterior_as_one_over_the_root_of_their_rate():
     # p from Poisson counts in one window: rms sqrt(tr(J S J) / r), bias |Hess : S| / (2 r) with
     # S = beta^2 X diag|x| X', J = diag p - p p'
@@ -254,6 +251,7 @@ def test_t6_delay_does_not_destabilise_retrieval():
         assert noise < 0.5 * np.linalg.norm(begin - rest)
 
 
+@pytest.mark.slow
 def test_t7_latency_tells_the_energy():
     # first spike of uninhibited memories: Exp(rho exp(lse u)), E[T] from the energy exactly
     energy, query = memory_of(3, 7, 12, 1.5, 1.3)

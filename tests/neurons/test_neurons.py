@@ -281,6 +281,7 @@ def test_any_response_will_do_and_the_limit_is_its_fixed_point():
     close(x, np.tanh(np.asarray(x) @ weights + np.asarray(drive) - 0.2), 1e-12)
 
 
+@pytest.mark.slow
 def test_a_fast_leaky_neuron_is_a_formal_neuron():
     inputs = np.array([[0, 0, 1], [0, 1, 0], [0, 1, 1], [1, 0, 0], [1, 0, 1], [1, 1, 1]], float)
     weights = jnp.array([[30.0], [60.0], [-45.0]])  # pA; sums from -45 to 60

@@ -217,6 +217,7 @@ def test_thalamic_cells_have_two_modes():
     assert released.size > 5 and np.diff(released)[:4].max() < 7  # a burst without any drive
 
 
+@pytest.mark.slow
 def test_the_resonator_answers_the_rhythm_of_its_own_period():
     pattern = SIMPLE["RZ"]
     starts, rest = np.asarray(pattern.drive.starts), pattern.neuron.rest()
