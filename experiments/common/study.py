@@ -88,14 +88,14 @@ class Study(Generic[C]):
             mark = fingerprint(settings)
         return Parts(Chunks(self.name, Path(config.out) / self.folder, mark))
 
-    def __call__(self, config: C) -> xr.Dataset:
+    def __call__(self, config: C, parts: Parts | None = None) -> xr.Dataset:
         """The data set of these settings; parts that are on disk are taken from there.
 
         **Raises:** `InputError` naming the setting that makes no sense.
         """
         config = prepared(config)
         with jax.enable_x64(self.double):
-            return self.run(config, self.parts(config))
+            return self.run(config, self.parts(config) if parts is None else parts)
 
     def command(self, config: C) -> str:
         """What to run for the same results; folders of this machine by a word."""
@@ -119,10 +119,11 @@ class Study(Generic[C]):
         began = time.perf_counter()
         folder = Path(config.out) / self.folder
         try:
-            dataset = self(config)
+            parts = self.parts(prepared(config))  # by the code as it is when the run begins
+            dataset = self(config, parts)
             metrics = self.summary(dataset)
             save(self.name, dataset, metrics, config, folder)
-            self.parts(prepared(config)).chunks.remove()
+            parts.chunks.remove()
         except (InputError, bpc.SweepError) as error:
             sys.exit(f"{self.name}: {error}")
         except KeyboardInterrupt:
