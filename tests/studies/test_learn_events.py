@@ -69,7 +69,7 @@ def test_rivals_of_two_rings():
 @pytest.mark.slow
 def test_a_fold_and_the_summary():
     train, test = splits("digits")
-    metrics = study.measure_fold(study.Config(epochs=8), "spoken digits", 0, (train, test))
+    metrics = study.measure_fold(study.Config(epochs=30), "spoken digits", 0, (train, test))
     accuracy = metrics["right"].mean(axis=1)
     assert accuracy.shape == (3,) and accuracy.min() > 0.85  # chance: 0.1
     # Spikes of the input are pixels in quarters, one for each quarter.
