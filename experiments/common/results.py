@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 import xarray as xr
@@ -71,13 +70,6 @@ def write_json(path: Path, content: Any) -> None:
     """Write `content` beside `path`, then give it that name."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    os.replace(part, path)
-
-
-def keep(path: Path, content: Any) -> None:
-    """Write the arrays of a tree beside `path`, then give them that name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    eqx.tree_serialise_leaves(part, content)
     os.replace(part, path)
 
 
