@@ -63,7 +63,7 @@ def _scores(ax: Axes, dataset: xr.Dataset) -> None:
     longest = int(np.isfinite(dataset.cart_score.values).any(0).sum())
     ax.set_xlim(0.5, longest + 0.5)
     ax.set_xlabel("epoch (3200 steps)")
-    ax.set_ylabel("mean return of other episodes")
+    ax.set_ylabel("mean validation return")
     ax.set_title("each seed; the median of the best so far")
 
 
