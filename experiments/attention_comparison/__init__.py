@@ -41,7 +41,7 @@ import numpy as np
 import xarray as xr
 
 from ..common import study
-from ..common.counts import PRICES
+from ..common.operations import PRICES
 from ..common.study import Parts, setting
 from . import ambiguity as ambiguity, energies as energies
 from .report import summary, text

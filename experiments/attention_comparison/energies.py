@@ -5,7 +5,7 @@ import numpy as np
 from bpcjax import cost
 from bpcjax.cost import FP32, INT8, Counts, Ledger
 
-from ..common.counts import PRICES, loihi
+from ..common.operations import PRICES, loihi
 from .tasks import METHODS, counts
 from .training import BUDGETS, POOLINGS, TOKENS, UPDATES, WIDTH
 

@@ -9,7 +9,7 @@ import xarray as xr
 from bpcjax import cost
 from bpcjax.cost import Ledger
 
-from ..common.counts import PRICES, ledgers, means
+from ..common.operations import PRICES, ledgers, means
 from ..common.statistics import wilson
 from .corruptions import CORRUPTIONS
 from .example import MARKS
