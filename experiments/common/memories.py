@@ -70,7 +70,7 @@ def classical(patterns: Patterns, queries: Queries, *, projection: bool) -> Answ
 
     A second `ClassicalHopfield.update` for all queries at once, without the weights [N, N]: the
     field goes by way of the patterns. Tests hold it equal to that of `ClassicalHopfield.hebb`,
-    whose diagonal is empty, and to the sign of `bpcjax.learning.pseudo_inverse`, whose is full.
+    whose diagonal is empty, and to the sign of `bpcjax.learning.projection`, whose is full.
     """
     stored = signs(patterns)
     size = stored.shape[1]
