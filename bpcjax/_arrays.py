@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
 _LEAST, _MOST = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 
@@ -162,6 +162,11 @@ def as_size(value: Any, name: str, least: int = 0) -> int:
     if found < least:
         raise ValueError(f"{name} must be at least {least}, got {found}.")
     return int(found)
+
+
+def choose(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
+    """The tree `yes` where `which` holds, else `no`."""
+    return jax.tree.map(lambda a, b: jnp.where(which, a, b), yes, no)
 
 
 def sized(name: str, least: int = 0) -> Callable[[Any], Any]:

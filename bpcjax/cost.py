@@ -14,6 +14,8 @@ from typing import Any
 import equinox as eqx
 import jax
 
+from ._moved import renamed
+
 
 class Counts(eqx.Module):
     """Operations of one query; numbers, or arrays with one entry a query. They add up with `+`."""
@@ -158,7 +160,7 @@ class Ledger:
         return sum(self.parts(counts).values())
 
 
-def attention(width: int, memories: int, *, steps: int = 1, batch: int = 1) -> Counts:
+def attention_counts(width: int, memories: int, *, steps: int = 1, batch: int = 1) -> Counts:
     """Softmax attention of one query of `width` N over P `memories`, `steps` times.
 
     Scores and mixture take N P multiply-accumulates each, the softmax P exponentials, P additions
@@ -175,13 +177,13 @@ def attention(width: int, memories: int, *, steps: int = 1, batch: int = 1) -> C
     return once * steps
 
 
-def hard_attention(width: int, memories: int, *, batch: int = 1) -> Counts:
+def hard_attention_counts(width: int, memories: int, *, batch: int = 1) -> Counts:
     """The value of the best key: N P multiply-accumulates, P comparisons, one value read."""
     products = width * memories
     return Counts(macs=products, adds=memories, words=products / batch + 3 * width)
 
 
-def sparse_attention(width: int, memories: int, support: Any, *, batch: int = 1) -> Counts:
+def sparse_attention_counts(width: int, memories: int, support: Any, *, batch: int = 1) -> Counts:
     """Entmax attention whose weights are 0 but for `support` memories: only they are mixed.
 
     The threshold takes a sort, `P log2 P` comparisons (Martins & Astudillo 2016, ICML, 1614-1623).
@@ -195,7 +197,7 @@ def sparse_attention(width: int, memories: int, support: Any, *, batch: int = 1)
     )
 
 
-def linear_attention(width: int, out: int | None = None, *, batch: int = 1) -> Counts:
+def linear_attention_counts(width: int, out: int | None = None, *, batch: int = 1) -> Counts:
     """Attention with the feature map `elu + 1`, its sum over memories made once, at storage.
 
     N exponentials, then a product of the N features with a matrix [N, `out`] and with a vector
@@ -236,7 +238,9 @@ def spiking(
     )
 
 
-def sampled_attention(width: int, memories: int, spikes: Any, out: int | None = None) -> Counts:
+def sampled_attention_counts(
+    width: int, memories: int, spikes: Any, out: int | None = None
+) -> Counts:
     """Attention whose mixture is the mean of S `spikes`, drawn at one query: no feedback.
 
     Scores and one softmax as for attention; a draw is a search in the P cumulated weights, and
@@ -271,3 +275,15 @@ def break_even(
     start = ledger.energy(made(0.0))
     slope = ledger.energy(made(1.0)) - start
     return float(((rival or ledger).energy(other) - start) / slope)
+
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "attention": "bpcjax.cost.attention_counts",
+        "hard_attention": "bpcjax.cost.hard_attention_counts",
+        "sparse_attention": "bpcjax.cost.sparse_attention_counts",
+        "linear_attention": "bpcjax.cost.linear_attention_counts",
+        "sampled_attention": "bpcjax.cost.sampled_attention_counts",
+    },
+)

@@ -6,16 +6,16 @@ from typing import Any, NamedTuple
 
 import diffrax as dfx
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int, PyTree
 
+from ._arrays import choose
 from ._require import split_key
 from .stepping import RESULTS
 from .stepping.base import AbstractSpikes
 from .stepping.clock import Clock
-from .stepping.stepwise import AbstractWholeSteps, WholeState
+from .stepping.stepwise import AbstractWholeSteps
 from .system import Scalar, is_traced, without_cut
 
 
@@ -156,20 +156,20 @@ def make_restart(
     y, step, on_their_way = final, clock.whole, ()
     told, origin = jnp.full((), -jnp.inf, clock.dt.dtype), clock.origin
     if isinstance(solver, AbstractSpikes):
-        if isinstance(solver_state, WholeState) and solver_state.start is not None:
-            unfinished = solver_state.index < clock.last
-            y = jax.tree.map(lambda a, b: jnp.where(unfinished, a, b), solver_state.start, final)
-            step = solver_state.index
+        inside = solver_state.resumption()
+        if inside is not None:
+            before, step = inside
+            unfinished = step < clock.last
+            y = choose(unfinished, before, final)
             told = jnp.where(unfinished, t - clock.time(step), told)
         pairs = zip(system.inputs(), solver_state.inputs, strict=True)
         on_their_way = tuple(source.leave(state) for source, state in pairs)
         solver = dataclasses.replace(solver, clock=None, max_spikes=None)
     constant = isinstance(start.controller, dfx.ConstantStepSize)
     if by_event is not False or not constant:  # steps begin anew
-        anew = by_event if constant else jnp.array(True)
-        y = jax.tree.map(lambda a, b: jnp.where(anew, a, b), final, y)
-        origin, step = jnp.where(anew, t, origin), jnp.where(anew, 0, step)
-        told = jnp.where(anew, -jnp.inf, told)
+        anew = jnp.asarray(by_event) if constant else jnp.array(True)
+        first = final, t, jnp.zeros_like(step), jnp.full_like(told, -jnp.inf)
+        y, origin, step, told = choose(anew, first, (y, origin, step, told))
     if by_event is not False and any(x is not None for x in on_their_way):
         result = RESULTS.where(by_event, RESULTS.ended_by_event, result)
     return Restart(

@@ -13,23 +13,17 @@ from jaxtyping import Key, PyTree
 
 from ._arrays import sized
 from ._require import check_shapes, check_times, unresolved
-from .inputs import Late
 from .restart import Restart, Start, begin, clock_of, make_restart, room_for
 from .solution import Solution, is_finite, succeeded, widened
 from .stepping import RESULTS, OrderedSpikes, SpikingTerm
 from .stepping.base import AbstractSpikes, AbstractSpikesState
 from .stepping.brownian import noise_term
 from .stepping.clock import Clock, GridSteps, beyond, starting
+from .stepping.record import in_order, until
 from .stepping.runge_kutta import unrolled
-from .stepping.stepwise import AbstractWholeSteps, WholeState
-from .system import (
-    AbstractSpikingSystem,
-    AbstractSystem,
-    bad_parameters,
-    bind,
-    fill_keys,
-    is_traced,
-)
+from .stepping.stepwise import AbstractWholeSteps
+from .system import AbstractSpikingSystem, AbstractSystem, bad_parameters, fill_keys, is_traced
+from .views import bind
 
 
 def _terms(system: AbstractSystem, y0: PyTree, args, t0, dt, fixed: bool, key) -> tuple[Any, bool]:
@@ -50,7 +44,7 @@ def _steps_of_delay(system: AbstractSystem, dt) -> int | None:
     """The steps that the longest delay takes; `None` where that is not known."""
     if not isinstance(system, AbstractSpikingSystem):
         return None
-    delays = [source.delays for source in system.inputs() if isinstance(source, Late)]
+    delays = [source.delays for source in system.inputs() if source.delays is not None]
     if is_traced(dt, *delays):
         return None
     known = [np.asarray(d) for d in delays]  # `jnp` would trace it where `simulate` is traced
@@ -304,20 +298,17 @@ def _read(found, start: Start, clock: Clock, system, args, method, saveat, event
         lambda t: jnp.where(t == beyond(clock.t1), clock.t1, t), (ts, ended_at[-1])
     )
     final, state = jax.tree.map(lambda x: x[-1], last), found.solver_state
-    if start.before is not None and clock.inside and isinstance(state, WholeState):
-        ys = _from_the_cut(saveat, ys, start.before, args)
     ended = succeeded(RESULTS.promote(found.result))
     lost, spikes, more = jnp.array(False), None, []
     if isinstance(state, AbstractSpikesState):
         assert isinstance(system, AbstractSpikingSystem)
-        more = state.causes()
+        if start.before is not None and state.resumption() is not None:
+            ys = _from_the_cut(saveat, ys, start.before, args)
+        more = state.causes(lambda: system.guard(ended_at, final, args), ended)
         lost = jnp.stack([wrong for wrong, _ in more]).any()
-        spikes = None if state.spikes is None else state.spikes.sorted()
+        spikes = None if state.spikes is None else in_order(state.spikes)
         if spikes is not None and event is not None:
-            spikes = spikes.until(ended_at)
-        if isinstance(state, WholeState):  # its solvers test guards without a look at NaN
-            blind = jnp.isnan(system.guard(ended_at, final, args)).any()
-            more = [*more, (ended & blind, RESULTS.event_not_located)]
+            spikes = until(spikes, ended_at)
     causes = [*causes, ((ended | lost) & ~is_finite(last), RESULTS.not_finite), *more]
     result = widened(found.result, causes)
     if start.before is not None:

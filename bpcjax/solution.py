@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
 from .restart import Restart
-from .stepping import RESULTS, SpikeRecord
+from .spikes import Spikes
+from .stepping import RESULTS
 
 
 class Solution(eqx.Module):
@@ -21,7 +22,7 @@ class Solution(eqx.Module):
 
     ts: PyTree[Float[Array, "..."]] | None
     ys: PyTree | None
-    spikes: SpikeRecord | None
+    spikes: Spikes | None
     result: Any  # a RESULTS
     stats: dict[str, Any]
     final: PyTree

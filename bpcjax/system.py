@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree
 
 from ._arrays import as_floating as as_floating, is_traced as is_traced
+from ._moved import renamed
 
 Scalar = Float[Array, ""]
 Time = Float[ArrayLike, ""]
@@ -93,11 +94,15 @@ def bad_parameters(system: PyTree) -> Bool[Array, ""]:
     return bad
 
 
-class AbstractSystem(eqx.Module):
-    """A flow `dy/dt = f(t, y, args)`; `args` is the drive (a current, a query), any pytree."""
+class Module(eqx.Module):
+    """A module whose parameters are checked when it is made."""
 
     def __check_init__(self) -> None:
         check_parameters(self)
+
+
+class AbstractSystem(Module):
+    """A flow `dy/dt = f(t, y, args)`; `args` is the drive (a current, a query), any pytree."""
 
     @abstractmethod
     def vector_field(self, t: Time, y: PyTree, args: PyTree) -> PyTree:
@@ -106,6 +111,17 @@ class AbstractSystem(eqx.Module):
     def noise(self, t: Time, y: PyTree, args: PyTree) -> PyTree | None:
         """Hook: the diagonal amplitude of white noise in the structure of `y`, or `None`."""
         return None
+
+
+def _potential_first(y: PyTree) -> tuple[Array, list[Array], Any]:
+    """The first leaf of a state of neurons, the others, and its structure."""
+    if isinstance(y, dict):
+        raise ValueError(
+            "y0: the neurons' state is a dict, whose order is that of its keys; use a NamedTuple "
+            "with the potential first."
+        )
+    (v, *others), treedef = jax.tree.flatten(y)
+    return v, others, treedef
 
 
 class AbstractSpikingSystem(AbstractSystem):
@@ -143,16 +159,25 @@ class AbstractSpikingSystem(AbstractSystem):
         """
         raise NotImplementedError(f"{type(self).__name__} has inputs: it must define arrive.")
 
-    def push(self, y: PyTree, dv: Float[Array, "*n"]) -> PyTree:
-        """Hook: what a jump `dv` of the potential, the first leaf of `y`, adds to the state.
+    def potential(self, y: PyTree) -> Float[Array, "*n"]:
+        """Hook: the potential of each neuron (default: the first leaf of the state).
 
         **Raises:** `ValueError` if the state is a dict, whose leaves have no order of their own.
         """
-        if isinstance(y, dict):
-            raise ValueError("y0: the neurons' state is a dict; use a NamedTuple, potential first.")
-        leaves, treedef = jax.tree.flatten(y)
-        still = [jnp.zeros_like(leaf) for leaf in leaves[1:]]
-        return jax.tree.unflatten(treedef, [jnp.broadcast_to(dv, leaves[0].shape), *still])
+        return _potential_first(y)[0]
+
+    def push(self, y: PyTree, dv: Float[Array, "*n"]) -> PyTree:
+        """Hook: what a jump `dv` of the potential adds to the state; errors as in `potential`."""
+        v, others, treedef = _potential_first(y)
+        still = [jnp.zeros_like(leaf) for leaf in others]
+        return jax.tree.unflatten(treedef, [jnp.broadcast_to(dv, v.shape), *still])
+
+    def hold(self, change: PyTree, active: Float[Array, "*n"]) -> PyTree:
+        """Hook: a change of the state with the potential standing still where a neuron is not
+        `active` (1; held: 0); errors as in `potential`.
+        """
+        dv, others, treedef = _potential_first(change)
+        return jax.tree.unflatten(treedef, [active * dv, *others])
 
     def rest(self, shape: tuple[int, ...] = ()) -> PyTree:
         """Hook: the state at rest of neurons in the given shape.
@@ -226,64 +251,11 @@ def drive_at(t: Time, args: Drive) -> PyTree:
     return jax.tree.map(lambda leaf: leaf(t) if callable(leaf) else leaf, args, is_leaf=callable)
 
 
-def bind(system: AbstractSystem, args: Drive) -> AbstractSystem:
-    """`system` itself, or, where `args` holds functions of `t`, a wrapper that evaluates them.
-
-    The wrapper takes the same `args`, so that no vector field ever sees a callable.
-    """
-    if not any(callable(leaf) for leaf in jax.tree.leaves(args, is_leaf=callable)):
-        return system
-    if isinstance(system, AbstractSpikingSystem):
-        return DrivenSpiking(system)
-    return _Driven(system)
+def varies(args: Drive) -> bool:
+    """Whether some leaf of the drive is a function of time."""
+    return any(callable(leaf) for leaf in jax.tree.leaves(args, is_leaf=callable))
 
 
-class _Driven(AbstractSystem):
-    """A flow whose drive is evaluated at `t`."""
-
-    system: AbstractSystem
-
-    def vector_field(self, t, y, args):
-        return self.system.vector_field(t, y, drive_at(t, args))
-
-    def noise(self, t, y, args):
-        return self.system.noise(t, y, drive_at(t, args))
-
-
-class DrivenSpiking(AbstractSpikingSystem):
-    """A spiking system whose drive is evaluated at `t`."""
-
-    system: AbstractSpikingSystem
-
-    def vector_field(self, t, y, args):
-        return self.system.vector_field(t, y, drive_at(t, args))
-
-    def noise(self, t, y, args):
-        return self.system.noise(t, y, drive_at(t, args))
-
-    def guard(self, t, y, args):
-        return self.system.guard(t, y, drive_at(t, args))
-
-    def reset(self, t, y, args, fired):
-        return self.system.reset(t, y, drive_at(t, args), fired)
-
-    def kick(self, t, y, args, spikes):
-        return self.system.kick(t, y, drive_at(t, args), spikes)
-
-    def inputs(self):
-        return self.system.inputs()
-
-    def arrive(self, t, y, args, arrivals):
-        return self.system.arrive(t, y, drive_at(t, args), arrivals)
-
-    def push(self, y, dv):
-        return self.system.push(y, dv)
-
-    def emits(self, y, fired):
-        return self.system.emits(y, fired)
-
-    def whole_steps(self, y, h):
-        return self.system.whole_steps(y, h)
-
-    def mark_cut(self, y):
-        return self.system.mark_cut(y)
+__getattr__ = renamed(
+    __name__, {"bind": "bpcjax.views.bind", "DrivenSpiking": "bpcjax.views.DrivenSpiking"}
+)

@@ -6,87 +6,55 @@ they are all the same, more if bursts alternate with pauses. Spikes are located 
 (`LocalSpikes`); a stopped run goes on where it was.
 """
 
-import contextlib
 import dataclasses
-import math
-import shutil
-import sys
-import time
-from pathlib import Path
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-import tyro
 import xarray as xr
 from jaxtyping import Array, Float
 
 import bpcjax as bpc
 
-from .common import InputError
-from .common.results import fingerprint, save, writable
+from .common import InputError, study
+from .common.study import setting
 
-NAME = "adex_sweep"
 REGULAR = 0.05  # a CV below which intervals count as all the same
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(study.Config):
     """A sweep of AdEx neurons over current and adaptation."""
 
-    currents: int = 400
+    currents: int = setting(400, least=1, quick=40)
     """How many currents, from i_min to i_max."""
-    i_min: float = 500.0
+    i_min: float = setting(500.0)
     """Least current, pA."""
-    i_max: float = 2000.0
+    i_max: float = setting(2000.0)
     """Largest current, pA."""
-    jumps: int = 250
+    jumps: int = setting(250, least=1, quick=25)
     """How many values of b, from 0 to b_max."""
-    b_max: float = 350.0
+    b_max: float = setting(350.0)
     """Largest jump of the adaptation current at a spike, pA."""
-    v_reset: float = -47.4
+    v_reset: float = setting(-47.4)
     """Potential after a spike, mV: above -50.4 (where the upstroke starts) bursts are possible."""
-    t1: float = 1000.0
+    t1: float = setting(1000.0)
     """Length, ms."""
-    settle: float = 300.0
+    settle: float = setting(300.0, least=0)
     """Spikes before this time do not count, ms."""
-    dt: float = 0.1
-    """Step, ms."""
-    chunk: int | None = None
+    dt: float = setting(0.1, above=0, most=0.5)
+    """Step, ms: the upstroke takes about a millisecond."""
+    chunk: int | None = setting(None, least=1)
     """Neurons to solve at a time, as one population."""
-    out: str = "results"
-    """The folder for results."""
-    figures: str = "figures/out"
-    """The folder for the picture."""
-    quick: bool = False
-    """At most 40 x 25 neurons."""
-    gallery: bool = False
-    """Write the small picture to figures/gallery too."""
 
-
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name in ("i_min", "i_max", "b_max", "v_reset"):
-        if not math.isfinite(getattr(config, name)):
-            raise InputError(f"{name} must be finite, got {getattr(config, name)}.")
-    for name in ("currents", "jumps", "chunk"):
-        if (value := getattr(config, name)) is not None and value < 1:
-            raise InputError(f"{name} must be at least 1, got {value}.")
-    if not 0 < config.dt <= 0.5:  # the upstroke takes about a millisecond
-        raise InputError(f"dt must be positive, and at most 0.5 ms, got {config.dt}.")
-    if not 0 <= config.settle < config.t1 < math.inf:
-        raise InputError(f"settle must lie in 0 ... t1 = {config.t1}, got {config.settle}.")
-    if config.quick:
-        few = {"currents": min(config.currents, 40), "jumps": min(config.jumps, 25)}
-        config = dataclasses.replace(config, **few)
-    return config
+    def verify(self) -> None:
+        """Spikes count for some time."""
+        if not self.settle < self.t1:
+            raise InputError(f"settle must lie in 0 ... t1 = {self.t1}, got {self.settle}.")
 
 
 class Counts(NamedTuple):
-    """A neuron's state; its spikes and the time of the last; sums of intervals and squares."""
+    """State of a neuron; its spikes and the time of the last; sums of intervals and squares."""
 
     neuron: NamedTuple
     spikes: Float[Array, "*n"]
@@ -96,27 +64,27 @@ class Counts(NamedTuple):
 
 
 class Counted(bpc.AbstractSpikingSystem):
-    """A neuron that keeps count of its spikes and intervals after `settle`, as it goes."""
+    """Neuron with counters of its spikes and intervals after `settle`."""
 
     neuron: bpc.AbstractSpikingSystem
     settle: Float[Array, ""] = bpc.parameter(0.0)  # ms
 
     def rest(self, shape=()) -> Counts:
-        """At rest, nothing counted."""
+        """Rest, with all counts 0."""
         zero = jnp.zeros(shape)
         return Counts(self.neuron.rest(shape), zero, zero - 1, zero, zero)
 
     def vector_field(self, t, y, args):
-        """The neuron's own; counts stand still."""
+        """Vector field of the neuron; counts stand still."""
         zero = jnp.zeros_like(y.spikes)
         return Counts(self.neuron.vector_field(t, y.neuron, args), zero, zero, zero, zero)
 
     def guard(self, t, y, args):
-        """The neuron's own."""
+        """Guard of the neuron."""
         return self.neuron.guard(t, y.neuron, args)
 
     def reset(self, t, y, args, fired):
-        """The neuron's own; an interval counts if it began after `settle`."""
+        """Reset of the neuron; an interval counts if it began after `settle`."""
         counts = fired & (t >= self.settle)
         interval = jnp.where(counts & (y.last >= 0), t - y.last, 0.0)
         return Counts(
@@ -129,11 +97,11 @@ class Counted(bpc.AbstractSpikingSystem):
 
 
 def population(config: Config):
-    """The function to sweep: rate (Hz) and CV of neurons with currents `I` and jumps `b`."""
+    """Function to sweep: rate (Hz) and CV of neurons with currents `I` and jumps `b`."""
 
     def run(I, b):  # noqa: E741
         system = Counted(bpc.neurons.AdEx(b=b, v_reset=config.v_reset), config.settle)
-        found = bpc.simulate(
+        solution = bpc.simulate(
             system,
             system.rest(jnp.shape(I)),
             I,
@@ -142,7 +110,7 @@ def population(config: Config):
             solver=bpc.LocalSpikes(),
             throw=False,
         )
-        end = found.ys
+        end = solution.ys
         spikes, total, squares = end.spikes[-1], end.total[-1], end.squares[-1]
         intervals = jnp.maximum(spikes - 1, 1)
         mean = total / intervals
@@ -150,7 +118,7 @@ def population(config: Config):
         return {
             "rate": 1000 * spikes / (config.t1 - config.settle),
             "cv": jnp.where(spikes >= 4, spread / jnp.maximum(mean, config.dt), jnp.nan),
-            "ok": found.ok,
+            "ok": solution.ok,
         }
 
     return run
@@ -169,62 +137,27 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     }
 
 
-def run(config: Config) -> xr.Dataset:
-    """The sweep; what is done of it is in `out/adex_sweep.work` until it is whole.
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
+    """The sweep; a stopped one goes on from the chunks that it has stored.
 
-    **Raises:** `InputError` naming the argument that makes no sense.
+    **Raises:** `InputError` if the disk is full.
     """
-    config = check(config)
     axes = {
         "I": np.linspace(config.i_min, config.i_max, config.currents),
         "b": np.linspace(0.0, config.b_max, config.jumps),
     }
+    store = parts.chunks.folder / "sweep.zarr"
     try:
         dataset = bpc.sweep(
-            population(config), axes, store=_work(config), chunk=config.chunk, batch=bpc.population
+            population(config), axes, store=store, chunk=config.chunk, batch=bpc.population
         )
-    except OSError as error:  # a full disk
+    except OSError as error:
         raise InputError(str(error)) from error
-    return dataset.assign_attrs(_settings(config))
+    names = "v_reset", "t1", "settle", "dt"
+    return dataset.assign_attrs({name: getattr(config, name) for name in names})
 
 
-def _settings(config: Config) -> dict:
-    settings = dataclasses.asdict(config)
-    for name in ("out", "figures", "quick", "gallery"):  # they change no number
-        settings.pop(name)
-    return settings
-
-
-def _work(config: Config) -> Path:
-    """Where this sweep is kept on the way; sweeps with other settings have other places."""
-    folder = writable(config.out) / f"{NAME}.work"
-    return folder / f"{fingerprint(_settings(config))}.zarr"
-
-
-def main() -> None:
-    """The command line: run, save, print the table, draw."""
-    config = tyro.cli(Config, description=__doc__)
-    began = time.perf_counter()
-    try:
-        config = check(config)
-        dataset = run(config)
-        found = summary(dataset)
-        save(NAME, dataset, found, config, config.out)
-        work = _work(config)
-        shutil.rmtree(work, ignore_errors=True)
-        with contextlib.suppress(OSError):  # other sweeps are there, to be gone on with
-            work.parent.rmdir()
-    except (InputError, bpc.SweepError) as error:
-        sys.exit(f"{NAME}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{NAME}: stopped. The same command goes on from here.")
-    for name, value in found.items():
-        print(f"{name:24s} {value:.6g}")
-    from figures import adex_sweep as figure, style
-
-    paths = style.save(figure.draw(dataset), figure.NAME, config.figures, gallery=config.gallery)
-    print(f"{time.perf_counter() - began:.0f} s; {config.out}/{NAME}.zarr, {paths[-1]}")
-
+STUDY = study.Study("adex_sweep", Config, run, summary, double=False)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

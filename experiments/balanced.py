@@ -16,8 +16,6 @@ A run that was stopped goes on with the network that it was at.
 
 import dataclasses
 import math
-import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,46 +23,36 @@ import diffrax as dfx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 import xarray as xr
 
 import bpcjax as bpc
 from theory.closed_forms import siegert
 
-from .common import InputError
+from .common import InputError, study
 from .common.balanced_networks import brunel, cuba
-from .common.results import Chunks, fingerprint, save
+from .common.study import setting
 
-NAME = "balanced"
 ROOM = 3  # times the spikes that are expected
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(study.Config):
     """Two balanced networks and their rates."""
 
-    cuba: int = 4000
+    cuba: int = setting(4000, least=100)
     """How many neurons the CUBA network has."""
-    brunel: int = 12_500
+    brunel: int = setting(12_500, least=100, quick=1250)
     """How many neurons Brunel's network has; with fewer the weights grow."""
-    t1: float = 1000.0
+    t1: float = setting(1000.0, least=1)
     """For how long spikes count, ms."""
-    settle: float = 200.0
+    settle: float = setting(200.0, least=0)
     """How long Brunel's network runs before that, ms."""
-    dt: float = 0.1
+    dt: float = setting(0.1, above=0, most=0.5)
     """Step, ms."""
-    seed: int = 0
+    seed: int = setting(0, least=0)
     """Seed of the connections, the start and the input."""
-    shown: int = 200
+    shown: int = setting(200, least=5)
     """Of how many neurons of each network to keep the spikes."""
-    out: str = "results"
-    """The folder for results."""
-    figures: str = "figures/out"
-    """The folder for the picture."""
-    quick: bool = False
-    """At most 1,250 neurons in Brunel's network."""
-    gallery: bool = False
-    """Write the small picture to figures/gallery too."""
 
     @property
     def weight(self) -> float:
@@ -72,31 +60,10 @@ class Config:
         return 0.1 * math.sqrt(12_500 / self.brunel)
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (("cuba", 100), ("brunel", 100), ("shown", 5), ("seed", 0)):
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    if not 0 < config.dt <= 0.5:
-        raise InputError(f"dt must be positive, and at most 0.5 ms, got {config.dt}.")
-    for name, least in (("t1", 1.0), ("settle", 0.0)):
-        if not least <= getattr(config, name) < math.inf:
-            raise InputError(
-                f"{name} must be finite, at least {least:g} ms, got {getattr(config, name)}."
-            )
-    if config.quick:
-        config = dataclasses.replace(config, brunel=min(config.brunel, 1250))
-    return config
-
-
 def _spikes(name: str, config: Config, problem, t1: float, solver, rate: float) -> dict[str, Any]:
-    """The spikes of a network; `rate` (Hz) is about what it fires at."""
+    """Spikes of a network; `rate` (Hz) is about what it fires at."""
     count = problem.start.neurons.neuron.v.size
-    print(f"{name}: {count:,} neurons, {t1:g} ms")
-    found = bpc.simulate(
+    solution = bpc.simulate(
         problem.network,
         problem.start,
         problem.drive,
@@ -107,14 +74,14 @@ def _spikes(name: str, config: Config, problem, t1: float, solver, rate: float) 
         progress_meter=dfx.TqdmProgressMeter(refresh_steps=100),
         throw=False,
     )
-    if not found.ok:
-        cause = bpc.RESULTS[found.result]
+    if not solution.ok:
+        cause = bpc.RESULTS[solution.result]
         raise InputError(f"{name}: the solve failed ({cause}) Pass a smaller dt or more neurons.")
-    assert found.spikes is not None
-    number = int(found.spikes.count)
+    assert solution.spikes is not None
+    number = int(solution.spikes.count)
     return {
-        "spike_time": np.asarray(found.spikes.times[:number]),
-        "spike_neuron": np.asarray(found.spikes.neurons[:number]),
+        "spike_time": np.asarray(solution.spikes.times[:number]),
+        "spike_neuron": np.asarray(solution.spikes.neurons[:number]),
     }
 
 
@@ -136,13 +103,15 @@ def _brunel(config: Config) -> dict[str, Any]:
     return _spikes("Brunel", config, problem, t1, bpc.GridSpikes(), rate) | expected
 
 
-def as_dataset(config: Config, count: int, start: float, found: dict[str, Any]) -> xr.Dataset:
-    """One network of `count` neurons: statistics of all spikes after `start`, and some spikes."""
-    times, neurons = np.asarray(found["spike_time"], float), np.asarray(found["spike_neuron"])
+def as_dataset(config: Config, count: int, start: float, part: dict[str, Any]) -> xr.Dataset:
+    """Data set of a network of `count` neurons: statistics of all spikes after `start`, and some
+    spikes.
+    """
+    times, neurons = np.asarray(part["spike_time"], float), np.asarray(part["spike_neuron"])
     excitatory, end = round(0.8 * count), start + config.t1
     # Spikes are at the ends of steps: half a step later no rounding moves one over an edge.
     late = 0.5 * config.dt
-    record = bpc.SpikeRecord(jnp.asarray(times), jnp.asarray(neurons), jnp.array(len(times)))
+    record = bpc.Spikes(jnp.asarray(times), jnp.asarray(neurons), jnp.array(len(times)))
     trains = bpc.analysis.spike_statistics(
         record, count, t0=start + late, t1=end + late, window=config.t1 / 2, min_intervals=3
     )
@@ -167,8 +136,8 @@ def as_dataset(config: Config, count: int, start: float, found: dict[str, Any]) 
             "shown_excitatory": first,
             "start": start,
             "spikes": len(times),
-            "expected_rate": float(found["expected_rate"]),
-            "expected_cv": float(found["expected_cv"]),
+            "expected_rate": float(part["expected_rate"]),
+            "expected_cv": float(part["expected_cv"]),
         },
         coords={
             "neuron": np.arange(count),
@@ -179,44 +148,30 @@ def as_dataset(config: Config, count: int, start: float, found: dict[str, Any]) 
     )
 
 
-def run(config: Config) -> xr.Dataset:
-    """Both networks along `network`, the smaller padded with NaN (`spike_neuron` with -1).
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    config = check(config)
-    settings = dataclasses.asdict(config)
-    for name in ("shown", "out", "figures", "quick", "gallery"):  # they change no spike
-        settings.pop(name)
-    mark = fingerprint(settings)
-    chunks = Chunks(NAME, config.out, mark)
-    solves: dict[str, tuple[Callable[[Config], dict[str, Any]], int, float]] = {
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
+    """Both networks along `network`, the smaller padded with NaN (`spike_neuron` with -1)."""
+    networks: dict[str, tuple[Callable[[Config], dict[str, Any]], int, float]] = {
         "CUBA": (_cuba, config.cuba, 0.0),
         "Brunel": (_brunel, config.brunel, config.settle),
     }
-    parts = []
-    for k, (solve, count, start) in enumerate(solves.values()):
-        found = chunks.get(k)
-        if found is None:
-            found = solve(config)
-            chunks.put(k, found)
-        parts.append(as_dataset(config, count, start, found))
-    names = xr.Variable("network", list(solves))
-    empty: dict[Any, Any] = {name: np.nan for name in parts[0].data_vars} | {"spike_neuron": -1}
-    dataset = xr.concat(parts, names, join="outer", fill_value=empty)
-    return dataset.assign_attrs(settings | {"fingerprint": mark, "weight": config.weight})
+    sets = []
+    for name, (solve, count, start) in networks.items():
+        part = parts(f"{name}, {count:,} neurons", lambda solve=solve: solve(config))
+        sets.append(as_dataset(config, count, start, part))
+    names = xr.Variable("network", list(networks))
+    empty: dict[Any, Any] = {name: np.nan for name in sets[0].data_vars} | {"spike_neuron": -1}
+    dataset = xr.concat(sets, names, join="outer", fill_value=empty)
+    settings = "cuba", "brunel", "t1", "settle", "dt", "seed", "weight"
+    return dataset.assign_attrs({name: getattr(config, name) for name in settings})
 
 
-def measure(dataset: xr.Dataset) -> list[dict[str, Any]]:
-    """One record a network: rates (Hz), mean CV, what is expected; `None` where nothing is."""
+def summary(dataset: xr.Dataset) -> list[dict[str, Any]]:
+    """Record of each network: rates (Hz), mean CV, what is expected; `None` where nothing is."""
     records = []
     for name in map(str, dataset.network.values):
         one = dataset.sel(network=name)
-        rate, expected, border = (
-            float(one.rate.mean()),
-            float(one.expected_rate),
-            int(one.excitatory),
-        )
+        rate, expected = float(one.rate.mean()), float(one.expected_rate)
+        border = int(one.excitatory)
         numbers = {
             "rate": rate,
             "rate_excitatory": float(one.rate[:border].mean()),
@@ -249,26 +204,7 @@ def table(records: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """The command line: run, save, print the table, draw."""
-    config = tyro.cli(Config, description=__doc__)
-    began = time.perf_counter()
-    try:
-        config = check(config)
-        dataset = run(config)
-        records = measure(dataset)
-        save(NAME, dataset, records, config, config.out)
-        Chunks(NAME, config.out, dataset.fingerprint).remove()
-    except InputError as error:
-        sys.exit(f"{NAME}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{NAME}: stopped. The same command goes on from here.")
-    print(table(records))
-    from figures import balanced as figure, style
-
-    paths = style.save(figure.draw(dataset), figure.NAME, config.figures, gallery=config.gallery)
-    print(f"{time.perf_counter() - began:.0f} s; {config.out}/{NAME}.zarr, {paths[-1]}")
-
+STUDY = study.Study("balanced", Config, run, summary, double=False, table=table)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

@@ -19,7 +19,7 @@ Recordings of events have their own study, `experiments.learn_events`.
 """
 
 import dataclasses
-from pathlib import Path
+import functools
 from typing import Any
 
 import jax
@@ -29,29 +29,36 @@ import xarray as xr
 
 from bpcjax.models import AbstractPhases, Backpropagation, NudgedPhases, RatePhases
 
-from .common import InputError, study
-from .common.data import Split, splits
-from .common.predictive import Trained, Training, single, train
+from .common import InputError, predictive, study
+from .common.data import SPLITS, Split, splits
+from .common.precision import single
+from .common.predictive import Trained, Training
 from .common.scores import measure
-from .common.study import Parts
+from .common.settings import setting
+from .common.stacking import stack
 
-NAME = "learn"
 STEPS = 20  # of spikes, of the test
+EXAMPLE = {
+    "digit": ("row", "column"),
+    "raster": ("moment", "neuron"),
+    "beliefs": ("moment", "class"),
+    "corrections": ("label", "class"),
+}  # variables of one test image, with their dimensions
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Config):
     """Learning by spikes."""
 
-    data: str = "mnist"
+    data: str = setting("mnist", among=tuple(SPLITS), quick="digits")
     """The images: mnist, fashion_mnist, digits."""
     data_dir: str | None = None
     """The folder of the files of the images."""
-    seeds: int = 3
+    seeds: int = setting(3, least=1, quick=1)
     """Of the rows that spike, but spiking input and convolutions; the others have one."""
-    epochs: int = 15
+    epochs: int = setting(15, least=1, quick=8)
     """Of all rows but convolutions, of which there are a fifth."""
-    width: int = 1024
+    width: int = setting(1024, least=2, quick=128)
     """Units of a hidden layer; half as many where there are two, and a quarter in the second and
     third of three."""
     full_convolutions: bool = False
@@ -60,6 +67,13 @@ class Config(study.Config):
     """Rows of the table to make, by their names; all without."""
     validation: bool = False
     """Hold out a sixth of the training set and test on it."""
+
+    def verify(self) -> None:
+        """Each of `only` is a row of the table."""
+        names = list(table(self))
+        unknown = set(self.only) - set(names)
+        if unknown:
+            raise InputError(f"only: there are no rows {sorted(unknown)}. Choose of {names}.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +85,8 @@ class Row:
     repeats: bool = False  # for every seed
 
 
-def rows(config: Config) -> dict[str, Row]:
-    """The table's rows, the main one first."""
+def table(config: Config) -> dict[str, Row]:
+    """All rows of the table, the main one first."""
     fashion = config.data == "fashion_mnist"
     base = Training(
         hidden=(config.width,),
@@ -94,7 +108,7 @@ def rows(config: Config) -> dict[str, Row]:
         NudgedPhases(jnp.asarray(1.0)),
     )
     bare = {} if fashion else {"no shifts": Row(but(shift=0, silent=0.2), main, True)}
-    table = {
+    return {
         "spiking": Row(base, main, True),
         "three layers": Row(but(hidden=(half, quarter, quarter)), coarse, True),
         "two layers": Row(but(hidden=(half, half)), coarse, True),
@@ -105,10 +119,6 @@ def rows(config: Config) -> dict[str, Row]:
         "spiking input": Row(but(input_quantum=0.5), main),
         "convolutions": Row(_convolutions(config, base), main),
     }
-    unknown = set(config.only) - set(table)
-    if unknown:
-        raise InputError(f"only: there are no rows {sorted(unknown)}. Choose of {list(table)}.")
-    return {k: row for k, row in table.items() if k in (config.only or table) or k == "spiking"}
 
 
 def _convolutions(config: Config, base: Training) -> Training:
@@ -120,103 +130,65 @@ def _convolutions(config: Config, base: Training) -> Training:
     return dataclasses.replace(base, maps=maps, hidden=(), epochs=epochs, rate=rate, silent=silent)
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    study.at_least(1, config, "seeds", "epochs")
-    study.at_least(2, config, "width")
-    if config.quick:
-        config = dataclasses.replace(
-            config,
-            data="digits",
-            width=min(config.width, 128),
-            seeds=1,
-            epochs=min(config.epochs, 8),
-        )
-    return config
-
-
-def _once(
-    config: Config, row: Row, seed: int, learned: Split, asked: Split, label: str
-) -> tuple[Trained, dict[str, np.ndarray]]:
-    settings = dataclasses.replace(row.settings, seed=seed)
-    folder = Path(config.out) / config.FOLDER / f"{NAME}.work" / "trained"
-    trained = train(learned, settings, row.phases, folder=folder, label=label)
-    found = measure(trained.energy, asked, settings, row.phases, steps=STEPS)
-    found |= {
-        "seconds": np.asarray(trained.seconds),
-        "processor_seconds": np.asarray(trained.processor_seconds),
-        "alignment": trained.alignment.min(),
-        "error_spikes": trained.history["errors"][-1],
-        "nudged_spikes": trained.history["values"][-1],
-        "loss": trained.history["loss"],
-        "energy": trained.history["energy"],
-    }
-    return trained, found
-
-
-def raster(trained: Trained, asked: Split) -> dict[str, np.ndarray]:
-    """One digit of the test: the spikes of the hidden layer by step, what is predicted of the
+def raster(model: Trained, test: Split) -> dict[str, np.ndarray]:
+    """Spikes of one test image: those of the hidden layer by step, what is predicted of the
     classes, and the corrections that its label and a wrong one would send down."""
-    phases, energy = single(NudgedPhases()), trained.energy
-    x = jnp.asarray(asked.x[0].reshape(-1), jnp.float32)
+    phases, energy = single(NudgedPhases()), model.energy
+    x = jnp.asarray(test.x[0].reshape(-1), jnp.float32)
     active = np.argsort(-np.asarray(phases.values(energy, x)[0][1]))[:60]
     z, sent, outputs = phases.silence(energy, x), [], []
     for _ in range(10):
         z, spikes, output = phases.step(energy, x, z)
         outputs.append(np.asarray(jax.nn.softmax(output)))
         sent.append(np.asarray(spikes[0])[active])
-    label = int(asked.labels[0])
-    corrections = [np.eye(asked.classes)[k] - outputs[-1] for k in (label, (label + 1) % 10)]
+    label = int(test.labels[0])
+    corrections = [np.eye(test.classes)[k] - outputs[-1] for k in (label, (label + 1) % 10)]
     return {
-        "digit": asked.x[0],
+        "digit": test.x[0],
         "raster": np.array(sent),
         "beliefs": np.array(outputs),
         "corrections": np.round(np.array(corrections) / 0.05),
     }
 
 
-def run(config: Config, parts: Parts) -> xr.Dataset:
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """The table, its curves, and one digit."""
-    config = check(config)
-    learned, asked = splits(config.data, config.data_dir, validation=config.validation)
-    table, found = rows(config), {}
-    for name, row in table.items():
+    train, test = splits(config.data, config.data_dir, validation=config.validation)
+    rows = {
+        name: row
+        for name, row in table(config).items()
+        if name == "spiking" or not config.only or name in config.only
+    }
+
+    def make(name: str, row: Row, seed: int, label: str) -> dict[str, np.ndarray]:
+        print()
+        settings = dataclasses.replace(row.settings, seed=seed)
+        folder = parts.work / "trained"
+        model = predictive.train(train, settings, row.phases, folder=folder, label=label)
+        metrics = measure(model.energy, test, settings, row.phases, steps=STEPS) | {
+            "seconds": np.asarray(model.seconds),
+            "processor_seconds": np.asarray(model.processor_seconds),
+            "alignment": model.alignment.min(),
+            "error_spikes": model.history["errors"][-1],
+            "nudged_spikes": model.history["values"][-1],
+            "loss": model.history["loss"],
+            "energy": model.history["energy"],
+        }
+        return metrics | (raster(model, test) if name == "spiking" and seed == 0 else {})
+
+    results = {}
+    for k, (name, row) in enumerate(rows.items()):
         for seed in range(config.seeds if row.repeats else 1):
             label = f"{config.data}, {name}, seed {seed}"
-
-            def make(name=name, row=row, seed=seed, label=label):
-                print()
-                trained, measured = _once(config, row, seed, learned, asked, label)
-                if name == "spiking" and seed == 0:
-                    measured |= raster(trained, asked)
-                return measured
-
-            found[name, seed] = parts(label, make)
-    data: dict[str, Any] = {}
-    one = found["spiking", 0]
-    drawn = {
-        "digit": ("row", "column"),
-        "raster": ("moment", "neuron"),
-        "beliefs": ("moment", "class"),
-        "corrections": ("label", "class"),
-    }
-    for key in one:
-        if key in drawn:
-            data[key] = (drawn[key], one[key])
-            continue
-        shape = np.shape(one[key])
-        whole = np.full((len(table), config.seeds, *shape), np.nan)
-        for (name, seed), measured in found.items():
-            value = np.asarray(measured[key])
-            place = list(table).index(name), seed
-            whole[(*place, slice(value.size)) if shape else place] = value
-        dims = {"curve": ("step",), "curve_spikes": ("step",)}.get(key, ("epoch",) * len(shape))
-        data[key] = (("network", "seed", *dims), whole)
-    attrs = {"data": config.data, "asked": len(asked.x)}
-    return xr.Dataset(data, coords={"network": list(table)}, attrs=attrs)
+            results[k, seed] = parts(label, functools.partial(make, name, row, seed, label))
+    example = {key: results[0, 0].pop(key) for key in EXAMPLE}
+    data: dict[str, Any] = {key: (EXAMPLE[key], value) for key, value in example.items()}
+    inner = {"curve": ("step",), "curve_spikes": ("step",), "loss": ("epoch",),
+             "energy": ("epoch",)}  # fmt: skip
+    for key, values in stack(results, (len(rows), config.seeds)).items():
+        data[key] = (("network", "seed", *inner.get(key, ())), values)
+    attrs = {"data": config.data, "test": len(test.x)}
+    return xr.Dataset(data, coords={"network": list(rows)}, attrs=attrs)
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
@@ -240,16 +212,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     return result
 
 
-def _figure():
-    from figures import learn
-
-    return learn
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
-
+STUDY = study.Study("learn", Config, run, summary)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

@@ -12,23 +12,25 @@ recordings of the other folds had a part in the choice; the official test set ha
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 import xarray as xr
 
 from bpcjax.models import NudgedPhases
 
-from .common import InputError, study
-from .common.counts import wilson
+from .common import predictive, study
 from .common.data import Split
-from .common.predictive import Training, train
-from .common.recordings import QUANTUM, SETS, rivals
+from .common.predictive import Training
+from .common.recordings import QUANTUM, SETS
 from .common.scores import measure
-from .common.study import Parts
+from .common.settings import setting
+from .common.stacking import stack
+from .common.statistics import wilson
 
-NAME = "learn_events"
 METHODS = "spiking", "linear readout", "nearest neighbour"
 STEPS = 20  # of spikes, of the test
+PENALTIES = 0.01, 0.03, 0.1, 0.3, 1.0  # of the linear readout: smaller is stronger
 SETTINGS = {
     "N-MNIST": Training(
         hidden=(512,), epochs=150, rate=0.75, warm=200, silent=0.3, shift=1, input_quantum=QUANTUM
@@ -45,82 +47,87 @@ class Config(study.Config):
 
     data_dir: str | None = None
     """The folder of the sets' files, as for `experiments.recall`."""
-    recordings: tuple[str, ...] = tuple(SETS)
+    recordings: tuple[str, ...] = setting(tuple(SETS), among=tuple(SETS), quick=("N-MNIST",))
     """N-MNIST, spoken digits."""
-    folds: int = 5
+    folds: int = setting(5, least=1, most=9, quick=1)
     """Tests, each on other recordings."""
-    epochs: int | None = None
+    epochs: int | None = setting(None, least=1)
     """Of each network, if not its own number."""
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    unknown = set(config.recordings) - set(SETS)
-    if unknown or not config.recordings:
-        raise InputError(f"recordings: choose of {list(SETS)}, got {list(config.recordings)}.")
-    if not 1 <= config.folds <= 9:
-        raise InputError(f"folds must be in 1..9, got {config.folds}.")
-    if config.epochs is not None and config.epochs < 1:
-        raise InputError(f"epochs must be at least 1, got {config.epochs}.")
-    if config.quick:
-        return dataclasses.replace(config, recordings=("N-MNIST",), folds=1)
-    return config
-
-
 def fold(official: tuple[Split, Split], number: int) -> tuple[Split, Split]:
-    """What to learn from, shuffled, and what to test on, of the fold: 0 is the official one."""
-    learned, asked = official
-    x, labels = np.concatenate([asked.x, learned.x]), np.concatenate([asked.labels, learned.labels])
-    order = np.random.default_rng(0).permutation(np.arange(len(asked.x), len(x)))
-    order = np.concatenate([np.arange(len(asked.x)), order])  # the official test set comes first
-    tested = slice(number * len(asked.x), (number + 1) * len(asked.x))
-    rest = np.delete(order, tested)
-    return Split(x[rest], labels[rest], 10), Split(x[order[tested]], labels[order[tested]], 10)
+    """Training set, shuffled, and test set of a fold: 0 is the official one."""
+    train, test = official
+    count = len(test.x)
+    x, labels = np.concatenate([test.x, train.x]), np.concatenate([test.labels, train.labels])
+    order = np.random.default_rng(0).permutation(np.arange(count, len(x)))
+    order = np.concatenate([np.arange(count), order])  # the official test set comes first
+    part = slice(number * count, (number + 1) * count)
+    others = np.delete(order, part)
+    return Split(x[others], labels[others], 10), Split(x[order[part]], labels[order[part]], 10)
 
 
-def _once(config: Config, name: str, number: int, official) -> dict[str, np.ndarray]:
-    learned, asked = fold(official, number)
+def baselines(train: Split, test: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Baselines: which recordings of the test [n] a linear readout (logistic regression) and the
+    nearest neighbour get right. The readout's penalty is chosen on a fifth of the training set."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsClassifier
+    from threadpoolctl import threadpool_limits
+
+    x, y = train.x.reshape(len(train.x), -1), train.labels
+    new = test.x.reshape(len(test.x), -1)
+    held = np.arange(len(x)) % 5 == 0  # callers have shuffled them
+
+    def readout(penalty: float, x, y):
+        return LogisticRegression(C=penalty, max_iter=1000, tol=1e-3).fit(x, y)
+
+    with threadpool_limits(1):  # small products: many threads wait for each other
+        best = max(PENALTIES, key=lambda c: readout(c, x[~held], y[~held]).score(x[held], y[held]))
+        linear = readout(best, x, y).predict(new)
+        nearest = KNeighborsClassifier(1).fit(x, y).predict(new)
+    return linear == test.labels, nearest == test.labels
+
+
+def measure_fold(
+    config: Config, name: str, number: int, official: tuple[Split, Split]
+) -> dict[str, np.ndarray]:
+    """Metrics of one fold: which recordings each method got `right` [method, n], and what the
+    spiking network spent."""
+    train, test = fold(official, number)
     settings = dataclasses.replace(SETTINGS[name], seed=number)
     if config.epochs is not None:
         settings = dataclasses.replace(settings, epochs=config.epochs)
-    trained = train(learned, settings, label=f"{name}, fold {number},")
-    found = measure(trained.energy, asked, settings, NudgedPhases(), steps=STEPS, each=True)
-    kept = ("nll", "ece", "spikes", "input_spikes", "synaptic", "picojoules", "curve")
-    right = np.stack([found["right"], *rivals(learned, asked)])
-    return {key: found[key] for key in kept} | {"right": right, "seconds": trained.seconds}
+    model = predictive.train(train, settings, label=f"{name}, fold {number},")
+    metrics = measure(model.energy, test, settings, NudgedPhases(), steps=STEPS, each=True)
+    names = ("nll", "ece", "spikes", "input_spikes", "synaptic", "picojoules", "curve")
+    right = np.stack([metrics["right"], *baselines(train, test)])
+    return {key: metrics[key] for key in names} | {
+        "right": right,
+        "seconds": np.asarray(model.seconds),
+    }
 
 
-def run(config: Config, parts: Parts) -> xr.Dataset:
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """Each recording of each test: who got it right; and what the spiking network spent."""
-    config = check(config)
-    official, found = {}, {}
-    for name in config.recordings:
-        for number in range(config.folds):
 
-            def make(name=name, number=number):
-                print()
-                if name not in official:
-                    official[name] = SETS[name](config.data_dir, 4 if config.quick else 1)
-                return _once(config, name, number, official[name])
+    @functools.cache
+    def official(name: str) -> tuple[Split, Split]:
+        return SETS[name](config.data_dir, 4 if config.quick else 1)
 
-            found[name, number] = parts(f"{name}, fold {number}", make)
-    most = max(part["right"].shape[1] for part in found.values())
+    def make(name: str, number: int) -> dict[str, np.ndarray]:
+        print()
+        return measure_fold(config, name, number, official(name))
+
+    results = {
+        (k, number): parts(f"{name}, fold {number}", functools.partial(make, name, number))
+        for k, name in enumerate(config.recordings)
+        for number in range(config.folds)
+    }
     dims = {"right": ("method_", "item"), "curve": ("step",)}
-    data = {}
-    for key in found[config.recordings[0], 0]:
-        inner = {"right": (len(METHODS), most), "curve": (STEPS,)}.get(key, ())
-        whole = np.full((len(config.recordings), config.folds, *inner), np.nan)
-        for (name, number), part in found.items():
-            place = config.recordings.index(name), number
-            value = np.asarray(part[key], float)
-            if key == "right":
-                whole[place][:, : value.shape[1]] = value
-            else:
-                whole[place] = value
-        data[key] = (("recordings", "fold", *dims.get(key, ())), whole)
+    data = {
+        key: (("recordings", "fold", *dims.get(key, ())), values.astype(float))
+        for key, values in stack(results, (len(config.recordings), config.folds)).items()
+    }
     return xr.Dataset(
         data, coords={"recordings": list(config.recordings), "method_": list(METHODS)}
     )
@@ -134,19 +141,19 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         right = dataset.right.sel(recordings=name)
         for method in dataset.method_.values:
             row = right.sel(method_=method)
-            hits, asked = int(row.sum()), int(row.notnull().sum())
-            result[f"{name}, {method}"] = hits / asked
-            low, high = wilson(hits, asked)
+            hits, count = int(row.sum()), int(row.notnull().sum())
+            result[f"{name}, {method}"] = hits / count
+            low, high = wilson(hits, count)
             result[f"{name}, {method}: low"], result[f"{name}, {method}: high"] = low, high
             official = row.isel(fold=0)
             result[f"{name}, {method}: official test"] = float(official.mean())
             if row.sizes["fold"] > 1:
                 each = row.mean("item")
                 result[f"{name}, {method}: deviation of folds"] = float(each.std(ddof=1))
-        result[f"{name}: asked"] = float(asked)
+        result[f"{name}: asked"] = float(count)
         for rival in METHODS[1:]:
             lead = right.sel(method_="spiking") - right.sel(method_=rival)
-            error = float(lead.std(ddof=1)) / np.sqrt(asked)
+            error = float(lead.std(ddof=1)) / np.sqrt(count)
             result[f"{name}: lead over the {rival}"] = float(lead.mean())
             result[f"{name}: lead over the {rival}, 95 %"] = 1.96 * error
         for key in ("nll", "ece", "spikes", "input_spikes", "synaptic", "picojoules", "seconds"):
@@ -154,16 +161,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     return result
 
 
-def _figure():
-    from figures import learn_events
-
-    return learn_events
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
-
+STUDY = study.Study("learn_events", Config, run, summary)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

@@ -1,4 +1,4 @@
-"""The study `learn` on Fashion-MNIST: the same table, with a result and a picture of its own.
+"""The study `learn` on Fashion-MNIST: the same table, with results and a figure of its own.
 
 python -m experiments.learn_fashion                  # results/learn_fashion.zarr and a picture
 """
@@ -7,30 +7,20 @@ import dataclasses
 
 from . import learn
 from .common import study
-
-NAME = "learn_fashion"
+from .common.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(learn.Config):
     """Learning by spikes, of clothes."""
 
-    data: str = "fashion_mnist"
+    data: str = setting("fashion_mnist", among=tuple(learn.SPLITS), quick="digits")
     """The images."""
-    epochs: int = 18
+    epochs: int = setting(18, least=1, quick=8)
     """Of all rows but convolutions, of which there are a fifth."""
 
 
-def _figure():
-    from figures import learn_fashion
-
-    return learn_fashion
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, learn.run, learn.summary, _figure, __doc__)
-
+STUDY = study.Study("learn_fashion", Config, learn.run, learn.summary)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

@@ -11,7 +11,7 @@ hidden neuron in every step.
 """
 
 import dataclasses
-from pathlib import Path
+import functools
 from typing import Any
 
 import jax.numpy as jnp
@@ -21,52 +21,34 @@ import xarray as xr
 from bpcjax import cost
 from bpcjax.models import AbstractPhases, Backpropagation, NudgedPhases, RatePhases
 
-from .common import InputError, study
-from .common.data import splits
-from .common.predictive import Training, train
+from .common import predictive, study
+from .common.data import SPLITS, splits
+from .common.predictive import Training
 from .common.scores import ledger, measure
-from .common.study import Parts
+from .common.settings import setting
+from .common.stacking import stack
 
-NAME = "spike_energy"
 STEPS = 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Config):
-    """What can be told."""
+    """Accuracy against spikes and energy."""
 
-    data: str = "mnist"
+    data: str = setting("mnist", among=tuple(SPLITS), quick="digits")
     """The images: mnist, fashion_mnist, digits."""
     data_dir: str | None = None
     """The folder of the files of the images."""
-    quanta: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0)
+    quanta: tuple[float, ...] = setting((0.25, 0.5, 1.0, 2.0), above=0, quick=(0.5, 1.0))
     """Of the values, at the largest width."""
-    widths: tuple[int, ...] = (64, 256, 1024)
+    widths: tuple[int, ...] = setting((64, 256, 1024), least=2, quick=(32, 128))
     """Units of the hidden layer."""
-    epochs: int = 10
+    epochs: int = setting(10, least=1, quick=8)
     seed: int = 0
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    if not config.quanta or min(config.quanta) <= 0:
-        raise InputError(f"quanta must be positive, got {config.quanta}.")
-    if not config.widths or min(config.widths) < 2:
-        raise InputError(f"widths must be at least 2, got {config.widths}.")
-    if config.epochs < 1:
-        raise InputError(f"epochs must be at least 1, got {config.epochs}.")
-    if config.quick:
-        return dataclasses.replace(
-            config, data="digits", quanta=(0.5, 1.0), widths=(32, 128), epochs=min(config.epochs, 8)
-        )
-    return config
-
-
 def networks(config: Config) -> dict[str, tuple[Training, AbstractPhases]]:
-    """What is trained, by name."""
+    """Settings and phases of the networks, by name."""
     small = config.data == "digits"
     base = Training(
         epochs=config.epochs,
@@ -76,11 +58,11 @@ def networks(config: Config) -> dict[str, tuple[Training, AbstractPhases]]:
         shift=1 if config.data == "mnist" else 0,
         seed=config.seed,
     )
-    found: dict[str, tuple[Training, AbstractPhases]] = {}
+    table: dict[str, tuple[Training, AbstractPhases]] = {}
 
     def add(kind: str, width: int, phases: AbstractPhases, label: str, **changes: Any) -> None:
         settings = dataclasses.replace(base, hidden=(width,), **changes)
-        found[f"{kind}, {label}"] = settings, phases
+        table[f"{kind}, {label}"] = settings, phases
 
     widest = max(config.widths)
     for quantum in config.quanta:
@@ -92,42 +74,42 @@ def networks(config: Config) -> dict[str, tuple[Training, AbstractPhases]]:
             add("spiking pixels", width, NudgedPhases(), f"{width} units", input_quantum=0.5)
         add("backpropagation", width, Backpropagation(), f"{width} units")
     add("rate", widest, RatePhases(), f"{widest} units")
-    return found
+    return table
 
 
-def by_step(found: dict[str, np.ndarray], width: int, classes: int) -> dict[str, np.ndarray]:
-    """The energy (pJ) of reading a network after each number of steps, without states and with."""
-    steps = np.arange(len(found["curve"]))
-    spiking = float(found["spikes"]) > 0
+def by_step(metrics: dict[str, np.ndarray], width: int, classes: int) -> dict[str, np.ndarray]:
+    """Energies (pJ) [steps] of reading a network after each number of steps, without states and
+    with."""
+    steps = np.arange(len(metrics["curve"]))
+    spiking = float(metrics["spikes"]) > 0
+    hidden = float(metrics["spikes"]) * classes
     sent = cost.Counts(
-        synaptic=found["curve_spikes"] * classes
-        + (float(found["synaptic"]) - float(found["spikes"]) * classes if spiking else 0.0),
-        macs=float(found["macs"]),
+        synaptic=metrics["curve_spikes"] * classes
+        + (float(metrics["synaptic"]) - hidden if spiking else 0.0),
+        macs=float(metrics["macs"]),
     )
     states = cost.Counts(updates=width * (steps + 1.0) if spiking else 0.0)
     without = np.broadcast_to(ledger().energy(sent), steps.shape)
     return {"energy": without, "energy_states": without + ledger().energy(states)}
 
 
-def run(config: Config, parts: Parts) -> xr.Dataset:
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """Accuracy, spikes and energy of every network by step."""
-    config = check(config)
-    learned, asked = splits(config.data, config.data_dir)
-    table, found = networks(config), []
-    for name, (settings, phases) in table.items():
+    train, test = splits(config.data, config.data_dir)
+    table = networks(config)
 
-        def make(name=name, settings=settings, phases=phases):
-            print()
-            folder = Path(config.out) / config.FOLDER / f"{NAME}.work" / "trained"
-            trained = train(learned, settings, phases, folder=folder, label=name)
-            measured = measure(trained.energy, asked, settings, phases, steps=STEPS)
-            extra = by_step(measured, settings.hidden[0], asked.classes)
-            return measured | extra | {"width": np.asarray(settings.hidden[0])}
+    def make(name: str) -> dict[str, np.ndarray]:
+        print()
+        settings, phases = table[name]
+        folder, width = parts.work / "trained", settings.hidden[0]
+        model = predictive.train(train, settings, phases, folder=folder, label=name)
+        metrics = measure(model.energy, test, settings, phases, steps=STEPS)
+        return metrics | by_step(metrics, width, test.classes) | {"width": np.asarray(width)}
 
-        found.append(parts(name, make))
+    results = {(k,): parts(name, functools.partial(make, name)) for k, name in enumerate(table)}
     data = {
-        key: (("network", "step")[: 1 + np.ndim(found[0][key])], np.array([f[key] for f in found]))
-        for key in found[0]
+        key: (("network", "step")[: values.ndim], values)
+        for key, values in stack(results, (len(table),)).items()
     }
     return xr.Dataset(data, coords={"network": list(table)}, attrs={"data": config.data})
 
@@ -156,16 +138,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     return result
 
 
-def _figure():
-    from figures import spike_energy
-
-    return spike_energy
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
-
+STUDY = study.Study("spike_energy", Config, run, summary)
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

@@ -36,9 +36,10 @@ from bpcjax.energies import ModernHopfield
 from bpcjax.models import Hold, LIFMemory, SpikingHopfield, VisibleSpikes, event_path, retrieve
 
 from .common import InputError, study
-from .common.study import Parts
+from .common.memories import on_sphere, with_flat_prior
+from .common.statistics import standard_error
+from .common.study import Parts, setting
 
-NAME = "spike_posterior"
 BINS = 10
 
 
@@ -46,56 +47,32 @@ BINS = 10
 class Config(study.Config):
     """Posteriors of spikes."""
 
-    patterns: int = 32
+    patterns: int = setting(32, least=2)
     """How many to store."""
-    size: int = 16
+    size: int = setting(16, least=2)
     """Dimensions."""
-    length: float = 2.0
+    length: float = setting(2.0, above=0)
     """Length of the patterns."""
-    beta: float = 2.0
+    beta: float = setting(2.0, above=0)
     """One over the variance of a query's noise."""
-    queries: int = 400
+    queries: int = setting(400, least=1, quick=150)
     """Queries of each seed."""
-    seeds: int = 12
+    seeds: int = setting(12, least=2, quick=4)
     """Sets of patterns."""
-    spikes: int = 256
+    spikes: int = setting(256, least=4, quick=64)
     """Spikes of the memory layer, of one query."""
-    per_tau: tuple[float, ...] = (100.0, 10.0)
+    per_tau: tuple[float, ...] = setting((100.0, 10.0), above=0)
     """R tau of the memories in hold mode."""
-    visible: float = 20.0
+    visible: float = setting(20.0, above=0)
     """Rate of visible spikes times their time constant."""
-    membranes: tuple[float, ...] = (0.02, 0.05, 0.15, 0.5)
+    membranes: tuple[float, ...] = setting((0.02, 0.05, 0.15, 0.5), quick=lambda x: x[::2])
     """Membrane time constants of the circuit, whose memories send ten spikes per unit of time."""
-    drops: tuple[float, ...] = (0.0, 0.3, 1.0, 3.0)
+    drops: tuple[float, ...] = setting((0.0, 0.3, 1.0, 3.0), quick=lambda x: x[:2])
     """Drops of the circuit's potentials after a spike."""
-    copies: int = 24
+    copies: int = setting(24, least=1, quick=6)
     """Runs of the circuit."""
     seed: int = 0
     """Of patterns, noise and spikes."""
-
-
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (
-        ("patterns", 2), ("size", 2), ("queries", 1), ("seeds", 2), ("spikes", 4), ("copies", 1),
-    ):  # fmt: skip
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    for name in ("beta", "length", "visible"):
-        if not 0 < getattr(config, name) < np.inf:
-            raise InputError(f"{name} must be positive, got {getattr(config, name)}.")
-    if not config.per_tau or min(config.per_tau) <= 0:
-        raise InputError(f"per_tau must be positive numbers, got {config.per_tau}.")
-    if config.quick:
-        config = dataclasses.replace(
-            config, queries=min(config.queries, 150), seeds=min(config.seeds, 4),
-            spikes=min(config.spikes, 64), copies=min(config.copies, 6),
-            membranes=config.membranes[::2], drops=config.drops[:2],
-        )  # fmt: skip
-    return config
 
 
 def counts_at(config: Config) -> np.ndarray:
@@ -109,7 +86,7 @@ def methods(config: Config) -> list[str]:
 
 
 def winners(config: Config, energy, queries, key) -> tuple[jax.Array, jax.Array]:
-    """The winners of each method's spikes [method, query, spike], and of those that see visible
+    """Winners of each method's spikes [method, query, spike], and of those that see visible
     spikes, for a few queries."""
     keys = jax.random.split(key, 2 + len(config.per_tau))
     out = []
@@ -117,29 +94,30 @@ def winners(config: Config, energy, queries, key) -> tuple[jax.Array, jax.Array]
         memory = SpikingHopfield(energy, 1.0, tau, Hold())
         out.append(retrieve(memory, queries, own, spikes=config.spikes).winners)
     # some visible time constants pass between spikes of memories: nearly independent draws
-    seeing = SpikingHopfield(energy, 0.3, 1e12, VisibleSpikes(config.visible, 1.0))
+    noisy = SpikingHopfield(energy, 0.3, 1e12, VisibleSpikes(config.visible, 1.0))
 
     def one(query, key):
-        return event_path(seeing, query, key, spikes=config.spikes).winners
+        return event_path(noisy, query, key, spikes=config.spikes).winners
 
     few = min(len(queries), 8)  # every one of their spikes is simulated
-    seen = jax.vmap(one)(queries[:few], jax.random.split(keys[-1], few))
-    return jnp.stack(out), seen
+    visible = jax.vmap(one)(queries[:few], jax.random.split(keys[-1], few))
+    return jnp.stack(out), visible
 
 
 def measures(shares, posterior, target, spikes: int, count: int) -> dict[str, jax.Array]:
-    """Of shares [Q, P] against posteriors [Q, P]: what the study is about."""
+    """Measures of shares [Q, P] against posteriors [Q, P]: square error, divergence, regret, and
+    queries by the most frequent memory's share [bins], with how many are right."""
     smooth = (shares * spikes + 0.5) / (spikes + 0.5 * count)
     own = jnp.where(posterior > 0, posterior * (jnp.log(posterior) - jnp.log(smooth)), 0.0)
     answer = shares.argmax(axis=1)
     right, sure = answer == target, shares.max(axis=1)
     place = jnp.clip(jnp.floor(sure * BINS).astype(int), 0, BINS - 1)
-    held = jnp.zeros(BINS).at[place].add(1.0)
+    number = jnp.zeros(BINS).at[place].add(1.0)
     return dict(
         square=jnp.mean(jnp.sum((shares - posterior) ** 2, axis=1)),
         divergence=jnp.mean(own.sum(axis=1)),
         regret=jnp.mean(posterior.argmax(axis=1) == target) - jnp.mean(right),
-        bin_count=held,
+        bin_count=number,
         bin_right=jnp.zeros(BINS).at[place].add(right),
         bin_sure=jnp.zeros(BINS).at[place].add(sure),
     )
@@ -148,13 +126,11 @@ def measures(shares, posterior, target, spikes: int, count: int) -> dict[str, ja
 def one_seed(config: Config, seed: int) -> dict[str, jax.Array]:
     """All measures of one set of patterns, [method, count, ...]."""
     rng = np.random.default_rng([config.seed, seed])
-    patterns = rng.normal(size=(config.patterns, config.size))
-    patterns *= config.length / np.linalg.norm(patterns, axis=1, keepdims=True)
+    patterns = on_sphere(rng, config.patterns, config.size, length=config.length)
     target = rng.integers(config.patterns, size=config.queries)
     noise = rng.normal(size=(config.queries, config.size)) / np.sqrt(config.beta)
     queries = jnp.asarray(patterns[target] + noise)
-    flat = np.full(config.patterns, -np.log(config.patterns))
-    energy = ModernHopfield.from_prior(patterns, config.beta, flat)
+    energy = with_flat_prior(patterns, config.beta)
     return _measured(config, energy, queries, jnp.asarray(target), jax.random.key(seed))
 
 
@@ -162,9 +138,9 @@ def one_seed(config: Config, seed: int) -> dict[str, jax.Array]:
 def _measured(config: Config, energy, queries, target, key) -> dict[str, jax.Array]:
     posterior = jax.vmap(energy.posterior)(queries)
     sharp = ModernHopfield(energy.patterns, 4 * energy.beta, energy.bias)
-    drawn, seen = winners(config, energy, queries, key)
+    drawn, visible = winners(config, energy, queries, key)
     rows, count = [], config.patterns
-    for own in (*drawn, seen):
+    for own in (*drawn, visible):
         q = len(own)
         hits = jax.nn.one_hot(own, count).cumsum(axis=1)
         each = [
@@ -172,21 +148,19 @@ def _measured(config: Config, energy, queries, target, key) -> dict[str, jax.Arr
             for s in counts_at(config)
         ]
         rows.append(jax.tree.map(lambda *x: jnp.stack(x), *each))
-    found = jax.tree.map(lambda *x: jnp.stack(x), *rows)
+    result = jax.tree.map(lambda *x: jnp.stack(x), *rows)
     exact = measures(posterior, posterior, target, 10**9, count)
     wrong = measures(jax.vmap(sharp.posterior)(queries), posterior, target, 10**9, count)
     plain = jax.tree.map(lambda *x: jnp.stack(x), exact, wrong)
-    found |= {f"attention_{name}": values for name, values in plain.items()}
-    found["law"] = jnp.mean(1 - jnp.sum(posterior**2, axis=1))
-    return found
+    result |= {f"attention_{name}": values for name, values in plain.items()}
+    result["law"] = jnp.mean(1 - jnp.sum(posterior**2, axis=1))
+    return result
 
 
 def circuit(config: Config) -> dict[str, np.ndarray]:
-    """Total variation between shares of a circuit's spikes and the posterior of a frozen query,
-    [membrane, drop, copy], what sampling alone gives, and the total rate over that asked for."""
-    rng = np.random.default_rng(config.seed)
-    patterns = rng.normal(size=(6, config.size))
-    patterns *= config.length / np.linalg.norm(patterns, axis=1, keepdims=True)
+    """Total variation between shares of a circuit's spikes and the posterior of a frozen query
+    [membrane, fall], what sampling alone gives, and the total rate over the nominal one."""
+    patterns = on_sphere(np.random.default_rng(config.seed), 6, config.size, length=config.length)
     energy = ModernHopfield(patterns, 1.0)
     query = jnp.asarray(0.4 * patterns[0] + 0.3 * patterns[1])
     posterior = energy.posterior(query)
@@ -194,13 +168,13 @@ def circuit(config: Config) -> dict[str, np.ndarray]:
 
     def run(membrane, fall, path):
         memory = LIFMemory(energy, rate, 1e9, membrane, 0.2, fall)
-        found = bpc.simulate(
+        solution = bpc.simulate(
             memory, memory.start(query), t1=t1, dt=0.02, key=path, throw=False, max_spikes=800,
             solver=bpc.OrderedSpikes(dfx.Heun(), per_step=12),
         )  # fmt: skip
-        kept = found.spikes.neurons >= 0
-        hits = jnp.zeros(6).at[found.spikes.neurons].add(kept)
-        return dict(hits=(("memory",), hits), ok=found.ok)
+        neurons = solution.spikes.neurons
+        hits = jnp.zeros(6).at[neurons].add(neurons >= 0)
+        return dict(hits=(("memory",), hits), ok=solution.ok)
 
     axes = {
         "membrane": jnp.asarray(config.membranes),
@@ -224,34 +198,28 @@ def circuit(config: Config) -> dict[str, np.ndarray]:
     }
 
 
+def _dims(name: str) -> tuple[str, ...]:
+    """Dimensions of a measure of all seeds."""
+    if name == "law":
+        return ("seed",)
+    dims = ("seed", "attention") if name.startswith("attention") else ("seed", "memory", "spikes")
+    return (*dims, "bin") if "bin" in name else dims
+
+
 def run(config: Config, parts: Parts) -> xr.Dataset:
     """All methods, all seeds, and the circuit."""
-    config = check(config)
-    names = methods(config)
     seeds = [
         parts(f"seed {seed}", lambda seed=seed: one_seed(config, seed))
         for seed in range(config.seeds)
     ]
-    found = {name: np.stack([part[name] for part in seeds]) for name in seeds[0]}
-    own = "seed", "memory", "spikes"
-    data = {
-        name: ((*own, "bin") if name.startswith("bin") else own, values)
-        for name, values in found.items()
-        if name != "law" and not name.startswith("attention")
-    }
-    for name, values in found.items():
-        if name.startswith("attention"):
-            dims = "seed", "given"
-            data[name] = ((*dims, "bin") if "bin" in name else dims, values)
-    data["law"] = (("seed",), found["law"])
+    data = {name: (_dims(name), np.stack([part[name] for part in seeds])) for name in seeds[0]}
     board = parts("circuit", lambda: circuit(config))
-    data |= {name: (("membrane", "fall"), values) for name, values in board.items()}
     return xr.Dataset(
-        data,
+        data | {name: (("membrane", "fall"), values) for name, values in board.items()},
         coords={
-            "memory": names,
+            "memory": methods(config),
             "spikes": counts_at(config),
-            "given": ["posterior", "beta four times too large"],
+            "attention": ["posterior", "beta four times too large"],
             "membrane": list(config.membranes),
             "fall": list(config.drops),
         },
@@ -267,9 +235,8 @@ def calibration(right, sure, count) -> float:
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """The square error over its law, and each method's divergence, calibration and regret."""
     result: dict[str, float] = {}
-    frozen = dataset.square.sel(memory="frozen")
-    ratio = frozen * dataset.spikes / dataset.law
-    error = ratio.std("seed", ddof=1) / np.sqrt(dataset.sizes["seed"])
+    ratio = dataset.square.sel(memory="frozen") * dataset.spikes / dataset.law
+    error = standard_error(ratio, "seed")
     for s in dataset.spikes.values[:: max(1, dataset.sizes["spikes"] // 4)]:
         result[f"square error times S over its law, S = {s}"] = float(ratio.sel(spikes=s).mean())
         result[f"its standard error, S = {s}"] = float(error.sel(spikes=s))
@@ -281,8 +248,8 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         result[f"{name}: calibration error"] = calibration(
             own.bin_right.values, own.bin_sure.values, own.bin_count.values
         )
-    for name in dataset.given.values:
-        own = dataset.sel(given=name)
+    for name in dataset.attention.values:
+        own = dataset.sel(attention=name)
         result[f"attention, {name}: calibration error"] = calibration(
             own.attention_bin_right.values, own.attention_bin_sure.values,
             own.attention_bin_count.values,
@@ -296,11 +263,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     return result
 
 
-def _figure():
-    from figures import spike_posterior
-
-    return spike_posterior
-
+STUDY = study.Study("spike_posterior", Config, run, summary)
 
 if __name__ == "__main__":
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+    STUDY.main()

@@ -6,18 +6,14 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.adapt import key_of
-
 from . import style
 
-NAME = "adapt"
-COMMAND = "python -m experiments.adapt"
 _COLOURS = style.BLUE, style.RED, style.GREEN, style.PURPLE, style.ORANGE
 
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The figure: streams above, recordings that drift below."""
-    names = list(dataset.attrs["tasks"])
+    names = dict(zip(dataset.attrs["tasks"], dataset.attrs["keys"], strict=True))
     rows = 1 + (len(names) + 1) // 2
     with style.look():
         fig = plt.figure(figsize=(style.WIDTH, 2.4 * rows), layout="constrained")
@@ -25,21 +21,22 @@ def draw(dataset: xr.Dataset) -> Figure:
         _switching(fig.add_subplot(grid[0, :2]), dataset)
         _tracking(fig.add_subplot(grid[0, 2:4]), dataset)
         _classes(fig.add_subplot(grid[0, 4:]), dataset)
-        for k, name in enumerate(names):
-            place = grid[1 + k // 2, 3 * (k % 2) : 3 * (k % 2) + 3]
-            _drift(fig.add_subplot(place), dataset, name, legend=k == 0)
+        for k, (name, key) in enumerate(names.items()):
+            ax = fig.add_subplot(grid[1 + k // 2, 3 * (k % 2) : 3 * (k % 2) + 3])
+            _drift(ax, dataset, key, legend=k == 0)
+            ax.set_title(name, loc="left")
     return fig
 
 
 def _switching(ax: Axes, dataset: xr.Dataset) -> None:
-    lost = dataset.lost.mean("stream").cumsum("time")
-    exact = lost.sel(learner="exact")
+    regret = dataset.regret.mean("stream").cumsum("time")
+    exact = regret.sel(learner="exact")
     ax.plot(exact, color=style.BLACK, linewidth=2, label="exact")
     shown = [n for n in map(str, dataset.learner.values) if n in {
         "4 side by side", "keep 1", "keep 0.95", "keep 0.9"}]  # fmt: skip
     for name, colour in zip(shown, _COLOURS, strict=False):
         dashes = "--" if "side" in name else "-"
-        ax.plot(lost.sel(learner=name), color=colour, linestyle=dashes, label=name)
+        ax.plot(regret.sel(learner=name), color=colour, linestyle=dashes, label=name)
     ax.set(xlabel="samples", ylabel="regret (nats)", yscale="log", ylim=(5, None))
     ax.set_title("switching stream", loc="left")
     ax.legend(fontsize=6)
@@ -73,20 +70,18 @@ def _classes(ax: Axes, dataset: xr.Dataset) -> None:
     ax.legend(fontsize=6)
 
 
-def _drift(ax: Axes, dataset: xr.Dataset, name: str, *, legend: bool) -> None:
-    slug = key_of(name)
-    asked = dataset[f"{slug}:asked"]
-    shown = dataset[f"{slug}:point"].values
+def _drift(ax: Axes, dataset: xr.Dataset, key: str, *, legend: bool) -> None:
+    count = dataset[f"{key}:test"]
+    point = dataset[f"{key}:point"].values
     for keep, colour in zip(dataset.keep.values, _COLOURS, strict=False):
-        share = dataset[f"{slug}:right"].sel(keep=keep) / asked
+        share = dataset[f"{key}:right"].sel(keep=keep) / count
         mean, error = share.mean("order"), share.std("order") / np.sqrt(share.sizes["order"])
-        ax.plot(shown, mean, color=colour, label=f"keep {keep:g}")
-        ax.fill_between(shown, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
-        rest = (dataset[f"{slug}:stationary"].sel(keep=keep) / asked).mean()
-        ax.plot([shown[-1] * 1.02], [rest], color=colour, marker="<", clip_on=False)
+        ax.plot(point, mean, color=colour, label=f"keep {keep:g}")
+        ax.fill_between(point, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
+        stationary = (dataset[f"{key}:stationary"].sel(keep=keep) / count).mean()
+        ax.plot([point[-1] * 1.02], [stationary], color=colour, marker="<", clip_on=False)
     ax.axvline(1, color="0.6", linewidth=0.6)
     ax.set(xlabel="passes over the recordings", ylabel="accuracy")
-    ax.set_title(name, loc="left")
     if legend:
         ax.plot([], [], color="0.3", marker="<", linestyle="", label="new law alone")
         ax.legend(fontsize=6, loc="lower right")

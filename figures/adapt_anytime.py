@@ -6,13 +6,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.adapt import key_of
-from experiments.common.counts import wilson
+from experiments.common.statistics import wilson
 
 from . import style
 
-NAME = "adapt_anytime"
-COMMAND = "python -m experiments.adapt_anytime"
 _COLOURS = {"all": style.BLUE, "forgets": style.RED, "both": style.GREEN}
 _NAMES = {"nmnist": "N-MNIST", "spoken_digits": "spoken digits", "digits": "digits"}
 
@@ -20,6 +17,7 @@ _NAMES = {"nmnist": "N-MNIST", "spoken_digits": "spoken digits", "digits": "digi
 def draw(dataset: xr.Dataset) -> Figure:
     """The figure: a column for each set of recordings, drift below."""
     names, tasks = list(dataset.attrs["events"]), list(dataset.attrs["tasks"])
+    keys = list(dataset.attrs["keys"])
     rows = 3 + (len(tasks) + 1) // 2
     with style.look():
         fig, axs = plt.subplots(
@@ -36,10 +34,11 @@ def draw(dataset: xr.Dataset) -> Figure:
             _spikes(column[2], dataset, name)
             column[0].set_title(_NAMES[name] + ": a recording, then the next", loc="left")
         axs[0, 0].legend(loc="lower left", bbox_to_anchor=(0.1, 0))
-        for k, name in enumerate(tasks):
+        for k, (name, key) in enumerate(zip(tasks, keys, strict=True)):
             ax = axs[3 + k // 2, k % 2]
             ax.set_visible(True)
-            _drift(ax, dataset, name, legend=k == 0)
+            _drift(ax, dataset, key, legend=k == 0)
+            ax.set_title(f"{name}: trained and tested by spikes", loc="left")
     return fig
 
 
@@ -47,9 +46,9 @@ def _accuracy(ax: Axes, dataset: xr.Dataset, name: str) -> None:
     time = dataset[f"{name}:time"].values
     for memory, colour in _COLOURS.items():
         right = dataset[f"{name}:right"].sel(memory=memory).sum("fold").values
-        asked = int(dataset[f"{name}:asked"].sel(memory=memory).sum())
-        low, high = np.array([wilson(int(r), asked) for r in right]).T
-        ax.plot(time, right / asked, color=colour, label=_label(memory))
+        count = int(dataset[f"{name}:test"].sel(memory=memory).sum())
+        low, high = np.array([wilson(int(r), count) for r in right]).T
+        ax.plot(time, right / count, color=colour, label=_label(memory))
         ax.fill_between(time, low, high, color=colour, alpha=0.2, linewidth=0)
     _next(ax, time)
     ax.set(ylabel="accuracy", ylim=(0, 1), xlabel="ms")
@@ -83,9 +82,9 @@ def _spikes(ax: Axes, dataset: xr.Dataset, name: str) -> None:
     for memory, colour in _COLOURS.items():
         here = dataset.sel(memory=memory)
         right = here[f"{name}:right"].sum("fold").values[:half]
-        asked = int(here[f"{name}:asked"].sum())
+        count = int(here[f"{name}:test"].sum())
         sent = here[f"{name}:value_spikes"] + here[f"{name}:input_spikes"]
-        share = right / asked
+        share = right / count
         ax.plot(sent.mean("fold").values[:half], share, color=colour)
         ax.plot(here[f"{name}:value_spikes"].mean("fold").values[:half], share, "--", color=colour)
     ax.plot([], [], color="0.3", label="input and network")
@@ -94,21 +93,19 @@ def _spikes(ax: Axes, dataset: xr.Dataset, name: str) -> None:
     ax.set(xlabel="spikes so far", ylabel="accuracy", xscale="log", ylim=(0, 1))
 
 
-def _drift(ax: Axes, dataset: xr.Dataset, name: str, *, legend: bool) -> None:
-    slug = key_of(name)
-    shown = dataset[f"{slug}:point"].values
+def _drift(ax: Axes, dataset: xr.Dataset, key: str, *, legend: bool) -> None:
+    point = dataset[f"{key}:point"].values
     for decay, colour in zip(dataset.decay.values, (style.BLUE, style.RED), strict=False):
-        share = dataset[f"{slug}:right"].sel(decay=decay) / dataset[f"{slug}:asked"]
-        rest = (dataset[f"{slug}:stationary"].sel(decay=decay) / dataset[f"{slug}:asked"]).mean()
+        share = dataset[f"{key}:right"].sel(decay=decay) / dataset[f"{key}:test"]
+        stationary = (dataset[f"{key}:stationary"].sel(decay=decay) / dataset[f"{key}:test"]).mean()
         mean, count = share.mean("order"), share.sizes["order"]
         error = share.std("order", ddof=1) / np.sqrt(count) if count > 1 else 0 * mean
         label = f"weights decay, {decay:g}" if decay else "weights are kept"
-        ax.plot(shown, mean, color=colour, label=label)
-        ax.fill_between(shown, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
-        ax.plot([shown[-1] * 1.02], [rest], color=colour, marker="<", clip_on=False)
-    ax.axvline(float(dataset[f"{slug}:change"][0]), color="0.6", linewidth=0.6)
+        ax.plot(point, mean, color=colour, label=label)
+        ax.fill_between(point, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
+        ax.plot([point[-1] * 1.02], [stationary], color=colour, marker="<", clip_on=False)
+    ax.axvline(float(dataset[f"{key}:change"][0]), color="0.6", linewidth=0.6)
     ax.set(xlabel="passes over the recordings", ylabel="accuracy")
-    ax.set_title(f"{name}: learned and answered by spikes", loc="left")
     if legend:
         ax.plot([], [], color="0.3", marker="<", linestyle="", label="new law alone")
         ax.legend(loc="lower right")

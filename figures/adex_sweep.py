@@ -9,9 +9,6 @@ from matplotlib.figure import Figure
 
 from . import style
 
-NAME = "adex_sweep"
-COMMAND = "python -m experiments.adex_sweep"
-
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The figure: the rate on the left, the regularity of the intervals on the right."""

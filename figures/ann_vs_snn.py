@@ -6,10 +6,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import style
+from . import panels, style
 
-NAME = "ann_vs_snn"
-COMMAND = "python -m experiments.ann_vs_snn"
 _COLUMNS = "accuracy (%)", "parameters", "T", "spikes", "SynOps", "MACs", "nJ, fp32", "nJ, int8"
 _COLUMNS += "training (s)", "µs an image"
 
@@ -74,19 +72,14 @@ def _learning(ax: Axes, dataset: xr.Dataset) -> None:
 
 def _steps(ax: Axes, dataset: xr.Dataset) -> None:
     colours = _colours(dataset)
-    ax.plot(
-        dataset.moment, 100 * (1 - dataset.by_step), ".-", color=colours["SNN, any step"],
-        label="trained for any step",
-    )  # fmt: skip
-    ax.plot(
-        dataset.fixed, 100 * (1 - dataset.fixed_accuracy), "s", color=colours["SNN"],
-        label="trained for this T",
-    )  # fmt: skip
+    fixed = 100 * (1 - dataset.fixed_accuracy)
+    ax.plot(dataset.fixed, fixed, "s", color=colours["SNN"], label="trained for this T")
     wrong = 100 * (1 - float(dataset.accuracy.sel(network="MLP").mean()))
     ax.axhline(wrong, color=colours["MLP"], linestyle="--", label="MLP")
-    ax.set_ylim(bottom=0)
-    ax.set_xlabel("steps T until the answer")
-    ax.set_ylabel("test errors (%)")
+    panels.errors_by_step(
+        ax, dataset.moment, dataset.by_step, color=colours["SNN, any step"],
+        label="trained for any step",
+    )  # fmt: skip
     ax.legend()
 
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from experiments.common.statistics import standard_error
+
 from . import style
 
-NAME = "attention_comparison"
-COMMAND = "python -m experiments.attention_comparison"
 _LOOKS = {
     "attention": (style.RED, "s"),
     "attention x5": (style.ORANGE, "D"),
@@ -62,21 +62,12 @@ def _legend(fig) -> None:
     fig.legend(handles=marks, loc="outside upper center", ncols=5)
 
 
-def _error(values: xr.DataArray, dim: str) -> np.ndarray:
-    size = values.sizes[dim]
-    return (
-        (values.std(dim, ddof=1) / np.sqrt(size)).values
-        if size > 1
-        else 0 * values.mean(dim).values
-    )
-
-
 def _pareto(ax: Axes, dataset: xr.Dataset, task: str) -> None:
     """Accuracy against energy at the middle damage, in both precisions."""
     own = dataset.sel(task=task).isel(damage=1)
     for store, fill in (("fp32", None), ("int8", "none")):
         shown = own.accuracy.sel(memory=store)
-        y, bar = shown.mean("seed"), _error(shown, "seed")
+        y, bar = shown.mean("seed"), standard_error(shown, "seed").values
         x = own.energy.sel(price=store).values
         spiking = np.array([str(m).startswith("spiking") for m in own.model.values])
         ax.errorbar(
@@ -106,8 +97,8 @@ def _denoising(ax: Axes, dataset: xr.Dataset) -> None:
         own = dataset.sel(noise=noise)
         error = own.query_spiking.mean("query")
         ax.errorbar(
-            dataset.draws.values, error.mean("set").values, _error(error, "set"), color=colour,
-            marker="o", linestyle="", markersize=3, label=f"noise {noise:g}",
+            dataset.draws.values, error.mean("set").values, standard_error(error, "set").values,
+            color=colour, marker="o", linestyle="", markersize=3, label=f"noise {noise:g}",
         )  # fmt: skip
         least = float(own.query_attention.mean())
         law = least + float(own.query_ambiguity.mean()) / dataset.draws.values
@@ -150,7 +141,7 @@ def _layer(ax: Axes, dataset: xr.Dataset) -> None:
     """Accuracy of the trained layer against the energy of its pooling."""
     for name, (colour, marker) in zip(dataset.pooling.values, _POOLINGS, strict=True):
         own = dataset.trained.sel(pooling=name)
-        y, bar = own.mean("start").values, _error(own, "start")
+        y, bar = own.mean("start").values, standard_error(own, "start").values
         for price, fill in (("fp32", None), ("int8", "none")):
             x = dataset.trained_energy.sel(pooling=name, price=price).values
             few = slice(None) if "spik" in str(name) else slice(0, 1)
@@ -173,8 +164,8 @@ def _ratios(ax: Axes, dataset: xr.Dataset) -> None:
     """Energy of the spiking memory over that of attention, for images in a large memory."""
     for case, (colour, line) in zip(dataset.case.values, _CASES, strict=True):
         ax.loglog(
-            dataset.train.values, dataset.ratio.sel(case=case), color=colour, linestyle=line,
-            label=str(case),
+            dataset.example_spikes.values, dataset.ratio.sel(case=case), color=colour,
+            linestyle=line, label=str(case),
         )  # fmt: skip
     ax.axhline(1.0, color="0.5", linewidth=0.8)
     ax.set(

@@ -6,10 +6,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import style
+from . import panels, style
 
-NAME = "autoencode"
-COMMAND = "python -m experiments.autoencode"
 _COLOURS = {"numbers": style.BLUE, "spikes": style.RED}
 
 
@@ -58,8 +56,8 @@ def _learning(ax: Axes, dataset: xr.Dataset) -> None:
         seed = rows.isel(seed=0).values
         epochs, size = seed.shape
         ax.plot(np.arange(epochs * size) / size, seed.ravel(), ",", color=colour, alpha=0.4)
-        told = dataset.test.sel(network=name).mean("seed")
-        ax.plot(np.arange(1, epochs + 1), told, "o-", color=colour, label=f"{name}, test")
+        test = dataset.test.sel(network=name).mean("seed")
+        ax.plot(np.arange(1, epochs + 1), test, "o-", color=colour, label=f"{name}, test")
     ax.set_yscale("log")
     ax.set_xlabel("epoch")
     ax.set_ylabel("squared error of a pixel")
@@ -68,18 +66,17 @@ def _learning(ax: Axes, dataset: xr.Dataset) -> None:
 
 def _errors(ax: Axes, dataset: xr.Dataset) -> None:
     names = [str(name) for name in dataset.network.values]
-    told = []
-    for k, name in enumerate(names):
+    colours = [_COLOURS.get(name, style.RED) for name in names]
+    texts, values = [], list(dataset.mse.values)
+    for name in names:
         row = dataset.sel(network=name)
-        colour = _COLOURS.get(name, style.RED)
-        ax.plot(row.mse, np.full(row.mse.size, k), "o", color=colour, mfc="none")
-        sent = float(row.spikes.mean())
+        spikes = float(row.spikes.mean())
         text = f"labels {100 * float(row.readout.mean()):.1f} %"
-        told.append(text + (f"\n{sent:.0f} spikes" if sent else ""))
-    names.append("principal comp.")
-    ax.plot(dataset.attrs["components_mse"], len(names) - 1, "o", color=style.GREEN)
-    told.append(f"labels {100 * dataset.attrs['components_readout']:.1f} %")
-    style.rows(ax, names, told, 6)
+        texts.append(text + (f"\n{spikes:.0f} spikes" if spikes else ""))
+    names, colours = [*names, "principal comp."], [*colours, style.GREEN]
+    values.append(np.array([dataset.attrs["components_mse"]]))
+    texts.append(f"labels {100 * dataset.attrs['components_readout']:.1f} %")
+    panels.table_with_dots(ax, names, values, texts, colours=colours, size=6)
     ax.set_xlim(0, 1.1 * max(float(dataset.mse.max()), dataset.attrs["components_mse"]))
     ax.set_xlabel("squared error of a pixel")
 

@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 
 from . import style
 
-NAME = "balanced"
-COMMAND = "python -m experiments.balanced"
 WINDOW = 400.0  # ms, of raster and rates: the last of the run
 _COLOURS = {"excitatory": style.BLUE, "inhibitory": style.RED}
 _TITLES = {"CUBA": "CUBA network", "Brunel": "Brunel's network"}

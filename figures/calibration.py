@@ -9,8 +9,6 @@ from matplotlib.lines import Line2D
 
 from . import style
 
-NAME = "calibration"
-COMMAND = "python -m experiments.calibration"
 _COLOURS = {
     "point": style.BLACK, "tempered": style.SKY, "synapses": style.GREEN,
     "matrices": style.RED, "both": style.BLUE, "ensemble": style.PURPLE,
@@ -19,24 +17,24 @@ _NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion", "digits": "digits"}
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """The figure: reliability; NLL by angle; what is strange, and the readouts."""
-    names, counts = dataset.images.values[:2], dataset.learned.values
+    """The figure: reliability; NLL by rotation; out of distribution, and the readouts."""
+    names, counts = dataset.images.values[:2], dataset.train.values
     few = int(counts[0])
     with style.look():
         fig = plt.figure(figsize=(style.WIDTH, 6.2), layout="constrained")
         grid = fig.add_gridspec(3, 4)
         for k, name in enumerate(names):
-            for j, (condition, how) in enumerate((("plain", "plain"), ("turned by 30", "30°"))):
+            for j, (condition, how) in enumerate((("plain", "plain"), ("rotation by 30", "30°"))):
                 ax = fig.add_subplot(grid[0, 2 * k + j])
-                _reliability(ax, dataset.sel(images=name, learned=few, condition=condition))
+                _reliability(ax, dataset.sel(images=name, train=few, condition=condition))
                 ax.set_title(f"{_NAMES[name]} {few}, {how}", loc="left")
             for j, count in enumerate(counts[:2]):
                 ax = fig.add_subplot(grid[1, 2 * k + j])
-                _angles(ax, dataset.sel(images=name, learned=count))
+                _angles(ax, dataset.sel(images=name, train=count))
                 ax.set_title(f"{_NAMES[name]} {count}", loc="left")
             ax = fig.add_subplot(grid[2, k])
-            _strange(ax, dataset.sel(images=name, learned=few))
-            ax.set_title(f"{_NAMES[name]} {few}, strange", loc="left")
+            _out_of_distribution(ax, dataset.sel(images=name, train=few))
+            ax.set_title(f"{_NAMES[name]} {few}, OOD", loc="left")
         handles = [Line2D([], [], color=c, marker="o", markersize=3, label=n)
                    for n, c in _COLOURS.items()]  # fmt: skip
         fig.legend(handles=handles, loc="outside upper center", ncols=len(handles))
@@ -59,23 +57,23 @@ def _reliability(ax: Axes, cell: xr.Dataset) -> None:
 
 
 def _angles(ax: Axes, cell: xr.Dataset) -> None:
-    turned = [c for c in map(str, cell.condition.values) if c.startswith("turned")]
-    angles = [0, *(int(c.split()[-1]) for c in turned)]
-    nll = cell.net_scores.sel(score="nll", condition=["plain", *turned])
+    rotations = [c for c in map(str, cell.condition.values) if c.startswith("rotation")]
+    angles = [0, *(int(c.split()[-1]) for c in rotations)]
+    nll = cell.net_scores.sel(score="nll", condition=["plain", *rotations])
     for name, colour in _COLOURS.items():
         value = nll.sel(network=name)
         ax.errorbar(
             angles, value.mean("split"), value.std("split", ddof=1) if value.sizes["split"] > 1
             else None, color=colour, marker="o", markersize=2, elinewidth=0.6,
         )  # fmt: skip
-    ax.set(xlabel="turned by (degrees)", ylabel="NLL (nats)", xticks=angles, yscale="log")
+    ax.set(xlabel="rotation (degrees)", ylabel="NLL (nats)", xticks=angles, yscale="log")
     ax.minorticks_off()
     low, high = nll.mean("split").min(), nll.mean("split").max()
     ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10) if low / 1.3 < t < high * 1.3]
     ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
 
 
-def _strange(ax: Axes, cell: xr.Dataset) -> None:
+def _out_of_distribution(ax: Axes, cell: xr.Dataset) -> None:
     place = np.arange(cell.sizes["statistic"])
     for k, (name, colour) in enumerate(_COLOURS.items()):
         value = cell.auroc.sel(network=name)
@@ -86,7 +84,7 @@ def _strange(ax: Axes, cell: xr.Dataset) -> None:
                error_kw={"linewidth": 0.6})  # fmt: skip
     ax.set_xticks(place, ["max p", "total", "epist."])
     low = float(cell.auroc.where(cell.auroc != 0.5).min())
-    ax.set(ylabel="AUROC", ylim=(max(0.5, low - 0.1), 1))
+    ax.set(ylabel="AUROC, out of distribution", ylim=(max(0.5, low - 0.1), 1))
 
 
 def _readouts(ax: Axes, dataset: xr.Dataset) -> None:

@@ -6,13 +6,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.common.counts import wilson
-from theory.closed_forms import ags, phasor
+from experiments.common.statistics import error_bars
 
 from . import style
 
-NAME = "capacity"
-COMMAND = "python -m experiments.capacity"
 _LOOKS = {
     "hebb": (style.BLUE, "o", "Hebb, one pattern"),
     "hebb, all": (style.SKY, "s", "Hebb, all patterns"),
@@ -26,7 +23,7 @@ _LOOKS = {
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """The figure: capacities, success over the load, the laws held to, and saturation."""
+    """The figure: capacities, success over the load, capacities over their laws, and saturation."""
     with style.look():
         fig, axes = plt.subplots(2, 2, figsize=(style.WIDTH, 6.2), layout="constrained")
         fig.suptitle("Patterns that memories hold. Symbols: measured. Lines: theory")
@@ -58,13 +55,13 @@ def _success(ax: Axes, dataset: xr.Dataset) -> None:
         own = _own(dataset, kind)
         one = own.isel(curve=int(np.argmax(own["size"].values)))
         x = one["load"] / one.law
-        there = np.isfinite(x.values)
-        pairs = zip(one.kept.values[there], one.tried.values[there], strict=True)
-        ends = np.array([wilson(int(k), int(n)) for k, n in pairs]).T
-        share = (one.kept / one.tried).values[there]
-        away = np.abs(ends - share)
-        ax.errorbar(x[there], share, away, fmt=marker, color=colour, capsize=1.5, lw=0.7, ms=3)
-        ax.plot(x[there], one.expected[there], color=colour)
+        some = np.isfinite(x.values)
+        successes, trials = one.successes.values[some], one.trials.values[some]
+        ax.errorbar(
+            x[some], successes / trials, error_bars(successes, trials), fmt=marker, color=colour,
+            capsize=1.5, lw=0.7, ms=3,
+        )  # fmt: skip
+        ax.plot(x[some], one.expected[some], color=colour)
     ax.set(xscale="log", xlabel="load over the law, $P/P_{law}$", ylabel="success, largest $N$")
     ax.set_xticks([0.5, 1, 2], ["0.5", "1", "2"])
     ax.set_xticks([], minor=True)
@@ -83,7 +80,7 @@ def _ratios(ax: Axes, dataset: xr.Dataset) -> None:
             mec="k", mew=0.3, lw=0.7, capsize=1.5,
         )  # fmt: skip
     ax.set(xscale="log", xlabel="units $N$", ylabel="measured capacity over law")
-    ax.set_title("c  the laws held to (band: 10 %)", loc="left")
+    ax.set_title("c  capacity over law (band: 10 %)", loc="left")
 
 
 def _saturation(ax: Axes, dataset: xr.Dataset) -> None:
@@ -94,11 +91,9 @@ def _saturation(ax: Axes, dataset: xr.Dataset) -> None:
             load, dataset[f"{name}_overlap"], 1.96 * dataset[f"{name}_error"], fmt=marker,
             color=colour, mec="k", mew=0.3, capsize=1.5, lw=0.7, label=label,
         )  # fmt: skip
-        theory = ags if name == "spins" else phasor
-        end = theory.capacity().alpha
-        grid = end * np.linspace(0.02, 1, 80)
-        ax.plot(grid, [theory.retrieval(a).m for a in grid], color=colour)
-        ax.axvline(end, color=colour, lw=0.6, ls=":")
+        curve = dataset[f"{name}_curve_load"]
+        ax.plot(curve, dataset[f"{name}_curve"], color=colour)
+        ax.axvline(float(curve[-1]), color=colour, lw=0.6, ls=":")
     ax.set(xlabel=r"load $\alpha=P/N$", ylabel="overlap with the pattern", ylim=(0, 1.03))
     ax.legend(loc="lower center")
     ax.set_title(f"d  Hebb's rule near saturation ($N={dataset.saturation:,}$)", loc="left")

@@ -11,8 +11,6 @@ from bpcjax.plot import Trace, fi_curve, gallery, phase_plane
 
 from . import style
 
-NAME = "catalogue"
-COMMAND = "python -m experiments.catalogue"
 _SECOND = {"AdEx": ("w", "pA"), "Izhikevich": ("u", "mV/ms")}
 
 

@@ -9,9 +9,6 @@ from matplotlib.ticker import NullFormatter
 
 from . import style
 
-NAME = "convergence"
-COMMAND = "python -m experiments.convergence"
-
 
 def draw(dataset: xr.Dataset) -> Figure:
     """The figure: orders, budget, dither; errors, relaxation; maps of stability."""
@@ -24,9 +21,9 @@ def draw(dataset: xr.Dataset) -> Figure:
         _spectrum(axs[1, 1], dataset)
         _relaxation(axs[1, 2], dataset)
         names = {"constant": "constant input", "events": dataset.attrs["events"]}
-        shown = [("constant", 0), ("constant", 1), ("events", 1)]
+        maps = [("constant", 0), ("constant", 1), ("events", 1)]
         images = []
-        for ax, (which, heat) in zip(axs[2], shown, strict=True):
+        for ax, (which, heat) in zip(axs[2], maps, strict=True):
             images.append(_map(ax, dataset.sel(input=which).isel(map_quantum=0, heat=heat)))
             ax.set_title(f"{names[which]}, T = {dataset.heat.values[heat]:g} d²", loc="left")
         for ax in axs[:2].ravel():

@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 
 from . import style
 
-NAME = "learn"
-COMMAND = "python -m experiments.learn"
 _CURVES = {"spiking": style.RED, "rate": style.BLUE, "three layers": style.PURPLE}
 
 
@@ -78,7 +76,7 @@ def _digit(image: Axes, raster: Axes, classes: Axes, dataset: xr.Dataset) -> Non
     image.imshow(dataset.digit, cmap="gray_r")
     image.set_xticks([])
     image.set_yticks([])
-    image.set_title("an image of the test")
+    image.set_title("a test image")
     for sign, colour, marker in ((1, style.RED, "_"), (-1, style.BLUE, "x")):
         moment, neuron = np.nonzero(np.asarray(dataset.raster) == sign)
         raster.scatter(moment + 1, neuron, c=colour, marker=marker, s=16, linewidth=0.6)
@@ -88,8 +86,8 @@ def _digit(image: Axes, raster: Axes, classes: Axes, dataset: xr.Dataset) -> Non
     raster.set_xlim(0.5, len(dataset.raster) + 0.5)
     place = np.arange(dataset.sizes["class"])
     classes.bar(place - 0.27, dataset.beliefs.isel(moment=-1), 0.25, color="0.6", label="predicted")
-    told = zip(("its label", "a wrong label"), (style.GREEN, style.ORANGE), strict=True)
-    for k, (name, colour) in enumerate(told):
+    bars = zip(("its label", "a wrong label"), (style.GREEN, style.ORANGE), strict=True)
+    for k, (name, colour) in enumerate(bars):
         height = dataset.corrections.isel(label=k) / 20
         classes.bar(place + 0.27 * k, height, 0.25, color=colour, label=name)
     classes.axhline(0, color=style.BLACK, linewidth=0.5)

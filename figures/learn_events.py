@@ -6,12 +6,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.common.counts import wilson
+from experiments.common.statistics import wilson
 
 from . import style
 
-NAME = "learn_events"
-COMMAND = "python -m experiments.learn_events"
 _COLOURS = {
     "spiking": style.RED, "linear readout": style.BLUE, "nearest neighbour": style.BLACK,
 }  # fmt: skip
@@ -27,8 +25,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         for k, name in enumerate(names):
             cell = dataset.sel(recordings=name)
             _accuracies(axs[0, k], cell)
-            asked = int(cell.right.isel(method_=0).notnull().sum())
-            axs[0, k].set_title(f"{name}: {asked} recordings")
+            count = int(cell.right.isel(method_=0).notnull().sum())
+            axs[0, k].set_title(f"{name}: {count} recordings")
             _steps(axs[1, k], cell)
         fig.suptitle("Events learned by spikes and local updates")
     return fig
@@ -37,14 +35,14 @@ def draw(dataset: xr.Dataset) -> Figure:
 def _accuracies(ax: Axes, cell: xr.Dataset) -> None:
     for k, (name, colour) in enumerate(_COLOURS.items()):
         row = cell.right.sel(method_=name)
-        hits, asked = int(row.sum()), int(row.notnull().sum())
-        low, high = wilson(hits, asked)
+        hits, count = int(row.sum()), int(row.notnull().sum())
+        low, high = wilson(hits, count)
         each = 100 * row.mean("item")
         ax.plot(each, np.full(each.size, k + 0.2), "o", color=colour, mfc="none", markersize=3)
         ax.plot([100 * low, 100 * high], [k, k], color=colour, linewidth=1.5)
-        ax.plot(100 * hits / asked, k, "o", color=colour)
-        text = f"{100 * hits / asked:.1f} %"
-        ax.annotate(text, (100 * hits / asked, k), (0, 5), textcoords="offset points", ha="center")
+        ax.plot(100 * hits / count, k, "o", color=colour)
+        text = f"{100 * hits / count:.1f} %"
+        ax.annotate(text, (100 * hits / count, k), (0, 5), textcoords="offset points", ha="center")
     ax.set_yticks(range(len(_COLOURS)), list(_COLOURS))
     ax.set_ylim(2.5, -0.6)
     ax.set_xlabel("accuracy (%), 95 % interval; below it each fold")

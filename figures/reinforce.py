@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 
 from . import style
 
-NAME = "reinforce"
-COMMAND = "python -m experiments.reinforce"
 _COLORS = {"table": style.BLACK, "surrogate": style.BLUE, "spike timing": style.RED}
 _STEPS = (-1, 0), (0, 1), (1, 0), (0, -1)  # left, down, right, up, as (x, y)
 
@@ -21,9 +19,9 @@ def draw(dataset: xr.Dataset) -> Figure:
         fig = plt.figure(figsize=(style.WIDTH, 4.4 + 2.0 * len(grids)), layout="constrained")
         heights = [1.0, 0.8, *(1.0 for _ in grids)]
         top, low, *rows = fig.subfigures(2 + len(grids), 1, height_ratios=heights)
-        episodes, asked, test = top.subplots(1, 3, width_ratios=(1.3, 1.1, 0.8))
+        episodes, score, test = top.subplots(1, 3, width_ratios=(1.3, 1.1, 0.8))
         _episodes(episodes, dataset)
-        _asked(asked, dataset)
+        _scores(score, dataset)
         _test(test, dataset)
         _raster(low.subplots(1, dataset.sizes["decision"], sharey=True), dataset)
         for name, row in zip(grids, rows, strict=True):
@@ -44,28 +42,28 @@ def _episodes(ax: Axes, dataset: xr.Dataset) -> None:
     edges = np.linspace(0, np.nanmax(dataset.cart_at), 21)
     which = np.digitize(dataset.cart_at.values.ravel(), edges)
     returns = dataset.cart_returns.values.ravel()
-    kept = [k for k in range(1, 21) if (which == k).any()]
-    middle = [np.nanmedian(returns[which == k]) for k in kept]
-    ax.plot([(edges[k] + edges[k - 1]) / 2e3 for k in kept], middle, color=style.BLUE)
+    bins = [k for k in range(1, 21) if (which == k).any()]
+    middle = [np.nanmedian(returns[which == k]) for k in bins]
+    ax.plot([(edges[k] + edges[k - 1]) / 2e3 for k in bins], middle, color=style.BLUE)
     ax.set_xlabel("transitions (thousands)")
     ax.set_ylabel("return of an episode")
-    ax.set_title("CartPole: while learning, and the median")
+    ax.set_title("CartPole: in training, and the median")
 
 
-def _asked(ax: Axes, dataset: xr.Dataset) -> None:
+def _scores(ax: Axes, dataset: xr.Dataset) -> None:
     epochs = np.arange(1, dataset.sizes["epoch"] + 1)
-    for row in dataset.cart_asked.values:
+    for row in dataset.cart_score.values:
         ax.plot(epochs, row, color=style.SKY, lw=0.7)
         last = int(np.isfinite(row).sum()) - 1
         ax.plot(epochs[last], row[last], "o", color=style.SKY, markersize=3)
     # A seed that stopped keeps its best network.
-    filled = np.fmax.accumulate(dataset.cart_asked.values, axis=1)
+    filled = np.fmax.accumulate(dataset.cart_score.values, axis=1)
     ax.plot(epochs, np.median(filled, 0), color=style.BLUE)
-    ax.axhline(195, color="0.5", ls=":", lw=0.8)
-    longest = int(np.isfinite(dataset.cart_asked.values).any(0).sum())
+    ax.axhline(dataset.attrs["solved"], color="0.5", ls=":", lw=0.8)
+    longest = int(np.isfinite(dataset.cart_score.values).any(0).sum())
     ax.set_xlim(0.5, longest + 0.5)
     ax.set_xlabel("epoch (3200 steps)")
-    ax.set_ylabel("mean return when asked")
+    ax.set_ylabel("mean validation return")
     ax.set_title("each seed; the median of the best so far")
 
 
@@ -75,7 +73,7 @@ def _test(ax: Axes, dataset: xr.Dataset) -> None:
     for k, row in enumerate(rows):
         ax.plot(k + rng.uniform(-0.25, 0.25, row.size), row, ".", color="0.7", markersize=2)
         ax.plot(k, row.mean(), "_", color=style.BLUE, markersize=12, mew=2)
-    ax.axhline(195, color="0.5", ls=":", lw=0.8)
+    ax.axhline(dataset.attrs["solved"], color="0.5", ls=":", lw=0.8)
     ax.set_xticks(range(len(rows)))
     ax.set_ylim(0, 520)
     ax.set_xlabel("seed")
@@ -114,11 +112,11 @@ def _grid(ax: Axes, dataset: xr.Dataset, name: str, rule: str, limit: float):
     letters = dataset[f"letters_{name}"].values.astype(str)
     best, open_ = dataset[f"best_{name}"].values, dataset[f"open_{name}"].values
     if rule == "best":
-        value, chosen = best.max(1), best >= best.max(1, keepdims=True) - 1e-9
+        value, actions = best.max(1), best >= best.max(1, keepdims=True) - 1e-9
     else:
         row = dataset.sel(rule=rule).isel(seed=0)
         value = row[f"value_{name}"].values
-        chosen = np.eye(4, dtype=bool)[row[f"policy_{name}"].values.astype(int)]
+        actions = np.eye(4, dtype=bool)[row[f"policy_{name}"].values.astype(int)]
     shown = np.where(open_, value, np.nan).reshape(letters.shape)
     image = ax.imshow(shown, cmap="cividis", vmin=0, vmax=limit)
     size = letters.shape[1]
@@ -127,7 +125,7 @@ def _grid(ax: Axes, dataset: xr.Dataset, name: str, rule: str, limit: float):
         if not open_[cell]:
             ax.text(x, y, letters[y, x], ha="center", va="center", fontsize=max(28 / size, 6))
             continue
-        for action in np.flatnonzero(chosen[cell]):
+        for action in np.flatnonzero(actions[cell]):
             dx, dy = _STEPS[action]
             right = best[cell, action] >= best[cell].max() - 1e-9
             ax.annotate(

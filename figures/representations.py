@@ -8,10 +8,8 @@ from matplotlib.figure import Figure
 
 from . import style
 
-NAME = "representations"
-COMMAND = "python -m experiments.representations"
 _LABELS = {
-    "learned": "features", "causes": "causes", "start": "features,\nnot learned",
+    "learned": "features", "causes": "causes", "start": "untrained\nfeatures",
     "random": "random\nfeatures", "pixels": "pixels",
 }  # fmt: skip
 _MEASURES = "judged right", "diversity (1: real)", "novelty (1: real)"
@@ -30,8 +28,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         axs["F"].set_title("features, the most used first")
         pictures = np.clip(dataset.pictures.values.swapaxes(0, 1), 0, 1)
         _tiles(axs["R"], pictures, "gray_r", 0)
-        axs["R"].set_title("seen; from features;\nfrom causes")
-        _tiles(axs["D"], dataset.dreamt.values, "gray_r", 0)
+        axs["R"].set_title("test; from features;\nfrom causes")
+        _tiles(axs["D"], dataset.digits.values, "gray_r", 0)
         axs["D"].set_title("drawn from labels")
         _curve(axs["L"], dataset)
         _readouts(axs["A"], dataset)
@@ -49,15 +47,15 @@ def _tiles(ax: Axes, images: np.ndarray, colours: str, low: float) -> None:
 
 
 def _curve(ax: Axes, dataset: xr.Dataset) -> None:
-    energy = dataset.curve.isel(told=0).values
+    energy = dataset.curve.isel(quantity=0).values
     place = (np.arange(energy.shape[1]) + 1) / energy.shape[1]
     for k, row in enumerate(energy):
-        ax.plot(place, row, color=style.BLUE, label=None if k else "while learning")
+        ax.plot(place, row, color=style.BLUE, label=None if k else "in training")
     start, blind = dataset.energy_before.values
-    ax.axhline(start, color=style.ORANGE, linestyle=":", label="test, start")
-    ax.axhline(float(dataset.energy_after.mean()), color=style.RED, label="test, learned")
+    ax.axhline(start, color=style.ORANGE, linestyle=":", label="test, before training")
+    ax.axhline(float(dataset.energy_after.mean()), color=style.RED, label="test, after training")
     ax.set_ylim(None, start + 0.6 * (start - energy.min()))
-    ax.set_xlabel("share of learning")
+    ax.set_xlabel("share of training")
     ax.set_ylabel("F of an image (nats)")
     ax.set_title(f"F falls; random features: {blind:.1f}")
     ax.legend(loc="upper right")
@@ -79,7 +77,7 @@ def _readouts(ax: Axes, dataset: xr.Dataset) -> None:
 
 def _drawing(ax: Axes, dataset: xr.Dataset) -> None:
     for k, name in enumerate(_MEASURES):
-        value = dataset.dreams.isel(measure=k)
+        value = dataset.images.isel(measure=k)
         ax.errorbar(
             dataset.temperature, value.mean("seed"), value.std("seed"), marker="o",
             color=style.PALETTE[k], label=name,

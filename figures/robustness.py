@@ -7,12 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from experiments.common.counts import wilson
+from experiments.common.statistics import error_bars
 
 from . import style
 
-NAME = "robustness"
-COMMAND = "python -m experiments.robustness"
 _LOOKS = {
     "nearest": (style.BLUE, "o"),
     "of seen": ("0.55", "+"),
@@ -74,21 +72,26 @@ def _shown(dataset: xr.Dataset) -> int:
 
 
 def _panel(ax: Axes, data: xr.Dataset) -> None:
-    asked = int(data.asked)
+    queries = int(data.queries)
     for method, (colour, marker) in _LOOKS.items():
         right = data.right.sel(memory=method).values
-        value = right / asked
-        low, high = np.array([wilson(int(k), asked) for k in right]).T
-        bars = np.clip([value - low, high - value], 0, None)
         ax.errorbar(
-            data.strength, value, bars, color=colour, marker=marker, markersize=2.8,
-            markerfacecolor="none", linewidth=0.6, elinewidth=0.6,
+            data.strength, right / queries, error_bars(right, queries), color=colour,
+            marker=marker, markersize=2.8, markerfacecolor="none", linewidth=0.6, elinewidth=0.6,
         )  # fmt: skip
 
 
 def _handles() -> list[Line2D]:
+    labels = {"of seen": "nearest, observed entries"}
     handles = [
-        Line2D([], [], color=colour, marker=marker, markerfacecolor="none", label=method)
+        Line2D(
+            [],
+            [],
+            color=colour,
+            marker=marker,
+            markerfacecolor="none",
+            label=labels.get(method, method),
+        )
         for method, (colour, marker) in _LOOKS.items()
     ]
     return [*handles, Line2D([], [], color=style.BLACK, linewidth=1.2, label="exact law (nearest)")]

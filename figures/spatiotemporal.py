@@ -6,12 +6,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.common.counts import wilson
+from experiments.common.statistics import error_bars
 
 from . import style
 
-NAME = "spatiotemporal"
-COMMAND = "python -m experiments.spatiotemporal"
 _DAMAGE = {  # of the strength: label, scale
     "jitter": ("jitter (% of window)", 100),
     "deletion": ("share deleted", 1),
@@ -40,24 +38,23 @@ def draw(dataset: xr.Dataset) -> Figure:
         _number(axes["n"], dataset)
         _sequences(axes["s"], dataset)
         _cycles(axes["c"], dataset)
-        _heard(axes["r0"], dataset)
+        _input(axes["r0"], dataset)
         _counts(axes["r1"], dataset)
         _replayed(axes["r2"], dataset)
     return fig
 
 
 def _points(ax: Axes, x, counts, trials, colour, marker, **options) -> None:
-    ends = np.array([wilson(int(k), int(n)) for k, n in zip(counts, trials, strict=True)]).T
-    share = np.asarray(counts) / np.asarray(trials)
-    away = np.maximum(np.abs(ends - share), 0)
-    ax.errorbar(x, share, away, fmt=marker, color=colour, ms=3, lw=0.7, capsize=1.5, **options)
+    bars = error_bars(counts, trials)
+    share = np.asarray(counts) / trials
+    ax.errorbar(x, share, bars, fmt=marker, color=colour, ms=3, lw=0.7, capsize=1.5, **options)
 
 
 def _damage(ax: Axes, dataset: xr.Dataset, kind: str) -> None:
     label, scale = _DAMAGE[kind]
     one = dataset.sel(damage=kind)
     x = one.strength.values * scale
-    trials, recalls = (np.full(len(x), dataset.attrs[name]) for name in ("trials", "recalls"))
+    trials, recalls = dataset.attrs["trials"], dataset.attrs["recalls"]
     _points(ax, x, one.missed.values, trials, style.BLUE, "o", label="detector misses")
     ax.plot(x, one.miss_law, color=style.BLUE)
     _points(ax, x, one.alarms.values, trials, style.RED, "s", label=f"false, {dataset.alarm} units")
@@ -92,10 +89,10 @@ def _number(ax: Axes, dataset: xr.Dataset) -> None:
     shown = dataset.attrs["shown"]
     for k, (n, colour) in enumerate(zip(dataset["size"].values, _COLOURS, strict=False)):
         one = dataset.isel(size=k)
-        there = np.isfinite(one.stored.values)
-        x, right = one.stored.values[there], one.right.values[there]
-        _points(ax, x, right, np.full(len(x), shown), colour, "o", label=f"{n} units")
-        ax.plot(x, one.recall_law.values[there], color=colour)
+        some = np.isfinite(one.stored.values)
+        x, right = one.stored.values[some], one.right.values[some]
+        _points(ax, x, right, shown, colour, "o", label=f"{n} units")
+        ax.plot(x, one.recall_law.values[some], color=colour)
         ax.axvline(1 / float(one.crossings), color=colour, lw=0.6, ls=":")
     ax.set(xscale="log", xlabel="patterns stored", ylabel="right one, and it alone")
     ax.legend(loc="lower left")
@@ -144,10 +141,10 @@ def _dots(ax: Axes, times, **options) -> None:
     ax.scatter(times, unit, **options)
 
 
-def _heard(ax: Axes, dataset: xr.Dataset) -> None:
-    _dots(ax, dataset.replay_heard.values, s=7, color=style.BLACK)
+def _input(ax: Axes, dataset: xr.Dataset) -> None:
+    _dots(ax, dataset.replay_input.values, s=7, color=style.BLACK)
     ax.set(xlabel="time (windows)", ylabel="unit", xlim=(0, 1))
-    ax.set_title("f  heard", loc="left")
+    ax.set_title("f  input", loc="left")
 
 
 def _counts(ax: Axes, dataset: xr.Dataset) -> None:

@@ -7,8 +7,6 @@ from matplotlib.ticker import NullFormatter
 
 from . import style
 
-NAME = "spike_energy"
-COMMAND = "python -m experiments.spike_energy"
 _KINDS = {
     "spiking": (style.RED, "-"),
     "spiking pixels": (style.GREEN, "-"),

@@ -1,4 +1,4 @@
-"""Posteriors told by spikes (`results/spike_posterior.zarr`)."""
+"""Posteriors as shares of spikes (`results/spike_posterior.zarr`)."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,10 +6,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.common.statistics import standard_error
+
 from . import style
 
-NAME = "spike_posterior"
-COMMAND = "python -m experiments.spike_posterior"
 _COLOURS = style.BLACK, style.BLUE, style.SKY, style.ORANGE
 
 
@@ -32,8 +32,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         names = list(dataset.memory.values)
         _reliability(frozen, dataset, names[:1])
         _reliability(hold, dataset, names[1:-1])
-        frozen.set_title("calibration: query kept")
-        hold.set_title("calibration: query let go")
+        frozen.set_title("calibration: query held fixed")
+        hold.set_title("calibration: query released")
         _circuit(board, dataset)
         handles, labels = square.get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside lower center", ncols=len(labels))
@@ -45,10 +45,9 @@ def _colour(dataset: xr.Dataset, name: str) -> str:
 
 
 def _curves(ax: Axes, dataset: xr.Dataset, measure: str) -> None:
-    seeds = dataset.sizes["seed"]
     for name in dataset.memory.values:
         own = dataset[measure].sel(memory=name)
-        mean, error = own.mean("seed"), own.std("seed", ddof=1) / np.sqrt(seeds)
+        mean, error = own.mean("seed"), standard_error(own, "seed")
         ax.errorbar(dataset.spikes, mean, 2 * error, color=_colour(dataset, name), marker=".",
                     label=str(name), capsize=1)  # fmt: skip
     ax.set(xlabel="spikes $S$", xscale="log")
@@ -62,10 +61,10 @@ def _reliability(ax: Axes, dataset: xr.Dataset, names: list[str]) -> None:
         count, right, sure = (
             own[f"bin_{k}"].sum("seed").values for k in ("count", "right", "sure")
         )
-        held = count >= 20
-        p = right[held] / count[held]
-        error = 2 * np.sqrt(p * (1 - p) / count[held])
-        ax.errorbar(sure[held] / count[held], p, error, color=_colour(dataset, name), marker=".",
+        some = count >= 20
+        p = right[some] / count[some]
+        error = 2 * np.sqrt(p * (1 - p) / count[some])
+        ax.errorbar(sure[some] / count[some], p, error, color=_colour(dataset, name), marker=".",
                     capsize=1)  # fmt: skip
     ax.set(xlabel="share of the most frequent", ylabel="how often it is right")
     ax.set(xlim=(0, 1), ylim=(0, 1))

@@ -7,10 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from . import style
+from . import panels, style
 
-NAME = "spike_times"
-COMMAND = "python -m experiments.spike_times"
 _CLASSES = style.BLUE, style.ORANGE, style.GREEN  # yin, yang, dots
 _PALE = "#FFFFFF", "#000000", "#BBD6E8", "#F7E0B3", "#B3DFD2"  # outside, no answer, the classes
 
@@ -58,7 +56,7 @@ def _loss(ax: Axes, dataset: xr.Dataset) -> None:
 
 def _accuracy(ax: Axes, dataset: xr.Dataset) -> None:
     for name, _, color in _each(dataset):
-        for key, line, label in (("test", "-", "test"), ("epoch_accuracy", ":", "learned from")):
+        for key, line, label in (("test", "-", "test"), ("epoch_accuracy", ":", "train")):
             whole = dataset[f"{name}_{key}"].values
             for k, row in enumerate(100 * (1 - whole)):
                 shown = label if name == "images" and k == 0 else None
@@ -106,10 +104,10 @@ def _raster(ax: Axes, dataset: xr.Dataset) -> None:
     pixels, times = np.sort(dataset.images_pixels.values), dataset.images_raster.values
     hidden = int(dataset.attrs["hidden"])
     pixels = pixels[~np.isnan(pixels)]
-    own = np.sort(times[:hidden])
+    hidden_times = np.sort(times[:hidden])
     ax.plot(pixels, np.arange(len(pixels)), "|", color="0.6", markersize=2)
     base = len(pixels) + 15
-    ax.plot(own, base + np.arange(hidden), "|", color=style.RED, markersize=2)
+    ax.plot(hidden_times, base + np.arange(hidden), "|", color=style.RED, markersize=2)
     base += hidden + 25
     places = base + 9 * np.arange(len(times) - hidden)
     last = times[hidden:]
@@ -129,10 +127,7 @@ def _raster(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set_xlim(0, dataset.attrs["t1"])
     ax.set_xlabel("time (ms)")
     ax.set_title("one image, in the order of spikes")
-    image = ax.inset_axes((0.72, 0.03, 0.26, 0.26))
-    image.imshow(dataset.digit, cmap="gray_r")
-    image.set_xticks([])
-    image.set_yticks([])
+    panels.image(ax.inset_axes((0.72, 0.03, 0.26, 0.26)), dataset.digit)
 
 
 def _times(ax: Axes, dataset: xr.Dataset) -> None:

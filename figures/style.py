@@ -1,14 +1,12 @@
 """One look for every figure, and how figures are kept."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib as mpl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe & Ito (2008), "Color universal design": told apart by colour-blind readers too.
+# Okabe & Ito (2008), "Color universal design": distinct to colour-blind readers too.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 PALETTE = BLUE, RED, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW
@@ -43,18 +41,8 @@ def look() -> AbstractContextManager:
     return mpl.rc_context(_LOOK)
 
 
-def rows(ax: Axes, names: Sequence[str], told: Sequence[str], size: float) -> None:
-    """A table's rows from above to below: their names at the left, what is told of them at the
-    right in letters of this size."""
-    ax.set_yticks(range(len(names)), names)
-    ax.set_ylim(len(names) - 0.5, -0.5)
-    right = ax.secondary_yaxis("right")
-    right.set_yticks(range(len(names)), told, fontsize=size)
-    right.tick_params(length=0)
-
-
 def save(fig: Figure, name: str, folder: Path | str = OUT, *, gallery: bool = False) -> list[Path]:
-    """Write `name.pdf` and `name.png` to `folder`, and a small PNG to the gallery if asked."""
+    """Write `name.pdf` and `name.png` to `folder`, and with `gallery` a small PNG there."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.pdf", folder / f"{name}.png"]

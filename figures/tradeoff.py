@@ -7,12 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from experiments.tradeoff import best, both
+from experiments.common.statistics import standard_error
 
 from . import style
 
-NAME = "tradeoff"
-COMMAND = "python -m experiments.tradeoff"
 _FORGET = "forgetting a presentation"
 
 
@@ -24,7 +22,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         maps = {
             "plasticity: recall of new": dataset.plasticity.mean("seed"),
             "stability: recall of old": dataset.stability.mean("seed"),
-            "the lesser of both": both(dataset),
+            "the lesser of both": dataset.lesser,
         }
         image = None
         for ax, (title, values) in zip(axs[0], maps.items(), strict=True):
@@ -56,18 +54,14 @@ def _map(ax: Axes, values: xr.DataArray):
 
 
 def _mark(ax: Axes, dataset: xr.Dataset, spikes: int) -> None:
-    at = best(dataset, spikes)
-    x = int(np.argmin(np.abs(dataset.forget.values - at["forget"])))
-    y = int(np.argmin(np.abs(dataset.precision.values - at["precision"])))
+    best = dataset.sel(spikes=spikes)
+    x = int(np.argmin(np.abs(dataset.forget.values - float(best.best_forget))))
+    y = int(np.argmin(np.abs(dataset.precision.values - float(best.best_precision))))
     ax.plot(x, y, "*", color=style.RED, markersize=9)
 
 
 def _right(dataset: xr.Dataset) -> xr.Dataset:
     return dataset.sel(precision=1.0, method="nearest")
-
-
-def _error(values: xr.DataArray) -> np.ndarray:
-    return values.std("seed", ddof=1).values / np.sqrt(values.sizes["seed"])
 
 
 def _exchange(ax: Axes, dataset: xr.Dataset) -> None:
@@ -76,8 +70,9 @@ def _exchange(ax: Axes, dataset: xr.Dataset) -> None:
         point = _right(dataset).sel(spikes=spikes)
         ax.errorbar(
             point.plasticity.mean("seed"), point.stability.mean("seed"),
-            _error(point.stability), _error(point.plasticity), color=colour, marker="o",
-            markersize=3, linewidth=0.8, label=f"{spikes} spike{'s' if spikes > 1 else ''}",
+            standard_error(point.stability, "seed"), standard_error(point.plasticity, "seed"),
+            color=colour, marker="o", markersize=3, linewidth=0.8,
+            label=f"{spikes} spike{'s' if spikes > 1 else ''}",
         )  # fmt: skip
     ax.set(title=r"forgetting from none to fast, right $\beta$", xlim=(0, 1), ylim=(0, 1))
     ax.set(xlabel="plasticity", ylabel="stability")
@@ -104,10 +99,9 @@ def _within(x: float, values: np.ndarray) -> bool:
 
 
 def _prices(ax: Axes, dataset: xr.Dataset) -> None:
+    best = dataset.sel(forget=dataset.best_forget, precision=dataset.best_precision)
     for name, colour in (("plasticity", style.BLUE), ("stability", style.RED)):
-        rows = [dataset[name].sel(spikes=n, **best(dataset, n)) for n in dataset.spikes.values]
-        mean = [float(row.mean()) for row in rows]
-        error = [float(row.std(ddof=1)) / np.sqrt(row.size) for row in rows]
+        mean, error = best[name].mean("seed"), standard_error(best[name], "seed")
         ax.errorbar(dataset.price / 1e3, mean, error, color=colour, marker="o", label=name)
     for price, n in zip(dataset.price.values, dataset.spikes.values, strict=True):
         ax.annotate(

@@ -6,10 +6,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from . import style
+from . import panels, style
 
-NAME = "winner_take_all"
-COMMAND = "python -m experiments.winner_take_all"
 _COLOURS = style.RED, style.BLUE
 
 
@@ -25,17 +23,14 @@ def draw(dataset: xr.Dataset) -> Figure:
             (axs["S"], "fields_soft", "soft"),
         ):
             _fields(ax, np.asarray(dataset[key]))
-            right = dataset.right.sel(network=name).mean("seed") / dataset.attrs["asked"]
+            right = dataset.right.sel(network=name).mean("seed") / dataset.attrs["test_images"]
             each = ", ".join(
                 f"{100 * float(right.sel(vote=v)):.1f} % by {v}" for v in right.vote.values
             )
             ax.set_title(f"{name}: {each}")
         _online(axs["A"], dataset)
-        _confusion(axs["C"], dataset)
-        axs["I"].imshow(dataset.image, cmap="gray_r")
-        axs["I"].set_xticks([])
-        axs["I"].set_yticks([])
-        axs["I"].set_title("test image")
+        panels.confusion_in_numbers(axs["C"], dataset.confusion.isel(network=0).sum("seed").values)
+        panels.image(axs["I"], dataset["image"], "test image")
         _raster(axs["R"], dataset)
         title = style.IMAGES[dataset.attrs["data"]]
         fig.suptitle(f"{title}: what winner-take-all networks learn without labels")
@@ -66,22 +61,8 @@ def _online(ax: Axes, dataset: xr.Dataset) -> None:
     for end in ends:
         ax.axvline(end / 1000, color="0.8", linewidth=0.6)
     ax.set_xlabel("thousand images seen")
-    ax.set_ylabel("next images told (%)")
+    ax.set_ylabel("accuracy on the next (%)")
     ax.legend(loc="lower right")
-
-
-def _confusion(ax: Axes, dataset: xr.Dataset) -> None:
-    table = np.asarray(dataset.confusion.isel(network=0).sum("seed"), float)
-    table = 100 * table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    wrong = np.where(np.eye(len(table)) > 0, np.nan, table)
-    ax.imshow(wrong, cmap="Reds", vmin=0)
-    for i, j in np.argwhere(table >= 0.5):
-        colour = "white" if i != j and table[i, j] > 0.6 * np.nanmax(wrong) else style.BLACK
-        ax.text(j, i, f"{table[i, j]:.0f}", ha="center", va="center", fontsize=5, color=colour)
-    ax.set_xticks(range(len(table)))
-    ax.set_yticks(range(len(table)))
-    ax.set_xlabel("answer (%)")
-    ax.set_ylabel("label")
 
 
 def _raster(ax: Axes, dataset: xr.Dataset) -> None:

@@ -26,12 +26,14 @@ from .kramers import kramers_rate as kramers_rate
 from .lanczos import Ritz as Ritz, hessian_spectrum as hessian_spectrum, lanczos as lanczos
 from .landscape import (
     EnergySlice as EnergySlice,
+    Plane as Plane,
     energy_slice as energy_slice,
     hessian_path as hessian_path,
+    plane as plane,
+    principal_plane as principal_plane,
 )
 from .lyapunov import Lyapunov as Lyapunov, lyapunov as lyapunov
 from .phase_response import PhaseResponse as PhaseResponse, phase_response as phase_response
-from .plane import Plane as Plane, plane as plane, principal_plane as principal_plane
 from .saltation import Saltation as Saltation, saltation as saltation
 from .spectrum import (
     Stability as Stability,

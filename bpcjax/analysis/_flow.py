@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
+from .._layout import Layout
 from .._require import check_shapes
-from ..stepping.flat import Layout
-from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, bind, is_traced
+from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, is_traced
+from ..views import bind
 
 Vector = Float[Array, " n"]
 Matrix = Float[Array, "n n"]

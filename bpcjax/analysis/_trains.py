@@ -7,7 +7,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..stepping import SpikeRecord
+from ..spikes import Spikes
 from ..system import is_traced
 
 
@@ -31,7 +31,7 @@ def bins(t0: Any, t1: Any, width: Any, name: str) -> int:
     return math.floor((t1 - t0) / width * (1 + 1e-9))  # rounding shall lose no bin
 
 
-def arrays(spikes: SpikeRecord, *times: Any) -> tuple[Array, ...]:
+def arrays(spikes: Spikes, *times: Any) -> tuple[Array, ...]:
     """The times as arrays: as numbers they would be static, and new ones compile anew.
 
     **Raises:** `ValueError` for a batch of records.
@@ -41,7 +41,7 @@ def arrays(spikes: SpikeRecord, *times: Any) -> tuple[Array, ...]:
     return tuple(jnp.asarray(x, spikes.times.dtype) for x in times)
 
 
-def trains(spikes: SpikeRecord, size: int, t0: Array, t1: Array) -> tuple[Array, Array, Array]:
+def trains(spikes: Spikes, size: int, t0: Array, t1: Array) -> tuple[Array, Array, Array]:
     """Times and neurons of the spikes between the times, train by train, others at the end with
     neuron `size` and time `t1`; and whether the record is as it should be.
     """

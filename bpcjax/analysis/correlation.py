@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
-from ..stepping import SpikeRecord
+from ..spikes import Spikes
 from ._trains import arrays, bins, check_size, counts, places, trains
 
 
@@ -25,7 +25,7 @@ class Correlogram(eqx.Module):
 
 
 def cross_correlation(
-    spikes: SpikeRecord,
+    spikes: Spikes,
     size: int,
     first: slice | Sequence[int] | ArrayLike,
     second: slice | Sequence[int] | ArrayLike,

@@ -11,7 +11,6 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..inputs import Late
 from ..simulate import simulate
 from ..stepping import OrderedSpikes
 from ..system import AbstractSpikingSystem, AbstractSystem
@@ -61,7 +60,7 @@ def check_solver(system: AbstractSystem, solver: Any) -> None:
             f"solver: {type(solver).__name__} does not take spikes in their order, and its "
             "derivatives are wrong where they come together. Pass OrderedSpikes(...)."
         )
-    if any(isinstance(source, Late) for source in system.inputs()):
+    if any(source.delays is not None for source in system.inputs()):
         raise ValueError(
             "system: spikes on their way through a delay are no part of the state, so its "
             "derivatives lack them. Leave the delays out."

@@ -1,16 +1,84 @@
-"""The shape of an energy: its values on a plane, and its curvatures along a path."""
+"""The shape of an energy: planes through its states, its values there, its curvatures on a path."""
+
+import math
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..flows import Energy, GradientFlow, Langevin
-from ._flow import known, ravel
-from ._states import as_drive, stacked
-from .plane import Plane
+from ._flow import Layout, as_floats, known, ravel
+from ._states import as_drive, check_like, stacked
 from .spectrum import hessian
+
+
+class Plane(eqx.Module):
+    """A plane through the state `origin`, spanned by orthonormal `directions` in the order of
+    `ravel_pytree`; `corners` are the lowest and highest coordinates of the states that span it.
+    """
+
+    origin: PyTree[Float[Array, "..."]]
+    directions: Float[Array, "2 n"]
+    corners: Float[Array, "2 2"]
+
+    def coordinates(self, states: PyTree) -> Float[Array, "... 2"]:
+        """Where states, stacked on any leading axes, fall on the plane at right angles to it."""
+        origin, states = jax.tree.leaves(self.origin), jax.tree.leaves(as_floats(states))
+        lead = states[0].shape[: states[0].ndim - origin[0].ndim]
+        pairs = zip(states, origin, strict=True)
+        rows = jnp.concatenate([x.reshape(math.prod(lead), o.size) for x, o in pairs], axis=1)
+        return ((rows - ravel(self.origin)[None]) @ self.directions.T).reshape(*lead, 2)
+
+    def points(self, coordinates: ArrayLike) -> PyTree[Float[Array, "..."]]:
+        """The states at coordinates [..., 2] of the plane, stacked on the same leading axes."""
+        at = jnp.asarray(coordinates, self.directions.dtype)
+        rows = at.reshape(-1, 2) @ self.directions + ravel(self.origin)[None]
+        states = jax.vmap(Layout.of(self.origin).unravel)(rows)
+        return jax.tree.map(lambda x: x.reshape(*at.shape[:-1], *x.shape[1:]), states)
+
+
+def plane(origin: PyTree, a: PyTree, b: PyTree) -> Plane:
+    """The plane through three states; its first axis runs from `origin` to `a`.
+
+    **Raises:** `ValueError` if they are not finite states alike, or lie on one line.
+    """
+    states = [as_floats(y) for y in (origin, a, b)]
+    for y, name in zip(states, ("origin", "a", "b"), strict=True):
+        check_like(y, states[0], name, "the origin")
+    _, like, rows = stacked(jax.tree.map(lambda *x: jnp.stack(x), *states), "origin, a, b")
+    first, second = rows[1] - rows[0], rows[2] - rows[0]
+    length = jnp.linalg.norm(first)
+    along = first / length
+    across = second - (second @ along) * along
+    left, scale = jnp.linalg.norm(across), jnp.linalg.norm(second)
+    if known(rows) and not (length > 0 and left > 1e-6 * scale):
+        raise ValueError("origin, a, b lie on one line. Pass three states that span a plane.")
+    return _through(like, jnp.stack([along, across / left]), rows)
+
+
+def principal_plane(states: PyTree) -> Plane:
+    """The plane through the mean of stacked `states` in which they spread most (the first two
+    principal components), each direction with its largest entry positive.
+
+    **Raises:** `ValueError` if they are not finite, or lie on one line.
+    """
+    _, like, rows = stacked(states, "states")
+    if rows.shape[0] < 3 or rows.shape[1] < 2:
+        raise ValueError(f"states: {rows.shape} rows and entries do not span a plane.")
+    mean = rows.mean(axis=0)
+    _, spread, directions = jnp.linalg.svd(rows - mean[None], full_matrices=False)
+    if known(spread) and not spread[1] > 1e-6 * spread[0]:
+        raise ValueError("states lie on one line. Pass states that span a plane.")
+    largest = jnp.abs(directions).argmax(axis=1, keepdims=True)
+    upright = directions * jnp.sign(jnp.take_along_axis(directions, largest, axis=1))
+    return _through(Layout.of(like).unravel(mean), upright[:2], rows)
+
+
+def _through(origin: PyTree, directions: Float[Array, "2 n"], rows: Float[Array, "r n"]) -> Plane:
+    at = (rows - ravel(origin)[None]) @ directions.T
+    return Plane(origin, directions, jnp.stack([at.min(axis=0), at.max(axis=0)]))
 
 
 class EnergySlice(eqx.Module):

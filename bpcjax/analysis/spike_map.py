@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, PyTree
 from .._require import check_times
 from ..simulate import simulate
 from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, bad_parameters
+from ..views import AbstractView
 from ._flow import Flow, as_floats, flow_of, known
 from .flow_map import check_noiseless, check_solver
 from .lyapunov import scatter
@@ -26,56 +27,47 @@ class _Seen(NamedTuple):
     at: Float[Array, "*n"]  # infinite until then
 
 
-class _Watched(AbstractSpikingSystem):
+class _Watched(AbstractView):
     """A system that remembers its state just after its first spike."""
 
     system: AbstractSpikingSystem
     neuron: int | None = eqx.field(static=True)
 
-    def vector_field(self, t, y, args):
-        return self._around(y, self.system.vector_field(t, y.y, args))
+    @property
+    def inner(self) -> AbstractSpikingSystem:
+        """The system that is watched."""
+        return self.system
 
-    def noise(self, t, y, args):
-        noise = self.system.noise(t, y.y, args)
-        return None if noise is None else self._around(y, noise)
+    def down(self, y):
+        return y.y
+
+    def put(self, y, inner):
+        return y._replace(y=inner)
+
+    def up(self, y, change):
+        return _Seen(change, *jax.tree.map(jnp.zeros_like, (y.then, y.at)))
+
+    def vector_field(self, t, y, args):
+        return self.up(y, self.inner.vector_field(t, y.y, args))
 
     def guard(self, t, y, args):
-        return self.system.guard(t, y.y, args)
+        return self.inner.guard(t, y.y, args)
 
     def reset(self, t, y, args, fired):
-        after = self.system.reset(t, y.y, args, fired)
-        spikes = jnp.ravel(self.system.emits(y.y, fired))
+        after = self.inner.reset(t, y.y, args, fired)
+        spikes = jnp.ravel(self.inner.emits(y.y, fired))
         counts = spikes.any() if self.neuron is None else spikes[self.neuron]
         now = counts & jnp.isinf(y.at).all()
         then = jax.tree.map(lambda new, old: jnp.where(now, new, old), after, y.then)
         return _Seen(after, then, jnp.where(now, t, y.at))
 
-    def kick(self, t, y, args, spikes):
-        kick = self.system.kick(t, y.y, args, spikes)
-        if kick is None:
-            return None
-        now = (y.at == t).all()
-        then = jax.tree.map(lambda k, x: jnp.where(now, k, jnp.zeros_like(x)), kick, y.then)
-        return _Seen(kick, then, jnp.zeros_like(y.at))
-
-    def whole_steps(self, y, h):
-        return y._replace(y=self.system.whole_steps(y.y, h))
-
-    def inputs(self):
-        return self.system.inputs()
-
-    def arrive(self, t, y, args, arrivals):
-        return self._around(y, self.system.arrive(t, y.y, args, arrivals))
-
-    def push(self, y, dv):
-        return self._around(y, self.system.push(y.y, dv))
-
     def emits(self, y, fired):
-        return self.system.emits(y.y, fired)
+        return self.inner.emits(y.y, fired)
 
-    def _around(self, y: _Seen, change: PyTree) -> _Seen:
-        """A change of the system's own state alone."""
-        return _Seen(change, *jax.tree.map(jnp.zeros_like, (y.then, y.at)))
+    def kicked(self, t, y, change):
+        now = (y.at == t).all()
+        then = jax.tree.map(lambda k, x: jnp.where(now, k, jnp.zeros_like(x)), change, y.then)
+        return _Seen(change, then, jnp.zeros_like(y.at))
 
 
 class NextSpike(eqx.Module):

@@ -7,7 +7,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ..stepping import SpikeRecord
+from ..spikes import Spikes
 from ._trains import arrays, bins, check_size, counts, places, trains
 
 
@@ -28,7 +28,7 @@ class SpikeStatistics(eqx.Module):
 
 
 def spike_statistics(
-    spikes: SpikeRecord,
+    spikes: Spikes,
     size: int,
     *,
     t0: Any,

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from .._arrays import as_size, held
-from ..encode import Spikes
+from ..spikes import Spikes
 from .files import DataError
 from .ragged import offsets_of, taken
 
@@ -62,7 +62,8 @@ class Events(eqx.Module):
         return Events(self.times[keep], self.channels[keep], offsets, self.labels, self.shape)
 
     def padded(self, room: int | None = None) -> Spikes:
-        """Times [n, room] padded with `inf`, channels [n, room] with -1, and counts [n].
+        """A row of `Spikes` a recording: times and neurons [n, room], counts [n]; neurons are the
+        channels.
 
         `room` defaults to the longest recording.
 
@@ -80,7 +81,7 @@ class Events(eqx.Module):
         channels = np.full((len(self), room), -1, np.int32)
         filled = np.arange(room) < counts[:, None]
         times[filled], channels[filled] = self.times, self.channels
-        return Spikes(times, channels, counts.astype(np.int32))  # pyright: ignore[reportArgumentType]
+        return Spikes(times, channels, counts.astype(np.int32))
 
 
 def _row(name: str, index: int, row: Any) -> np.ndarray:

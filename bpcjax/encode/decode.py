@@ -1,29 +1,50 @@
-"""Spikes to numbers. Times and channels may be those of an encoder or of a solve's record.
+"""Decoders: spikes of an encoder, a solve or a data set to numbers, a row for each channel.
 
 Padding (`inf`, -1) counts for nothing. Where times are NaN, as those of an encoder that had no
 room, or a channel does not exist, an error says so; under a transformation the answer is NaN.
 """
 
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Integer, Real
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
 from .._arrays import as_floating, as_indices, as_times
+from ..spikes import Spikes
 from .spikes import require, require_all
 
-Times = Real[ArrayLike, " room"]
-Channels = Integer[ArrayLike, " room"]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _of_spikes(decoder: Callable[Concatenate[Spikes, P], T]) -> Callable[..., T]:
+    """A decoder that takes times and channels, too, as two arguments, as all did once."""
+
+    @functools.wraps(decoder)
+    def decode(spikes: Any, *arguments: Any, **options: Any) -> T:
+        if not isinstance(spikes, Spikes):
+            name = f"bpcjax.encode.{decoder.__name__}"
+            message = f"{name}(times, channels, ...) is now {name}(bpcjax.Spikes(...), ...)"
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            spikes, arguments = Spikes(spikes, arguments[0], 0), arguments[1:]
+        return decoder(spikes, *arguments, **options)
+
+    return decode
 
 
 def _checked(
-    times: Times, channels: Channels, size: int
+    spikes: Spikes, size: int
 ) -> tuple[Float[Array, " room"], Int[Array, " room"], Bool[Array, ""]]:
     """Times and channels, with `size` as the channel of padding, and whether all is well."""
-    times, channels = as_times(times), as_indices(channels, "channels")
+    times, channels = as_times(spikes.times), as_indices(spikes.neurons, "neurons")
     if times.ndim != 1 or times.shape != channels.shape:
         raise ValueError(
-            f"times and channels must be of one length, got shapes {times.shape} and "
+            f"times and neurons must be of one length, got shapes {times.shape} and "
             f"{channels.shape}; use vmap for batches."
         )
     times, channels, good = _padding_away(times, channels, size)
@@ -47,16 +68,16 @@ def _padding_away(times: Array, channels: Array, size: int) -> tuple[Array, Arra
     return jnp.where(real, times, 0.0), jnp.where(real, channels, size), good
 
 
+@_of_spikes
 def rate(
-    times: Times,
-    channels: Channels,
+    spikes: Spikes,
     size: int,
     *,
     t1: ArrayLike,
     t0: ArrayLike = 0.0,
 ) -> Float[Array, " size"]:
     """Spikes per ms of each of `size` channels, in [t0, t1)."""
-    times, channels, good = _checked(times, channels, size)
+    times, channels, good = _checked(spikes, size)
     t0, t1 = as_floating(t0), as_floating(t1)
     good &= require(t1 > t0, f"t1 must be later than t0, got {t0} and {t1}.")
     inside = (times >= t0) & (times < t1)
@@ -65,9 +86,10 @@ def rate(
     return jnp.where(good, counts / (t1 - t0), jnp.nan).astype(times.dtype)
 
 
-def first_spike(times: Times, channels: Channels, size: int) -> Float[Array, " size"]:
+@_of_spikes
+def first_spike(spikes: Spikes, size: int) -> Float[Array, " size"]:
     """The time of each channel's first spike, `inf` if it has none; it carries derivatives."""
-    times, channels, good = _checked(times, channels, size)
+    times, channels, good = _checked(spikes, size)
     return jnp.where(good, _earliest(times, channels, size), jnp.nan)
 
 
@@ -80,9 +102,9 @@ def _earliest(times: Array, channels: Array, size: int) -> Array:
     return times[order].at[first].get(mode="fill", fill_value=jnp.inf)
 
 
+@_of_spikes
 def trace(
-    times: Times,
-    channels: Channels,
+    spikes: Spikes,
     size: int,
     ts: Real[ArrayLike, " samples"],
     tau: ArrayLike,
@@ -93,7 +115,7 @@ def trace(
     Over tau it is a running rate per ms. Exact at any spacing of `ts`: one pass from one to the
     next, in time and memory samples x size.
     """
-    times, channels, good = _checked(times, channels, size)
+    times, channels, good = _checked(spikes, size)
     ts, tau = as_times(ts, "ts"), as_floating(tau)
     good &= require(jnp.diff(ts) > 0, "ts must rise.")
     good &= require(tau > 0, f"tau must be positive, got {tau}.")
@@ -116,9 +138,9 @@ def _decaying(times: Array, channels: Array, size: int, ts: Array, tau: Array) -
     return jax.lax.scan(step, jnp.zeros_like(jumps[0]), (decay, jumps))[1]
 
 
+@_of_spikes
 def potential(
-    times: Times,
-    channels: Channels,
+    spikes: Spikes,
     weights: Float[Array, "size out"],
     ts: Real[ArrayLike, " samples"],
     tau: ArrayLike,
@@ -128,12 +150,12 @@ def potential(
 
     Read out its last row, its largest or its mean along the first axis.
     """
-    return trace(times, channels, weights.shape[0], ts, tau) @ weights
+    return trace(spikes, weights.shape[0], ts, tau) @ weights
 
 
+@_of_spikes
 def staircase(
-    times: Times,
-    channels: Channels,
+    spikes: Spikes,
     ts: Real[ArrayLike, " samples"],
     start: Float[ArrayLike, " n"],
     threshold: ArrayLike,
@@ -145,5 +167,5 @@ def staircase(
     """
     start = as_floating(start)
     size = start.shape[0]
-    counts = trace(times, channels, 2 * size, ts, jnp.inf)
+    counts = trace(spikes, 2 * size, ts, jnp.inf)
     return start[None] + as_floating(threshold) * (counts[:, :size] - counts[:, size:])

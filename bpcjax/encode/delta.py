@@ -119,7 +119,8 @@ def delta(
         if not is_known(count):
             raise ValueError("room: not known under jit; pass the room for all events.")
         room = int(count)
-    spikes = _crossings(stream, level, move, room)._replace(count=count)
+    spikes = _crossings(stream, level, move, room)
+    spikes = Spikes(spikes.times, spikes.neurons, count)
     return fit(spikes, well, "Pass that room, or raise threshold.")
 
 

@@ -1,31 +1,13 @@
-"""Spikes in static room: what encoders give, decoders read, and a network takes as input."""
+"""Checks of what encoders give: spikes in static room."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from .._arrays import is_traced as is_traced
-
-
-class Spikes(NamedTuple):
-    """Spikes in the order of their times, from the channels of the same place.
-
-    `times` is padded with `inf`, `channels` with -1. `count` is how many were due; where it
-    exceeds the room (only possible under a transformation: elsewhere it is an error), `times` is
-    NaN throughout, so that what is made of it is NaN too, and `ok` is False. Leading axes are
-    batch axes. `bpcjax.SpikeTrain(spikes.times, spikes.channels)` feeds one row to a network.
-    """
-
-    times: Float[Array, "*batch room"]
-    channels: Int[Array, "*batch room"]
-    count: Int[Array, "*batch"]
-
-    @property
-    def ok(self) -> Bool[Array, "*batch"]:
-        """Whether every spike found room, and what was encoded made sense."""
-        fits = jnp.asarray(self.count) <= self.times.shape[-1]
-        return fits & ~jnp.isnan(jnp.asarray(self.times)).any(axis=-1)
+from .._arrays import is_traced
+from ..spikes import Spikes as Spikes
 
 
 def is_known(*values: Any) -> bool:
@@ -63,7 +45,8 @@ def fit(spikes: Spikes, good: Bool[Array, ""], remedy: str) -> Spikes:
     fits = require(
         spikes.count <= room, f"room: at least {_show(spikes.count)} spikes, room {room}. {remedy}"
     )
-    return spikes._replace(times=jnp.where(good & fits, spikes.times, jnp.nan))
+    times = jnp.where(good & fits, spikes.times, jnp.nan)
+    return eqx.tree_at(lambda s: s.times, spikes, times)
 
 
 def _show(value: Array) -> str:

@@ -1,5 +1,7 @@
 """Energies of attractor memories and of predictive coding."""
 
+from .._moved import renamed
+from .base import AbstractEnergy as AbstractEnergy, AbstractMemory as AbstractMemory
 from .hopfield import (
     BCPNN as BCPNN,
     ClassicalHopfield as ClassicalHopfield,
@@ -20,8 +22,8 @@ from .predictive import (
     BayesianPredictiveCoding as BayesianPredictiveCoding,
     Categorical as Categorical,
     Constant as Constant,
-    Convolution as Convolution,
-    Dense as Dense,
+    ConvolutionMap as ConvolutionMap,
+    DenseMap as DenseMap,
     Gammas as Gammas,
     Gaussian as Gaussian,
     MatrixNormal as MatrixNormal,
@@ -29,4 +31,12 @@ from .predictive import (
     Rectified as Rectified,
     SynapticNormal as SynapticNormal,
     Wishart as Wishart,
+)
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "Dense": "bpcjax.energies.DenseMap",
+        "Convolution": "bpcjax.energies.ConvolutionMap",
+    },
 )

@@ -1,11 +1,59 @@
-"""What every memory is made of, and refuses: patterns, a precision, biases, a state's width."""
+"""Energies and memories: what they have in common, and what they are made of and refuse."""
 
+from abc import abstractmethod
 from typing import Any
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Inexact
+from jaxtyping import Array, ArrayLike, Float, Inexact, PyTree
 
-from ..system import as_parameter
+from ..system import Module, as_parameter, is_traced
+
+
+class AbstractEnergy(Module):
+    """Energy of the state of one sample: the sum of its `terms`."""
+
+    @abstractmethod
+    def terms(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, ""]]:
+        """The energy split into its parts, which sum to it."""
+
+    def __call__(self, y: PyTree, args: PyTree = None) -> Float[Array, ""]:
+        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
+
+
+class AbstractMemory(AbstractEnergy):
+    """Modern Hopfield energy `E(y) = |y|^2 / 2 - lse(scores(y)) / beta` of the scores of memories.
+
+    Read as Bayes: `exp(-beta E)` is a mixture of Gaussians of variance `1 / beta`.
+    """
+
+    beta: eqx.AbstractVar[Float[Array, ""]]
+
+    @abstractmethod
+    def scores(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The log posterior of each memory, up to normalisation.
+
+        **Raises:** `ValueError` if `y` has not the shape of a pattern.
+        """
+
+    def log_posterior(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The log probability of each memory given `y`."""
+        scores = self.scores(y)
+        return jax.nn.log_softmax(scores, axis=tuple(range(scores.ndim)))
+
+    def posterior(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+        """The probability of each memory given `y`: the softmax of its scores."""
+        return jnp.exp(self.log_posterior(y))
+
+    def terms(self, y, args=None):
+        evidence = jax.nn.logsumexp(self.scores(y)) / self.beta
+        return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
+
+    def update(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+        """`y - grad E(y)`, the posterior mean of the patterns: attention with keys = values =
+        patterns, once."""
+        return y - jax.grad(self)(y)
 
 
 def as_patterns(patterns: ArrayLike, axes: str = "P N") -> Inexact[Array, "..."]:
@@ -32,14 +80,30 @@ def as_number(name: str, value: ArrayLike) -> Float[Array, ""]:
     return found
 
 
-def as_bias(bias: ArrayLike | None, count: int, dtype: Any) -> Float[Array, " P"]:
-    """One bias a pattern, zero where none are given.
+def as_bias(
+    bias: ArrayLike | None, count: int, dtype: Any, of: str = "pattern"
+) -> Float[Array, " P"]:
+    """One bias a pattern, or `of` what else, zero where none are given.
 
     **Raises:** `ValueError` if it has another shape.
     """
     found = jnp.zeros(count, dtype) if bias is None else as_parameter(bias)
     if found.shape != (count,):
-        raise ValueError(f"bias must have shape ({count},), one a pattern, got {found.shape}.")
+        raise ValueError(f"bias must have shape ({count},), one a {of}, got {found.shape}.")
+    return found
+
+
+def as_couplings(weights: ArrayLike) -> Inexact[Array, "N N"]:
+    """`weights` between units, as a symmetric (complex: Hermitian) matrix.
+
+    **Raises:** `ValueError` if they are not square, or, where they are known, not symmetric.
+    """
+    found = as_parameter(weights)
+    if found.ndim != 2 or found.shape[0] != found.shape[1]:
+        raise ValueError(f"weights must be square [N, N], got shape {found.shape}.")
+    if not is_traced(found) and not jnp.allclose(found, found.conj().T):
+        kind, other = ("Hermitian", "conj().T") if jnp.iscomplexobj(found) else ("symmetric", "T")
+        raise ValueError(f"weights must be {kind}: pass (weights + weights.{other}) / 2.")
     return found
 
 

@@ -5,13 +5,13 @@ on. All arrivals of an instant are one sum, whatever their number and order.
 """
 
 from abc import abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from ..system import Scalar, check_parameters
+from ..system import Module, Scalar
 
 Arrivals = Float[Array, "..."]
 
@@ -37,15 +37,16 @@ class Landing(NamedTuple):
     ok: Bool[Array, ""]
 
 
-class AbstractInput(eqx.Module):
+class AbstractInput(Module):
     """A source of events, played out either one event after another, or step by step.
 
     What arrives is an array of counts whose shape is the input's own; the system's `arrive` says
     what it does to the state. The states below live in the solver.
     """
 
-    def __check_init__(self) -> None:
-        check_parameters(self)
+    delays: ClassVar[Any] = None
+    """Hook: the transmission delays (ms) of the system's own spikes, where these are the source:
+    spikes on their way are then no part of the system's state (default: a source outside)."""
 
     def ready(self) -> "AbstractInput":
         """Hook: the source as a solve wants it, made once before it (default: itself)."""

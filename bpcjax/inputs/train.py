@@ -12,6 +12,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from .._arrays import as_indices, as_size, as_times
 from .._instant import rounding
+from ..spikes import Spikes
 from ..system import is_traced, parameter
 from .base import AbstractTrain, Landing
 
@@ -63,6 +64,20 @@ class SpikeTrain(AbstractTrain):
         times = jnp.where(broken, jnp.nan, jnp.where(real, times, jnp.inf))
         self.times, self.neurons = _sorted(times, jnp.where(real, neurons, channels))
         self.channels, self.per_step = channels, per_step
+
+    @classmethod
+    def of(cls, spikes: Spikes, channels: int | None = None, per_step: int = 64) -> "SpikeTrain":
+        """The train of a row of spikes: those of a solve, an encoder or a data set.
+
+        **Raises:** `ValueError` as the constructor, and where it is known that spikes were lost.
+        """
+        if not is_traced(spikes.count, spikes.times) and not bool(np.all(spikes.ok)):
+            raise ValueError(
+                f"spikes: {spikes.count} in a room of {spikes.times.shape[-1]}, or NaN times; give "
+                "the solve (max_spikes) or the encoder (room) more room."
+            )
+        times = jnp.where(jnp.asarray(spikes.ok)[..., None], spikes.times, jnp.nan)
+        return cls(times, spikes.neurons, channels, per_step)
 
     def ready(self):
         """The train in the order of its times, which an update of them may have changed."""

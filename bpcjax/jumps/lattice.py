@@ -19,6 +19,7 @@ from ..system import (
     check_parameters,
     parameter,
 )
+from ..views import AbstractSameState
 
 
 def differences(
@@ -98,7 +99,7 @@ class _Units(AbstractSpikingSystem):
         return DescentState(y.origin, y.moves + moved)
 
 
-class AbstractDescent(AbstractKeyed):
+class AbstractDescent(AbstractKeyed, AbstractSameState):
     """Units on a lattice, that move by spikes according to what each would change."""
 
     energy: eqx.AbstractVar[Energy]
@@ -129,6 +130,11 @@ class AbstractDescent(AbstractKeyed):
         """The units as escape-rate neurons: this model is that system."""
         return EscapeRate(neuron=_Units(self), hazard=jnp.exp, key=self.key)
 
+    @property
+    def inner(self) -> AbstractSpikingSystem:
+        """The units."""
+        return self.units
+
     def value(self, y: DescentState | EscapeState) -> PyTree:
         """Where the units are: origin and quanta."""
         state: DescentState = y.neuron if isinstance(y, EscapeState) else y
@@ -148,15 +154,6 @@ class AbstractDescent(AbstractKeyed):
         """The state from which no unit has moved yet."""
         size = ravel_pytree(value)[0].size
         return self.units.start(DescentState(value, jnp.zeros(size)), (2 * size,))
-
-    def vector_field(self, t, y, args):
-        return self.units.vector_field(t, y, args)
-
-    def guard(self, t, y, args):
-        return self.units.guard(t, y, args)
-
-    def reset(self, t, y, args, fired):
-        return self.units.reset(t, y, args, fired)
 
 
 class SpikeDescent(AbstractDescent):

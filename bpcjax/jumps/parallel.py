@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from ..system import check_parameters, is_traced, parameter
+from ..system import Module, is_traced, parameter
 from .lattice import AbstractDescent, DescentState
 
 
-class Thinned(eqx.Module):
+class Thinned(Module):
     """Parallel steps instead of single spikes: each unit that may fire does so with probability
     `share`, all at once.
 
@@ -23,7 +23,7 @@ class Thinned(eqx.Module):
     coupling: Float[Array, ""] = parameter(1.0, positive=True)
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         if not is_traced(self.share) and not bool((self.share <= 1).all()):
             raise ValueError(f"share is a probability, got {self.share}.")
 

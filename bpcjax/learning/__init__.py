@@ -1,6 +1,7 @@
 """How networks and memories learn: local rules in the shape of optax, spike timing, posteriors,
 storage in one shot, surrogate derivatives."""
 
+from .._moved import renamed
 from ..stepping import surrogate as surrogate
 from .bcpnn import SpikeTraces as SpikeTraces, Traces as Traces
 from .locality import (
@@ -22,6 +23,7 @@ from .mixture import (
     gaussian as gaussian,
     learn as learn,
     log_evidence as log_evidence,
+    spike_em as spike_em,
 )
 from .plasticity import (
     AbstractBounds as AbstractBounds,
@@ -33,8 +35,8 @@ from .plasticity import (
     Rewards as Rewards,
     RewardSTDP as RewardSTDP,
     Soft as Soft,
+    STDPTraces as STDPTraces,
     TraceSTDP as TraceSTDP,
-    Train as Train,
     TriggeredSTDP as TriggeredSTDP,
     Window as Window,
     pair_sum as pair_sum,
@@ -67,9 +69,14 @@ from .storage import (
     append as append,
     hebb as hebb,
     overwrite as overwrite,
-    pseudo_inverse as pseudo_inverse,
+    projection as projection,
 )
 
-# isort: split
-# The rule of mixtures bears the name of a module, which the imports above have set.
-from .mixture import stdp as stdp
+__getattr__ = renamed(
+    __name__,
+    {
+        "stdp": "bpcjax.learning.spike_em",
+        "Train": "bpcjax.Spikes",
+        "pseudo_inverse": "bpcjax.learning.projection",
+    },
+)

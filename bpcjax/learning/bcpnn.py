@@ -3,12 +3,11 @@
 import math
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from ..system import check_parameters, parameter
+from ..system import Module, parameter
 
 
 class Traces(NamedTuple):
@@ -47,7 +46,7 @@ def _mean_of_two(u: Array, v: Array) -> Array:
     return jnp.where(small, series, apart)
 
 
-class SpikeTraces(eqx.Module):
+class SpikeTraces(Module):
     """Three low-pass filters in a row, `z -> e -> p`, of spikes and of coincidences.
 
     A spike adds `1 / (f_max tau_z)` to `z`, so that a unit that fires at `f_max` has a mean trace
@@ -59,9 +58,6 @@ class SpikeTraces(eqx.Module):
     tau_e: Float[Array, ""] = parameter(100.0, positive=True)  # ms
     tau_p: Float[Array, ""] = parameter(10_000.0, positive=True)  # ms
     f_max: Float[Array, ""] = parameter(0.1, positive=True)  # 1/ms
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def init(self, columns: int, units: int) -> Traces:
         """No spike yet."""

@@ -70,7 +70,7 @@ def _prior_step(seen: Observation, log_prior: Float[Array, " P"]) -> Float[Array
     return seen.share * jnp.exp(-log_prior) - 1
 
 
-def stdp() -> optax.GradientTransformation:
+def spike_em() -> optax.GradientTransformation:
     """`dw_i = y_i exp(-w_i) - 1` where the memory spikes, `db = spike exp(-b) - 1` for all.
 
     To be chained with `optax.scale(rate)`. Where the mean change is zero, `w_i` is the log
@@ -86,7 +86,7 @@ def stdp() -> optax.GradientTransformation:
 
 
 def averages(rate: float) -> optax.GradientTransformation:
-    """The flow of `stdp` for the time `rate`, in closed form: `exp(w)` moves towards `y`.
+    """The flow of `spike_em` for the time `rate`, in closed form: `exp(w)` moves towards `y`.
 
     `exp(w)` becomes the running average of the inputs, weighed by the shares, with a window of
     `1 / rate`, at any rate; `y` must lie in [0, 1].
@@ -109,7 +109,7 @@ def averages(rate: float) -> optax.GradientTransformation:
 
 
 def delta_rule() -> optax.GradientTransformation:
-    """`dx = y - x` where the memory spikes, for Gaussian inputs, and the prior as in `stdp`.
+    """`dx = y - x` where the memory spikes, for Gaussian inputs, and the prior as in `spike_em`.
 
     Its mean over spikes is the gradient of `-E` of `ModernHopfield.from_prior` in the patterns. To
     be chained with `optax.scale(rate)`.

@@ -21,8 +21,8 @@ def hebbian(
 ) -> AbstractMap:
     """What to descend: minus the mean over a batch of error times activity, as a map.
 
-    For `Dense` it is `-post_i f(pre_j)` for a weight and `-post_i` for a bias; a kernel sums over
-    its places.
+    For `DenseMap` it is `-post_i f(pre_j)` for a weight and `-post_i` for a bias; a kernel sums
+    over its places.
     """
 
     def agreement(predict):

@@ -64,7 +64,7 @@ def hebb(
     return jnp.asarray(keep) * weights + outer * (1 - jnp.eye(size, dtype=outer.dtype))
 
 
-def pseudo_inverse(patterns: ArrayLike) -> ClassicalHopfield:
+def projection(patterns: ArrayLike) -> ClassicalHopfield:
     """The memory whose weights project on the span of the patterns [P, N], of which each is then a
     fixed point (Personnaz, Guyon & Dreyfus 1985, J. Phys. Lett. 46:359)."""
     patterns = as_parameter(patterns)

@@ -1,5 +1,6 @@
 """Models composed of the engine's parts."""
 
+from .._moved import renamed
 from .classifier import (
     AbstractCode as AbstractCode,
     AbstractReadout as AbstractReadout,
@@ -15,12 +16,12 @@ from .classifier import (
     RateReadout as RateReadout,
 )
 from .memory import (
-    Certificate as Certificate,
     EventPath as EventPath,
     Hold as Hold,
     LIFMemory as LIFMemory,
     LinearMemory as LinearMemory,
     RandomFeatures as RandomFeatures,
+    RecallCertificate as RecallCertificate,
     Retrieval as Retrieval,
     Shot as Shot,
     SpikingHopfield as SpikingHopfield,
@@ -32,12 +33,12 @@ from .memory import (
     certify as certify,
     elu_features as elu_features,
     event_path as event_path,
-    first_spike as first_spike,
     gram as gram,
     hard_attention as hard_attention,
     linear_attention as linear_attention,
     log_mean_latency as log_mean_latency,
     retrieve as retrieve,
+    sample_first_spike as sample_first_spike,
     smallest_beta as smallest_beta,
     sparse_attention as sparse_attention,
 )
@@ -57,4 +58,12 @@ from .winner_take_all import (
     DiehlCook as DiehlCook,
     SoftWinnerTakeAll as SoftWinnerTakeAll,
     WinnerTakeAll as WinnerTakeAll,
+)
+
+__getattr__ = renamed(
+    __name__,
+    {
+        "Certificate": "bpcjax.models.RecallCertificate",
+        "first_spike": "bpcjax.models.sample_first_spike",
+    },
 )

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PyTree
 
 from .._arrays import sized
 from ..inputs import AbstractInput
-from ..system import AbstractSpikingSystem, check_parameters, parameter
+from ..system import AbstractSpikingSystem, Module, parameter
 from .synapses import AbstractSynapse, Delta
 from .weights import AbstractWeights, Dense
 
@@ -31,7 +31,7 @@ def _each(weights: Callable, x: Float[Array, "... pre"]) -> Float[Array, "... po
     return whole.reshape(*x.shape[:-1], -1)
 
 
-class Layer(eqx.Module):
+class Layer(Module):
     """`size` neurons of one kind, and how the layer below (or the input) reaches them.
 
     `weights`: a matrix [pre, size], one of `bpcjax.connect`, or any linear callable of one
@@ -51,7 +51,7 @@ class Layer(eqx.Module):
     fires: bool = eqx.field(default=True, static=True)
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         if self.bias.shape not in ((), (self.size,)):
             raise ValueError(f"bias must be [{self.size}], got shape {self.bias.shape}.")
         if self.recurrent is not None and not self.fires:
@@ -80,7 +80,7 @@ class Layer(eqx.Module):
 
     def current(self, neuron: PyTree, synapse: PyTree) -> Float[Array, "..."]:
         """What its synapse and its bias drive the neurons with."""
-        v = jax.tree.leaves(neuron)[0]
+        v = self.neuron.potential(neuron)
         given, bias = self.synapse.current(synapse, v), jnp.broadcast_to(self.bias, v.shape)
         return bias if given is None else bias + given
 

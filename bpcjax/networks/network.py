@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
-from ..inputs import Late
 from ..system import AbstractSpikingSystem, Cut
 from .projection import Projection
 
@@ -52,12 +51,13 @@ class Network(AbstractSpikingSystem):
         return zip(self.projections, y.synapses or (), strict=True)
 
     def _input(self, y: NetworkState, args: PyTree) -> PyTree:
-        if isinstance(y.neurons, dict):
-            raise ValueError("neurons: their state is a dict; use a NamedTuple, potential first.")
-        v = jax.tree.leaves(y.neurons)[0]
+        v = self.potential(y)
         currents = [p.synapse.current(s, v) for p, s in self._pairs(y)]
         start = jnp.zeros((), v.dtype) if args is None else args
         return sum((c for c in currents if c is not None), start=start)
+
+    def potential(self, y):
+        return self.neurons.potential(y.neurons)
 
     def vector_field(self, t, y, args):
         neurons = self.neurons.vector_field(t, y.neurons, self._input(y, args))
@@ -93,7 +93,7 @@ class Network(AbstractSpikingSystem):
         return (*own, *(source for source in self._sources() if source is not None))
 
     def arrive(self, t, y, args, arrivals):
-        size, sources = jax.tree.leaves(y.neurons)[0].shape[-1], self._sources()
+        size, sources = self.potential(y).shape[-1], self._sources()
         count = len(arrivals) - sum(source is not None for source in sources)
         own, left = tuple(arrivals[:count]), list(arrivals[count:])
         given = [
@@ -108,7 +108,7 @@ class Network(AbstractSpikingSystem):
         return y._replace(neurons=self.neurons.whole_steps(y.neurons, h))
 
     def mark_cut(self, y):
-        late = any(isinstance(source, Late) for source in self.inputs())
+        late = any(source.delays is not None for source in self.inputs())
         return y._replace(neurons=self.neurons.mark_cut(y.neurons), way=Cut() if late else y.way)
 
     def _received(self, y: NetworkState, given, own) -> NetworkState:

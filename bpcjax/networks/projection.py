@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from .._arrays import sized
 from ..inputs import AbstractInput, AbstractTrain, Late
-from ..system import check_parameters, parameter
+from ..system import Module, parameter
 from .synapses import AbstractSynapse
 from .weights import AbstractWeights, Dense
 
@@ -46,7 +46,7 @@ def _as_source(pre: Any) -> Any:
     return pre if isinstance(pre, AbstractTrain) else _as_span(pre)
 
 
-class Projection(eqx.Module):
+class Projection(Module):
     """Spikes of `pre` reach `post` through `weights` and `synapse`, after `delay`.
 
     `weights`: a matrix [pre, post], one of `bpcjax.connect`, or any linear callable of the spikes,
@@ -65,7 +65,7 @@ class Projection(eqx.Module):
     post: Any = eqx.field(default=None, converter=_as_span)
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         if self.delay is None:
             return
         if isinstance(self.pre, AbstractTrain):

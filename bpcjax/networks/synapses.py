@@ -3,11 +3,10 @@
 from abc import abstractmethod
 from typing import NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..system import Time, check_parameters, parameter
+from ..system import Module, Time, parameter
 
 Reversal = Float[Array, "..."] | None
 
@@ -17,11 +16,8 @@ def _through(s: Float[Array, "*n"], v: Float[Array, "*n"], reversal: Reversal):
     return s if reversal is None else s * (reversal - v)
 
 
-class AbstractSynapse(eqx.Module):
+class AbstractSynapse(Module):
     """The lumped synapse of a postsynaptic population: a state that weighted spikes kick."""
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @abstractmethod
     def rest(self, shape: tuple[int, ...]) -> PyTree:

@@ -12,14 +12,11 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .. import _bits
 from .._arrays import as_indices, as_size, known_indices, sized
-from ..system import as_parameter, check_parameters, is_traced, parameter
+from ..system import Module, as_parameter, is_traced, parameter
 
 
-class AbstractWeights(eqx.Module):
+class AbstractWeights(Module):
     """A linear map from spikes [pre] to their targets [post]."""
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @abstractmethod
     def __call__(self, spikes: Float[Array, " pre"]) -> Float[Array, " post"]:

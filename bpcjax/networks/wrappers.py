@@ -1,6 +1,5 @@
 """Wrappers that give any neuron a refractory period, or stochastic spikes."""
 
-from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,39 +10,24 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from .._instant import rounding
 from ..system import AbstractKeyed, AbstractSpikingSystem, parameter
+from ..views import AbstractView
 
 
-class AbstractAroundNeuron(AbstractSpikingSystem):
-    """A neuron in a state of its own: what reaches the neuron passes through."""
+class AbstractAroundNeuron(AbstractView):
+    """A neuron in a state of its own, of which it is the field `neuron`."""
 
     neuron: eqx.AbstractVar[AbstractSpikingSystem]
 
-    @abstractmethod
-    def _around(self, y: PyTree, increment: PyTree) -> PyTree:
-        """What an increment of the neuron's state adds to the whole."""
+    @property
+    def inner(self) -> AbstractSpikingSystem:
+        """The neuron."""
+        return self.neuron
 
-    def noise(self, t, y, args):
-        noise = self.neuron.noise(t, y.neuron, args)
-        return None if noise is None else self._around(y, noise)
+    def down(self, y):
+        return y.neuron
 
-    def kick(self, t, y, args, spikes):
-        kick = self.neuron.kick(t, y.neuron, args, spikes)
-        return None if kick is None else self._around(y, kick)
-
-    def push(self, y, dv):
-        return self._around(y, self.neuron.push(y.neuron, dv))
-
-    def inputs(self):
-        return self.neuron.inputs()
-
-    def arrive(self, t, y, args, arrivals):
-        return self._around(y, self.neuron.arrive(t, y.neuron, args, arrivals))
-
-    def whole_steps(self, y, h):
-        return y._replace(neuron=self.neuron.whole_steps(y.neuron, h))
-
-    def mark_cut(self, y):
-        return y._replace(neuron=self.neuron.mark_cut(y.neuron))
+    def put(self, y, inner):
+        return y._replace(neuron=inner)
 
 
 class RefractoryState(NamedTuple):
@@ -52,19 +36,6 @@ class RefractoryState(NamedTuple):
     neuron: PyTree
     active: Float[Array, "*n"]
     clock: Float[Array, "*n"]
-
-
-def _held(rate: PyTree, active: Float[Array, "*n"]) -> PyTree:
-    """`rate` with the potential, its first leaf, standing still where a neuron is not active."""
-    if isinstance(rate, EscapeState):  # a held neuron gathers no hazard either
-        return EscapeState(_held(rate.neuron, active), active * rate.integral, rate.count)
-    if isinstance(rate, dict):
-        raise ValueError(
-            "neuron: its state is a dict, whose order is that of its keys; use a NamedTuple with "
-            "the potential first."
-        )
-    leaves, treedef = jax.tree.flatten(rate)
-    return jax.tree.unflatten(treedef, [active * leaves[0], *leaves[1:]])
 
 
 class Refractory(AbstractAroundNeuron):
@@ -83,7 +54,7 @@ class Refractory(AbstractAroundNeuron):
         return RefractoryState(self.neuron.rest(shape), jnp.ones(shape), jnp.zeros(shape))
 
     def vector_field(self, t, y, args):
-        rate = _held(self.neuron.vector_field(t, y.neuron, args), y.active)
+        rate = self.neuron.hold(self.neuron.vector_field(t, y.neuron, args), y.active)
         return RefractoryState(rate, jnp.zeros_like(y.active), y.active - 1)
 
     def guard(self, t, y, args):
@@ -102,17 +73,17 @@ class Refractory(AbstractAroundNeuron):
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired) & (y.active > 0.5)
 
-    def whole_steps(self, y, h):
-        neuron, steps = self.neuron.whole_steps(y.neuron, h), y.clock / h
+    def clocks(self, y, h):
+        steps = y.clock / h
         whole = jnp.round(jax.lax.stop_gradient(steps))
         close = jnp.abs(steps - whole) <= 8 * rounding(whole + 1)
         clock = jnp.where(close, y.clock + jax.lax.stop_gradient(whole * h - y.clock), y.clock)
-        return RefractoryState(neuron, y.active, clock)
+        return RefractoryState(y.neuron, y.active, clock)
 
-    def _around(self, y: RefractoryState, increment: PyTree) -> RefractoryState:
+    def up(self, y: RefractoryState, change: PyTree) -> RefractoryState:
         # nothing happens to the potential of a held one
         still = jnp.zeros_like(y.active)
-        return RefractoryState(_held(increment, y.active), still, still)
+        return RefractoryState(self.neuron.hold(change, y.active), still, still)
 
 
 class EscapeState(NamedTuple):
@@ -188,5 +159,8 @@ class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
     def emits(self, y, fired):
         return self.neuron.emits(y.neuron, fired)
 
-    def _around(self, y: EscapeState, increment: PyTree) -> EscapeState:
-        return EscapeState(increment, jnp.zeros_like(y.integral), jnp.zeros_like(y.count))
+    def held(self, change, active):  # a held neuron gathers no hazard either
+        return change._replace(integral=active * change.integral)
+
+    def up(self, y: EscapeState, change: PyTree) -> EscapeState:
+        return EscapeState(change, jnp.zeros_like(y.integral), jnp.zeros_like(y.count))

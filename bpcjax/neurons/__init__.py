@@ -1,8 +1,6 @@
 """Neurons: one file a model; `presets` has published firing patterns of them."""
 
-import importlib
-import warnings
-
+from .._moved import renamed
 from .adex import AdEx as AdEx, AdExState as AdExState
 from .hodgkin_huxley import HodgkinHuxley as HodgkinHuxley, HodgkinHuxleyState as HodgkinHuxleyState
 from .integrate_fire import IF as IF, IFState as IFState
@@ -28,12 +26,11 @@ from .presets import (
 )
 from .theta import Theta as Theta, ThetaState as ThetaState
 
-
-def __getattr__(name: str):
-    """`BayesianNeuron` and its `Belief`, which are learning and have moved there."""
-    if name in ("BayesianNeuron", "Belief"):
-        warnings.warn(
-            f"bpcjax.neurons.{name} is now bpcjax.learning.{name}", DeprecationWarning, stacklevel=2
-        )
-        return getattr(importlib.import_module("bpcjax.learning"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# learning, and moved there
+__getattr__ = renamed(
+    __name__,
+    {
+        "BayesianNeuron": "bpcjax.learning.BayesianNeuron",
+        "Belief": "bpcjax.learning.Belief",
+    },
+)

@@ -9,13 +9,13 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..system import AbstractSpikingSystem, Drive, as_parameter, check_parameters, parameter
+from ..system import AbstractSpikingSystem, Drive, Module, as_parameter, parameter
 from .adex import AdEx
 from .izhikevich import Izhikevich, IzhikevichState
 from .izhikevich2007 import CubicRecovery, Izhikevich2007
 
 
-class Pulses(eqx.Module):
+class Pulses(Module):
     """A drive of `height` during `width` (ms) from each of the times `starts` (ms), else 0.
 
     It jumps at its `edges`: hand those to a solver that should be exact
@@ -25,9 +25,6 @@ class Pulses(eqx.Module):
     starts: Float[Array, " pulses"] = parameter()  # ms
     width: Float[Array, ""] = parameter(positive=True)  # ms
     height: Float[Array, ""] = parameter()
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @property
     def edges(self) -> Float[Array, " edges"]:

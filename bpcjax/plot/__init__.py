@@ -2,16 +2,16 @@
 
 from .basin_map import basin_map as basin_map
 from .bifurcation import bifurcation as bifurcation
-from .fi_curve import fi_curve as fi_curve
-from .firing import Trace as Trace, firing as firing, gallery as gallery
+from .curves import (
+    fi_curve as fi_curve,
+    lyapunov as lyapunov,
+    orbit_diagram as orbit_diagram,
+    phase_response as phase_response,
+    return_map as return_map,
+)
 from .heat_map import heat_map as heat_map
 from .landscape import landscape as landscape, surface as surface
-from .lyapunov import lyapunov as lyapunov
-from .orbit_diagram import orbit_diagram as orbit_diagram
 from .phase_plane import phase_plane as phase_plane
-from .phase_response import phase_response as phase_response
-from .populations import populations as populations
-from .raster import raster as raster
-from .return_map import return_map as return_map
 from .spectrum import spectrum as spectrum
-from .traces import traces as traces
+from .spikes import populations as populations, raster as raster
+from .traces import Trace as Trace, firing as firing, gallery as gallery, traces as traces

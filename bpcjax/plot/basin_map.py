@@ -10,7 +10,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
 from ..analysis import Basins
-from .axes import axes
+from ._axes import axes
 
 # Okabe & Ito (2008), "Color universal design", and light enough for marks on them.
 COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00")

@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from ..analysis import Bifurcation, Branch, Special
-from .axes import axes, names_above
-from .pick import pick
+from ._axes import axes, names_above, pick
 
 _MARKS = {
     Bifurcation.FOLD: "s",

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from .axes import axes
+from ._axes import axes
 
 
 def heat_map(

@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 from mpl_toolkits.mplot3d import Axes3D
 
 from ..analysis import EnergySlice
-from .axes import axes
+from ._axes import axes
 
 
 class _Shown(NamedTuple):
@@ -164,14 +164,7 @@ def _placed(slice_: EnergySlice, states: PyTree, ndim: int, name: str) -> np.nda
 
 def _height(slice_: EnergySlice, energy: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The surface at coordinates [points, 2], bilinear between the points of the grid."""
-    ends = np.asarray(slice_.along), np.asarray(slice_.across)
-    place = [
-        np.clip(np.searchsorted(g, c) - 1, 0, len(g) - 2) for g, c in zip(ends, at.T, strict=True)
-    ]
-    (i, j), (p, q) = (
-        place,
-        [(c - g[k]) / (g[k + 1] - g[k]) for g, c, k in zip(ends, at.T, place, strict=True)],
-    )
+    (i, p), (j, q) = map(_cell, (np.asarray(slice_.along), np.asarray(slice_.across)), at.T)
     low = (1 - p) * energy[j, i] + p * energy[j, i + 1]
     high = (1 - p) * energy[j + 1, i] + p * energy[j + 1, i + 1]
     return (1 - q) * low + q * high

@@ -7,7 +7,7 @@ from jaxtyping import ArrayLike
 from matplotlib.axes import Axes
 
 from ..analysis import Field
-from .axes import axes
+from ._axes import axes
 
 
 def phase_plane(

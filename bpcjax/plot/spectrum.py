@@ -10,7 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-from .axes import axes, names_above
+from ._axes import axes, names_above
 
 
 def spectrum(

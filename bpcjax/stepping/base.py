@@ -9,10 +9,10 @@ import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, Bool, Int, PyTree
 
+from ..spikes import Spikes
 from .clock import Clock
-from .record import SpikeRecord
 
 
 class AbstractAround(dfx.AbstractWrappedSolver):
@@ -66,11 +66,21 @@ class Around:
 class AbstractSpikesState(eqx.Module):
     """What a solver of spikes carries from step to step."""
 
-    spikes: eqx.AbstractVar[SpikeRecord | None]
+    spikes: eqx.AbstractVar[Spikes | None]
 
     @abstractmethod
-    def causes(self) -> list[tuple[Bool[Array, ""], Any]]:
-        """Each way in which spikes may have been lost, and the result that names it."""
+    def causes(
+        self, guard: Callable[[], Array], ended: Bool[Array, ""]
+    ) -> list[tuple[Bool[Array, ""], Any]]:
+        """Each way in which spikes may have been lost, and the result that names it: `guard()`
+        gives the guards at the end, `ended` says whether the solve came there.
+        """
+
+    def resumption(self) -> tuple[PyTree, Int[Array, ""]] | None:
+        """Hook: where a run that ends inside a step goes on, at the start of that step: the state
+        there, and the number of the step (default: where the run ended).
+        """
+        return None
 
 
 class AbstractSpikes(AbstractAround):

@@ -12,8 +12,8 @@ import lineax as lx
 from jaxtyping import Array, Int, Key, PyTree
 
 from .._instant import rounding
+from .._layout import Layout, Vector
 from ..system import AbstractSystem, Scalar
-from .flat import Layout, Vector
 
 
 class _Amplitude(eqx.Module):

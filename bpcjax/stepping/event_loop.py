@@ -13,16 +13,18 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jaxtyping import Array, Bool, Int, PyTree
 
 from .._instant import rounding
+from .._layout import Vector
+from ..spikes import Spikes
 from ..system import Scalar
-from .flat import FlatSystem, Vector
+from .flat import FlatSystem
 from .interpolation import Piece
 from .jump import Jump, arrive, jump
-from .locate import locate, near_zero
-from .record import SpikeRecord
+from .record import append
+from .root import locate, near_zero
 from .runge_kutta import looped
 
 
-class Rest(eqx.Module):
+class Remainder(eqx.Module):
     """The rest of a step: from (t, y), just after the last event, on trial to its end (y1)."""
 
     t: Scalar
@@ -33,7 +35,7 @@ class Rest(eqx.Module):
     passed: Vector | None  # of those before t
     info: PyTree
     result: Any
-    spikes: SpikeRecord | None
+    spikes: Spikes | None
     inputs: tuple[PyTree, ...]
     full: Bool[Array, ""]
     lost: Bool[Array, ""]
@@ -41,7 +43,7 @@ class Rest(eqx.Module):
     events: Int[Array, ""]
 
 
-class Turns(eqx.Module):
+class EventLoop(eqx.Module):
     """One step of a solve, over the vector of the state."""
 
     terms: PyTree
@@ -73,12 +75,12 @@ class Turns(eqx.Module):
         """Whether something arrives before the instant `t1`, which belongs to what follows."""
         return jnp.asarray(self.due(inputs) < t1 - rounding(t1))
 
-    def first_crossing(self, now: Rest, t1):
+    def first_crossing(self, now: Remainder, t1):
         """Where to look for the next crossing, up to `t1`, whether there is one, whether the
         search converged, whether it is due at once, and whether something jumped over zero.
         """
 
-        def search(this: Turns, now: Rest, t1):
+        def search(this: EventLoop, now: Remainder, t1):
             def flow(a):
                 return this.to(now.t, a, now.y, now.inner, jnp.array(True))[0]
 
@@ -91,7 +93,7 @@ class Turns(eqx.Module):
         a, found, converged, at_once, jumped = _frozen(search, self, now, t1)
         return a, found | at_once, converged | at_once, at_once, jumped
 
-    def next_event(self, now: Rest, t0, t1, none: Piece) -> tuple[Rest, Piece]:
+    def next_event(self, now: Remainder, t0, t1, none: Piece) -> tuple[Remainder, Piece]:
         """The rest of the step after the next event, and the piece before it; `now` itself, no
         longer busy, and `none`, if there is no event.
         """
@@ -113,14 +115,14 @@ class Turns(eqx.Module):
         found = found | comes
         y1, error1, info1, inner, result1 = self.to(event.t, t1, event.y, inner, yes)
         ok = (event.ok | comes) & (converged | comes)
-        spikes = None if now.spikes is None else now.spikes.append(event.times, event.spiked)
+        spikes = None if now.spikes is None else append(now.spikes, event.times, event.spiked)
         left = t1 - event.t
         busy = ok & (self.near(left, event.t, event.y) | self.near(left, t1, y1))
         busy = busy | (ok & self.comes(inputs, t1))
         result = update_result(now.result, update_result(result, result1))
         lost = now.lost | ~ok
         passed, ahead = size(error), size(error1)
-        then = Rest(
+        then = Remainder(
             t=event.t,
             y=event.y,
             y1=y1,

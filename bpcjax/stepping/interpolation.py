@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from .._layout import Layout
 from .base import AbstractAroundInterpolation
-from .flat import Layout
 
 
 class PiecewiseInterpolation(AbstractAroundInterpolation):

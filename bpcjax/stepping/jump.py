@@ -8,8 +8,9 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from .._layout import Vector
 from ..system import Scalar
-from .flat import FlatSystem, Vector
+from .flat import FlatSystem
 
 
 class Jump(eqx.Module):

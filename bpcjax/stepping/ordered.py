@@ -12,13 +12,15 @@ from jaxtyping import Array, Bool, PyTree
 
 from .._arrays import sized
 from .._instant import rounding
+from .._layout import Layout
+from ..spikes import Spikes
 from ..system import Scalar
 from .base import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
 from .clock import Clock
-from .event_loop import Rest, Turns, size
-from .flat import FlatSystem, Layout, flat_terms
+from .event_loop import EventLoop, Remainder, size
+from .flat import FlatSystem, flat_terms
 from .interpolation import Piece, PiecewiseInterpolation
-from .record import SpikeRecord, empty_record
+from .record import empty_record
 from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
@@ -30,14 +32,14 @@ class OrderedState(AbstractSpikesState):
     """What `OrderedSpikes` carries from step to step: the record, and whether events were lost."""
 
     inner: PyTree
-    spikes: SpikeRecord | None
+    spikes: Spikes | None
     inputs: tuple[PyTree, ...]  # what is on its way
     late: Bool[Array, ""]  # more events in a step than `per_step`
     lost: Bool[Array, ""]  # a crossing that could not be located
     full: Bool[Array, ""]  # no room for spikes on their way
     calm: Scalar  # no event may be due at the start of a step that is no longer than this
 
-    def causes(self):
+    def causes(self, guard, ended):
         causes = [
             (self.lost, RESULTS.event_not_located),
             (self.late, RESULTS.step_overflow),
@@ -97,7 +99,7 @@ class OrderedSpikes(AbstractSpikes):
     def step(self, terms, t0: Any, t1: Any, y0, args, solver_state: OrderedState, made_jump):
         system, direction, noisy = unwrap(terms)
         layout = Layout.of(y0)
-        step = Turns(
+        step = EventLoop(
             flat_terms(terms, layout), FlatSystem(system, args, layout), self.solver, noisy
         )
         y, before = layout.ravel(y0), solver_state
@@ -111,7 +113,7 @@ class OrderedSpikes(AbstractSpikes):
         # The first trial's error and dense information stay outside of the loop below: where
         # nothing reads them they are then not computed either.
         blank_error = None if error is None else jnp.zeros_like(error)
-        start = Rest(
+        start = Remainder(
             t=t0,
             y=y,
             y1=y1,
@@ -129,7 +131,7 @@ class OrderedSpikes(AbstractSpikes):
         )
         turns_in_step = self.per_step + 1  # the last only to see whether an event is left
 
-        def turn(now: Rest, _):
+        def turn(now: Remainder, _):
             piece = Piece(now.t, t1, now.info)
             none = jax.tree.map(lambda x: x[0], piece.never(1))
             return lax.cond(
@@ -139,10 +141,10 @@ class OrderedSpikes(AbstractSpikes):
                 now,
             )
 
-        def turns(now: Rest):
+        def turns(now: Remainder):
             return lax.scan(turn, now, length=turns_in_step)
 
-        def no_turns(now: Rest):
+        def no_turns(now: Remainder):
             return now, Piece(t0, t1, info).never(turns_in_step)
 
         end, earlier = lax.cond(eqxi.unvmap_any(alert), turns, no_turns, start)

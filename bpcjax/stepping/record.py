@@ -1,8 +1,7 @@
-"""A bounded, ordered, differentiable record of spikes."""
+"""Record of spikes within a solve: bounded, ordered, differentiable."""
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.lax as lax
 import jax.numpy as jnp
@@ -11,81 +10,66 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .. import _bits
 from .._instant import rounding
+from ..spikes import Spikes
 from ..system import Scalar
 
 _SMALL = 256  # neurons: put down all at once
 _FEW, _MANY = 8, 64  # spikes of a step: put down one by one, or so many together
 
 
-class SpikeRecord(eqx.Module):
-    """Spikes in the order of their times; `count` may exceed the room, `ok` says if it does.
-
-    `times` is padded with `inf`, `neurons` (index into the flattened guard) with -1. `steps`, from
-    a solve in whole steps: how many of these had begun and ended before each spike since the run
-    began at its first `t0`, which single precision can hold where it cannot hold the time (padded
-    with -1).
-    """
-
-    times: Float[Array, " room"]
-    neurons: Int[Array, " room"]
-    count: Int[Array, ""]
-    steps: Int[Array, " room"] | None = None
-
-    @property
-    def ok(self) -> Bool[Array, ""]:
-        """Whether every spike found room."""
-        return self.count <= self.times.shape[-1]
-
-    def append(
-        self,
-        times: Float[Array, " n"],
-        spiked: Bool[Array, " n"],
-        steps: Int[Array, " n"] | None = None,
-    ) -> "SpikeRecord":
-        """The record with one entry per marked neuron, in the order of their indices."""
-        rank = jnp.cumsum(spiked, dtype=self.count.dtype)
-        place = jnp.where(spiked, self.count + rank - 1, self.times.shape[0])
-        index = jnp.arange(spiked.shape[0], dtype=self.neurons.dtype)
-        return SpikeRecord(
-            self.times.at[place].set(times, mode="drop"),
-            self.neurons.at[place].set(index, mode="drop"),
-            self.count + rank[-1],
-            None if self.steps is None else self.steps.at[place].set(steps, mode="drop"),
-        )
-
-    def extend(
-        self, times: Float[Array, " n"], spiked: Bool[Array, " n"], steps: Int[Array, " n"]
-    ) -> "SpikeRecord":
-        """The same entries in any order: for large populations of which few spike at a time."""
-        if spiked.shape[0] <= _SMALL or not self.times.size:
-            return self.append(times, spiked, steps)
-        written = _write(self.times, self.neurons, self.steps, self.count, times, spiked, steps)
-        return SpikeRecord(written[0], written[1], written[3], written[2])
-
-    def until(self, end: Scalar) -> "SpikeRecord":
-        """The record without what is later than `end`."""
-        late = jnp.isfinite(self.times) & (self.times > end + rounding(end))
-        steps = None if self.steps is None else jnp.where(late, -1, self.steps)
-        return SpikeRecord(
-            jnp.where(late, jnp.inf, self.times),
-            jnp.where(late, -1, self.neurons),
-            self.count - late.sum(dtype=self.count.dtype),
-            steps,
-        )
-
-    def sorted(self) -> "SpikeRecord":
-        """The record in the order of times, ties in that of steps, then of neurons."""
-        steps = jnp.zeros_like(self.neurons) if self.steps is None else self.steps
-        order = jnp.lexsort((self.neurons, steps, lax.stop_gradient(self.times)))
-        steps = None if self.steps is None else self.steps[order]
-        return SpikeRecord(self.times[order], self.neurons[order], self.count, steps)
+def append(
+    record: Spikes,
+    times: Float[Array, " n"],
+    spiked: Bool[Array, " n"],
+    steps: Int[Array, " n"] | None = None,
+) -> Spikes:
+    """The record with one entry per marked neuron, in the order of their indices."""
+    rank = jnp.cumsum(spiked, dtype=record.count.dtype)
+    place = jnp.where(spiked, record.count + rank - 1, record.times.shape[0])
+    index = jnp.arange(spiked.shape[0], dtype=record.neurons.dtype)
+    return Spikes(
+        record.times.at[place].set(times, mode="drop"),
+        record.neurons.at[place].set(index, mode="drop"),
+        record.count + rank[-1],
+        None if record.steps is None else record.steps.at[place].set(steps, mode="drop"),
+    )
 
 
-def empty_record(room: int, dtype, in_steps: bool = False) -> SpikeRecord:
+def extend(
+    record: Spikes, times: Float[Array, " n"], spiked: Bool[Array, " n"], steps: Int[Array, " n"]
+) -> Spikes:
+    """The same entries in any order: for large populations of which few spike at a time."""
+    if spiked.shape[0] <= _SMALL or not record.times.size:
+        return append(record, times, spiked, steps)
+    written = _write(record.times, record.neurons, record.steps, record.count, times, spiked, steps)
+    return Spikes(written[0], written[1], written[3], written[2])
+
+
+def until(record: Spikes, end: Scalar) -> Spikes:
+    """The record without what is later than `end`."""
+    late = jnp.isfinite(record.times) & (record.times > end + rounding(end))
+    steps = None if record.steps is None else jnp.where(late, -1, record.steps)
+    return Spikes(
+        jnp.where(late, jnp.inf, record.times),
+        jnp.where(late, -1, record.neurons),
+        record.count - late.sum(dtype=record.count.dtype),
+        steps,
+    )
+
+
+def in_order(record: Spikes) -> Spikes:
+    """The record in the order of times, ties in that of steps, then of neurons."""
+    steps = jnp.zeros_like(record.neurons) if record.steps is None else record.steps
+    order = jnp.lexsort((record.neurons, steps, lax.stop_gradient(record.times)))
+    steps = None if record.steps is None else record.steps[order]
+    return Spikes(record.times[order], record.neurons[order], record.count, steps)
+
+
+def empty_record(room: int, dtype, in_steps: bool = False) -> Spikes:
     """A record with `room` free places for times of the given dtype, and for steps if so asked."""
     nobody = jnp.full(room, -1, jnp.int32)
     steps = nobody if in_steps else None
-    return SpikeRecord(jnp.full(room, jnp.inf, dtype), nobody, jnp.array(0, jnp.int32), steps)
+    return Spikes(jnp.full(room, jnp.inf, dtype), nobody, jnp.array(0, jnp.int32), steps)
 
 
 @jax.custom_jvp

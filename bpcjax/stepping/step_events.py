@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from .. import _bits
-from ..system import AbstractSpikingSystem, DrivenSpiking, drive_at
-from .crossing import Guards, crosses, cubic, first_root
+from ..system import AbstractSpikingSystem, drive_at, varies
+from .root import Guards, crosses, cubic, first_root
 
 _NEVER = 2.0  # the place of an event that is not there
 _LAST = 64  # units of rounding of a step, before its end
@@ -62,9 +62,7 @@ class Neurons(eqx.Module):
 
         **Raises:** `ValueError` if a leaf of the state does not belong to the neurons.
         """
-        ends = args, args
-        if type(system) is DrivenSpiking:
-            system, ends = system.system, (drive_at(t0, args), drive_at(t0 + h, args))
+        ends = (drive_at(t0, args), drive_at(t0 + h, args)) if varies(args) else (args, args)
         these = cls(system, *ends, t0, h, y0, y1, back)
         shape = these.shape
         if any(jnp.shape(x)[jnp.ndim(x) - len(shape) :] != shape for x in jax.tree.leaves(y0)):

@@ -19,12 +19,14 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from .._arrays import choose
 from .._instant import rounding
-from ..inputs import Late, Step
+from ..inputs import Step
+from ..spikes import Spikes
 from ..system import AbstractSpikingSystem, Scalar
 from .base import AbstractSpikes, AbstractSpikesState, failed, resumed
 from .clock import Clock
-from .record import SpikeRecord, empty_record
+from .record import empty_record, extend
 from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
@@ -36,7 +38,7 @@ class WholeState(AbstractSpikesState):
     """The record of spikes, and the events on their way."""
 
     inner: PyTree
-    spikes: SpikeRecord | None
+    spikes: Spikes | None
     inputs: tuple[PyTree, ...]
     index: Int[Array, ""]  # of the next step
     start: PyTree | None  # the state at the start of the last step, if a run may end inside
@@ -44,11 +46,15 @@ class WholeState(AbstractSpikesState):
     crowded: Bool[Array, ""]  # arrivals without room
     uneven: Bool[Array, ""]  # steps of different lengths, with spikes on their way
 
-    def causes(self):
+    def causes(self, guard, ended):
         causes = [(self.uneven, RESULTS.uneven_steps), (self.crowded, RESULTS.arrivals_overflow)]
         if self.spikes is not None:
             causes.append((~self.spikes.ok, RESULTS.record_overflow))
-        return causes
+        # a step tests guards without a look at NaN
+        return [*causes, (ended & jnp.isnan(guard()).any(), RESULTS.event_not_located)]
+
+    def resumption(self):
+        return None if self.start is None else (self.start, self.index)
 
 
 class AbstractWholeSteps(AbstractSpikes):
@@ -112,7 +118,7 @@ class AbstractWholeSteps(AbstractSpikes):
             return whole
         return lax.cond(self.unfinished(state), lambda: inside(t1 - step.t0), lambda: whole)
 
-    def recorded(self, state: WholeState, t1, step: Step, offsets, spiked) -> SpikeRecord | None:
+    def recorded(self, state: WholeState, t1, step: Step, offsets, spiked) -> Spikes | None:
         """The record with the spikes of this step, at `offsets` after its start."""
         if state.spikes is None:
             return None
@@ -125,7 +131,7 @@ class AbstractWholeSteps(AbstractSpikes):
             end = jnp.where(self.unfinished(state), t1 - step.t0, jnp.inf)
             spiked = spiked & (offsets > told + close) & (offsets <= end + close)
         past = jnp.floor(offsets / step.span + 1e-6).astype(jnp.int32)
-        return state.spikes.extend(step.t0 + offsets, spiked, state.index + past)
+        return extend(state.spikes, step.t0 + offsets, spiked, state.index + past)
 
     def landed(
         self, inputs, states, take: Callable[[Any, PyTree], tuple[Any, Bool[Array, ""], PyTree]]
@@ -142,10 +148,10 @@ class AbstractWholeSteps(AbstractSpikes):
         result, y0,
     ):  # fmt: skip
         """The state for the next step, and the result of this one, which began in `y0`."""
-        waiting = any(isinstance(source, Late) for source in system.inputs())
+        waiting = any(source.delays is not None for source in system.inputs())
         index, start, even = state.index + 1, None, jnp.array(True)
         if self.inside:
-            inputs, index = _choose(self.unfinished(state), (state.inputs, index - 1),
+            inputs, index = choose(self.unfinished(state), (state.inputs, index - 1),
                                     (inputs, index))  # fmt: skip
             start = y0
         if self.clock is None:
@@ -185,10 +191,6 @@ def in_own_time(terms: PyTree, origin: Scalar) -> PyTree:
         noises = (_OwnTime(term, origin, is_flow=False) for term in others)
         return dfx.MultiTerm(_OwnTime(flow, origin, is_flow=True), *noises)
     return _OwnTime(terms, origin, is_flow=True)
-
-
-def _choose(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
-    return jax.tree.map(lambda a, b: jnp.where(which, a, b), yes, no)
 
 
 def if_any(which: Bool[Array, "..."], change: Callable[[PyTree], PyTree], y: PyTree) -> PyTree:

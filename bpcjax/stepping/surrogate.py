@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..system import check_parameters, parameter
+from ..system import Module, parameter
 
 Shape = Callable[[Float[Array, "*n"]], Float[Array, "*n"]]
 
@@ -27,12 +27,12 @@ def triangle(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     return jnp.maximum(0.0, 1 - jnp.abs(x))
 
 
-def gaussian(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
+def gaussian_shape(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """`exp(-x^2 / 2)`."""
     return jnp.exp(-0.5 * x * x)
 
 
-class AbstractSpike(eqx.Module):
+class AbstractSpike(Module):
     """A step function of the guard, 0 or 1, with a derivative that somebody chose for it.
 
     `through_resets`: whether derivatives pass the reset that a spike makes too.
@@ -61,9 +61,6 @@ class Surrogate(AbstractSpike):
     height: Float[Array, ""] = parameter(1.0, positive=True)
     shape: Shape = fast_sigmoid
     through_resets: bool = eqx.field(default=False, static=True)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def __call__(self, guard):
         return _step(guard, self)

@@ -20,15 +20,14 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-import bpcjax as bpc
+from ..common import study
+from ..common.drifts import SETS, task_key, tasks
+from ..common.settings import setting
+from ..common.stacking import stack
+from ..common.statistics import wilson
+from .readouts import class_by_class, drift
+from .streams import change_points, forgetting, kalman, oracle, oracle_of_state, switching, tracking
 
-from ..adapt_anytime.events import BATCH, Task, gradient, learn, nearest, tasks
-from ..common import InputError, study
-from ..common.counts import wilson
-from ..common.study import Parts
-from .streams import change_points, forgetting, kalman, knowing, knowing_state, switching, tracking
-
-NAME = "adapt"
 KEEPS = (1.0, 0.99, 0.95, 0.9)
 QUANTA = (0.4, 0.2, 0.1, 0.05, 0.025)
 
@@ -39,51 +38,35 @@ class Config(study.Config):
 
     data_dir: str | None = None
     """The folder of the sets' files, as for `experiments.recall`."""
-    events: tuple[str, ...] = ("nmnist", "spoken_digits")
+    events: tuple[str, ...] = setting(tuple(SETS), among=tuple(SETS), empty=True, quick=())
     """Sets of recordings: nmnist, spoken_digits."""
-    length: int = 1000
+    length: int = setting(1000, least=1, quick=400)
     """Samples of a switching stream, and of one to track."""
-    hazard: float = 0.01
+    hazard: float = setting(0.01, above=0, below=1)
     """How probable a change is at each."""
-    places: tuple[int, ...] = (1, 2, 4, 8, 16)
+    places: tuple[int, ...] = setting((1, 2, 4, 8, 16), least=1)
     """Posteriors side by side."""
-    keeps: tuple[float, ...] = (1.0, 0.995, 0.98)
+    keeps: tuple[float, ...] = setting((1.0, 0.995, 0.98), above=0, most=1)
     """What a readout keeps of its evidence at each batch."""
-    streams: int = 10
+    streams: int = setting(10, least=1, quick=3)
     """Streams of each kind."""
-    seeds: int = 3
+    seeds: int = setting(3, least=1)
     """Orders and splits of the recordings."""
-    passes: int = 3
+    passes: int = setting(3, least=1)
     """How often the recordings are shown after the drift."""
     seed: int = 0
     """Of everything."""
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    study.at_least(1, config, "length", "streams", "seeds", "passes")
-    if not 0 < config.hazard < 1:
-        raise InputError(f"hazard must be between 0 and 1, got {config.hazard}.")
-    if not config.keeps or not all(0 < keep <= 1 for keep in config.keeps):
-        raise InputError(f"keeps must be in (0, 1], got {config.keeps}.")
-    if config.quick:
-        config = dataclasses.replace(
-            config, events=(), length=min(config.length, 400), streams=min(config.streams, 3)
-        )
-    return config
-
-
 def switch(config: Config, k: int) -> dict[str, np.ndarray]:
-    """Log densities lost [learner, T] to who knows: exact, side by side, forgetting."""
+    """Regret [learner, T] on a switching stream, to who knows the weights: of the exact filter, of
+    posteriors side by side, and of those that forget."""
     stream = switching(np.random.default_rng([config.seed, k]), config.length, config.hazard)
-    z, a, best = jnp.asarray(stream.z), jnp.asarray(stream.a), knowing(stream)
-    found = [change_points(z, a, config.hazard, config.length + 1)]
-    found += [change_points(z, a, config.hazard, places) for places in config.places if places > 1]
-    found += [forgetting(z, a, keep) for keep in KEEPS]
-    return {"lost": best - np.array(found), "switched": _changes(stream.weights)}
+    z, a, best = jnp.asarray(stream.z), jnp.asarray(stream.a), oracle(stream)
+    places = [config.length + 1, *(p for p in config.places if p > 1)]
+    log = [change_points(z, a, config.hazard, p) for p in places]
+    log += [forgetting(z, a, keep) for keep in KEEPS]
+    return {"regret": best - np.array(log), "changes": _changes(stream.weights)}
 
 
 def _changes(weights: np.ndarray) -> np.ndarray:
@@ -91,157 +74,73 @@ def _changes(weights: np.ndarray) -> np.ndarray:
 
 
 def track(config: Config, k: int) -> dict[str, np.ndarray]:
-    """The regret of Kalman's filter, and of spikes at each quantum, and spikes a sample."""
+    """Regret of Kalman's filter, and of spikes at each quantum, with their spikes a sample and
+    their distance from his estimate."""
     model, y, x = tracking(np.random.default_rng([config.seed, 1, k]), config.length)
     y = jnp.asarray(y)
-    best = float(knowing_state(model, y, jnp.asarray(x)).sum())
+    best = float(oracle_of_state(model, y, jnp.asarray(x)).sum())
     exact, mean, _ = kalman(model, y, None)
-    lost, spikes, off = [], [], []
+    regret, spikes, distance = [], [], []
     for quantum in QUANTA:
-        found, estimate, count = kalman(model, y, jnp.asarray(quantum))
-        lost.append(best - float(found.sum()))
+        log, estimate, count = kalman(model, y, jnp.asarray(quantum))
+        regret.append(best - float(log.sum()))
         spikes.append(float(count.mean()))
-        off.append(float(jnp.sqrt(jnp.mean((estimate - mean) ** 2))))
+        distance.append(float(jnp.sqrt(jnp.mean((estimate - mean) ** 2))))
     return {
         "tracking_exact": np.array(best - float(exact.sum())),
-        "tracking": np.array(lost),
+        "tracking": np.array(regret),
         "tracking_spikes": np.array(spikes),
-        "tracking_off": np.array(off),
+        "tracking_distance": np.array(distance),
     }
 
 
-def drift(config: Config, task: Task, k: int) -> dict[str, np.ndarray]:
-    """How many of the recordings held out are named right, through the stream."""
-    rng = np.random.default_rng([config.seed, 2, k])
-    order = rng.permutation(len(task.labels))
-    held = len(order) // 4
-    test, train = order[:held], order[held:]
-    train = train[: len(train) // BATCH * BATCH]
-
-    def stream(features, passes):
-        index = np.concatenate([rng.permutation(train) for _ in range(passes)])
-        labels = np.eye(10)[task.labels[index]]
-        width = features.shape[1]
-        return features[index].reshape(-1, BATCH, width), labels.reshape(-1, BATCH, 10)
-
-    first, last = stream(task.before, 1), stream(task.after, config.passes)
-    x, labels = (np.concatenate(pair) for pair in zip(first, last, strict=True))
-    cut, half = len(first[0]), 10
-    asked = np.full(len(x), -1)
-    before = np.unique(np.linspace(4, cut - 1, half).astype(int))
-    after = np.unique(np.linspace(cut, len(x) - 1, half * config.passes).astype(int))
-    asked[before], asked[after] = 0, 1
-    tests = jnp.asarray(np.stack([task.before[test], task.after[test]]))
-    right, final = [], []
-    for keep in config.keeps:
-        named = learn(jnp.asarray(x), jnp.asarray(labels), keep, tests, jnp.asarray(asked))
-        named = np.asarray(named)[asked >= 0]
-        right.append((named == task.labels[test]).sum(axis=1))
-        only = np.full(len(last[0]), -1)
-        only[-1] = 1
-        named = learn(*map(jnp.asarray, last), keep, tests, jnp.asarray(only))
-        final.append((np.asarray(named)[-1] == task.labels[test]).sum())
-    neighbour = [
-        (nearest(f[train], task.labels[train], f[test]) == task.labels[test]).sum()
-        for f in (task.before, task.after)
-    ]
-    shown = np.append(before, after) + 1.0
-    return {
-        "right": np.array(right),
-        "stationary": np.array(final),
-        "neighbour": np.array(neighbour),
-        "asked": np.array(held),
-        "shown": shown / cut,
-    }
-
-
-def classes(config: Config, k: int) -> dict[str, np.ndarray]:
-    """The accuracy on all digits [rule, classes seen], classes shown one after another."""
-    rng = np.random.default_rng([config.seed, 3, k])
-    digits = bpc.data.load("digits", "all")
-    assert isinstance(digits, bpc.data.Images)
-    hidden = rng.normal(size=(64, 200)) / 8
-    pixels = digits.pixels.reshape(len(digits.labels), -1)
-    features = np.maximum((pixels - pixels.mean(axis=0)) @ hidden, 0.0)
-    features = features / features.std()
-    order = rng.permutation(len(features))
-    test, train = order[:400], order[400:]
-    sequence = [train[digits.labels[train] == c] for c in rng.permutation(10)]
-    sequence = [part[: len(part) // BATCH * BATCH] for part in sequence]
-    index = np.concatenate(sequence)
-    x = jnp.asarray(features[index].reshape(-1, BATCH, 200))
-    labels = jnp.asarray(np.eye(10)[digits.labels[index]].reshape(-1, BATCH, 10))
-    ends = np.cumsum([len(part) // BATCH for part in sequence]) - 1
-    asked = np.full(len(x), -1)
-    asked[ends] = 0
-    tests = jnp.asarray(features[test][None])
-    answers = [learn(x, labels, keep, tests, jnp.asarray(asked)) for keep in config.keeps]
-    answers.append(gradient(x, labels, tests[0], 0.1))
-    right = [(np.asarray(named)[ends] == digits.labels[test]).mean(axis=1) for named in answers]
-    mixed = rng.permutation(index)
-    x = jnp.asarray(features[mixed].reshape(-1, BATCH, 200))
-    labels = jnp.asarray(np.eye(10)[digits.labels[mixed]].reshape(-1, BATCH, 10))
-    joint = learn(x, labels, 1.0, tests, jnp.asarray(asked))
-    return {
-        "classes": np.array(right),
-        "joint": np.array((np.asarray(joint)[-1] == digits.labels[test]).mean()),
-    }
-
-
-def run(config: Config, parts: Parts) -> xr.Dataset:
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """All streams."""
-    config = check(config)
-    learners = ["exact", *(f"{p} side by side" for p in config.places if p > 1)]
-    learners += [f"keep {keep:g}" for keep in KEEPS]
 
     def several(label, make, count):
-        found = [parts(f"{label} {k}", lambda k=k: make(config, k)) for k in range(count)]
-        return {name: np.stack([part[name] for part in found]) for name in found[0]}
+        return stack(
+            {(k,): parts(f"{label} {k}", lambda k=k: make(k)) for k in range(count)}, (count,)
+        )
 
-    one = several("switching", switch, config.streams)
-    two = several("tracking", track, config.streams)
-    three = several("classes", classes, config.seeds)
-    rules = [*(f"keep {keep:g}" for keep in config.keeps), "gradient"]
-    variables = {
-        "lost": (("stream", "learner", "time"), one["lost"]),
-        "switched": (("stream", "time"), one["switched"]),
-        "tracking_exact": ("stream", two["tracking_exact"]),
-        **{k: (("stream", "quantum"), two[k])
-           for k in ("tracking", "tracking_spikes", "tracking_off")},
-        "classes": (("order", "rule", "seen"), three["classes"]),
-        "joint": ("order", three["joint"]),
+    keeps, seed = config.keeps, config.seed
+    streams = several("switching", lambda k: switch(config, k), config.streams)
+    streams |= several("tracking", lambda k: track(config, k), config.streams)
+    orders = several("classes", lambda k: class_by_class(keeps, seed, k), config.seeds)
+    dims = {
+        "regret": ("stream", "learner", "time"), "changes": ("stream", "time"),
+        "tracking_exact": ("stream",), "classes": ("order", "rule", "seen"), "joint": ("order",),
     }  # fmt: skip
-    coords = {
-        "learner": learners,
-        "quantum": list(QUANTA),
-        "rule": rules,
-        "seen": np.arange(1, 11),
-        "keep": list(config.keeps),
+    variables = {
+        key: (dims.get(key, ("stream", "quantum")), values)
+        for key, values in (streams | orders).items()
     }
-    names = []
-    if config.events:
-        for task in tasks(config.data_dir, config.events):
-            found = several(task.name, lambda c, k, task=task: drift(c, task, k), config.seeds)
-            slug = task.name.replace(" ", "_").replace(",", "").replace("-", "_")
-            names.append(task.name)
-            variables |= {
-                f"{slug}:right": (("order", "keep", f"{slug}:point"), found["right"]),
-                f"{slug}:stationary": (("order", "keep"), found["stationary"]),
-                f"{slug}:neighbour": (("order", "law"), found["neighbour"]),
-                f"{slug}:asked": ("order", found["asked"]),
-            }
-            coords[f"{slug}:point"] = found["shown"][0]
-    return xr.Dataset(variables, coords, {"hazard": config.hazard, "tasks": names})
-
-
-def key_of(name: str) -> str:
-    """What the variables of a task are called by."""
-    return name.replace(" ", "_").replace(",", "").replace("-", "_")
+    learners = ["exact", *(f"{p} side by side" for p in config.places if p > 1)]
+    coords = {
+        "learner": learners + [f"keep {keep:g}" for keep in KEEPS],
+        "quantum": list(QUANTA),
+        "rule": [*(f"keep {keep:g}" for keep in keeps), "gradient"],
+        "seen": np.arange(1, 11),
+        "keep": list(keeps),
+    }
+    keys = {}
+    for task in tasks(config.data_dir, config.events):
+        key = keys[task.name] = task_key(task.name)
+        folds = several(
+            task.name, lambda k, t=task: drift(t, keeps, config.passes, seed, k), config.seeds
+        )
+        coords[f"{key}:point"] = folds.pop("point")[0]
+        inner = {"right": ("keep", f"{key}:point"), "stationary": ("keep",), "neighbour": ("law",)}
+        variables |= {
+            f"{key}:{name}": (("order", *inner.get(name, ())), values)
+            for name, values in folds.items()
+        }
+    attrs = {"hazard": config.hazard, "tasks": list(keys), "keys": list(keys.values())}
+    return xr.Dataset(variables, coords, attrs)
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """Regret over that of the exact filters; accuracy against stationary; classes kept."""
-    regret = dataset.lost.sum("time")
+    regret = dataset.regret.sum("time")
     exact = regret.sel(learner="exact")
     result = {"switching: exact regret, nats": float(exact.mean())}
     for name in dataset.learner.values[1:]:
@@ -250,32 +149,11 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     base = dataset.tracking_exact.mean()
     for quantum in dataset.quantum.values:
         here = dataset.sel(quantum=quantum)
-        result[f"tracking, quantum {quantum:g}: regret over exact"] = float(
-            here.tracking.mean() / base
-        )
-        result[f"tracking, quantum {quantum:g}: spikes a sample"] = float(
-            here.tracking_spikes.mean()
-        )
-    for name in dataset.attrs["tasks"]:
-        slug = key_of(name)
-        asked = int(dataset[f"{slug}:asked"].sum())
-        for law, label in enumerate(("before", "after")):
-            near = dataset[f"{slug}:neighbour"].isel(law=law).sum()
-            result[f"{name}: nearest neighbour, {label}"] = float(near / asked)
-        for keep in dataset.keep.values:
-            right = dataset[f"{slug}:right"].sel(keep=keep).sum("order")
-            shown = dataset[f"{slug}:point"]
-            rest = int(dataset[f"{slug}:stationary"].sel(keep=keep).sum())
-            last = int(right[-1])
-            low, high = wilson(last, asked)
-            result |= {
-                f"{name}, keep {keep:g}: before": float(right[shown <= 1][-1] / asked),
-                f"{name}, keep {keep:g}: at the drift": float(right[shown > 1][0] / asked),
-                f"{name}, keep {keep:g}: in the end": last / asked,
-                f"{name}, keep {keep:g}: in the end, low": low,
-                f"{name}, keep {keep:g}: in the end, high": high,
-                f"{name}, keep {keep:g}: stationary": rest / asked,
-            }
+        label = f"tracking, quantum {quantum:g}"
+        result[f"{label}: regret over exact"] = float(here.tracking.mean() / base)
+        result[f"{label}: spikes a sample"] = float(here.tracking_spikes.mean())
+    for name, key in zip(dataset.attrs["tasks"], dataset.attrs["keys"], strict=True):
+        result |= _drift_summary(dataset, name, key)
     for rule in dataset.rule.values:
         value = dataset.classes.sel(rule=rule, seen=10).mean()
         result[f"classes one after another: {rule}"] = float(value)
@@ -283,12 +161,28 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     return result
 
 
-def _figure():
-    from figures import adapt
+def _drift_summary(dataset: xr.Dataset, name: str, key: str) -> dict[str, float]:
+    result: dict[str, float] = {}
+    count = int(dataset[f"{key}:test"].sum())
+    for law, label in enumerate(("before", "after")):
+        near = dataset[f"{key}:neighbour"].isel(law=law).sum()
+        result[f"{name}: nearest neighbour, {label}"] = float(near / count)
+    point = dataset[f"{key}:point"]
+    for keep in dataset.keep.values:
+        right = dataset[f"{key}:right"].sel(keep=keep).sum("order")
+        stationary = int(dataset[f"{key}:stationary"].sel(keep=keep).sum())
+        last = int(right[-1])
+        low, high = wilson(last, count)
+        label = f"{name}, keep {keep:g}"
+        result |= {
+            f"{label}: before": float(right[point <= 1][-1] / count),
+            f"{label}: at the drift": float(right[point > 1][0] / count),
+            f"{label}: in the end": last / count,
+            f"{label}: in the end, low": low,
+            f"{label}: in the end, high": high,
+            f"{label}: stationary": stationary / count,
+        }
+    return result
 
-    return adapt
 
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("adapt", Config, run, summary)

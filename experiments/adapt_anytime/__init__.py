@@ -2,9 +2,9 @@
 
 - Any time: recordings of events reach a network that learned by spikes. At every moment: the
   accuracy of its answer, NLL, calibration error, and spikes so far; and while the next recording
-  follows without a reset. Its inputs keep all spikes, forget them, or both (`adapt_arriving`).
+  follows without a reset. Its inputs keep all spikes, forget them, or both (`arriving`).
 - Drift: as in `experiments.adapt`, but the readout is a network with a hidden layer that learns and
-  answers by spikes, with and without weights that decay (`adapt_spikes`); against what it comes to
+  answers by spikes, with and without weights that decay (`spikes`); against what it comes to
   where it has seen nothing but the new law.
 
     python -m experiments.adapt_anytime             # results/adapt_anytime.zarr and a picture
@@ -17,15 +17,14 @@ from functools import cache, partial
 import numpy as np
 import xarray as xr
 
-from ..adapt import key_of
-from ..common import InputError, study
-from ..common.counts import wilson
-from ..common.study import Parts
-from .arriving import FOLDS, FRAME, arrive, load, memories
-from .events import tasks
+from ..common import study
+from ..common.drifts import SETS as DRIFTING, task_key, tasks
+from ..common.settings import setting
+from ..common.stacking import stack
+from ..common.statistics import wilson
+from .arriving import FOLDS, FRAME, SETS, arrive, memories
 from .spikes import DECAYS, drift
 
-NAME = "adapt_anytime"
 MEMORIES = "all", "forgets", "both"
 
 
@@ -35,87 +34,69 @@ class Config(study.Config):
 
     data_dir: str | None = None
     """The folder of the sets' files, as for `experiments.recall`."""
-    events: tuple[str, ...] = ("nmnist", "spoken_digits")
+    events: tuple[str, ...] = setting(
+        ("nmnist", "spoken_digits"), among=tuple(SETS), quick=("digits",)
+    )
     """Sets of recordings: nmnist, spoken_digits; of those that arrive also digits."""
-    seeds: int = 3
+    seeds: int = setting(3, least=1, most=FOLDS, quick=1)
     """Splits; of recordings that arrive they hold out different quarters."""
-    width: int = 256
+    width: int = setting(256, least=1)
     """Hidden units of the network to which recordings arrive."""
-    updates: int = 1500
+    updates: int = setting(1500, least=1, quick=300)
     """Batches of 128 it learns from."""
-    passes: int = 10
+    passes: int = setting(10, least=1)
     """How often recordings are shown after the drift; half as often before it."""
     seed: int = 0
     """Of the drift's orders."""
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    study.at_least(1, config, "seeds", "width", "updates", "passes")
-    if config.seeds > FOLDS:
-        raise InputError(f"seeds: there are {FOLDS} quarters to hold out, got {config.seeds}.")
-    if config.quick:
-        config = dataclasses.replace(
-            config, events=("digits",), seeds=1, updates=min(config.updates, 300)
-        )
-    return config
-
-
-def run(config: Config, parts: Parts) -> xr.Dataset:
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """Recordings that arrive, and those that drift."""
-    config = check(config)
-    variables, coords, drifts = {}, {"memory": list(MEMORIES), "decay": list(DECAYS)}, []
+    variables, coords = {}, {"memory": list(MEMORIES), "decay": list(DECAYS)}
     for name in config.events:
-        given = cache(lambda name=name: load(name, config.data_dir))
+        data = cache(partial(SETS[name], config.data_dir))
 
-        def make(memory: str, fold: int, name=name, given=given):
+        def make(memory: str, fold: int, name=name, data=data):
             print()
             taus = memories(name)[memory]
-            return arrive(given(), taus, fold, width=config.width, updates=config.updates)
+            return arrive(data(), taus, fold, width=config.width, updates=config.updates)
 
-        found = [
-            parts(f"{name}, {memory}, {fold}", partial(make, memory, fold))
-            for memory in MEMORIES
+        folds = {
+            (k, fold): parts(f"{name}, {memory}, {fold}", partial(make, memory, fold))
+            for k, memory in enumerate(MEMORIES)
             for fold in range(config.seeds)
-        ]
-        for key in found[0]:
-            values = np.array([part[key] for part in found])
-            values = values.reshape(len(MEMORIES), config.seeds, *values.shape[1:])
-            dims = ("memory", "fold") if key == "asked" else ("memory", "fold", f"{name}:time")
+        }
+        for key, values in stack(folds, (len(MEMORIES), config.seeds)).items():
+            dims = ("memory", "fold", f"{name}:time")[: values.ndim]
             variables[f"{name}:{key}"] = dims, values
         frames = variables[f"{name}:nll"][1].shape[2]
         coords[f"{name}:time"] = FRAME * np.arange(1, frames + 1)  # ms
-    drifting = tuple(name for name in config.events if name != "digits")
-    for task in tasks(config.data_dir, drifting) if drifting else ():
-        found = [
-            parts(f"{task.name} {k}", lambda k=k, t=task: drift(t, config.passes, config.seed, k))
+    keys = {}
+    for task in tasks(config.data_dir, tuple(name for name in config.events if name in DRIFTING)):
+        key = keys[task.name] = task_key(task.name)
+        orders = {
+            (k,): parts(f"{task.name} {k}", partial(drift, task, config.passes, config.seed, k))
             for k in range(config.seeds)
-        ]
-        slug = key_of(task.name)
-        drifts.append(task.name)
-        for key, dims in {
-            "right": ("order", "decay", f"{slug}:point"), "stationary": ("order", "decay"),
-            "asked": ("order",), "spikes": ("order", "decay"), "change": ("order",),
-        }.items():  # fmt: skip
-            variables[f"{slug}:{key}"] = dims, np.array([part[key] for part in found])
-        coords[f"{slug}:point"] = found[0]["shown"]
-    return xr.Dataset(variables, coords, {"events": list(config.events), "tasks": drifts})
+        }
+        values = stack(orders, (config.seeds,))
+        coords[f"{key}:point"] = values.pop("point")[0]
+        inner = {"right": ("decay", f"{key}:point"), "stationary": ("decay",), "spikes": ("decay",)}
+        variables |= {f"{key}:{n}": (("order", *inner.get(n, ())), v) for n, v in values.items()}
+    attrs = {"events": list(config.events), "tasks": list(keys), "keys": list(keys.values())}
+    return xr.Dataset(variables, coords, attrs)
 
 
 def at(dataset: xr.Dataset, name: str, memory: str, time: float) -> dict[str, float]:
-    """Accuracy with its 95 % interval (Wilson's, over all splits), NLL, calibration error and
-    spikes so far at a time (ms)."""
-    here = {k: dataset[f"{name}:{k}"].sel(memory=memory) for k in
-            ("right", "nll", "ece", "value_spikes", "input_spikes")}  # fmt: skip
+    """Metrics at a time (ms): accuracy with its 95 % interval (Wilson's, over all splits), NLL,
+    calibration error and spikes so far."""
+    means = "nll", "ece", "value_spikes", "input_spikes"
+    here = {k: dataset[f"{name}:{k}"].sel(memory=memory) for k in ("right", *means)}
     here = {k: v.sel({f"{name}:time": time}, method="nearest") for k, v in here.items()}
     right = int(here["right"].sum())
-    asked = int(dataset[f"{name}:asked"].sel(memory=memory).sum())
-    low, high = wilson(right, asked)
-    told = {k: float(here[k].mean()) for k in ("nll", "ece", "value_spikes", "input_spikes")}
-    return {"accuracy": right / asked, "low": low, "high": high} | told
+    count = int(dataset[f"{name}:test"].sel(memory=memory).sum())
+    low, high = wilson(right, count)
+    metrics = {"accuracy": right / count, "low": low, "high": high}
+    return metrics | {k: float(here[k].mean()) for k in means}
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
@@ -129,39 +110,36 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
             for label, time in moments.items():
                 for key, value in at(dataset, name, memory, time).items():
                     result[f"{name}, {memory}, {label}: {key.replace('_', ' ')}"] = value
-    for name in dataset.attrs["tasks"]:
-        slug = key_of(name)
-        asked = int(dataset[f"{slug}:asked"].sum())
-        shown = dataset[f"{slug}:point"]
-        change = float(dataset[f"{slug}:change"][0])
-        for decay in dataset.decay.values:
-            share = dataset[f"{slug}:right"].sel(decay=decay) / dataset[f"{slug}:asked"]
-            last = share[:, -5:].mean(f"{slug}:point")
-            rest = dataset[f"{slug}:stationary"].sel(decay=decay) / dataset[f"{slug}:asked"]
-            low, high = wilson(round(float(last.mean()) * asked), asked)
-            label = f"{name}, spikes, decay {decay:g}"
-            result |= {
-                f"{label}: before": float(share[:, shown <= change][:, -3:].mean()),
-                f"{label}: at the drift": float(share[:, shown > change][:, 0].mean()),
-                f"{label}: in the end": float(last.mean()),
-                f"{label}: in the end, low": low,
-                f"{label}: in the end, high": high,
-                f"{label}: stationary": float(rest.mean()),
-                f"{label}: in the end less stationary": float((last - rest).mean()),
-                f"{label}: hidden spikes": float(dataset[f"{slug}:spikes"].sel(decay=decay).mean()),
-            }
-            if last.size > 1:
-                deviation = float((last - rest).std(ddof=1))
-                result[f"{label}: in the end less stationary, deviation"] = deviation
+    for name, key in zip(dataset.attrs["tasks"], dataset.attrs["keys"], strict=True):
+        result |= _drift_summary(dataset, name, key)
     return result
 
 
-def _figure():
-    from figures import adapt_anytime
+def _drift_summary(dataset: xr.Dataset, name: str, key: str) -> dict[str, float]:
+    result: dict[str, float] = {}
+    tests = dataset[f"{key}:test"]
+    count, point = int(tests.sum()), dataset[f"{key}:point"]
+    change = float(dataset[f"{key}:change"][0])
+    for decay in dataset.decay.values:
+        share = dataset[f"{key}:right"].sel(decay=decay) / tests
+        last = share[:, -5:].mean(f"{key}:point")
+        stationary = dataset[f"{key}:stationary"].sel(decay=decay) / tests
+        low, high = wilson(round(float(last.mean()) * count), count)
+        label = f"{name}, spikes, decay {decay:g}"
+        result |= {
+            f"{label}: before": float(share[:, point <= change][:, -3:].mean()),
+            f"{label}: at the drift": float(share[:, point > change][:, 0].mean()),
+            f"{label}: in the end": float(last.mean()),
+            f"{label}: in the end, low": low,
+            f"{label}: in the end, high": high,
+            f"{label}: stationary": float(stationary.mean()),
+            f"{label}: in the end less stationary": float((last - stationary).mean()),
+            f"{label}: hidden spikes": float(dataset[f"{key}:spikes"].sel(decay=decay).mean()),
+        }
+        if last.size > 1:
+            deviation = float((last - stationary).std(ddof=1))
+            result[f"{label}: in the end less stationary, deviation"] = deviation
+    return result
 
-    return adapt_anytime
 
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("adapt_anytime", Config, run, summary)

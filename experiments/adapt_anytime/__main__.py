@@ -1,5 +1,5 @@
 """`python -m experiments.adapt_anytime`"""
 
-from . import main
+from . import STUDY
 
-main()
+STUDY.main()

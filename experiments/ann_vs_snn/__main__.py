@@ -1,5 +1,5 @@
 """`python -m experiments.ann_vs_snn`"""
 
-from . import main
+from . import STUDY
 
-main()
+STUDY.main()

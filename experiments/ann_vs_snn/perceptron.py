@@ -6,29 +6,30 @@ One unit a class; its synapses change only when it is wrong, by what they see an
 way answers (Freund & Schapire 1999, Mach. Learn. 37:277).
 """
 
-import time
-from typing import Any, NamedTuple
+import dataclasses
+from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from tqdm import tqdm
 
 from bpcjax.neurons import McCullochPitts
 
 from ..common import InputError
-from ..common.classifier_training import Lessons, altered, flat
-from ..common.classifiers import single
+from ..common.classifier_training import ClassifierConfig, augmented, flat
 from ..common.data import Split
+from ..common.precision import single
+from ..common.training import Metrics, Trained, checkpoint, epoch_key, run_epochs
 
 
 def correction(
-    pre: Float[Array, " pre"], post: Float[Array, " post"], wanted: Float[Array, " post"]
+    pre: Float[Array, " pre"], post: Float[Array, " post"], target: Float[Array, " post"]
 ) -> Float[Array, "pre post"]:
-    """Rosenblatt's change of the synapses of units that gave `post` and should have `wanted`."""
-    return pre[:, None] * (wanted - post)[None, :]
+    """Rosenblatt's change of the synapses of units that gave `post` instead of `target`."""
+    return pre[:, None] * (target - post)[None, :]
 
 
 class Layered(eqx.Module):
@@ -42,15 +43,15 @@ class Layered(eqx.Module):
     images: Float[Array, ""]
     unit: McCullochPitts
 
-    def seen(self, x: Float[Array, "n pixels"]) -> Float[Array, "n pre"]:
-        """What the units that learn see."""
+    def inputs(self, x: Float[Array, "n pixels"]) -> Float[Array, "n pre"]:
+        """Inputs of the units that learn."""
         if self.hidden is not None and self.random is not None:
             x = self.hidden.update(x, self.random)
         return jnp.concatenate([x, jnp.ones((len(x), 1), x.dtype)], axis=1)
 
     def sums(self, x: Float[Array, "n pixels"], last: bool = False) -> Float[Array, "n classes"]:
         """What units sum up, of which the largest answers: of the mean weights, or the `last`."""
-        return self.seen(x) @ (self.weights if last else self.total / self.images)
+        return self.inputs(x) @ (self.weights if last else self.total / self.images)
 
 
 def start(key: Any, x: Float[Array, "n pixels"], classes: int, hidden: int, share: float):
@@ -71,66 +72,64 @@ def start(key: Any, x: Float[Array, "n pixels"], classes: int, hidden: int, shar
 
 @eqx.filter_jit
 def sweep(
-    model: Layered, x: Float[Array, "n pixels"], wanted: Float[Array, "n classes"]
+    model: Layered, x: Float[Array, "n pixels"], targets: Float[Array, "n classes"]
 ) -> tuple[Layered, Array, Array]:
     """The model after each image in turn; for each, how many units were wrong before it was
     learned, and the class that they answered by their sums."""
 
     def step(carry, sample):
         weights, total = carry
-        pre, wanted = sample
+        pre, target = sample
         sums = pre @ weights
         post = model.unit.update(pre, weights)
-        weights = weights + correction(pre, post, wanted)
-        return (weights, total + weights), ((post != wanted).sum(), sums.argmax())
+        weights = weights + correction(pre, post, target)
+        return (weights, total + weights), ((post != target).sum(), sums.argmax())
 
     first = model.weights, model.total
-    (weights, total), (wrong, answers) = jax.lax.scan(step, first, (model.seen(x), wanted))
+    (weights, total), (wrong, answers) = jax.lax.scan(step, first, (model.inputs(x), targets))
     after = weights, total, model.images + len(x)
     return (
         eqx.tree_at(lambda m: (m.weights, m.total, m.images), model, after), wrong, answers
     )  # fmt: skip
 
 
-class Taught(NamedTuple):
-    """The model; `accuracy` [epochs, batches] of images before they were learned, `wrong`
-    [epochs] units an image, `test` [epochs] accuracy; `seconds`."""
-
-    model: Layered
-    accuracy: np.ndarray
-    wrong: np.ndarray
-    test: np.ndarray
-    seconds: float
-
-
 def teach(
-    model: Layered, split: Split, asked: Split, lessons: Lessons, *, label: str = ""
-) -> Taught:
-    """`model` after `lessons.epochs` epochs of the rule, image by image; `lessons.batch` only says
-    over how many images an accuracy is noted.
+    model: Layered,
+    train: Split,
+    test: Split,
+    config: ClassifierConfig,
+    *,
+    folder: Path | None = None,
+    label: str = "",
+    stop_after: int | None = None,
+) -> Trained:
+    """`model` after `config.epochs` epochs of the rule, image by image. Metrics: `accuracy`
+    [epochs, batches] of images before they were learned, `wrong` [epochs] units an image, and the
+    accuracy on the `test` set [epochs]; `config.batch` only says over how many images an accuracy
+    is noted.
 
     **Raises:** `InputError` for fewer images than a batch.
     """
-    if len(split.x) < lessons.batch:
-        raise InputError(f"batch: {len(split.x)} images are less than one of {lessons.batch}.")
-    began = time.perf_counter()
-    x, labels = np.asarray(split.x, np.float32), np.asarray(split.labels)
-    wanted = jax.nn.one_hot(jnp.asarray(labels), split.classes, dtype=jnp.float32)
-    told, count = flat(np.asarray(asked.x, np.float32), False), len(x) // lessons.batch
+    count = len(train.x) // config.batch
+    if count < 1:
+        raise InputError(f"batch: {len(train.x)} images are less than one of {config.batch}.")
+    x, labels = np.asarray(train.x, np.float32), np.asarray(train.labels)
+    targets = jax.nn.one_hot(jnp.asarray(labels), train.classes, dtype=jnp.float32)
+    test_x = flat(np.asarray(test.x, np.float32))
     answer = eqx.filter_jit(lambda model, x: model.sums(x).argmax(1))
-    rows, wrongs, tests = [], [], []
-    with tqdm(total=lessons.epochs, desc=label, leave=False) as bar:
-        for epoch in range(lessons.epochs):
-            key = jax.random.fold_in(jax.random.key(lessons.seed), 100 + epoch)
-            order = np.asarray(jax.random.permutation(key, len(x)))
-            shown = flat(altered(jnp.asarray(x[order]), lessons, key), False)
-            model, wrong, answers = sweep(model, shown, wanted[order])
-            right = (np.asarray(answers) == labels[order])[: count * lessons.batch]
-            rows.append(right.reshape(count, -1).mean(1))
-            wrongs.append(float(wrong.mean()))
-            tests.append(float((np.asarray(answer(model, told)) == asked.labels).mean()))
-            bar.set_postfix(wrong=f"{wrongs[-1]:.3f}", test=f"{tests[-1]:.4f}", refresh=False)
-            bar.update()
-    print(f"  {label}: wrong units an image {wrongs[-1]:.3f}, test {tests[-1]:.4f}", flush=True)
-    seconds = time.perf_counter() - began
-    return Taught(model, np.array(rows), np.array(wrongs), np.array(tests), seconds)
+
+    def update(model: Layered, epoch: int) -> tuple[Layered, Metrics]:
+        key = epoch_key(config, epoch)
+        order = np.asarray(jax.random.permutation(key, len(x)))
+        images = flat(augmented(jnp.asarray(x[order]), config, key))
+        model, wrong, answers = sweep(model, images, targets[order])
+        right = (np.asarray(answers) == labels[order])[: count * config.batch]
+        return model, {
+            "accuracy": right.reshape(count, -1).mean(1),
+            "wrong": wrong.mean(),
+            "test": (np.asarray(answer(model, test_x)) == test.labels).mean(),
+        }
+
+    about = ["perceptron", dataclasses.asdict(config), label]
+    path = checkpoint(folder, about, x, labels, *jax.tree.leaves(model))
+    return run_epochs(update, model, config.epochs, path=path, label=label, stop_after=stop_after)

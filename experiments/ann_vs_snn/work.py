@@ -1,5 +1,6 @@
-"""The networks of three generations: each learns, is asked, and its operations are counted."""
+"""Networks of three generations: each is trained and tested, and its operations are counted."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,20 +15,21 @@ from bpcjax import cost
 from bpcjax.models import Classifier
 
 from ..common.classifier_training import (
-    Lessons,
-    altered,
+    ClassifierConfig,
+    augmented,
     counts_by_step,
     examine,
     flat,
-    operations as spiking_operations,
     surrogate,
     train,
 )
 from ..common.classifiers import dense
 from ..common.data import Split
-from ..common.relu_networks import Relu, clock, energies, operations, relu
+from ..common.gradient_training import fit
+from ..common.operations import energies, relu_operations, spiking_operations
+from ..common.relu_networks import Relu, relu
 from ..common.scores import in_batches
-from ..common.training import fit
+from ..common.training import Trained
 from .perceptron import start, teach
 
 BATCH = 500  # images that are answered at once
@@ -35,129 +37,132 @@ COUNTED = "spikes", "synaptic", "macs", "adds", "updates", "words"
 
 
 class Task(NamedTuple):
-    """What is learned, what is asked, how, and where checkpoints are kept."""
+    """Training and test set, hyper-parameters, and where checkpoints are kept."""
 
-    learn: Split
-    asked: Split
-    lessons: Lessons
+    train: Split
+    test: Split
+    config: ClassifierConfig
     folder: Path | None
 
     @property
     def x(self) -> jax.Array:
         """The images of the test as rows."""
-        return flat(np.asarray(self.asked.x, np.float32), False)
+        return flat(np.asarray(self.test.x, np.float32))
 
     @property
-    def seen(self) -> float:
+    def nonzero(self) -> float:
         """The share of their pixels that are not black."""
-        return float((np.asarray(self.asked.x) != 0).mean())
+        return float((np.asarray(self.test.x) != 0).mean())
 
 
-def _told(
+def clock(run: Callable[[Any], Any], x: Any, repeats: int = 5) -> float:
+    """Seconds of the compiled `run(x)`, the least of some; the first call does not count."""
+    seconds = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        jax.block_until_ready(run(x))
+        seconds.append(time.perf_counter() - began)
+    return min(seconds[1:])
+
+
+def _metrics(
     task: Task, run: Callable[[Any], Any], counts: cost.Counts, spared: cost.Counts, size: int
 ) -> dict[str, Any]:
-    """What a table says of any network: `run(x)` are its scores."""
+    """What a table has of any network with so many parameters: `run(x)` are its scores."""
     run = eqx.filter_jit(run)
-    right = in_batches(run, np.asarray(task.x))[0].argmax(1) == task.asked.labels
-    found = {"accuracy": right.mean(), "parameters": size}
-    found |= {name: float(getattr(counts, name)) for name in COUNTED}
-    found |= {"picojoules": energies(counts, size), "spared": energies(spared, size)}
-    if task.lessons.seed == 0:
-        found["batch_seconds"] = clock(run, task.x[:BATCH]) / len(task.x[:BATCH])
-        found["one_seconds"] = clock(run, task.x[:1], repeats=50)
-    return {name: np.asarray(value) for name, value in found.items()}
+    right = in_batches(run, np.asarray(task.x))[0].argmax(1) == task.test.labels
+    metrics = {"accuracy": right.mean(), "parameters": size}
+    metrics |= {name: float(getattr(counts, name)) for name in COUNTED}
+    metrics |= {"picojoules": energies(counts, size), "spared": energies(spared, size)}
+    if task.config.seed == 0:
+        metrics["batch_seconds"] = clock(run, task.x[:BATCH]) / len(task.x[:BATCH])
+        metrics["one_seconds"] = clock(run, task.x[:1], repeats=50)
+    return {name: np.asarray(value) for name, value in metrics.items()}
 
 
 def perceptron(task: Task, hidden: int, share: float, label: str) -> dict[str, Any]:
     """The perceptron rule on pixels, or on so many random units."""
-    learn, lessons = task.learn, task.lessons
-    x = flat(np.asarray(learn.x[:2000], np.float32), False)
-    model = start(jax.random.key(lessons.seed), x, learn.classes, hidden, share)
-    done = teach(model, learn, task.asked, lessons, label=label)
-    model, (pixels, classes) = done.model, (x.shape[1], learn.classes)
+    train, config = task.train, task.config
+    x = flat(np.asarray(train.x[:2000], np.float32))
+    model = start(jax.random.key(config.seed), x, train.classes, hidden, share)
+    trained = teach(model, train, task.test, config, folder=task.folder, label=label)
+    model, (pixels, classes) = trained.model, (x.shape[1], train.classes)
 
-    def count(seen: float) -> cost.Counts:
+    def count(nonzero: float) -> cost.Counts:
         if not hidden:
-            macs, extra = seen * pixels * classes, cost.Counts()
+            macs, extra = nonzero * pixels * classes, cost.Counts()
         else:  # units that are active select weights
-            active = float(model.seen(task.x)[:, :-1].sum(1).mean())
-            macs = seen * pixels * hidden
+            active = float(model.inputs(task.x)[:, :-1].sum(1).mean())
+            macs = nonzero * pixels * hidden
             extra = cost.Counts(synaptic=active * classes, spikes=active, adds=1.0 * hidden)
             extra += cost.Counts(words=3 * active * classes + 2 * hidden)
         return extra + cost.Counts(macs=macs, adds=1.0 * classes, words=macs + pixels + classes)
 
     size = model.weights.size + (hidden * (pixels + 1))
-    found = _told(task, model.sums, count(1.0), count(task.seen), size)
+    metrics = _metrics(task, model.sums, count(1.0), count(task.nonzero), size)
     last = in_batches(eqx.filter_jit(lambda x: model.sums(x, True)), np.asarray(task.x))[0]
-    return found | {
+    return metrics | _curves(trained) | {
         "steps": np.asarray(1),
-        "seconds": np.asarray(done.seconds),
-        "batch_accuracy": done.accuracy,
-        "test": done.test,
-        "wrong": done.wrong,
-        "last": np.asarray((last.argmax(1) == task.asked.labels).mean()),
-    }
+        "last": np.asarray((last.argmax(1) == task.test.labels).mean()),
+    }  # fmt: skip
 
 
 def rectified(task: Task, hidden: int, label: str) -> dict[str, Any]:
     """The second generation: rectified numbers, the same optimiser, epochs and batches."""
-    learn, lessons, asked = task.learn, task.lessons, task.x
-    sizes = asked.shape[1], hidden, learn.classes
-    model = relu(jax.random.key(lessons.seed), sizes)
+    train, config, test_x = task.train, task.config, task.x
+    sizes = test_x.shape[1], hidden, train.classes
+    model = relu(jax.random.key(config.seed), sizes)
 
     def loss(model: Relu, x: Any, y: Any, key: Any):
-        found = model(flat(altered(x, lessons, jax.random.split(key)[0]), False))
-        value = optax.softmax_cross_entropy_with_integer_labels(found, y).mean()
-        return value, {"accuracy": (found.argmax(-1) == y).mean()}
+        outputs = model(flat(augmented(x, config, jax.random.split(key)[0])))
+        value = optax.softmax_cross_entropy_with_integer_labels(outputs, y).mean()
+        return value, {"accuracy": (outputs.argmax(-1) == y).mean()}
 
-    def ask(model: Relu):
-        return {"test": (model(asked).argmax(-1) == jnp.asarray(task.asked.labels)).mean()}
+    def evaluate(model: Relu):
+        return {"test": (model(test_x).argmax(-1) == jnp.asarray(task.test.labels)).mean()}
 
-    done = fit(
-        model, jax.tree.map(lambda leaf: True, model), loss, np.asarray(learn.x, np.float32),
-        learn.labels, lessons, ask=ask, folder=task.folder, label=label,
+    trained = fit(
+        model, jax.tree.map(lambda leaf: True, model), loss, np.asarray(train.x, np.float32),
+        train.labels, config, evaluate=evaluate, folder=task.folder, label=label,
     )  # fmt: skip
-    model = done.model
-    active = float((model.layers(asked)[0] > 0).sum(1).mean())
-    spared = operations(sizes, task.seen, [active])
+    model = trained.model
+    active = float((model.layers(test_x)[0] > 0).sum(1).mean())
+    spared = relu_operations(sizes, task.nonzero, [active])
     size = sum(leaf.size for leaf in jax.tree.leaves(model))
-    return _told(task, model, operations(sizes), spared, size) | _curves(done) | {
+    return _metrics(task, model, relu_operations(sizes), spared, size) | _curves(trained) | {
         "steps": np.asarray(1), "active": np.asarray(active),
     }  # fmt: skip
 
 
-def _curves(done: Any) -> dict[str, np.ndarray]:
-    return {
-        "batch_loss": done.batches["loss"],
-        "batch_accuracy": done.batches["accuracy"],
-        "test": done.after["test"],
-        "seconds": np.asarray(done.seconds),
-    }
+def _curves(trained: Trained) -> dict[str, np.ndarray]:
+    names = {"loss": "batch_loss", "accuracy": "batch_accuracy"}
+    curves = {names.get(name, name): values for name, values in trained.history.items()}
+    return curves | {"seconds": np.asarray(trained.seconds)}
 
 
 def spiking(task: Task, model: Classifier, label: str) -> dict[str, Any]:
     """The third generation: spikes, by surrogate derivatives."""
-    done = train(model, task.learn, task.lessons, asked=task.asked, folder=task.folder, label=label)
-    model, pixels = done.model, task.x.shape[1]
-    found = examine(model, task.asked)
-    sent = [float(found["input_spikes"]), float(found["spikes"])]
+    trained = train(model, task.train, task.config, test=task.test, folder=task.folder, label=label)
+    model, pixels = trained.model, task.x.shape[1]
+    report = examine(model, task.test)
+    sent = [float(report["input_spikes"]), float(report["spikes"])]
 
-    def count(seen: float) -> cost.Counts:
-        return spiking_operations(model, pixels, sent, model.steps, seen)
+    def count(nonzero: float) -> cost.Counts:
+        return spiking_operations(model, pixels, sent, model.steps, nonzero)
 
     def run(x):
         return model(x, key=jax.random.key(8), solver=surrogate()).scores[-1]
 
-    size = int(found["parameters"])
-    told = _told(task, run, count(1.0), count(task.seen), size) | _curves(done) | {
+    size = int(report["parameters"])
+    metrics = _metrics(task, run, count(1.0), count(task.nonzero), size) | _curves(trained) | {
         "steps": np.asarray(model.steps),
-        "input_spikes": found["input_spikes"],
-        "by_step": found["by_step"],
+        "input_spikes": report["input_spikes"],
+        "by_step": report["by_step"],
     }  # fmt: skip
     if not sent[0]:
         sums = eqx.filter_jit(lambda x: counts_by_step(model, x, lambda counts: counts[0].sum(-1)))
-        told["spikes_by_step"] = in_batches(sums, np.asarray(task.x))[0].mean(axis=0)
-    return told
+        metrics["spikes_by_step"] = in_batches(sums, np.asarray(task.x))[0].mean(axis=0)
+    return metrics
 
 
 def with_spikes(sizes: tuple[int, int, int], steps: int) -> Callable[[float], cost.Counts]:

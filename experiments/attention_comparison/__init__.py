@@ -3,10 +3,10 @@
 Three tasks of recall on the same memories, each with three levels of damage: name a noisy pattern,
 name the value of a noisy key (multi-query associative recall), name a damaged spike raster. Beta,
 and the spikes' rate per time constant, are chosen for each method and level on two other sets of
-memories. Then what ambiguous queries cost (`attention_comparison_ambiguity`), and one trained
-layer (`attention_comparison_training`). Energies are of `bpcjax.cost`, like for like: all in
-single precision, or all with 8-bit weights, of which accuracies are measured too. Inputs that are
-spikes are added, not multiplied, and silent ones cost nothing, for attention as well.
+memories. Then what ambiguous queries cost (`ambiguity`), and one trained layer (`training`).
+Energies are of `bpcjax.cost`, like for like: all in single precision, or all with 8-bit weights, of
+which accuracies are measured too. Inputs that are spikes are added, not multiplied, and silent ones
+cost nothing, for attention as well.
 
 What the full run says (256 memories, 20 sets; noise in units of a pattern's entries):
 
@@ -40,14 +40,11 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from bpcjax import cost
-from bpcjax.cost import FP32, INT8, Counts, Ledger
-
 from ..common import study
-from ..common.counts import PRICES, loihi
-from ..common.study import Parts
-from . import ambiguity as ambiguity
-from .report import summary, verdict
+from ..common.operations import PRICES
+from ..common.study import Parts, setting
+from . import ambiguity as ambiguity, energies as energies
+from .report import summary, text
 from .tasks import (
     FREE,
     LEVELS,
@@ -57,59 +54,38 @@ from .tasks import (
     TUNED,
     Problem,
     as_int8,
-    counts,
     free_answers,
     spiking_winners,
     tuned_answers,
     voted,
 )
-from .training import BUDGETS, POOLINGS, TOKENS, UPDATES, WIDTH, train
+from .training import BUDGETS, POOLINGS, train
 
-NAME = "attention_comparison"
 BETAS = tuple(np.geomspace(0.03, 10.0, 8))
 RATES = (1.0, 4.0, 16.0)  # spikes in a time constant of the visible units
-EXAMPLE = 784, 1000  # pixels and patterns, of the energies that are computed only
-TRAIN = tuple(np.unique(np.geomspace(1, 3000, 60).round()))  # spikes of a query there
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Config):
     """Attention and the spiking memory, on the same tasks."""
 
-    patterns: int = 256
+    patterns: int = setting(256, least=4, quick=64)
     """How many memories."""
-    queries: int = 200
+    queries: int = setting(200, least=1, quick=60)
     """How many to ask for, at every level, of each seed."""
-    seeds: int = 20
+    seeds: int = setting(20, least=2, quick=3)
     """How many sets of memories; two more choose beta."""
-    layer_seeds: int = 6
+    layer_seeds: int = setting(6, least=1, quick=1)
     """How many starts of the trained layer."""
-    steps: int = 1500
+    steps: int = setting(1500, least=1, quick=200)
     """Of its training."""
-    seed: int = 0
+    seed: int = setting(0, least=0)
     """Of memories, queries, spikes, and starts."""
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (
-        ("patterns", 4), ("queries", 1), ("seeds", 2), ("layer_seeds", 1), ("steps", 1),
-        ("seed", 0),
-    ):  # fmt: skip
-        study.at_least(least, config, name)
-    if config.quick:
-        few = {"patterns": 64, "queries": 60, "seeds": 3, "layer_seeds": 1, "steps": 200}
-        fewer = {name: min(getattr(config, name), most) for name, most in few.items()}
-        config = dataclasses.replace(config, **fewer)
-    return config
-
-
-def _split(found, problem: Problem, levels: int) -> np.ndarray:
+def _split(answers, problem: Problem, levels: int) -> np.ndarray:
     """The share of right answers [methods, levels] of answers [methods, L Q]."""
-    named = np.asarray(found).reshape(len(found), levels, -1)
+    named = np.asarray(answers).reshape(len(answers), levels, -1)
     return (named == problem.target).mean(axis=-1)
 
 
@@ -117,12 +93,12 @@ def _grids(problem: Problem, keys, levels: int, key) -> tuple[np.ndarray, np.nda
     """Accuracy over BETAS: of TUNED [betas, methods, levels], and of spikes, over RATES too
     [betas, rates, spikes, levels].
     """
-    given = jnp.asarray(keys), jnp.asarray(problem.tokens), jnp.asarray(problem.queries)
+    keys, tokens, queries = map(jnp.asarray, (keys, problem.tokens, problem.queries))
     smooth, spikes = [], []
     for beta in map(jnp.asarray, BETAS):
-        smooth.append(_split(tuned_answers(*given, beta), problem, levels))
+        smooth.append(_split(tuned_answers(keys, tokens, queries, beta), problem, levels))
         row = [
-            voted(spiking_winners(given[0], given[2], beta, jnp.asarray(rate), key), given[1])
+            voted(spiking_winners(keys, queries, beta, jnp.asarray(rate), key), tokens)
             for rate in RATES
         ]
         spikes.append([_split(own, problem, levels) for own in row])
@@ -179,126 +155,62 @@ def task(config: Config, name: str) -> dict[str, np.ndarray]:
     }
 
 
-def energies(config: Config, name: str, inputs: np.ndarray) -> np.ndarray:
-    """The energy (nJ) of a query [levels, METHODS, prices]."""
-    return np.array(
-        [
-            [
-                [float(Ledger(own).energy(counts(name, m, config.patterns, k))) / 1e3
-                 for own in PRICES.values()]
-                for m in METHODS
-            ]
-            for k in inputs
-        ]
-    )  # fmt: skip
+def _of_queries(arrays: dict[str, np.ndarray]) -> dict[str, tuple]:
+    """Variables of ambiguous queries."""
+    each, last = ("noise", "set", "query"), {"spiking": ("draws",), "right": ("by",)}
+    return {f"query_{name}": ((*each, *last.get(name, ())), x) for name, x in arrays.items()}
 
 
-def layer_counts(pooling: str, spikes: float) -> Counts:
-    """Operations of pooling one bag."""
-    if pooling == POOLINGS[0]:
-        return cost.attention(WIDTH, TOKENS)
-    if pooling == POOLINGS[1]:
-        return cost.attention(WIDTH, TOKENS, steps=UPDATES)
-    return cost.sampled_attention(WIDTH, TOKENS, spikes)
-
-
-def _lines() -> dict[str, np.ndarray]:
-    """Energy of the spiking memory over that of attention, by the spikes of a query."""
-    width, memories = EXAMPLE
-    dram = cost.MEMORIES[-1]
-    cases = {
-        "100 input spikes, weights alone": (FP32, None, 100, False, 1),
-        "100 input spikes": (FP32, None, 100, False, 1),
-        "784 graded inputs": (FP32, None, 784, True, 1),
-        "100 input spikes, int8": (INT8, None, 100, False, 1),
-        "784 graded inputs, int8": (INT8, None, 784, True, 1),
-        "100 input spikes, DRAM": (FP32, dram, 100, False, 1),
-        "100 input spikes, DRAM, batch of 64": (FP32, dram, 100, False, 64),
+def _of_tasks(config: Config, tables: dict[str, dict[str, np.ndarray]]) -> dict[str, tuple]:
+    """Variables of the three tasks."""
+    stack = {key: np.stack([own[key] for own in tables.values()]) for key in tables["auto"]}
+    joules = np.stack(
+        [energies.of_task(config.patterns, name, own["inputs"]) for name, own in tables.items()]
+    )
+    cell = "task", "damage"
+    return {
+        "level": (cell, np.array(list(LEVELS.values()))),
+        "accuracy": (("task", "memory", "damage", "model", "seed"), stack["accuracy"]),
+        "inputs": (cell, stack["inputs"]),
+        "beta": ((*cell, "tuned"), stack["beta"]),
+        "spiking_beta": ((*cell, "spikes"), stack["spiking_beta"]),
+        "spiking_rate": ((*cell, "spikes"), stack["spiking_rate"]),
+        "energy": ((*cell, "model", "price"), np.stack(joules), {"units": "nJ"}),
     }
-    ratio, even = [], []
-    for label, (technology, memory, inputs, graded, batch) in cases.items():
-        ledger = Ledger(technology, memory)
-        only = cost.synapses_alone if "alone" in label else lambda own: own
-        rival = only(cost.attention(width, memories, batch=batch))
-
-        def made(s, inputs=inputs, graded=graded, only=only):
-            return only(cost.spiking(inputs, s, width, memories, graded=graded))
-
-        ratio.append([ledger.energy(made(s)) / ledger.energy(rival) for s in TRAIN])
-        even.append(cost.break_even(ledger, made, rival))
-    return {"case": np.array(list(cases)), "ratio": np.array(ratio), "even": np.array(even)}
 
 
 def run(config: Config, parts: Parts) -> xr.Dataset:
-    """The study, part by part.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    config = check(config)
-    found = {name: parts(name, partial(task, config, name)) for name in MAKERS}
-    asked = parts(
-        "ambiguity",
-        lambda: ambiguity.measure(
-            config.patterns, config.queries, min(config.seeds, 10), config.seed
-        ),
+    """The study, part by part."""
+    tables = {name: parts(name, partial(task, config, name)) for name in MAKERS}
+    sets = min(config.seeds, 10)
+    queries = parts(
+        "ambiguity", lambda: ambiguity.measure(config.patterns, config.queries, sets, config.seed)
     )
     layer = parts("trained layer", lambda: train(config.layer_seeds, config.steps, config.seed))
-    lines = _lines()
-    together = {key: np.stack([own[key] for own in found.values()]) for key in found["auto"]}
-    joules = np.stack([energies(config, name, own["inputs"]) for name, own in found.items()])
-    pooling = [
-        [[float(Ledger(own).energy(layer_counts(p, s))) / 1e3 for own in PRICES.values()]
-         for s in BUDGETS]
-        for p in POOLINGS
-    ]  # fmt: skip
-    chip = [loihi(cost.spiking(100.0, s, *EXAMPLE)) / 1e3 for s in TRAIN]
-    each = ("noise", "set", "query")
-    dataset = xr.Dataset(
+    lines = energies.of_example()
+    return xr.Dataset(
         {
-            "level": (("task", "damage"), np.array(list(LEVELS.values()))),
-            "accuracy": (("task", "memory", "damage", "model", "seed"), together["accuracy"]),
-            "inputs": (("task", "damage"), together["inputs"]),
-            "beta": (("task", "damage", "tuned"), together["beta"]),
-            "spiking_beta": (("task", "damage", "spikes"), together["spiking_beta"]),
-            "spiking_rate": (("task", "damage", "spikes"), together["spiking_rate"]),
-            "energy": (("task", "damage", "model", "price"), joules, {"units": "nJ"}),
-            **{
-                f"query_{name}": ((*each, "draws") if name == "spiking" else
-                                  (*each, "by") if name == "right" else each, x)
-                for name, x in asked.items()
-            },
+            **_of_tasks(config, tables),
+            **_of_queries(queries),
             "trained": (("pooling", "start", "budget"), layer["trained"]),
             "trained_spread": (("start",), layer["spread"]),
-            "trained_energy": (("pooling", "budget", "price"), np.array(pooling), {"units": "nJ"}),
-            "ratio": (("case", "train"), lines["ratio"]),
+            "trained_energy": (
+                ("pooling", "budget", "price"), energies.of_pooling(), {"units": "nJ"}
+            ),
+            "ratio": (("case", "example_spikes"), lines["ratio"]),
             "even": (("case",), lines["even"]),
-            "loihi": (("train",), np.array(chip), {"units": "nJ"}),
+            "loihi": (("example_spikes",), lines["loihi"], {"units": "nJ"}),
         },
         coords={
             "task": list(MAKERS), "memory": list(PRICES), "model": list(METHODS),
             "tuned": list(TUNED), "spikes": list(SPIKES), "price": list(PRICES),
             "noise": list(ambiguity.NOISE), "draws": list(ambiguity.DRAWS),
             "by": ["decision", "attention", "first spike"], "pooling": list(POOLINGS),
-            "budget": list(BUDGETS), "case": lines["case"], "train": list(TRAIN),
+            "budget": list(BUDGETS), "case": lines["case"],
+            "example_spikes": list(energies.EXAMPLE_SPIKES),
         },
         attrs={"patterns": config.patterns, "lead": ambiguity.LEAD, "error": ambiguity.ERROR},
     )  # fmt: skip
-    dataset.attrs["verdict"] = verdict(dataset)
-    return dataset
 
 
-def _figure():
-    from figures import attention_comparison
-
-    return attention_comparison
-
-
-def main() -> None:
-    """The command line."""
-
-    def told(config: Config, parts: Parts) -> xr.Dataset:
-        dataset = run(config, parts)
-        print(dataset.attrs["verdict"])
-        return dataset
-
-    study.main(NAME, Config, told, summary, _figure, __doc__)
+STUDY = study.Study("attention_comparison", Config, run, summary, table=text)

@@ -1,5 +1,5 @@
 """`python -m experiments.attention_comparison`"""
 
-from . import main
+from . import STUDY
 
-main()
+STUDY.main()

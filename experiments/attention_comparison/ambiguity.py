@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-import bpcjax as bpc
 from bpcjax.models import attention, hard_attention
 
+from ..common.memories import with_flat_prior
 from .tasks import MAKERS, SIZE
 
 NOISE = (0.5, 1.0, 1.5, 2.0, 3.0)  # of queries, as patterns vary by 1
@@ -20,11 +20,11 @@ LEAD = 3  # votes ahead at which a decision is made
 LONGEST = 256  # spikes
 
 
-class Asked(NamedTuple):
-    """Of each query: `ambiguity` tr Cov_p / N; square errors per entry of attention, argmax, and
-    of means of DRAWS spikes; the square distance from attention of the mean of as many spikes as
-    tr Cov_p / (N ERROR) asks for, and how `many` these are; spikes up to the decision; whether the
-    decision, attention's and the first spike are `right`.
+class Ambiguous(NamedTuple):
+    """What each query costs: `ambiguity` tr Cov_p / N; square errors per entry of attention,
+    argmax, and of means of DRAWS spikes; how `many` spikes bring their mean within ERROR of
+    attention, tr Cov_p / (N ERROR), and its square distance from there; spikes up to the decision;
+    whether the decision, attention's and the first spike are `right`.
     """
 
     ambiguity: Float[Array, " Q"]
@@ -38,12 +38,12 @@ class Asked(NamedTuple):
 
 
 @eqx.filter_jit
-def ask(keys, queries, targets, noise, key) -> Asked:
+def _measure(keys, queries, targets, noise, key) -> Ambiguous:
     """All queries [Q, N] at that noise, by the posterior that is right for it: beta = 1 / noise^2,
     at the query as it stands (the draws are independent, and their mean is attention's answer).
     """
     beta, count = 1 / noise**2, len(keys)
-    energy = bpc.energies.ModernHopfield.from_prior(keys, beta, jnp.zeros(count))
+    energy = with_flat_prior(keys, beta)
 
     def one(query, target, key):
         answer = attention(query, keys, keys, beta, bias=energy.bias)
@@ -59,7 +59,7 @@ def ask(keys, queries, targets, noise, key) -> Asked:
         ends = top[:, 0] - top[:, 1] >= LEAD
         decision = jnp.where(ends.any(), ends.argmax(), LONGEST - 1)
         named = jnp.stack([votes[decision].argmax(), p.argmax(), drawn[0]])
-        return Asked(
+        return Ambiguous(
             variance / SIZE,
             jnp.mean((answer - keys[target]) ** 2),
             jnp.mean((best - keys[target]) ** 2),
@@ -78,13 +78,13 @@ def measure(patterns: int, queries: int, seeds: int, seed: int) -> dict[str, np.
     """Arrays [noise, seeds, Q, ...] of every query, by name."""
     rows = []
     for level, noise in enumerate(NOISE):
-        found = []
+        sets = []
         for k in range(seeds):
             rng = np.random.default_rng([seed, k, level, 7])
             problem = MAKERS["auto"](rng, patterns, queries)
             spoilt = problem.keys[problem.target] + noise * rng.standard_normal((queries, SIZE))
             key = jax.random.fold_in(jax.random.key(seed + 1000 * level), k)
-            given = (jnp.asarray(x) for x in (problem.keys, spoilt, problem.target))
-            found.append(jax.device_get(ask(*given, jnp.asarray(noise), key)))
-        rows.append(jax.tree.map(lambda *x: np.stack(x), *found))
+            arrays = (jnp.asarray(x) for x in (problem.keys, spoilt, problem.target))
+            sets.append(jax.device_get(_measure(*arrays, jnp.asarray(noise), key)))
+        rows.append(jax.tree.map(lambda *x: np.stack(x), *sets))
     return jax.tree.map(lambda *x: np.stack(x), *rows)._asdict()

@@ -12,7 +12,7 @@ from bpcjax import cost
 from bpcjax.cost import Counts
 from bpcjax.models import LinearMemory, attention, hard_attention, sparse_attention
 
-from ..robustness.methods import STEPS as SIGN_STEPS, SWEEPS, classical, confidence
+from ..common.memories import STEPS, SWEEPS, bcpnn, classical, on_sphere, with_flat_prior
 
 LEVELS = {  # what spoils a query: noise (entries vary by 1), or the share of spikes deleted
     "auto": (1.0, 2.0, 3.0),
@@ -45,20 +45,15 @@ def _noisy(rng, keys, own, levels):
     return np.concatenate([keys[own] + level * normal for level in levels])
 
 
-def _sphere(rng, patterns):
-    keys = rng.standard_normal((patterns, SIZE))
-    return keys * np.sqrt(SIZE) / np.linalg.norm(keys, axis=1, keepdims=True)
-
-
 def auto(rng: np.random.Generator, patterns: int, queries: int) -> Problem:
     """Name the pattern, on a sphere, that was spoilt by Gaussian noise."""
-    keys, own = _sphere(rng, patterns), rng.integers(patterns, size=queries)
+    keys, own = on_sphere(rng, patterns, SIZE), rng.integers(patterns, size=queries)
     return Problem(keys, np.arange(patterns), _noisy(rng, keys, own, LEVELS["auto"]), own)
 
 
 def key_to_value(rng: np.random.Generator, patterns: int, queries: int) -> Problem:
     """Name the value of a noisy key: multi-query associative recall. Values repeat."""
-    keys, own = _sphere(rng, patterns), rng.integers(patterns, size=queries)
+    keys, own = on_sphere(rng, patterns, SIZE), rng.integers(patterns, size=queries)
     tokens = rng.integers(TOKENS, size=patterns)
     return Problem(keys, tokens, _noisy(rng, keys, own, LEVELS["key to value"]), tokens[own])
 
@@ -76,14 +71,14 @@ def raster(rng: np.random.Generator, patterns: int, queries: int) -> Problem:
     own = rng.integers(patterns, size=queries)
     moved = (times[own] + np.rint(0.7 * rng.standard_normal((queries, UNITS))).astype(int)) % BINS
     chance, extra = rng.random((queries, UNITS)), rng.random((queries, UNITS, BINS)) < 0.3 / BINS
-    asked = []
+    spoilt = []
     for level in LEVELS["raster"]:
-        seen = extra.copy()
+        spikes = extra.copy()
         each, unit = np.nonzero(chance >= level)
-        seen[each, unit, moved[each, unit]] = True
-        asked.append(seen.reshape(queries, -1).astype(float))
+        spikes[each, unit, moved[each, unit]] = True
+        spoilt.append(spikes.reshape(queries, -1).astype(float))
     keys = stored.reshape(patterns, -1)
-    return Problem(keys, np.arange(patterns), np.concatenate(asked), own)
+    return Problem(keys, np.arange(patterns), np.concatenate(spoilt), own)
 
 
 MAKERS = {"auto": auto, "key to value": key_to_value, "raster": raster}
@@ -93,10 +88,6 @@ def as_int8(keys: np.ndarray) -> np.ndarray:
     """Keys rounded to 255 levels of one scale, as they are kept in 8 bits."""
     scale = np.abs(keys).max() / 127
     return np.rint(keys / scale) * scale
-
-
-def _energy(keys, beta):
-    return bpc.energies.ModernHopfield.from_prior(keys, beta, jnp.zeros(len(keys)))
 
 
 @eqx.filter_jit
@@ -126,14 +117,14 @@ def free_answers(keys, tokens, queries) -> jax.Array:
     best = jax.vmap(lambda query: hard_attention(query, keys, numbers, bias=bias)[0])(queries)
     if keys.shape[1] != SIZE:
         return jnp.stack([best, -jnp.ones_like(best), -jnp.ones_like(best)])
-    signs = classical(keys, queries, projection=False), confidence(keys, queries)
+    signs = classical(keys, queries, projection=False), bcpnn(keys, queries)
     return jnp.stack([best, *(numbers[:, 0][own] for own in signs)])
 
 
 @eqx.filter_jit
 def spiking_winners(keys, queries, beta, rate, key) -> jax.Array:
     """The memories [queries, S] that spike one after another, `rate` of them in a time constant."""
-    memory = bpc.models.SpikingHopfield(_energy(keys, beta), rate, 1.0)
+    memory = bpc.models.SpikingHopfield(with_flat_prior(keys, beta), rate, 1.0)
     return bpc.models.retrieve(memory, queries, key, spikes=max(SPIKES)).winners
 
 
@@ -167,9 +158,9 @@ def counts(task: str, method: str, patterns: int, inputs, support: float = 8.0) 
     if method == "argmax":
         return scores + moved + Counts(adds=patterns, words=out)
     if method == "linear":
-        return cost.linear_attention(width, out)
+        return cost.linear_attention_counts(width, out)
     if method == "Hebb":
-        return cost.classical(width, sweeps=SIGN_STEPS)
+        return cost.classical(width, sweeps=STEPS)
     if method == "BCPNN":  # two units an entry; a softmax of two, an exponential, a unit
         sweep = Counts(synaptic=4 * width**2, exps=2 * width, adds=width, divides=width)
         return (sweep + Counts(words=4 * width**2)) * SWEEPS
@@ -180,6 +171,8 @@ def counts(task: str, method: str, patterns: int, inputs, support: float = 8.0) 
         return scores + moved + sort + Counts(macs=support * out, words=support * out)
     if method == "attention":
         return scores + moved + softmax + mixture
-    settle = cost.attention(width, patterns, steps=REPEATS - 2)  # between the first and the last
-    back = cost.attention(width, patterns) + Counts(macs=(out - width) * patterns)
+    settle = cost.attention_counts(
+        width, patterns, steps=REPEATS - 2
+    )  # between the first and the last
+    back = cost.attention_counts(width, patterns) + Counts(macs=(out - width) * patterns)
     return scores + softmax + Counts(macs=patterns * width, words=patterns * width) + settle + back

@@ -1,7 +1,7 @@
 """One trained layer: three poolings of the same small classifier, for the comparison.
 
 A bag of digit images is positive if it holds a nine. Every image becomes a token
-`h = tanh(W x + b)`, a learned query pools the tokens of a bag by the energy of a memory that
+`h = tanh(W x + b)`, a trained query pools the tokens of a bag by the energy of a memory that
 holds them, and a linear readout decides. Parameters, seeds, bags and steps are the same for
 
 - attention: one update;
@@ -40,7 +40,7 @@ POOLINGS = (
 
 
 class Layer(NamedTuple):
-    """What is learned: 64 x 16 + 16 + 16 + 1 + 16 + 1 = 1,074 numbers."""
+    """Parameters of the layer: 64 x 16 + 16 + 16 + 1 + 16 + 1 = 1,074 numbers."""
 
     weights: Float[Array, "pixels width"]
     shift: Float[Array, " width"]
@@ -181,27 +181,27 @@ def train(seeds: int, steps: int, seed: int) -> dict[str, np.ndarray]:
         _trainer(lambda *a: smooth_loss(*a, updates=UPDATES), steps, batch, rate),
         _trainer(sampled_loss, steps, batch, rate),
     )
-    found = np.zeros((len(POOLINGS), seeds, len(BUDGETS)))
+    accuracy = np.zeros((len(POOLINGS), seeds, len(BUDGETS)))
     spread = np.zeros(seeds)
     for k in range(seeds):
         bags, test = (make_bags(seed + k, n, test=t) for n, t in ((4000, False), (2000, True)))
         images = jnp.asarray(bags.images)
         key, first, draws = jax.random.split(jax.random.key(seed + k), 3)
         begin = start(first, images.shape[1])
-        given = images, jnp.asarray(bags.members), jnp.asarray(bags.labels, float)
-        layers = [run(begin, *given, key) for run in runs]
-        asked, labels = images[test.members], test.labels
+        train_bags = images, jnp.asarray(bags.members), jnp.asarray(bags.labels, float)
+        layers = [run(begin, *train_bags, key) for run in runs]
+        test_bags, labels = images[test.members], test.labels
         for row, updates in ((0, 1), (1, UPDATES)):
-            found[row, k] = right(layers[row], _pools(layers[row], asked, updates), labels)
+            accuracy[row, k] = right(layers[row], _pools(layers[row], test_bags, updates), labels)
         for row, layer in ((2, layers[2]), (3, layers[0])):
-            found[row, k] = right(layer, _drawn_pools(layer, asked, draws), labels)
-        spread[k] = float(_variances(layers[0], asked).mean())
-    return {"trained": found, "spread": spread}
+            accuracy[row, k] = right(layer, _drawn_pools(layer, test_bags, draws), labels)
+        spread[k] = float(_variances(layers[0], test_bags).mean())
+    return {"trained": accuracy, "spread": spread}
 
 
 @jax.jit
 def _variances(layer: Layer, images) -> Float[Array, " bags"]:
-    """tr Cov_p of the tokens of each bag, at the learned query."""
+    """tr Cov_p of the tokens of each bag, at the trained query."""
 
     def one(bag):
         tokens = _tokens(layer, bag)

@@ -1,6 +1,8 @@
-"""Autoencoders of spikes and of numbers: how they learn, what they draw, what their codes hold."""
+"""Autoencoders of spikes and of numbers: training, the images they draw, and their codes."""
 
-from typing import Any, NamedTuple
+import dataclasses
+from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,22 +13,25 @@ from jaxtyping import Array, Float
 from bpcjax.models import Classifier
 
 from ..common.classifier_training import counts_by_step, surrogate
-from ..common.classifiers import learned
+from ..common.classifiers import trainable
+from ..common.gradient_training import FitConfig, fit
 from ..common.relu_networks import Relu
 from ..common.scores import in_batches
-from ..common.training import Fitted, Fitting, fit
+from ..common.training import Trained
 
-TOLD = 2000  # images on which the error is told after each epoch
+TESTED = 2000  # images on which the error is measured after each epoch
 
 
-class Lessons(NamedTuple):
-    """How an autoencoder is trained: by what is fitted, a price of each spike of the code in units
-    of the error, whether the error is the mean over all steps, and the slope of the surrogate."""
+@dataclasses.dataclass(frozen=True)
+class AutoencoderConfig(FitConfig):
+    """Hyper-parameters of an autoencoder's training."""
 
-    fitting: Fitting
     price: float = 0.0
+    """Of each spike of the code, in units of the error."""
     anytime: bool = False
+    """The error is the mean over all steps."""
     slope: float = 10.0
+    """Of the surrogate, per unit of threshold."""
 
 
 def pixels(sums: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -34,7 +39,9 @@ def pixels(sums: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return jax.nn.sigmoid(sums)
 
 
-def drawn(model: Classifier | Relu, x: Float[Array, "n pixels"]) -> Float[Array, "steps n pixels"]:
+def reconstruct(
+    model: Classifier | Relu, x: Float[Array, "n pixels"]
+) -> Float[Array, "steps n pixels"]:
     """Images as a network draws them, after each step (numbers: after their only one)."""
     if isinstance(model, Relu):
         return pixels(model(x))[None]
@@ -42,30 +49,30 @@ def drawn(model: Classifier | Relu, x: Float[Array, "n pixels"]) -> Float[Array,
 
 
 def train(
-    model: Any, x: np.ndarray, asked: np.ndarray, lessons: Lessons, *, folder: Any = None,
-    label: str = "", stop_after: int | None = None,
-) -> Fitted:  # fmt: skip
-    """`model` after it learned to draw the rows of `x`; after each epoch its error on `asked`."""
-    spikes = isinstance(model, Classifier)
+    model: Any, x: np.ndarray, test: np.ndarray, config: AutoencoderConfig, *,
+    folder: Path | None = None, label: str = "", stop_after: int | None = None,
+) -> Trained:  # fmt: skip
+    """`model` trained to draw the rows of `x`; after each epoch its error on `test`."""
+    spiking = isinstance(model, Classifier)
 
     def loss(model, x, y, key):
         sent = jnp.zeros(())
-        if spikes:
-            found = model(x, solver=surrogate(lessons.slope))
-            images, sent = pixels(found.scores), sum(s.mean() for s in found.spikes)
+        if spiking:
+            result = model(x, solver=surrogate(config.slope))
+            images, sent = pixels(result.scores), sum(s.mean() for s in result.spikes)
         else:
-            images = drawn(model, x)
-        error = jnp.square((images if lessons.anytime else images[-1:]) - x[None])
-        return error.mean() + lessons.price * sent, {"mse": error[-1].mean(), "spikes": sent}
+            images = reconstruct(model, x)
+        error = jnp.square((images if config.anytime else images[-1:]) - x[None])
+        return error.mean() + config.price * sent, {"mse": error[-1].mean(), "spikes": sent}
 
-    def ask(model):
-        told = jnp.asarray(asked[:TOLD])
-        return {"test": jnp.square(drawn(model, told)[-1] - told).mean()}
+    def evaluate(model):
+        images = jnp.asarray(test[:TESTED])
+        return {"test": jnp.square(reconstruct(model, images)[-1] - images).mean()}
 
-    chosen = learned(model) if spikes else jax.tree.map(lambda leaf: True, model)
+    mask = trainable(model) if spiking else jax.tree.map(lambda leaf: True, model)
     with jax.default_matmul_precision("float32"):
         return fit(
-            model, chosen, loss, x, np.zeros(len(x), np.int8), lessons.fitting, ask=ask,
+            model, mask, loss, x, np.zeros(len(x), np.int8), config, evaluate=evaluate,
             folder=folder, label=label, stop_after=stop_after,
         )  # fmt: skip
 
@@ -77,7 +84,7 @@ def errors(model: Any, x: np.ndarray) -> np.ndarray:
 
 @eqx.filter_jit
 def _errors(model: Any, x: Any) -> Any:
-    return jnp.square(drawn(model, jnp.asarray(x)) - x[None]).mean(-1).T
+    return jnp.square(reconstruct(model, jnp.asarray(x)) - x[None]).mean(-1).T
 
 
 def spikes_of_code(model: Classifier, x: np.ndarray, layer: int) -> np.ndarray:

@@ -46,9 +46,9 @@ def spectrum() -> None:
         start = jnp.array([1.0, 2.0, 20.0])
         return bpc.analysis.lyapunov(Lorenz(), start, t1=1000.0, dt=0.01)
 
-    took, found = seconds(run), run()
-    print(f"Lorenz, T = 1000, Tsit5 at 0.01: {took:.3f} s, exponents {found.exponents}")
-    print(f"  sum differs from -41/3 by {abs(float(found.exponents.sum()) + 41 / 3):.1e}")
+    took, result = seconds(run), run()
+    print(f"Lorenz, T = 1000, Tsit5 at 0.01: {took:.3f} s, exponents {result.exponents}")
+    print(f"  sum differs from -41/3 by {abs(float(result.exponents.sum()) + 41 / 3):.1e}")
 
 
 def roots() -> None:
@@ -60,8 +60,8 @@ def roots() -> None:
     def run():
         return bpc.analysis.fixed_points(flow, guesses)
 
-    took, found = seconds(run), run()
-    print(f"fixed points from {GUESSES} guesses: {took:.2f} s, {float(found.ok.mean()):.1%} ok")
+    took, result = seconds(run), run()
+    print(f"fixed points from {GUESSES} guesses: {took:.2f} s, {float(result.ok.mean()):.1%} ok")
     rate = jax.jit(lambda y: flow.vector_field(0.0, y, None))
     slope = jax.jit(jax.jacfwd(rate))
     rows, x = np.asarray(guesses[:LOOP]), np.asarray(patterns)

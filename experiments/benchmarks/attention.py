@@ -51,31 +51,33 @@ def main(config: Config) -> None:
     # From sure answers to mixtures of many memories.
     query *= np.linspace(0.02, 1.0, len(query), dtype=np.float32)[:, None]
     with tempfile.TemporaryDirectory() as folder:
-        np.savez(Path(folder, "asked.npz"), query=query, keys=keys, values=values, beta=config.beta)
+        np.savez(
+            Path(folder, "inputs.npz"), query=query, keys=keys, values=values, beta=config.beta
+        )
         command = [str(config.python), str(PEER), folder, str(config.rounds)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-        told = json.loads(done.stdout.strip().splitlines()[-1])
-        theirs = np.load(Path(folder, "found.npy"))
+        report = json.loads(done.stdout.strip().splitlines()[-1])
+        theirs = np.load(Path(folder, "outputs.npy"))
     ours = jax.jit(jax.vmap(bpc.models.attention, (0, None, None, None)))
-    given = [jnp.asarray(x) for x in (query, keys, values)]
+    arrays = [jnp.asarray(x) for x in (query, keys, values)]
     best = np.inf
     for _ in range(config.rounds + 1):
         start = time.perf_counter()
-        found = jax.block_until_ready(ours(*given, jnp.float32(config.beta)))
+        output = jax.block_until_ready(ours(*arrays, jnp.float32(config.beta)))
         best = min(best, time.perf_counter() - start)
     known = exact(query, keys, values, config.beta)
     size = np.abs(known).max()
     print(f"{len(query)} queries, {config.memories} memories of {config.width}; float32")
     for name, off in (
-        ("ours from torch", np.abs(found - theirs)),
-        ("ours from float64", np.abs(found - known)),
+        ("ours from torch", np.abs(output - theirs)),
+        ("ours from float64", np.abs(output - known)),
         ("torch from float64", np.abs(theirs - known)),
     ):
         print(f"  largest distance of {name:18s} {off.max() / size:.1e} of the largest value")
-    torch = told["seconds"]["float32"]
-    print(f"  ours {1e3 * best:.2f} ms, torch {told['version']} {1e3 * torch:.2f} ms a batch")
+    torch = report["seconds"]["float32"]
+    print(f"  ours {1e3 * best:.2f} ms, torch {report['version']} {1e3 * torch:.2f} ms a batch")
     print(f"  ratio ours / torch {best / torch:.2f}")
 
 

@@ -86,10 +86,10 @@ def adex(config: Config) -> None:
     def through(solver, record: bool):
         def run(y, drive):
             options = dict(max_spikes=room) if record else {}
-            found = bpc.simulate(
+            solution = bpc.simulate(
                 neuron, y, drive, t1=config.ms, dt=0.1, solver=solver, throw=False, **options
             )
-            return found.ok, found.ys, found.spikes
+            return solution.ok, solution.ys, solution.spikes
 
         ready = jax.jit(run)
         return lambda: ready(neuron.rest((config.neurons,)), drive)
@@ -97,10 +97,10 @@ def adex(config: Config) -> None:
     def counted():
         def run(y, drive):
             system, start = Counted(neuron), (y, jnp.zeros_like(y.v))
-            found = bpc.simulate(
+            solution = bpc.simulate(
                 system, start, drive, t1=config.ms, dt=0.1, solver=bpc.GridSpikes(), throw=False
             )
-            return found.ok, found.ys, None
+            return solution.ok, solution.ys, None
 
         ready = jax.jit(run)
         return lambda: ready(neuron.rest((config.neurons,)), drive)
@@ -121,20 +121,20 @@ def adex(config: Config) -> None:
         )
         for dtype, threads in (("float64", 0), ("float32", 0), ("float32", 2))
     }
-    found = best_of(config.rounds, runs, peers)
-    theirs = min(seconds for name, (seconds, _) in found.items() if name in peers)
+    timings = best_of(config.rounds, runs, peers)
+    theirs = min(seconds for name, (seconds, _) in timings.items() if name in peers)
     print(f"\n{config.neurons} AdEx, {config.ms:g} ms at 0.1 ms (ours in float32):")
-    for name, (seconds, result) in found.items():
+    for name, (seconds, result) in timings.items():
         note = f"{theirs / seconds:5.2f}x the speed of the fastest Brian2"
         if name in peers:
             note += f", {result['spikes']} spikes"
         elif result[2] is not None:
             own = np.bincount(result[2].neurons[: int(result[2].count)], minlength=config.neurons)
-            other = np.array(found[next(iter(peers))][1]["counts"])
+            other = np.array(timings[next(iter(peers))][1]["counts"])
             same = (own == other).mean()
             note += f", {own.sum()} spikes; same count as Brian2 float64 in {same:.2%} of neurons"
         print(f"  {name:36s} {seconds:7.3f} s  {note}")
-    grid, local = (found[name][0] for name in ("GridSpikes(Heun)", "LocalSpikes(Heun)"))
+    grid, local = (timings[name][0] for name in ("GridSpikes(Heun)", "LocalSpikes(Heun)"))
     print(f"  LocalSpikes / GridSpikes(Heun): {local / grid:.2f}")
 
 
@@ -145,7 +145,7 @@ def balanced(config: Config, count: int = 4000) -> None:
         problem = cuba(jax.random.key(0), count)
 
         def run(y, network):
-            found = bpc.simulate(
+            solution = bpc.simulate(
                 network,
                 y,
                 problem.drive,
@@ -155,7 +155,7 @@ def balanced(config: Config, count: int = 4000) -> None:
                 max_spikes=int(0.012 * count * config.ms),
                 throw=False,
             )
-            return found.ok, found.spikes
+            return solution.ok, solution.spikes
 
         ready = jax.jit(run)
         return lambda: ready(problem.start, problem.network)
@@ -166,11 +166,11 @@ def balanced(config: Config, count: int = 4000) -> None:
         "LocalSpikes(Heun)": through(bpc.LocalSpikes()),
     }
     peers = {"Brian2 C++": lambda: peer(config, "brian2_cuba.py", count, config.ms, 0)}
-    found = best_of(config.rounds, runs, peers)
-    theirs = found["Brian2 C++"][0]
+    timings = best_of(config.rounds, runs, peers)
+    theirs = timings["Brian2 C++"][0]
     steps = config.ms / 0.1
     print(f"\nCUBA, {count} neurons, {config.ms:g} ms at 0.1 ms, spikes recorded:")
-    for name, (seconds, result) in found.items():
+    for name, (seconds, result) in timings.items():
         if name in peers:
             rate, cv = result["rate"], result["cv"]
         else:

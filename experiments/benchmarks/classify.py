@@ -24,7 +24,7 @@ import tyro
 from bpcjax.models import Classifier, EventCode
 
 from ..common.classifier_training import STEEP, surrogate
-from ..common.classifiers import TAU, dense, learned
+from ..common.classifiers import TAU, dense, trainable
 from ..common.data import splits
 from ..common.results import write_json
 
@@ -60,7 +60,7 @@ class Ours:
         model = dense(jax.random.key(0), sizes, steps=config.steps)
         if not hoisted:  # an image arrives in each bin, and what a current adds in a step is added
             model = Classifier(model.layers, EventCode(), model.readout, config.steps)
-        self.weights, self.rest = eqx.partition(model, learned(model))
+        self.weights, self.rest = eqx.partition(model, trainable(model))
         schedule = optax.cosine_decay_schedule(config.rate, config.epochs * self.count)
         self.rule = optax.adam(schedule)
         self.state = self.rule.init(self.weights)
@@ -80,8 +80,8 @@ class Ours:
             weights, state = carry
 
             def loss(weights):
-                found = self.scores(weights, x[chosen])
-                each = optax.softmax_cross_entropy_with_integer_labels(found, labels[chosen])
+                scores = self.scores(weights, x[chosen])
+                each = optax.softmax_cross_entropy_with_integer_labels(scores, labels[chosen])
                 return each.mean()
 
             value, slope = jax.value_and_grad(loss)(weights)
@@ -95,8 +95,8 @@ class Ours:
         began = time.perf_counter()
         order = np.random.default_rng(seed).permutation(len(self.x))
         order = order[: self.count * self.config.batch].reshape(self.count, -1)
-        given = self.weights, self.state, self.x, self.labels, jnp.asarray(order)
-        (self.weights, self.state), losses = self.compiled(*given)
+        arguments = self.weights, self.state, self.x, self.labels, jnp.asarray(order)
+        (self.weights, self.state), losses = self.compiled(*arguments)
         mean = float(losses.mean())
         return time.perf_counter() - began, mean
 
@@ -133,19 +133,19 @@ class Peer:
 
 def main(config: Config) -> None:
     """Print a row for each way: seconds an epoch of both, their ratio, accuracies."""
-    learn, asked = splits("mnist", config.data_dir)
-    x, test = (np.asarray(s.x, np.float32).reshape(len(s.x), -1) for s in (learn, asked))
+    train, test = splits("mnist", config.data_dir)
+    x, test_x = (np.asarray(s.x, np.float32).reshape(len(s.x), -1) for s in (train, test))
     names = "hoisted", "unhoisted"
-    ours = {name: Ours(config, x, learn.labels, name == "hoisted") for name in names}
+    ours = {name: Ours(config, x, train.labels, name == "hoisted") for name in names}
     first = [np.asarray(layer.weights.weights) for layer in ours["hoisted"].weights.layers.layers]
     with tempfile.TemporaryDirectory() as folder:
         np.savez(
-            Path(folder, "asked.npz"), x=x, labels=learn.labels, test_x=test,
-            test_labels=asked.labels, into=first[0], out=first[1],
+            Path(folder, "inputs.npz"), x=x, labels=train.labels, test_x=test_x,
+            test_labels=test.labels, into=first[0], out=first[1],
         )  # fmt: skip
-        told = {"dt": DT, "tau": TAU, "slope": STEEP, "drive": DRIVE, "gain": GAIN}
-        told |= {k: getattr(config, k) for k in ("steps", "epochs", "batch", "rate")}
-        write_json(Path(folder, "settings.json"), told)
+        settings = {"dt": DT, "tau": TAU, "slope": STEEP, "drive": DRIVE, "gain": GAIN}
+        settings |= {k: getattr(config, k) for k in ("steps", "epochs", "batch", "rate")}
+        write_json(Path(folder, "settings.json"), settings)
         peer = Peer(config.python, folder)
         seconds = {(who, name): [] for who in ("ours", "theirs") for name in names}
         for epoch in range(config.epochs):
@@ -167,7 +167,7 @@ def main(config: Config) -> None:
                 "seconds_theirs": b,
                 "ratio": b / a,
                 "compile_seconds": seconds["ours", name][0] - a,
-                "accuracy_ours": ours[name].accuracy(test, asked.labels),
+                "accuracy_ours": ours[name].accuracy(test_x, test.labels),
                 "accuracy_theirs": peer(f"ask {name}")["accuracy"],
             }
     print(f"{config.steps} steps, {config.hidden} hidden, batches of {config.batch}; ", end="")
@@ -175,7 +175,7 @@ def main(config: Config) -> None:
     for name, row in rows.items():
         print(name + ": " + ", ".join(f"{k} {v:.4g}" for k, v in row.items()))
     if config.out is not None:
-        write_json(Path(config.out), {"settings": told, "peer": peer.versions, "rows": rows})
+        write_json(Path(config.out), {"settings": settings, "peer": peer.versions, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Config:
     patterns: int = 1000
     """How many to store."""
     queries: int = 1000
-    """How many are asked for at once."""
+    """How many queries at once."""
     spikes: int = 32
     """Spikes of the memory layer, of one query."""
     noise: float = 1.0

@@ -54,8 +54,10 @@ def no_spike_steps(count: int = 10_000, steps: int = 2_000, dt: float = 0.1) -> 
 
     def through(system, solver):
         def run(y, args):
-            found = bpc.simulate(system, y, args, t1=steps * dt, dt=dt, solver=solver, throw=False)
-            return found.ys
+            solution = bpc.simulate(
+                system, y, args, t1=steps * dt, dt=dt, solver=solver, throw=False
+            )
+            return solution.ys
 
         return run
 
@@ -65,8 +67,8 @@ def no_spike_steps(count: int = 10_000, steps: int = 2_000, dt: float = 0.1) -> 
             "plain": through(Leak(neuron), solver),
             "ordered": through(neuron, bpc.OrderedSpikes(solver)),
         }
-        found = interleaved(fns, y0, drive)
-        us = {name: 1e6 * value / steps for name, value in found.items()}
+        timings = interleaved(fns, y0, drive)
+        us = {name: 1e6 * value / steps for name, value in timings.items()}
         print(
             f"{count} LIF, {type(solver).__name__:6s} bare {us['bare']:7.2f} us/step   "
             f"plain {us['plain'] / us['bare']:5.2f}x   ordered {us['ordered'] / us['bare']:5.2f}x"
@@ -84,10 +86,10 @@ def recurrent(count: int, t1: float = 60.0, dt: float = 0.1):
         synapse = bpc.synapses.Exponential(5.0)
         neurons = bpc.Refractory(bpc.neurons.LIF(), 2.0)
         network = bpc.Network(neurons, [bpc.Projection(weights, synapse)])
-        found = bpc.simulate(
+        solution = bpc.simulate(
             network, network.rest(count), drive, t1=t1, dt=dt, max_spikes=20 * count, throw=False
         )
-        return found.ys.neurons.neuron.v.sum(), found.spikes.count
+        return solution.ys.neurons.neuron.v.sum(), solution.spikes.count
 
     return run, (weights, drive), round(t1 / dt)
 
@@ -99,11 +101,11 @@ def small_networks() -> None:
         gradient = jax.grad(run, argnums=(0, 1), has_aux=True)
         trace, build = compile_seconds(run, *args)
         grad_trace, grad_build = compile_seconds(gradient, *args)
-        found = interleaved({"run": run, "grad": gradient}, *args, rounds=5)
+        times = interleaved({"run": run, "grad": gradient}, *args, rounds=5)
         spikes = int(run(*args)[1])
         print(
             f"{count} LIF recurrent, Tsit5, {spikes} spikes in {steps} steps: "
-            f"{1e6 * found['run'] / steps:.1f} us/step, gradient {1e6 * found['grad'] / steps:.1f}"
+            f"{1e6 * times['run'] / steps:.1f} us/step, gradient {1e6 * times['grad'] / steps:.1f}"
             f" us/step; compiles in {trace:.1f} + {build:.1f} s (trace + XLA), "
             f"gradient {grad_trace:.1f} + {grad_build:.1f} s"
         )

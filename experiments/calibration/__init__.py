@@ -1,13 +1,13 @@
 """Does a posterior over weights tell what it does not know?
 
-Networks that learned by spikes (those of `experiments.learn`) from few images and from more, asked
-about images of the test: plain, turned, with noise, and of another set (MNIST and Fashion-MNIST
-are strange to each other). Their readings:
+Networks trained by spikes (those of `experiments.learn`) on few images and on more, tested on
+images as they are, rotated, with noise, and out of distribution: those of another set (MNIST for
+Fashion-MNIST, and the other way round). Their readings:
 
-- point: the network; tempered: its outputs over a temperature chosen on images held out;
+- point: the network; tempered: its outputs over a temperature chosen on validation images;
 - synapses, matrices: the average over networks drawn from a posterior over all weights, of every
   synapse by itself or of a layer's together, made of local products at the point. The precision of
-  the prior is chosen on the same images as the temperature; what the evidence prefers is told;
+  the prior is chosen on the same images as the temperature; what the evidence prefers is noted;
 - both: the average over matrices, with a temperature, both chosen there;
 - ensemble: the average over points from other first weights, at several times the cost.
 
@@ -21,17 +21,18 @@ until F rests: there the curvature is in equilibrium).
 """
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import xarray as xr
 
-from ..common import InputError, study
-from ..common.data import load
-from ..common.study import Parts
+from ..common import study
+from ..common.data import SPLITS, load
+from ..common.settings import setting
+from ..common.stacking import stack
 from .features import MEASURES, METHODS, SHIFTS, measure as measure_features
-from .networks import CONDITIONS, READINGS, SCORES, STATISTICS, images, measure
+from .networks import CONDITIONS, OUT, READINGS, SCORES, STATISTICS, images, measure
 
-NAME = "calibration"
 T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's, by the number of splits
 
 
@@ -39,66 +40,49 @@ T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's, by the number of s
 class Config(study.Config):
     """Calibration with and without a posterior."""
 
-    networks: tuple[str, ...] = ("mnist", "fashion_mnist")
+    networks: tuple[str, ...] = setting(
+        ("mnist", "fashion_mnist"), among=tuple(SPLITS), quick=("digits",)
+    )
     """Images that spiking networks learn: digits, mnist, fashion_mnist."""
-    learned: tuple[int, ...] = (1000, 10000)
+    learned: tuple[int, ...] = setting((1000, 10000), least=128, quick=(600,))
     """How many images they learn from."""
-    width: int = 256
+    width: int = setting(256, least=1, quick=128)
     """Their hidden units."""
-    updates: int = 800
+    updates: int = setting(800, least=1, quick=400)
     """Batches of 128 to learn from."""
-    weights: int = 16
+    weights: int = setting(16, least=1, quick=lambda _: 8)
     """Networks drawn from a posterior."""
-    members: int = 3
+    members: int = setting(3, least=1, quick=lambda _: 2)
     """Of an ensemble."""
-    tests: int = 1000
-    """Images asked about."""
-    sets: tuple[str, ...] = ("digits", "mnist", "fashion_mnist")
+    tests: int = setting(1000, least=1, quick=lambda _: 300)
+    """Images to test on."""
+    sets: tuple[str, ...] = setting(
+        ("digits", "mnist", "fashion_mnist"), among=tuple(SPLITS), quick=("digits",)
+    )
     """Images for the readout of random units."""
     data_dir: str | None = None
     """The folder of the sets' files, as for `experiments.recall`."""
-    samples: tuple[int, ...] = (100, 700)
+    samples: tuple[int, ...] = setting((100, 700), least=1, quick=lambda counts: counts[:1])
     """How many images the readout learns from."""
-    units: int = 200
+    units: int = setting(200, least=1)
     """Random rectified units."""
-    precision: float = 20.0
+    precision: float = setting(20.0, above=0)
     """Of the prior over each of the readout's weights."""
-    steps: int = 1500
+    steps: int = setting(1500, least=200)
     """Of the readout's learning."""
-    draws: int = 64
+    draws: int = setting(64, least=1)
     """Readouts to average over."""
-    seeds: int = 3
+    seeds: int = setting(3, least=1, quick=2)
     """Splits, and first weights."""
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    positive = "seeds", "draws", "units", "width", "updates", "weights", "members", "tests"
-    study.at_least(1, config, *positive)
-    for name, least in (("samples", 1), ("learned", 128)):
-        if not getattr(config, name) or min(getattr(config, name)) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    study.at_least(200, config, "steps")
-    if config.quick:
-        config = dataclasses.replace(
-            config, networks=("digits",), learned=(600,), sets=("digits",), tests=300, members=2,
-            width=min(config.width, 128), updates=min(config.updates, 400), weights=8,
-            seeds=min(config.seeds, 2), samples=config.samples[:1],
-        )  # fmt: skip
-    return config
-
-
-def run(config: Config, parts: Parts) -> xr.Dataset:
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """All sets, numbers of images and splits, of networks and of readouts."""
-    config = check(config)
 
     def network(name: str, count: int, seed: int):
-        given = images(name, config.data_dir, count, config.tests, seed)
+        data = images(name, config.data_dir, count, config.tests, seed)
         return measure(
-            given, width=config.width, updates=config.updates, draws=config.weights,
+            data, width=config.width, updates=config.updates, draws=config.weights,
             members=config.members, seed=seed,
         )  # fmt: skip
 
@@ -109,34 +93,34 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
         )  # fmt: skip
 
     def several(label: str, make, names: tuple[str, ...], counts: tuple[int, ...]):
-        found = [
-            parts(f"{label} {n} {c} {s}", lambda n=n, c=c, s=s: make(n, c, s))
-            for n in names for c in counts for s in range(config.seeds)
-        ]  # fmt: skip
-        shape = len(names), len(counts), config.seeds
-        stack = {k: np.array([f[k] for f in found]) for k in found[0]}
-        return {k: v.reshape(*shape, *v.shape[1:]) for k, v in stack.items()}
+        results = {
+            (i, j, s): parts(f"{label} {name} {count} {s}", partial(make, name, count, s))
+            for i, name in enumerate(names)
+            for j, count in enumerate(counts)
+            for s in range(config.seeds)
+        }
+        return stack(results, (len(names), len(counts), config.seeds))
 
-    one = several("network", network, config.networks, config.learned)
-    two = several("readout", readout, config.sets, config.samples)
-    nets, axes = ("images", "learned", "split"), ("set", "samples", "split")
-    found = xr.Dataset(
+    nets = several("network", network, config.networks, config.learned)
+    readouts = several("readout", readout, config.sets, config.samples)
+    net, axes = ("images", "train", "split"), ("set", "samples", "split")
+    dataset = xr.Dataset(
         {
-            "net_scores": ((*nets, "condition", "network", "score"), one["net_scores"]),
-            "net_unsure": ((*nets, "asked", "network", "part"), one["net_unsure"]),
-            "reliability": ((*nets, "condition", "network", "sum", "bin"), one["reliability"]),
-            "auroc": ((*nets, "network", "statistic"), one["auroc"]),
-            "temperature": (nets, one["temperature"]),
-            "prior_precision": ((*nets, "posterior"), one["precision"]),
-            "evidence_precision": ((*nets, "posterior"), one["evidence"]),
-            "halves": (nets, one["halves"]),
-            "scores": ((*axes, "shift", "reading", "measure"), two["scores"]),
-            "unsure": ((*axes, "shift", "part"), two["unsure"]),
-            "rest": (axes, two["rest"]),
+            "net_scores": ((*net, "condition", "network", "score"), nets["net_scores"]),
+            "net_unsure": ((*net, "test", "network", "part"), nets["net_unsure"]),
+            "reliability": ((*net, "condition", "network", "sum", "bin"), nets["reliability"]),
+            "auroc": ((*net, "network", "statistic"), nets["auroc"]),
+            "temperature": (net, nets["temperature"]),
+            "prior_precision": ((*net, "posterior"), nets["precision"]),
+            "evidence_precision": ((*net, "posterior"), nets["evidence"]),
+            "halves": (net, nets["halves"]),
+            "scores": ((*axes, "shift", "reading", "measure"), readouts["scores"]),
+            "unsure": ((*axes, "shift", "part"), readouts["unsure"]),
+            "rest": (axes, readouts["rest"]),
         },
         {
-            "images": list(config.networks), "learned": list(config.learned),
-            "condition": list(CONDITIONS), "asked": [*CONDITIONS, "strange"],
+            "images": list(config.networks), "train": list(config.learned),
+            "condition": list(CONDITIONS), "test": [*CONDITIONS, OUT],
             "network": list(READINGS), "score": list(SCORES), "statistic": list(STATISTICS),
             "sum": ["samples", "confidence", "right"], "posterior": ["synapses", "matrices"],
             "set": list(config.sets), "samples": list(config.samples), "shift": list(SHIFTS),
@@ -144,12 +128,12 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
             "part": ["epistemic", "aleatoric"],
         },
     )  # fmt: skip
-    print(verdict(found), flush=True)
-    return found
+    print(verdict(dataset), flush=True)
+    return dataset
 
 
 def gains(dataset: xr.Dataset, reading: str, rival: str) -> tuple[xr.DataArray, xr.DataArray]:
-    """What NLL falls by from `rival` to `reading`: its mean over splits, and half the width of its
+    """Gain in NLL from `rival` to `reading`: its mean over splits, and half the width of its
     95 % interval (Student's t)."""
     nll = dataset.net_scores.sel(score="nll")
     gain = nll.sel(network=rival) - nll.sel(network=reading)
@@ -161,18 +145,18 @@ def gains(dataset: xr.Dataset, reading: str, rival: str) -> tuple[xr.DataArray, 
 
 
 def verdict(dataset: xr.Dataset) -> str:
-    """The claim, or that there is none: where averages beat the point and the tempered point."""
+    """Verdict: where averages beat the point and the tempered point, and where they lose."""
     lines = ["Averages that are better in NLL (and worse), by 95 % intervals over splits:"]
     for name in map(str, dataset.images.values):
-        for count in dataset.learned.values:
+        for count in dataset.train.values:
             for reading in ("synapses", "matrices", "both", "ensemble"):
-                told = []
+                words = []
                 for rival in ("point", "tempered"):
                     mean, half = gains(dataset, reading, rival)
-                    mean, half = (v.sel(images=name, learned=count) for v in (mean, half))
+                    mean, half = (v.sel(images=name, train=count) for v in (mean, half))
                     won, lost = int((mean > half).sum()), int((mean < -half).sum())
-                    told.append(f"than the {rival} in {won} ({lost}) of {mean.size} conditions")
-                lines.append(f"  {name}, {count} images, {reading}: {', '.join(told)}")
+                    words.append(f"than the {rival} in {won} ({lost}) of {mean.size} conditions")
+                lines.append(f"  {name}, {count} images, {reading}: {', '.join(words)}")
     return "\n".join(lines)
 
 
@@ -180,14 +164,14 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     """Means over splits, gains in NLL with their deviations, and how often averages win."""
     result: dict[str, float] = {}
     for name in map(str, dataset.images.values):
-        for count in dataset.learned.values:
-            here, label = dataset.sel(images=name, learned=count), f"network, {name}, {count}"
+        for count in dataset.train.values:
+            here, label = dataset.sel(images=name, train=count), f"network, {name}, {count}"
             result[f"{label}: temperature"] = float(here.temperature.mean())
             result[f"{label}: curvature, correlation of halves"] = float(here.halves.min())
             for kind in map(str, dataset.posterior.values):
-                for key, told in (("prior", "chosen"), ("evidence", "by the evidence")):
+                for key, how in (("prior", "chosen"), ("evidence", "by the evidence")):
                     value = float(here[f"{key}_precision"].sel(posterior=kind).mean())
-                    result[f"{label}, {kind}: precision of the prior, {told}"] = value
+                    result[f"{label}, {kind}: precision of the prior, {how}"] = value
             for reading in READINGS:
                 row = f"{label}, {reading}"
                 for condition in CONDITIONS:
@@ -199,10 +183,10 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
                 for statistic in STATISTICS:
                     value = here.auroc.sel(network=reading, statistic=statistic)
                     result[f"{row}: auroc, {statistic}"] = float(value.mean())
-                for asked in ("plain", "turned by 30", "strange"):
-                    part = here.net_unsure.sel(asked=asked, network=reading).mean("split")
+                for test in ("plain", "rotation by 30", OUT):
+                    part = here.net_unsure.sel(test=test, network=reading).mean("split")
                     for p in ("epistemic", "aleatoric"):
-                        result[f"{row}, {asked}: {p}, nats"] = float(part.sel(part=p))
+                        result[f"{row}, {test}: {p}, nats"] = float(part.sel(part=p))
     for reading in ("synapses", "matrices", "both", "ensemble"):
         for rival in ("point", "tempered"):
             mean, half = gains(dataset, reading, rival)
@@ -215,10 +199,10 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     result["network: conditions"] = float(gains(dataset, "matrices", "point")[0].size)
     nll = dataset.net_scores.sel(score="nll")
     for name in map(str, dataset.images.values):
-        for count in dataset.learned.values:
+        for count in dataset.train.values:
             for reading in ("tempered", "synapses", "matrices", "both", "ensemble"):
                 for condition in CONDITIONS:
-                    cell = nll.sel(images=name, learned=count, condition=condition)
+                    cell = nll.sel(images=name, train=count, condition=condition)
                     gain = cell.sel(network="point") - cell.sel(network=reading)
                     label = f"gain, {name}, {count}, {reading}, {condition}"
                     result[f"{label}: nats"] = float(gain.mean())
@@ -249,12 +233,4 @@ def _readouts(dataset: xr.Dataset) -> dict[str, float]:
     return result | {"conditions": float(of), "average beats point in nll": float(won)}
 
 
-def _figure():
-    from figures import calibration
-
-    return calibration
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("calibration", Config, run, summary)

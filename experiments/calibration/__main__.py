@@ -1,5 +1,5 @@
 """`python -m experiments.calibration`"""
 
-from . import main
+from . import STUDY
 
-main()
+STUDY.main()

@@ -19,15 +19,15 @@ MEASURES = "accuracy", "nll", "ece"
 
 @partial(jax.jit, static_argnums=3)
 def posterior(a, z, precision, steps: int):
-    """Independent synapses, and F after each step."""
+    """Posterior of independent synapses, and F [steps] after each step."""
     prior = en.SynapticNormal(jnp.zeros((z.shape[1], a.shape[1])), precision, en.Categorical())
     rule = learning.natural_gradient(prior.natural(), 1.0, 0.05)
 
     def step(eta, _):
         q = prior.at(eta)
         free = jax.vmap(q.expected_energy)(z, a).sum() + q.kl(prior)
-        moved, _ = rule.update(q.statistics(z, a), rule.init(eta), eta)
-        return optax.apply_updates(eta, moved), free
+        change, _ = rule.update(q.statistics(z, a), rule.init(eta), eta)
+        return optax.apply_updates(eta, change), free
 
     eta, free = jax.lax.scan(step, prior.natural(), None, length=steps)
     return prior.at(eta), free
@@ -35,7 +35,7 @@ def posterior(a, z, precision, steps: int):
 
 @partial(jax.jit, static_argnums=3)
 def point(a, z, precision, steps: int):
-    """The most probable weights."""
+    """Point estimate: the most probable weights [classes, units]."""
     optimiser = optax.adam(0.02)
 
     def loss(w):
@@ -44,8 +44,8 @@ def point(a, z, precision, steps: int):
 
     def step(carry, _):
         w, state = carry
-        moved, state = optimiser.update(jax.grad(loss)(w), state)
-        return (optax.apply_updates(w, moved), state), None
+        change, state = optimiser.update(jax.grad(loss)(w), state)
+        return (optax.apply_updates(w, change), state), None
 
     w = jnp.zeros((z.shape[1], a.shape[1]))
     return jax.lax.scan(step, (w, optimiser.init(w)), None, length=steps)[0][0]
@@ -54,46 +54,47 @@ def point(a, z, precision, steps: int):
 def measure(
     images, count: int, seed: int, *, units: int, precision: float, steps: int, draws: int
 ) -> dict[str, np.ndarray]:
-    """`scores` [shift, method, measure], and means of `unsure` [shift, epistemic or not]."""
+    """Metrics of one split: `scores` [shift, method, measure], and means of `unsure` [shift,
+    epistemic or not]."""
     rng = np.random.default_rng([seed, count])
     order = rng.permutation(len(images.labels))
     train, test = order[:count], order[count : count + 700]
     pixels = np.asarray(images.pixels, float) / np.max(images.pixels)
-    known, asked = pixels[train], pixels[test]
-    mean, size = known.mean(axis=0).ravel(), known[0].size
+    x, tests = pixels[train], pixels[test]
+    mean, size = x.mean(axis=0).ravel(), x[0].size
     hidden = rng.normal(size=(size, units)) * 2 / np.sqrt(size)
 
-    def hear(x):
+    def rectified(x):
         return np.maximum((x.reshape(len(x), -1) - mean) @ hidden, 0)
 
-    scale = hear(known).std()
+    scale = rectified(x).std()
 
     def features(x):
-        return jnp.asarray(np.c_[hear(x) / scale, np.ones(len(x))])
+        return jnp.asarray(np.c_[rectified(x) / scale, np.ones(len(x))])
 
-    a, z = features(known), jax.nn.one_hot(images.labels[train], 10)
+    a, z = features(x), jax.nn.one_hot(images.labels[train], 10)
     q, free = posterior(a, z, precision, steps)
     w = point(a, z, precision, steps)
     keys = jax.random.split(jax.random.key(seed), draws)
-    drawn = jax.vmap(lambda key: q.sample(key)[0])(keys)
+    samples = jax.vmap(lambda key: q.sample(key)[0])(keys)
     shifted = {
-        "plain": asked,
-        "noise": asked + 0.3 * rng.normal(size=asked.shape),
-        "rotation": rotate(asked, 30, axes=(1, 2), reshape=False, order=1),
+        "plain": tests,
+        "noise": tests + 0.3 * rng.normal(size=tests.shape),
+        "rotation": rotate(tests, 30, axes=(1, 2), reshape=False, order=1),
     }
-    found, unsure = [], []
+    tables, unsure = [], []
     for name in SHIFTS:
         b = features(shifted[name])
-        each = jax.nn.softmax(jnp.einsum("kij,nj->kni", drawn, b), axis=-1)
+        each = jax.nn.softmax(jnp.einsum("kij,nj->kni", samples, b), axis=-1)
         average = each.mean(axis=0)
         outputs = b @ w.T, b @ q.mean.T, jnp.log(average)
-        table = [scores(np.asarray(o), images.labels[test]) for o in outputs]
-        found.append([[row[m] for m in MEASURES] for row in table])
+        rows = [scores(np.asarray(o), images.labels[test]) for o in outputs]
+        tables.append([[row[m] for m in MEASURES] for row in rows])
         total = -(average * jnp.log(average + 1e-30)).sum(axis=-1).mean()
         noise = -(each * jnp.log(each + 1e-30)).sum(axis=-1).mean()
         unsure.append([float(total - noise), float(noise)])
     return {
-        "scores": np.array(found),
+        "scores": np.array(tables),
         "unsure": np.array(unsure),
         "rest": np.asarray(free[-101] - free[-1]) / np.asarray(free[0] - free[-1]),
     }

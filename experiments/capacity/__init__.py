@@ -20,193 +20,70 @@ with their patterns, up to where they are lost, against the theory of their satu
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.optimize import brentq
 
-from theory.closed_forms import ags, capacity, crosstalk, phasor, sphere_recall
+from theory.closed_forms import ags, phasor
 
-from ..common import InputError, study
-from ..common.study import Parts
+from ..common import study
+from ..common.study import Parts, setting
 from ..common.thresholds import crossing
-from . import memories as memories
+from . import laws as laws, memories as memories
+from .laws import STEPS, Curve
 
-NAME = "capacity"
 LOADS = 7  # of each memory
-STEPS = 100  # at most, until a memory of Hebb's rule is at rest
-KEPT = 0.7  # overlap above which a phasor pattern is said to stay; it ends at 0.90 or below 0.4
-Success = Callable[[float], float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Config):
     """Capacities of associative memories."""
 
-    hebb: tuple[int, ...] = (250, 500, 1000, 2000)
+    hebb: tuple[int, ...] = setting((250, 500, 1000, 2000), least=4, quick=(250, 1000))
     """Units of memories of Hebb's rule, for one pattern and (up to 1,000) for all."""
-    cubic: tuple[int, ...] = (100, 200, 400, 1000)
+    cubic: tuple[int, ...] = setting((100, 200, 400, 1000), least=4, quick=(100, 200))
     """Units, for `F = u^3`."""
-    quartic: tuple[int, ...] = (50, 100, 200)
+    quartic: tuple[int, ...] = setting((50, 100, 200), least=4, quick=(50, 100))
     """Units, for `F = u^4`."""
-    exponential: tuple[int, ...] = (12, 16, 20, 24)
+    exponential: tuple[int, ...] = setting((12, 16, 20, 24), least=4, quick=(12, 16, 20))
     """Units, for `F = exp`."""
-    modern: tuple[int, ...] = (6, 9, 12, 15)
+    modern: tuple[int, ...] = setting((6, 9, 12, 15), least=4, quick=(6, 9, 12))
     """Dimensions, for softmax."""
-    sparse: tuple[int, ...] = (12, 18, 24, 30, 36)
+    sparse: tuple[int, ...] = setting((12, 18, 24, 30, 36), least=4, quick=(12, 18, 24))
     """Dimensions, for sparsemax."""
-    phasor: tuple[int, ...] = (250, 500, 1000, 2000)
+    phasor: tuple[int, ...] = setting((250, 500, 1000, 2000), least=4, quick=(250,))
     """Units of phasor networks."""
-    saturation: int = 2000
+    saturation: int = setting(2000, least=100, quick=lambda _: 400)
     """Units of the memories whose overlap is measured up to their end."""
-    asked: int = 2048
+    asked: int = setting(2048, least=memories.CHUNK, quick=512)
     """Patterns asked for at each load."""
-    memories: int = 2000
+    memories: int = setting(2000, least=10, quick=200)
     """Memories at each load, where all patterns are asked for."""
-    noise: float = 1.0
+    noise: float = setting(1.0, above=0)
     """Standard deviation of each unit of the queries of modern memories."""
-    margin: float = 0.5
+    margin: float = setting(0.5, above=0, below=1)
     """Cosine below which all other patterns have to be, for a weight of exactly 1."""
     seed: int = 0
     """Of patterns and queries."""
 
-
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name in ("hebb", "cubic", "quartic", "exponential", "modern", "sparse", "phasor"):
-        sizes = getattr(config, name)
-        if not sizes or min(sizes) < 4:
-            raise InputError(f"{name} must be numbers of units of 4 or more, got {sizes}.")
-    for name, least in (("asked", memories.CHUNK), ("memories", 10), ("saturation", 100)):
-        study.at_least(least, config, name)
-    if not config.noise > 0 or not 0 < config.margin < 1:
-        raise InputError(
-            f"noise must be positive and margin between 0 and 1: {config.noise}, {config.margin}."
-        )
-    if config.quick:
-        config = dataclasses.replace(
-            config,
-            hebb=(250, 1000), cubic=(100, 200), quartic=(50, 100), exponential=(12, 16, 20),
-            modern=(6, 9, 12), sparse=(12, 18, 24), phasor=(250,), saturation=400,
-            asked=min(config.asked, 512), memories=min(config.memories, 200),
-        )  # fmt: skip
-    whole = config.asked // memories.CHUNK * memories.CHUNK
-    return dataclasses.replace(config, asked=whole)
-
-
-class Curve(NamedTuple):
-    """One kind of memory at one size: what theory says, and how to measure."""
-
-    kind: str
-    size: int
-    law: float
-    level: float
-    expected: Success
-    span: tuple[float, float]  # of the loads, over the law
-    measure: Callable[[np.random.Generator, int], tuple[int, int]]
-
-
-def _polynomial(config: Config, kind: str, order: int, size: int) -> Curve:
-    law = float(capacity.dense_capacity(size, order))
-    level = float(np.exp(-size * capacity.dense_error(law, size, order)))
-
-    def expected(count: float) -> float:
-        return float(np.exp(-size * crosstalk.flip_probability(round(count), size, order)))
-
-    def measure(rng, count):
-        least = 16 if order == 2 else 4  # memories: patterns of one share their crosstalk
-        return memories.one_pattern(rng, count, size, order, config.asked, least)
-
-    return Curve(kind, size, law, level, expected, (0.65, 1.4), measure)
-
-
-def _all(config: Config, size: int) -> Curve:
-    law = float(capacity.hebb_capacity(size, everywhere=True))
-    level = float(np.exp(-law * size * capacity.dense_error(law, size, 2)))
-
-    def expected(count: float) -> float:
-        flips = crosstalk.flip_probability(round(count), size, 2)
-        return float(np.exp(-round(count) * size * flips))
-
-    def measure(rng, count):
-        return memories.all_patterns(rng, count, size, memories.power(2), config.memories)
-
-    return Curve("hebb, all", size, law, level, expected, (0.9, 1.6), measure)
-
-
-def _exponential(config: Config, size: int) -> Curve:
-    law = float(np.sqrt(2 * np.log(2) * 2.0**size / size))
-    separation = memories.exponential(size)
-
-    def measure(rng, count):
-        some = max(config.memories // 6, 10)
-        return memories.all_patterns(rng, count, size, separation, some)
-
-    def expected(count: float) -> float:
-        return float(crosstalk.birthday_success(round(count), size))
-
-    return Curve("exponential", size, law, 0.5, expected, (0.5, 1.7), measure)
-
-
-def _modern(config: Config, size: int) -> Curve:
-    def success(log_count):
-        return sphere_recall.gaussian(config.noise, np.exp(log_count), size)
-
-    def measure(rng, count):
-        return memories.modern(rng, count, size, config.noise, config.asked, room)
-
-    law = float(np.exp(brentq(lambda x: success(x) - 0.5, 0.1, 40)))
-    room = round(2.5 * law)
-    expected = lambda count: success(np.log(round(count)))  # noqa: E731
-    return Curve("modern", size, law, 0.5, expected, (0.4, 2.5), measure)
-
-
-def _sparse(config: Config, size: int) -> Curve:
-    alone = np.log1p(-sphere_recall.cap(config.margin, size))
-    beta = 1 / (size * (1 - config.margin))  # a lead of 1 in the scores
-
-    def measure(rng, count):
-        return memories.sparse(rng, count, size, beta, config.asked, room)
-
-    def expected(count: float) -> float:
-        return float(np.exp((round(count) - 1) * alone))
-
-    law = float(1 + np.log(0.5) / alone)
-    room = round(2.5 * law)
-    return Curve("sparse", size, law, 0.5, expected, (0.4, 2.5), measure)
-
-
-def _phasor(config: Config, size: int) -> Curve:
-    def measure(rng, count):
-        each = min(count, 16)
-        found = [
-            memories.settled_overlaps(rng, count, size, each, STEPS, phases=True)
-            for _ in range(-(-config.asked // (4 * each)))
-        ]
-        return int((np.concatenate(found) > KEPT).sum()), each * len(found)
-
-    return Curve(
-        "phasor", size, phasor.capacity().alpha * size, 0.5, lambda count: np.nan, (0.8, 1.6),
-        measure,
-    )  # fmt: skip
+    @property
+    def queries(self) -> int:
+        """Patterns asked for at each load, in whole chunks."""
+        return self.asked // memories.CHUNK * memories.CHUNK
 
 
 def curves(config: Config) -> list[Curve]:
     """Everything that is measured."""
+    queries, number = config.queries, config.memories
     return [
-        *(_polynomial(config, "hebb", 2, n) for n in config.hebb),
-        *(_all(config, n) for n in config.hebb if n <= 1000),
-        *(_polynomial(config, "cubic", 3, n) for n in config.cubic),
-        *(_polynomial(config, "quartic", 4, n) for n in config.quartic),
-        *(_exponential(config, n) for n in config.exponential),
-        *(_modern(config, n) for n in config.modern),
-        *(_sparse(config, n) for n in config.sparse),
-        *(_phasor(config, n) for n in config.phasor),
+        *(laws.polynomial("hebb", 2, n, queries) for n in config.hebb),
+        *(laws.all_of_hebb(n, number) for n in config.hebb if n <= 1000),
+        *(laws.polynomial("cubic", 3, n, queries) for n in config.cubic),
+        *(laws.polynomial("quartic", 4, n, queries) for n in config.quartic),
+        *(laws.exponential(n, max(number // 6, 10)) for n in config.exponential),
+        *(laws.modern(n, config.noise, queries) for n in config.modern),
+        *(laws.sparse(n, config.margin, queries) for n in config.sparse),
+        *(laws.phasors(n, queries) for n in config.phasor),
     ]
 
 
@@ -218,13 +95,14 @@ def measured(config: Config, number: int, curve: Curve) -> dict[str, np.ndarray]
     counts = np.array([curve.measure(rng, int(count)) for count in loads], float)
     filled = np.full((4, LOADS), np.nan)
     filled[:, : len(loads)] = loads, *counts.T, [curve.expected(count) for count in loads]
-    return dict(zip(("load", "kept", "tried", "expected"), filled, strict=True))
+    return dict(zip(("load", "successes", "trials", "expected"), filled, strict=True))
 
 
 def saturation(config: Config) -> dict[str, np.ndarray]:
-    """Overlaps with the pattern started from, of spins and phasors, over the load."""
+    """Overlaps with the pattern started from, of spins and phasors, over the load; the theory of
+    both, at these loads and as a curve."""
     grids = {"spins": (0.03, 0.16, 14), "phases": (0.008, 0.044, 13)}
-    found: dict[str, np.ndarray] = {}
+    result: dict[str, np.ndarray] = {}
     for k, (name, grid) in enumerate(grids.items()):
         rng = np.random.default_rng([config.seed, 1000 + k])
         counts = np.round(np.linspace(*grid) * config.saturation).astype(int)
@@ -237,48 +115,51 @@ def saturation(config: Config) -> dict[str, np.ndarray]:
                 for _ in range(6)
             ]
             rows.append((np.mean(means), np.std(means, ddof=1) / np.sqrt(len(means))))
-        found[f"{name}_load"] = counts / config.saturation
-        found[f"{name}_overlap"], found[f"{name}_error"] = np.array(rows).T
-        theory = ags.retrieval if name == "spins" else phasor.retrieval
-        end = ags.capacity().alpha if name == "spins" else phasor.capacity().alpha
-        found[f"{name}_theory"] = np.array(
-            [theory(a).m if a <= end else np.nan for a in found[f"{name}_load"]]
-        )
-    return found
+        theory = ags if name == "spins" else phasor
+        end = theory.capacity().alpha
+        load, curve = counts / config.saturation, end * np.linspace(0.02, 1, 80)
+        overlap, error = np.array(rows).T
+        columns = {
+            "load": load, "overlap": overlap, "error": error,
+            "theory": np.array([theory.retrieval(a).m if a <= end else np.nan for a in load]),
+            "curve_load": curve, "curve": np.array([theory.retrieval(a).m for a in curve]),
+        }  # fmt: skip
+        result |= {f"{name}_{label}": values for label, values in columns.items()}
+    return result
+
+
+def _capacity(curve: Curve, counts: dict[str, np.ndarray]) -> tuple[float, float]:
+    """The capacity, and the standard error of its logarithm."""
+    some = np.isfinite(counts["load"])
+    # Where unlike patterns or queries fail, the rate is no power of the load: two degrees.
+    degree = 2 if curve.kind in ("modern", "phasor") else 1
+    columns = (counts[name][some] for name in ("load", "successes", "trials"))
+    place, error = crossing(*columns, curve.level, degree)
+    return float(np.exp(place)), error
 
 
 def run(config: Config, parts: Parts) -> xr.Dataset:
-    """Counts, laws and capacities of every memory, and overlaps near saturation.
-
-    **Raises:** `InputError` naming an argument that makes no sense.
-    """
-    config = check(config)
+    """Counts, laws and capacities of every memory, and overlaps near saturation."""
     every = curves(config)
-    found = [
+    counts = [
         parts(f"{c.kind}, {c.size} units", lambda c=c, k=k: measured(config, k, c))
         for k, c in enumerate(every)
     ]
     ends = parts("saturation", lambda: saturation(config))
-    stack = {name: np.array([part[name] for part in found]) for name in found[0]}
-    places = []
-    for k, curve in enumerate(every):
-        there = np.isfinite(stack["load"][k])
-        # Where unlike patterns or queries fail, the rate is no power of the load: two degrees.
-        degree = 2 if curve.kind in ("modern", "phasor") else 1
-        counts = (stack[name][k][there] for name in ("load", "kept", "tried"))
-        places.append(crossing(*counts, curve.level, degree))
-    place, error = np.array(places).T
+    places = [_capacity(curve, own) for curve, own in zip(every, counts, strict=True)]
+    values, errors = np.array(places).T
     variables: dict[str, tuple] = {
-        name: (("curve", "step"), value) for name, value in stack.items()
+        name: (("curve", "step"), np.array([own[name] for own in counts])) for name in counts[0]
     }
     variables |= {
         "law": ("curve", np.array([c.law for c in every])),
         "level": ("curve", np.array([c.level for c in every])),
-        "capacity": ("curve", np.exp(place)),
-        "log_error": ("curve", error),
+        "capacity": ("curve", values),
+        "log_error": ("curve", errors),
     }
     for name, value in ends.items():
-        variables[name] = (f"{name.split('_')[0]}_point", value)
+        kind, _, label = name.partition("_")
+        variables[name] = (f"{kind}_{'line' if 'curve' in label else 'point'}", value)
     coords = {
         "kind": ("curve", [c.kind for c in every]),
         "size": ("curve", [c.size for c in every]),
@@ -299,42 +180,38 @@ def slope(sizes: np.ndarray, capacities: np.ndarray, errors: np.ndarray) -> tupl
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """Capacities over their laws, with standard errors, and slopes of the exponential ones."""
     result: dict[str, float] = {}
-    ratio = dataset.capacity / dataset.law
     for kind in dict.fromkeys(dataset.kind.values):
-        own = dataset.kind.values == kind
-        for n, r, e in zip(
-            dataset["size"].values[own], ratio.values[own], dataset.log_error.values[own],
-            strict=True,
-        ):  # fmt: skip
-            if np.isfinite(r):  # within the loads
-                result[f"{kind}, {n} units: capacity over law"] = float(r)
-                result[f"{kind}, {n} units: standard error"] = float(r * e)
-        if kind in ("exponential", "modern", "sparse"):
-            own &= np.isfinite(dataset.capacity.values)
-            if own.sum() < 2:
-                continue
-            found = (dataset[name].values[own] for name in ("size", "capacity", "log_error"))
-            result[f"{kind}: d log P / dN"], error = slope(*found)
-            result[f"{kind}: d log P / dN, standard error"] = error
-            law = np.log(dataset.law.values[own])
-            result[f"{kind}: d log P / dN by law"] = float(
-                np.polyfit(dataset["size"].values[own], law, 1)[0]
-            )
+        own = dataset.isel(curve=np.flatnonzero(dataset.kind.values == kind))
+        own = own.isel(curve=np.flatnonzero(np.isfinite(own.capacity.values)))  # within the loads
+        result |= _ratios(kind, own)
+        if kind in ("exponential", "modern", "sparse") and own.sizes["curve"] > 1:
+            result |= _slopes(kind, own)
     for name in ("spins", "phases"):
-        theory, seen = dataset[f"{name}_theory"], dataset[f"{name}_overlap"]
+        theory, overlap = dataset[f"{name}_theory"], dataset[f"{name}_overlap"]
         load = dataset[f"{name}_load"]
         early = load < 0.85 * float(load.where(theory > 0).max())
-        away = np.abs(seen - theory).where(early).max()
+        away = np.abs(overlap - theory).where(early).max()
         result[f"saturation, {name}: largest deviation of the overlap"] = float(away)
     return result
 
 
-def _figure():
-    from figures import capacity as figure
+def _ratios(kind: str, own: xr.Dataset) -> dict[str, float]:
+    result: dict[str, float] = {}
+    ratio = (own.capacity / own.law).values
+    for n, r, e in zip(own["size"].values, ratio, own.log_error.values, strict=True):
+        result[f"{kind}, {n} units: capacity over law"] = float(r)
+        result[f"{kind}, {n} units: standard error"] = float(r * e)
+    return result
 
-    return figure
+
+def _slopes(kind: str, own: xr.Dataset) -> dict[str, float]:
+    value, error = slope(*(own[name].values for name in ("size", "capacity", "log_error")))
+    by_law = np.polyfit(own["size"].values, np.log(own.law.values), 1)[0]
+    return {
+        f"{kind}: d log P / dN": value,
+        f"{kind}: d log P / dN, standard error": error,
+        f"{kind}: d log P / dN by law": float(by_law),
+    }
 
 
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("capacity", Config, run, summary)

@@ -1,13 +1,10 @@
 """How many stored patterns a memory keeps, counted; binary and phasor memories by products of
 matrices, a thousand queries at once.
 
-Each does what `update` of its energy does (tests compare them), in the order of operations that
-many queries of many patterns need: `DenseHopfield.update` holds an array of patterns and units
-for one query.
+Each is a second version of `update` of its energy (tests hold them equal), in the order of
+operations that many queries of many patterns need: `DenseHopfield.update` holds an array of
+patterns and units for one query.
 """
-
-from collections.abc import Callable
-from functools import reduce
 
 import equinox as eqx
 import jax
@@ -16,14 +13,10 @@ import numpy as np
 
 from bpcjax.energies import ModernHopfield, SparseHopfield
 
-Separation = Callable[[np.ndarray], np.ndarray]
+from ..common.memories import Separation, on_sphere, power, spins
+
 CHUNK = 128  # queries at a time
-BATCH, ASKED = 32, 4  # memories on the sphere at a time, and queries of each
-
-
-def power(order: int) -> Separation:
-    """`F(u) = u^order`."""
-    return lambda u: reduce(np.multiply, [u] * order)
+BATCH, EACH = 32, 4  # memories on the sphere at a time, and queries of each
 
 
 def exponential(size: int) -> Separation:
@@ -31,63 +24,58 @@ def exponential(size: int) -> Separation:
     return lambda u: np.exp(u - size)
 
 
-def fields(patterns: np.ndarray, spins: np.ndarray, separation: Separation) -> np.ndarray:
-    """What aligns each unit: `F(u + 1) - F(u - 1)` with signs, `u` the overlaps without it [M, N].
+def fields(patterns: np.ndarray, states: np.ndarray, separation: Separation) -> np.ndarray:
+    """Fields of a dense memory [M, N]: `F(u + 1) - F(u - 1)` with signs, `u` the overlaps without
+    the unit. `DenseHopfield.update` takes their signs: this is its second version, for speed.
 
-    For patterns [P, N] and queries [M, N] of spins. With `h(u) = F(u + 1) - F(u - 1)`, `m` an
+    For patterns [P, N] and states [M, N] of spins. With `h(u) = F(u + 1) - F(u - 1)`, `m` an
     overlap, a unit has `x h(m - x s)`; as `x s` is 1 or -1, this is linear in `x` and `s`.
     """
-    overlap = patterns @ spins.T
+    overlap = patterns @ states.T
     after, before = (separation(overlap + d) - separation(overlap - 2 + d) for d in (2, 0))
     even, odd = 0.5 * (before + after), 0.5 * (before - after)
-    return even.T @ patterns + odd.sum(axis=0)[:, None] * spins
+    return even.T @ patterns + odd.sum(axis=0)[:, None] * states
 
 
 def errors(patterns: np.ndarray, queries: int, separation: Separation) -> np.ndarray:
     """Wrong units after one step from each of the first `queries` patterns; a tie is none."""
-    found = []
+    wrong = []
     for start in range(0, queries, CHUNK):
-        spins = patterns[start : min(start + CHUNK, queries)]
-        found.append((fields(patterns, spins, separation) * spins < 0).sum(axis=1))
-    return np.concatenate(found)
-
-
-def spins(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Random patterns of +-1, in single precision: overlaps are exact."""
-    bits = np.unpackbits(rng.integers(0, 256, (count, -(-size // 8)), np.uint8), axis=1)
-    return bits[:, :size].astype(np.float32) * 2 - 1
+        states = patterns[start : min(start + CHUNK, queries)]
+        wrong.append((fields(patterns, states, separation) * states < 0).sum(axis=1))
+    return np.concatenate(wrong)
 
 
 def one_pattern(
-    rng: np.random.Generator, count: int, size: int, order: int, asked: int, memories: int
+    rng: np.random.Generator, count: int, size: int, order: int, queries: int, memories: int
 ) -> tuple[int, int]:
-    """Of how many patterns every unit stays after one step, and how many were asked."""
-    kept, tried = 0, 0
-    each = min(count, -(-asked // memories))
-    while tried < asked:
+    """Of how many patterns every unit stays after one step, and of how many."""
+    successes, trials = 0, 0
+    each = min(count, -(-queries // memories))
+    while trials < queries:
         wrong = errors(spins(rng, count, size), each, power(order))
-        kept, tried = kept + int((wrong == 0).sum()), tried + each
-    return kept, tried
+        successes, trials = successes + int((wrong == 0).sum()), trials + each
+    return successes, trials
 
 
 def all_patterns(
     rng: np.random.Generator, count: int, size: int, separation: Separation, memories: int
 ) -> tuple[int, int]:
     """In how many memories no unit of any pattern fails, and of how many."""
-    kept = 0
+    successes = 0
     for _ in range(memories):
         patterns = spins(rng, count, size)
-        kept += not any(
+        successes += not any(
             (fields(patterns, part, separation) * part < 0).any()
             for part in np.array_split(patterns, -(-count // CHUNK))
         )
-    return kept, memories
+    return successes, memories
 
 
 def settled_overlaps(
-    rng: np.random.Generator, count: int, size: int, asked: int, steps: int, *, phases: bool
+    rng: np.random.Generator, count: int, size: int, queries: int, steps: int, *, phases: bool
 ) -> np.ndarray:
-    """Overlap with its pattern after `steps` synchronous steps from it, of `asked` patterns.
+    """Overlap with its pattern after `steps` synchronous steps from it, of so many patterns.
 
     Hebb's rule with an empty diagonal, for spins or, with `phases`, for phasors.
     """
@@ -95,7 +83,7 @@ def settled_overlaps(
         x = np.exp(2j * np.pi * rng.random((count, size))).astype(np.complex64)
     else:
         x = spins(rng, count, size)
-    state = before = x[:asked].copy()
+    state = before = x[:queries].copy()
     for _ in range(steps):
         field = (state @ x.conj().T) @ x / size - count / size * state
         length = np.abs(field)
@@ -103,13 +91,7 @@ def settled_overlaps(
         if min(np.abs(new - old).max() for old in (state, before)) < 1e-3:
             break  # at rest, or in a cycle of two
         state, before = new, state
-    return np.abs((x[:asked].conj() * state).mean(axis=1))
-
-
-def on_sphere(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Random patterns of length `sqrt(size)`."""
-    x = rng.normal(size=(count, size))
-    return x / np.linalg.norm(x, axis=1, keepdims=True) * np.sqrt(size)
+    return np.abs((x[:queries].conj() * state).mean(axis=1))
 
 
 @eqx.filter_jit
@@ -121,10 +103,10 @@ def _named(patterns, bias, noise, queries):
 
 @eqx.filter_jit
 @eqx.filter_vmap(in_axes=(0, None, None, None))
-def _exact(patterns, bias, beta, asked):
+def _exact(patterns, bias, beta, queries):
     memory = SparseHopfield(patterns, beta, 2.0, bias)
-    weights = jax.vmap(memory.posterior)(patterns[:ASKED])
-    return (jnp.diagonal(weights) == 1.0) & (jnp.arange(ASKED) < asked)
+    weights = jax.vmap(memory.posterior)(patterns[:EACH])
+    return (jnp.diagonal(weights) == 1.0) & (jnp.arange(EACH) < queries)
 
 
 def _room(rng: np.random.Generator, count: int, size: int, room: int):
@@ -135,29 +117,30 @@ def _room(rng: np.random.Generator, count: int, size: int, room: int):
 
 
 def modern(
-    rng: np.random.Generator, count: int, size: int, noise: float, asked: int, room: int
+    rng: np.random.Generator, count: int, size: int, noise: float, queries: int, room: int
 ) -> tuple[int, int]:
     """Of how many noisy queries the likeliest memory is the right one, and of how many.
 
-    Every `BATCH` of memories is asked for a few patterns each: queries of one share its patterns.
+    Every `BATCH` of memories gets a few queries each: queries of one share its patterns.
     """
-    kept, tried = 0, 0
-    while tried < asked:
+    successes, trials = 0, 0
+    while trials < queries:
         patterns, bias = _room(rng, count, size, room)
-        target = rng.integers(0, count, (BATCH, ASKED))
+        target = rng.integers(0, count, (BATCH, EACH))
         clean = np.take_along_axis(patterns, target[:, :, None], axis=1)
-        found = _named(patterns, bias, noise, clean + noise * rng.normal(size=clean.shape))
-        kept, tried = kept + int((np.asarray(found) == target).sum()), tried + target.size
-    return kept, tried
+        named = _named(patterns, bias, noise, clean + noise * rng.normal(size=clean.shape))
+        successes += int((np.asarray(named) == target).sum())
+        trials += target.size
+    return successes, trials
 
 
 def sparse(
-    rng: np.random.Generator, count: int, size: int, beta: float, asked: int, room: int
+    rng: np.random.Generator, count: int, size: int, beta: float, queries: int, room: int
 ) -> tuple[int, int]:
     """Of how many stored patterns sparsemax gives a weight of exactly 1, and of how many."""
-    kept, tried, each = 0, 0, min(count, ASKED)
-    while tried < asked:
+    successes, trials, each = 0, 0, min(count, EACH)
+    while trials < queries:
         patterns, bias = _room(rng, count, size, room)
-        kept += int(np.asarray(_exact(patterns, bias, beta, each)).sum())
-        tried += BATCH * each
-    return kept, tried
+        successes += int(np.asarray(_exact(patterns, bias, beta, each)).sum())
+        trials += BATCH * each
+    return successes, trials

@@ -1,4 +1,4 @@
-"""What a run of the catalogue found: its data set, its numbers, its table."""
+"""Results of the catalogue: its data set, its numbers, its table."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ CLOSED_FORMS = {
 
 
 def as_dataset(
-    found: Parts, units: dict[str, str], patterns: list[str], planes: list[str], attrs: dict
+    parts: Parts, units: dict[str, str], patterns: list[str], planes: list[str], attrs: dict
 ) -> xr.Dataset:
-    """The parts by name as one data set; spikes are padded with NaN."""
+    """Data set of the parts by name; spikes are padded with NaN."""
 
     def stack(names, key):
-        return np.stack([found[name][key] for name in names])
+        return np.stack([parts[name][key] for name in names])
 
     rates, fields = [f"rates of {name}" for name in units], [f"plane of {name}" for name in planes]
     ms = {"units": "ms"}
@@ -52,46 +52,46 @@ def as_dataset(
     )
 
 
-def measure(dataset: xr.Dataset) -> dict[str, Any]:
-    """Of each curve where firing begins, its highest rate, and its error against the closed form;
-    of each pattern its spikes, the first of them, and the range of its intervals.
+def summary(dataset: xr.Dataset) -> dict[str, Any]:
+    """Numbers of each curve (first drive that fires, highest rate, error against the closed form)
+    and of each pattern (spikes, the first of them, range of intervals).
     """
     curves, patterns = {}, {}
     for name in map(str, dataset.curve.values):
-        here = dataset.sel(curve=name)
-        drive, rate = here.drive.values, here.rate.values
+        curve = dataset.sel(curve=name)
+        drive, rate = curve.drive.values, curve.rate.values
         fires = np.flatnonzero(rate > 0)
         curves[name] = {
-            "unit": str(here.unit.values),
+            "unit": str(curve.unit.values),
             "first drive with spikes": float(drive[fires[0]]) if fires.size else None,
             "highest rate (Hz)": float(rate.max()),
-            "failed": int((~here.rate_ok.values).sum()),
+            "failed": int((~curve.rate_ok.values).sum()),
         }
         if name in CLOSED_FORMS and fires.size:
             error = np.abs(rate - CLOSED_FORMS[name](np.where(rate > 0, drive, 1.0)))[fires]
             curves[name]["largest error (Hz)"] = float(error.max())
     for name in map(str, dataset.pattern.values):
-        here = dataset.sel(pattern=name)
-        spikes = here.spike.values[np.isfinite(here.spike.values)]
+        times = dataset.spike.sel(pattern=name).values
+        spikes = times[np.isfinite(times)]
         intervals = np.diff(spikes)
         patterns[name] = {
             "spikes": int(spikes.size),
             "first (ms)": float(spikes[0]) if spikes.size else None,
             "shortest interval (ms)": float(intervals.min()) if intervals.size else None,
             "longest interval (ms)": float(intervals.max()) if intervals.size else None,
-            "failed": int(not here.pattern_ok.values),
+            "failed": int(not dataset.pattern_ok.sel(pattern=name)),
         }
     return {"curves": curves, "patterns": patterns}
 
 
-def table(found: dict[str, Any]) -> str:
+def table(metrics: dict[str, Any]) -> str:
     """The numbers as text."""
 
     def text(value):
         return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
     lines = []
-    for part in found.values():
+    for part in metrics.values():
         columns = [*dict.fromkeys(key for row in part.values() for key in row)]
         lines.append(f"{'':34s}" + "".join(f"{key:>25s}" for key in columns))
         for name, row in part.items():

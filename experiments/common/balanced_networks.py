@@ -11,7 +11,7 @@ import bpcjax as bpc
 
 
 class Problem(NamedTuple):
-    """A network, its initial state, and its external current (pA)."""
+    """Network, its initial state, and its external current (pA)."""
 
     network: bpc.Network
     start: PyTree
@@ -24,8 +24,8 @@ def cuba(key: Key[Array, ""], count: int = 4000, v0=None) -> Problem:
     80 % excitatory; 80 synapses a neuron on average (probability 0.02 at 4,000); time constants
     20, 5, 10 ms, refractory 5 ms; 1.62 and -9 mV, written as currents at a leak of 10 nS.
     """
-    to, start = jax.random.split(key)
-    keys = jax.random.split(to)
+    wires, start = jax.random.split(key)
+    keys = jax.random.split(wires)
     excitatory, probability = round(0.8 * count), 80 / count
     neurons = bpc.Refractory(
         bpc.neurons.LIF(c=200.0, g_l=10.0, e_l=-49.0, v_th=-50.0, v_reset=-60.0), 5.0
@@ -49,7 +49,7 @@ def cuba(key: Key[Array, ""], count: int = 4000, v0=None) -> Problem:
 
 
 class BrunelRates(NamedTuple):
-    """What the theory needs: the mean and the noise of the input, by the rate (per ms)."""
+    """Inputs of a neuron of Brunel's network, as theory takes them: sources, weights, rate."""
 
     excitatory: int
     inhibitory: int

@@ -1,4 +1,4 @@
-"""The networks of `classify`: layers of leaky neurons, dense, recurrent or convolutional."""
+"""Spiking classifiers: layers of leaky neurons, dense, recurrent or convolutional."""
 
 import math
 from collections.abc import Sequence
@@ -11,17 +11,14 @@ import jax.numpy as jnp
 import bpcjax as bpc
 from bpcjax.models import AbstractCode, AbstractReadout, Classifier, CurrentCode, MembraneReadout
 
+from .precision import single
+
 TAU = 5.0  # ms, of the membranes
 
 
 def leaky(tau: float = TAU) -> bpc.neurons.LIF:
     """A leaky neuron without dimensions: rest 0, threshold 1, reset to 0."""
     return bpc.neurons.LIF(c=tau, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)
-
-
-def single(tree: Any) -> Any:
-    """All floating arrays in single precision."""
-    return jax.tree.map(lambda a: a.astype(jnp.float32) if eqx.is_inexact_array(a) else a, tree)
 
 
 def _weights(key, n: int, m: int, scale: float):
@@ -46,11 +43,12 @@ def dense(
     layers = []
     for k, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False)):
         last = k + 2 == len(sizes)
-        own = jax.random.fold_in(key, k)
-        back = jax.random.normal(jax.random.fold_in(own, 1), (m, m), jnp.float32) / (5 * m**0.5)
+        layer_key = jax.random.fold_in(key, k)
+        back = jax.random.normal(jax.random.fold_in(layer_key, 1), (m, m), jnp.float32)
+        back = back / (5 * m**0.5)
         layers.append(
             bpc.Layer(
-                _weights(own, n, m, 0.5 if k else entry),
+                _weights(layer_key, n, m, 0.5 if k else entry),
                 leaky() if neuron is None else neuron,
                 m,
                 recurrent=back if recurrent and not last else None,
@@ -68,8 +66,8 @@ def convolutional(
     """Convolutions of 5 x 5 with stride 2, of spikes, and a dense readout of what they send."""
     layers, n, size = [], 1, extent
     for k, m in enumerate(maps):
-        own = jax.random.fold_in(key, k)
-        kernel = jax.random.normal(own, (m, n, 5, 5), jnp.float32)
+        layer_key = jax.random.fold_in(key, k)
+        kernel = jax.random.normal(layer_key, (m, n, 5, 5), jnp.float32)
         kernel = (1.0 if k == 0 else 0.5) * math.sqrt(2 / (25 * n)) * kernel
         map_ = bpc.connect.Convolution(kernel, size, 2)
         width = map_.shape()[1]
@@ -81,17 +79,18 @@ def convolutional(
     return single(Classifier(bpc.Layers(layers), CurrentCode(4.0), MembraneReadout(3.0), steps))
 
 
-def learned(model: Classifier) -> Any:
-    """Truths for the leaves that are learned: weights and biases, not the neurons' parameters."""
-    none = jax.tree.map(lambda leaf: False, model)
-    layers = tuple(
-        eqx.tree_at(
-            lambda a: (a.weights, a.bias, a.recurrent), off, (*parts[:2], parts[2]),
-            is_leaf=lambda leaf: leaf is None,
-        )
-        for off, parts in (
-            (off, jax.tree.map(eqx.is_inexact_array, (on.weights, on.bias, on.recurrent)))
-            for off, on in zip(none.layers.layers, model.layers.layers, strict=True)
-        )
-    )  # fmt: skip
-    return eqx.tree_at(lambda m: m.layers.layers, none, layers)
+def trainable(model: Classifier) -> Any:
+    """Mask of trainable leaves: true for weights and biases, not for the neurons' parameters."""
+    mask = jax.tree.map(lambda leaf: False, model)
+    return eqx.tree_at(
+        lambda m: m.layers.layers, mask, tuple(map(_trainable_layer, model.layers.layers))
+    )
+
+
+def _trainable_layer(layer: bpc.Layer) -> Any:
+    def parts(layer: bpc.Layer):
+        return layer.weights, layer.bias, layer.recurrent
+
+    marks = jax.tree.map(eqx.is_inexact_array, parts(layer))
+    mask = jax.tree.map(lambda leaf: False, layer)
+    return eqx.tree_at(parts, mask, marks, is_leaf=lambda leaf: leaf is None)

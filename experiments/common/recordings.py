@@ -1,5 +1,10 @@
-"""Recordings of events as counts of spikes, and the plain rivals on the same counts."""
+"""Recordings of events as counts of spikes: N-MNIST in squares of pixels, spoken digits through a
+cochlea."""
 
+from collections.abc import Callable
+from typing import Any
+
+import jax
 import numpy as np
 
 import bpcjax as bpc
@@ -8,32 +13,102 @@ from . import InputError
 from .data import Split
 
 QUANTUM = 0.25  # what one spike of the input adds
-PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0)  # of the linear readout: smaller is stronger
+SIDE = 34  # pixels of N-MNIST
 
 
-def _load(name: str, split: str, folder: str | None):
+def load(name: str, split: str, folder: Any) -> Any:
+    """The recordings `name` of `bpcjax.data.load`.
+
+    **Raises:** `InputError` for missing or damaged files.
+    """
     try:
         return bpc.data.load(name, split, folder)
     except (bpc.data.DataError, ImportError) as error:
         raise InputError(str(error)) from error
 
 
+def event_counts(
+    events: bpc.data.Events,
+    frames: int = 1,
+    length: float = np.inf,
+    *,
+    mask: np.ndarray | bool = True,
+    place: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
+    dtype: Any = np.float32,
+) -> np.ndarray:
+    """Counts [n, frames, 2, 17, 17] of the events of N-MNIST by sign, in squares of 2 x 2 pixels.
+
+    A frame is `length` ms long; the last takes all that come later. Only events in the `mask`
+    count, at `place(row, column)` if that is a pixel.
+    """
+    sign, row, column = np.unravel_index(events.channels, events.shape)
+    which = np.repeat(np.arange(len(events)), events.counts)
+    frame = np.minimum(events.times / length, frames - 1).astype(int)
+    if place is not None:
+        row, column = place(row, column)
+    inside = mask & (row >= 0) & (row < SIDE) & (column >= 0) & (column < SIDE)
+    index = which, frame, sign, row.astype(int) // 2, column.astype(int) // 2
+    counts = np.zeros((len(events), frames, 2, SIDE // 2, SIDE // 2), dtype)
+    np.add.at(counts, tuple(axis[inside] for axis in index), 1)
+    return counts
+
+
+def pool_trace(events: bpc.data.Events, steps: int) -> np.ndarray:
+    """Trace [steps, 35] of the first of these recordings: its events in 7 x 5 pools of pixels, of
+    which each step keeps 98 %; scaled to a standard deviation of 1."""
+    times, channels = events[0]
+    *_, row, column = np.unravel_index(channels, events.shape)
+    return _trace(times, np.asarray(column), np.asarray(row), steps)
+
+
+def bar_trace(steps: int) -> np.ndarray:
+    """The same trace [steps, 35] of a bar that moves from side to side: it needs no files."""
+    rng = np.random.default_rng(0)
+    times = np.sort(rng.uniform(0, 1, 4000))
+    column = SIDE * np.abs(np.sin(2 * np.pi * times))
+    return _trace(times, column, rng.uniform(0, SIDE, 4000), steps)
+
+
+def _trace(times: np.ndarray, column: np.ndarray, row: np.ndarray, steps: int) -> np.ndarray:
+    share = (times - times.min()) / (np.ptp(times) + 1e-9)
+    step = np.minimum((steps * share).astype(int), steps - 1)
+    pool = np.minimum(column // 5, 6).astype(int) * 5 + np.minimum(row // 7, 4).astype(int)
+    trace = np.zeros((steps, 35))
+    np.add.at(trace, (step, pool), 1.0)
+    for k in range(1, steps):
+        trace[k] += 0.98 * trace[k - 1]
+    return trace / trace.std()
+
+
+def amplitudes(
+    sounds: list[np.ndarray], size: int, rate: float, *args: Any, frame: float
+) -> np.ndarray:
+    """Amplitudes [n, frames, bands] of a cochlea, of sounds padded to `size` samples; `args` are
+    further ones of `bpcjax.encode.cochlea`."""
+    whole = np.stack([np.pad(sound, (0, size - len(sound))) for sound in sounds])
+    hear = jax.jit(jax.vmap(lambda sound: bpc.encode.cochlea(sound, rate, *args, frame=frame)))
+    return np.concatenate([hear(whole[k : k + 100]) for k in range(0, len(whole), 100)])
+
+
+def octaves(amplitude: np.ndarray) -> np.ndarray:
+    """Loudness: octaves of amplitude above the threshold of a thousandth."""
+    return np.log2(np.maximum(amplitude, 1e-9) / 1e-3)
+
+
+def peak_normalise(sound: np.ndarray, size: int | None = None) -> np.ndarray:
+    """The first `size` samples of a sound, over the largest amplitude of all of it."""
+    return sound[:size] / max(float(np.abs(sound).max()), 1e-6)
+
+
 def camera(folder: str | None, every: int = 1, bins: int = 3) -> tuple[Split, Split]:
-    """N-MNIST: events in squares of 2 x 2 pixels, by sign and third of the recording (a saccade
-    each); a channel sends at most 8 spikes. One recording of `every`."""
+    """N-MNIST, train and test: counts in squares of 2 x 2 pixels, by sign and third of the
+    recording (a saccade each); a channel sends at most 8 spikes. One recording of `every`."""
 
     def split(name: str) -> Split:
-        found = _load("nmnist", name, folder)
-        rows = []
-        for k in range(0, len(found), every):
-            times, channels = found[k]
-            *_, y, x = np.unravel_index(channels, found.shape)
-            sign = np.unravel_index(channels, found.shape)[0] if len(found.shape) == 3 else 0 * x
-            when = np.minimum((times / 105.0).astype(int), bins - 1)  # 315 ms in all
-            counts = np.zeros((bins, 2, 17, 17), np.float32)
-            np.add.at(counts, (when, sign, y // 2, x // 2), 1)
-            rows.append(np.minimum(counts, 8) * QUANTUM)
-        return Split(np.array(rows, np.float32), np.asarray(found.labels)[::every], 10)
+        events = load("nmnist", name, folder)[::every]
+        counts = event_counts(events, bins, 105.0)  # 315 ms in all
+        x = (np.minimum(counts, 8) * QUANTUM).astype(np.float32)
+        return Split(x, np.asarray(events.labels), 10)
 
     return split("train"), split("test")
 
@@ -41,57 +116,31 @@ def camera(folder: str | None, every: int = 1, bins: int = 3) -> tuple[Split, Sp
 def spoken(
     folder: str | None, every: int = 1, bins: int = 16, bands: int = 32
 ) -> tuple[Split, Split]:
-    """Spoken digits: a cochlea of 32 bands, its loudness in sixteenths of the recording, as a
-    number of spikes: one for each half octave of amplitude above the threshold, at most 8. One
-    recording of `every`."""
+    """Spoken digits, train and test: a cochlea of 32 bands, its loudness in sixteenths of the
+    recording, as a number of spikes: one for each half octave of amplitude above the threshold, at
+    most 8. One recording of `every`."""
 
     def split(name: str) -> Split:
-        found = _load("spoken_digits", name, folder)
-        return Split(
-            np.array([
-                _loudness(found[k], found.rate, bins, bands) for k in range(0, len(found), every)
-            ]),
-            np.asarray(found.labels)[::every], 10,
-        )  # fmt: skip
+        sounds = load("spoken_digits", name, folder)
+        numbers = range(0, len(sounds), every)
+        x = np.array([_loudness(sounds[k], sounds.rate, bins, bands) for k in numbers])
+        return Split(x, np.asarray(sounds.labels)[::every], 10)
 
     return split("train"), split("test")
 
 
 def _loudness(sound: np.ndarray, rate: float, bins: int, bands: int) -> np.ndarray:
     """Spikes [bins, bands]; sounds are padded to whole tenths of a second to compile little."""
-    from bpcjax.encode import cochlea
-
     length = int(np.ceil(len(sound) / (0.1 * rate)) * 0.1 * rate)
     whole = np.zeros(length, np.float32)
-    whole[: len(sound)] = sound / max(float(np.abs(sound).max()), 1e-6)
-    out = np.asarray(cochlea(whole, rate, frame=5.0))[: max(len(sound) // round(rate * 0.005), 1)]
-    edges = np.linspace(0, len(out), bins + 1).astype(int)
-    mean = [out[a : max(b, a + 1)].mean(axis=0) for a, b in zip(edges, edges[1:], strict=False)]
-    spikes = np.clip(2 * np.log2(np.maximum(np.array(mean), 1e-9) / 1e-3), 0, 8).round()
+    whole[: len(sound)] = peak_normalise(sound)
+    amplitude = np.asarray(bpc.encode.cochlea(whole, rate, frame=5.0))
+    amplitude = amplitude[: max(len(sound) // round(rate * 0.005), 1)]
+    edges = np.linspace(0, len(amplitude), bins + 1).astype(int)
+    pairs = zip(edges, edges[1:], strict=False)
+    mean = np.array([amplitude[a : max(b, a + 1)].mean(axis=0) for a, b in pairs])
+    spikes = np.clip(2 * octaves(mean), 0, 8).round()
     return (QUANTUM * spikes[:, :bands]).astype(np.float32)
 
 
 SETS = {"N-MNIST": camera, "spoken digits": spoken}
-
-
-def rivals(learned: Split, asked: Split) -> tuple[np.ndarray, np.ndarray]:
-    """What a linear readout (logistic regression) and the nearest neighbour get right, for each
-    recording. The readout's penalty is chosen on a fifth of what is learned."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from threadpoolctl import threadpool_limits
-
-    x, y = learned.x.reshape(len(learned.x), -1), learned.labels
-    new = asked.x.reshape(len(asked.x), -1)
-    held = np.arange(len(x)) % 5 == 0  # callers have shuffled them
-
-    def readout(penalty: float, x, y):
-        return LogisticRegression(C=penalty, max_iter=1000, tol=1e-3).fit(x, y)
-
-    with threadpool_limits(1):  # small products: many threads wait for each other
-        chosen = max(
-            PENALTIES, key=lambda c: readout(c, x[~held], y[~held]).score(x[held], y[held])
-        )
-        linear = readout(chosen, x, y).predict(new)
-        nearest = KNeighborsClassifier(1).fit(x, y).predict(new)
-    return linear == asked.labels, nearest == asked.labels

@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
 import jax
 import numpy as np
 import xarray as xr
@@ -47,11 +46,12 @@ def commit() -> str | None:
     return found.stdout.strip() or None
 
 
-def code(*folders: Path) -> str:
-    """A hash of the code in `folders`."""
+def code(*places: Path) -> str:
+    """A hash of the code in `places`, files or folders."""
     digest = hashlib.sha256()
-    for path in (path for folder in folders for path in sorted(folder.rglob("*.py"))):
-        digest.update(path.read_bytes())
+    for place in places:
+        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -70,13 +70,6 @@ def write_json(path: Path, content: Any) -> None:
     """Write `content` beside `path`, then give it that name."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    os.replace(part, path)
-
-
-def keep(path: Path, content: Any) -> None:
-    """Write the arrays of a tree beside `path`, then give them that name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    eqx.tree_serialise_leaves(part, content)
     os.replace(part, path)
 
 

@@ -1,4 +1,4 @@
-"""What a trained network does on a test set: accuracy, calibration, spikes, operations, energy."""
+"""Scores of a trained network on a test set: accuracy, calibration, spikes, operations, energy."""
 
 from collections.abc import Callable
 
@@ -6,36 +6,45 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import log_softmax
 
 from bpcjax import cost
-from bpcjax.energies import Convolution, PredictiveCoding
+from bpcjax.energies import ConvolutionMap, PredictiveCoding
 from bpcjax.models import AbstractPhases, NudgedPhases
 
 from .data import Split
-from .predictive import Training, inputs_of, single
+from .precision import single
+from .predictive import Training, inputs_of
 
 BINS = 15  # of confidence
 
 
 def in_batches(function: Callable, x: np.ndarray, size: int = 500) -> list:
-    """What a function of a batch gives for all of `x`: the leaves, joined."""
-    found = [jax.device_get(function(x[k : k + size])) for k in range(0, len(x), size)]
-    return [np.concatenate(leaves) for leaves in zip(*map(jax.tree.leaves, found), strict=True)]
+    """Leaves of a function of a batch [size, ...], over all of `x` [n, ...]."""
+    parts = [jax.device_get(function(x[k : k + size])) for k in range(0, len(x), size)]
+    return [np.concatenate(leaves) for leaves in zip(*map(jax.tree.leaves, parts), strict=True)]
+
+
+def reliability(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Reliability diagram of probabilities [n, classes]: the sums [3, bins] of samples, of their
+    confidence and of right ones, by bins of confidence."""
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    which = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    weights = np.ones(len(right)), confidence, right
+    return np.stack([np.bincount(which, weight, BINS) for weight in weights])
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The gap of confidence and accuracy, averaged over bins of confidence (Guo et al. 2017)."""
-    sure = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    which = np.minimum((sure * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(which, right - sure, BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    """Expected calibration error of probabilities [n, classes]: the gap of confidence and
+    accuracy, averaged over bins of confidence (Guo et al. 2017)."""
+    _, confidence, right = reliability(probabilities, labels)
+    return float(np.abs(right - confidence).sum() / len(labels))
 
 
 def scores(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Accuracy, mean negative log likelihood (nats), calibration error of outputs [n, classes]."""
-    shifted = outputs - outputs.max(axis=1, keepdims=True)
-    log = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log = log_softmax(outputs, axis=1)
     right = outputs.argmax(axis=1) == labels
     return {
         "accuracy": float(right.mean()),
@@ -45,11 +54,12 @@ def scores(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def products(energy: PredictiveCoding, x: np.ndarray) -> tuple[list[int], list[int]]:
-    """Multiply-accumulates of each arrow's prediction, and the size of the layer before it."""
+    """Multiply-accumulates [arrows] of each arrow's prediction, and the size of the layer before
+    it, for one input `x`."""
     values, counts, sizes = jnp.asarray(x), [], []
     for arrow in energy.arrows:
         after = jax.eval_shape(arrow.predict, values)
-        if isinstance(arrow.predict, Convolution):
+        if isinstance(arrow.predict, ConvolutionMap):
             each = int(np.prod(arrow.predict.kernel.shape[1:]))
             counts.append(after.size * each)
         else:
@@ -60,7 +70,7 @@ def products(energy: PredictiveCoding, x: np.ndarray) -> tuple[list[int], list[i
 
 
 def ledger() -> cost.Ledger:
-    """Arithmetic at 32 bits, 45 nm; memory is not priced."""
+    """Energy ledger of arithmetic at 32 bits, 45 nm; memory is not priced."""
     return cost.Ledger(cost.FP32)
 
 
@@ -73,8 +83,8 @@ def measure(
     steps: int = 20,
     each: bool = False,
 ) -> dict[str, np.ndarray]:
-    """The means over a test set; of a spiking network also after each number of steps. With
-    `each`, also which samples were `right`.
+    """Metrics: means over a test set, `curve` and `curve_spikes` [steps] of a spiking network
+    after each number of steps. With `each`, also which samples were `right` [n].
 
     Label-free and from silence. A current at the input costs a multiply-accumulate a synapse, once;
     a spike costs an addition at each synapse it reaches (fan-outs of maps are their mean).
@@ -91,23 +101,23 @@ def measure(
         counts = cost.Counts(macs=float(sum(macs)))
         if quantum is not None:
             counts = cost.Counts(macs=float(sum(macs[1:])), synaptic=arriving * fan[0])
-        found, last = scores(outputs, split.labels), outputs
-        curve = np.full(steps, found["accuracy"])
-        sent, spikes = np.zeros(len(fan) - 1), np.zeros(steps)
+        metrics, last = scores(outputs, split.labels), outputs
+        curve = np.full(steps, metrics["accuracy"])
+        total, spikes = np.zeros(len(fan) - 1), np.zeros(steps)
     else:
         run = eqx.filter_jit(jax.vmap(lambda x: phases.settle(energy, x, steps)))
-        outputs, counted = in_batches(run, x)
-        found, last = scores(outputs[:, -1], split.labels), outputs[:, -1]
+        outputs, sent = in_batches(run, x)
+        metrics, last = scores(outputs[:, -1], split.labels), outputs[:, -1]
         curve = (outputs.argmax(axis=2) == split.labels[:, None]).mean(axis=0)
-        per_step = counted.mean(axis=0)  # [steps, hidden]
+        per_step = sent.mean(axis=0)  # [steps, hidden]
         # What is read at step k came of the spikes of the steps before it.
         spikes = per_step.sum(axis=1).cumsum() - per_step.sum(axis=1)
-        sent = per_step.sum(axis=0)
-        added = float(sent @ fan[1:]) + arriving * fan[0]
+        total = per_step.sum(axis=0)
+        added = float(total @ fan[1:]) + arriving * fan[0]
         counts = cost.Counts(synaptic=added, macs=float(macs[0]) if quantum is None else 0.0)
-    own = {"right": last.argmax(axis=1) == split.labels} if each else {}
-    return {name: np.asarray(value) for name, value in (found | own).items()} | {
-        "spikes": np.asarray(sent.sum()),
+    samples = {"right": last.argmax(axis=1) == split.labels} if each else {}
+    return {name: np.asarray(value) for name, value in (metrics | samples).items()} | {
+        "spikes": np.asarray(total.sum()),
         "input_spikes": np.asarray(arriving),
         "synaptic": np.asarray(counts.synaptic),
         "macs": np.asarray(counts.macs),

@@ -1,4 +1,4 @@
-"""What all studies share: a command line, the time they took, results on disk, the picture."""
+"""A study is data: its settings, what is run, a summary. The frame does all the rest."""
 
 import dataclasses
 import inspect
@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, Generic
 
 import jax
 import tyro
@@ -16,124 +16,135 @@ import bpcjax as bpc
 
 from . import InputError
 from .results import Chunks, code, fingerprint, save, write_json
+from .settings import CHANGE_NO_NUMBER, C, Config as Config, prepared, setting as setting
 
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """What every study can be told."""
-
-    FOLDER: ClassVar[str] = ""  # within `out`
-    DOUBLE: ClassVar[bool] = True  # in double precision
-
-    quick: bool = False
-    """Fewer points, in less than a minute."""
-    out: str = "results"
-    """The folder for results."""
-    figures: str = "figures/out"
-    """The folder for the picture."""
-    gallery: bool = False
-    """Write the small picture to figures/gallery too."""
-
-
-C = TypeVar("C", bound=Config)
-
-
-def at_least(least: int, config: Config, *names: str) -> None:
-    """Raise `InputError` with the name of the first of these settings that is below `least`."""
-    for name in names:
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
+_EXPERIMENTS = Path(__file__).parents[1]
+_ORACLES = _EXPERIMENTS.parent / "theory" / "closed_forms"
 
 
 class Parts:
     """Named parts of a study, each kept on disk when it is done: a stopped study goes on."""
 
-    def __init__(self, name: str, config: Config):
-        settings = dataclasses.asdict(config)
-        for field in ("out", "figures", "gallery"):  # they change no number
-            settings.pop(field)
-        settings["code"] = code(Path(inspect.getfile(type(config))).parent)
-        self.chunks = Chunks(name, Path(config.out) / config.FOLDER, fingerprint(settings))
+    def __init__(self, chunks: Chunks):
+        self.chunks = chunks
         self.count = 0
+
+    @property
+    def work(self) -> Path:
+        """The folder for what is not finished, of all runs of this study."""
+        return self.chunks.work
 
     def __call__(self, label: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The arrays of the next part: those on disk, or made now."""
         k, self.count = self.count, self.count + 1
-        found = self.chunks.get(k)
-        if found is not None:
+        cached = self.chunks.get(k)
+        if cached is not None:
             print(f"{label}: there already", flush=True)
-            return found
+            return cached
         print(f"{label} ...", end=" ", flush=True)
         began = time.perf_counter()
-        found = jax.device_get(make())
-        self.chunks.put(k, found)
+        arrays = jax.device_get(make())
+        self.chunks.put(k, arrays)
         print(f"{time.perf_counter() - began:.1f} s", flush=True)
-        return found
+        return arrays
 
 
-def _module(kind: type[Config]) -> str:
-    """The name to run a study by: its own, also where it is run as the main program."""
-    spec = getattr(sys.modules[kind.__module__], "__spec__", None)
-    return kind.__module__ if spec is None else spec.name
+def listing(metrics: dict[str, float]) -> str:
+    """A line for each number."""
+    return "\n".join(f"{label:48s} {value:.8g}" for label, value in metrics.items())
 
 
-def _command(config: Config) -> str:
-    """What to run for the same results; folders of this machine by a word."""
-    words = ["python -m", _module(type(config)), "--gallery"]
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if field.name in ("out", "figures", "gallery") or value == field.default:
-            continue
-        option = field.name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
-            continue
-        values = value if isinstance(value, tuple) else (value,)
-        told = "FOLDER" if field.name.endswith("_dir") else " ".join(map(str, values))
-        words.append(f"--{option} {told}")
-    return " ".join(words)
+@dataclasses.dataclass(frozen=True)
+class Study(Generic[C]):
+    """A study: `run(config, parts)` gives its data set, `summary(dataset)` the numbers of it.
 
-
-def main(
-    name: str,
-    kind: type[C],
-    run: Callable[[C, Parts], xr.Dataset],
-    summary: Callable[[xr.Dataset], dict[str, float]],
-    figure: Callable[[], Any],
-    description: str | None,
-) -> None:
-    """The command line of a study: run it (in double precision, unless its `Config` says not),
-    save, print the table, draw.
-
-    `figure()` gives the module with `draw(dataset)`.
+    Results are `out/folder/name.zarr`; the figure is that of the same name (`figures/`). `double`:
+    in double precision. `table(metrics)` is what is printed of the summary.
     """
-    config = tyro.cli(kind, description=description)
-    jax.config.update("jax_enable_x64", kind.DOUBLE)
-    began = time.perf_counter()
-    try:
-        parts = Parts(name, config)
-        dataset = run(config, parts)
-        found = summary(dataset)
-        folder = Path(config.out) / config.FOLDER
-        save(name, dataset, found, config, folder)
-        parts.chunks.remove()
-    except (InputError, bpc.SweepError) as error:
-        sys.exit(f"{name}: {error}")
-    except KeyboardInterrupt:
-        sys.exit(f"{name}: stopped. The same command goes on from here.")
-    for label, value in found.items():
-        print(f"{label:48s} {value:.8g}")
-    import matplotlib.pyplot as plt
 
-    from figures import style
+    name: str
+    config: type[C]
+    run: Callable[[C, Parts], xr.Dataset]
+    summary: Callable[[xr.Dataset], Any]
+    folder: str = ""
+    double: bool = True
+    table: Callable[[Any], str] = listing
 
-    drawn = figure().draw(dataset)
-    path = style.save(drawn, name, config.figures, gallery=config.gallery)[-1]
-    plt.close(drawn)
-    if config.gallery:
-        told = dataclasses.asdict(config) | {"out": kind.out, "figures": kind.figures}
-        told = {k: None if k.endswith("_dir") else v for k, v in told.items()}  # of this machine
-        about = {"command": _command(config), "config": told}
-        write_json(style.GALLERY / f"{name}.json", about | {"metrics": found})
-    took = time.perf_counter() - began
-    print(f"{took:.0f} s; {folder / name}.zarr, {path}")
+    @property
+    def module(self) -> str:
+        """The name to run it by: `python -m MODULE`."""
+        name = self.config.__module__
+        spec = getattr(sys.modules[name], "__spec__", None)
+        return name if spec is None else spec.name
+
+    def parts(self, config: C) -> Parts:
+        """The parts of a run with these settings, by the code that makes their numbers."""
+        settings = dataclasses.asdict(config)
+        settings = {k: v for k, v in settings.items() if k not in CHANGE_NO_NUMBER}
+        file = Path(inspect.getfile(self.run))
+        own = file if file.parent == _EXPERIMENTS else file.parent
+        settings |= {"double": self.double, "code": code(own, _ORACLES)}
+        with jax.enable_x64(self.double):  # the fingerprint holds the precision
+            mark = fingerprint(settings)
+        return Parts(Chunks(self.name, Path(config.out) / self.folder, mark))
+
+    def __call__(self, config: C, parts: Parts | None = None) -> xr.Dataset:
+        """The data set of these settings; parts that are on disk are taken from there.
+
+        **Raises:** `InputError` naming the setting that makes no sense.
+        """
+        config = prepared(config)
+        with jax.enable_x64(self.double):
+            return self.run(config, self.parts(config) if parts is None else parts)
+
+    def command(self, config: C) -> str:
+        """What to run for the same results; folders of this machine by a word."""
+        words = ["python -m", self.module, "--gallery"]
+        for field in dataclasses.fields(config):
+            value = getattr(config, field.name)
+            if field.name in CHANGE_NO_NUMBER or value == field.default:
+                continue
+            option = field.name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{option}" if value else f"--no-{option}")
+                continue
+            values = value if isinstance(value, tuple) else (value,)
+            text = "FOLDER" if field.name.endswith("_dir") else " ".join(map(str, values))
+            words.append(f"--{option} {text}")
+        return " ".join(words)
+
+    def main(self) -> None:
+        """The command line: run, save, print the table, draw."""
+        config = tyro.cli(self.config, description=sys.modules[self.config.__module__].__doc__)
+        began = time.perf_counter()
+        folder = Path(config.out) / self.folder
+        try:
+            parts = self.parts(prepared(config))  # by the code as it is when the run begins
+            dataset = self(config, parts)
+            metrics = self.summary(dataset)
+            save(self.name, dataset, metrics, config, folder)
+            parts.chunks.remove()
+        except (InputError, bpc.SweepError) as error:
+            sys.exit(f"{self.name}: {error}")
+        except KeyboardInterrupt:
+            sys.exit(f"{self.name}: stopped. The same command goes on from here.")
+        print(self.table(metrics))
+        picture = self._draw(dataset, config, metrics)
+        print(f"{time.perf_counter() - began:.0f} s; {folder / self.name}.zarr, {picture}")
+
+    def _draw(self, dataset: xr.Dataset, config: C, metrics: Any) -> Path:
+        """The figure on disk, and what the gallery holds of a run."""
+        import matplotlib.pyplot as plt
+
+        import figures
+
+        figure = figures.draw(self.name, dataset, folder=self.folder)
+        path = figures.style.save(figure, self.name, config.figures, gallery=config.gallery)[-1]
+        plt.close(figure)
+        if config.gallery:
+            defaults = {"out": self.config.out, "figures": self.config.figures}
+            settings = dataclasses.asdict(config) | defaults
+            settings = {k: None if k.endswith("_dir") else v for k, v in settings.items()}
+            about = {"command": self.command(config), "config": settings}
+            write_json(figures.style.GALLERY / f"{self.name}.json", about | {"metrics": metrics})
+        return path

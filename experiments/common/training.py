@@ -1,32 +1,29 @@
-"""Learning by gradients, of whatever model: epochs with progress, checkpoints, and every batch's
-loss and accuracy. `fit` is what classifiers, autoencoders and their twins are trained by."""
+"""Training loop of all models: epochs with progress, checkpoints, and a refusal of NaN."""
 
 import dataclasses
-import re
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
+from jaxtyping import Array
 from tqdm import tqdm
 
 from . import InputError
-from .results import fingerprint, keep
+from .finite import refuse_nan
+from .results import fingerprint
 
-BLOCKS = 40  # the most parts of an epoch between which progress is shown
-FAR = 10.0  # times the first loss: learning that is led there has diverged
-
-Loss = Callable[[Any, Any, Any, Any], tuple[Any, dict[str, Any]]]  # model, x, y, key
+Metrics = dict[str, Any]
+History = dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class Fitting:
-    """How a model is trained.
+class TrainConfig:
+    """Hyper-parameters of training.
 
     **Raises:** `InputError` for epochs or batches below one, and rates that are not positive.
     """
@@ -34,11 +31,7 @@ class Fitting:
     epochs: int = 10
     batch: int = 128
     rate: float = 2e-3
-    """Of Adam's steps at their largest; it falls to nothing along half a cosine."""
-    warm: int = 100
-    """Steps until the rate is that large."""
-    decay: float = 0.0
-    """Of weights, as in AdamW."""
+    """Learning rate, at its largest."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -49,190 +42,121 @@ class Fitting:
             raise InputError(f"rate must be positive and finite, got {self.rate}.")
 
 
-class Fitted(NamedTuple):
-    """The model, and of each epoch its `batches`: metric -> [epochs, batches]; what was asked
-    `after` each epoch: name -> [epochs, ...]; `seconds` of wall time, compilation included."""
+class Trained(NamedTuple):
+    """The model (of `run_epochs`, its state) after training; metrics by epoch, name ->
+    [epochs, ...], NaN (or 0) for epochs that were not run; seconds of wall time and of the
+    processor, compilation included."""
 
     model: Any
-    batches: dict[str, np.ndarray]
-    after: dict[str, np.ndarray]
+    history: History
     seconds: float
+    processor_seconds: float
 
 
-def _divisor(batches: int) -> int:
-    """Into how many equal parts an epoch of so many batches is cut: `BLOCKS` at most."""
-    return max(k for k in range(1, BLOCKS + 1) if batches % k == 0)
+def epoch_key(config: TrainConfig, epoch: int) -> Array:
+    """The random key of an epoch."""
+    return jax.random.fold_in(jax.random.key(config.seed), 100 + epoch)
 
 
-def _finite(tree: Any) -> bool:
-    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
+def progress(total: int, label: str) -> tqdm:
+    """A progress bar of so many steps."""
+    return tqdm(total=total, desc=label, mininterval=1.0, leave=False)
 
 
-def _refuse_nan(weights: Any, epoch: int) -> None:
-    """Raise `InputError` with the name of the first weights that are no numbers."""
-    for path, leaf in jax.tree_util.tree_leaves_with_path(weights):
-        if not bool(jnp.isfinite(leaf).all()):
-            name = jax.tree_util.keystr(path).lstrip(".")
-            raise InputError(
-                f"epoch {epoch}: {name} is no longer finite. Pass a smaller rate of learning."
-            )
+def checkpoint(folder: Path | None, about: Sequence[Any], *arrays: Any) -> Path | None:
+    """The file in `folder` of a run: by its settings, its arrays, and the code; `None` without a
+    folder."""
+    if folder is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{fingerprint({'about': list(about)}, *map(np.asarray, arrays))}.npz"
 
 
-def furthest(weights: Any, start: Any) -> str:
-    """The name of the weights of which one went farthest from where all started."""
-    pairs = zip(jax.tree_util.tree_leaves_with_path(weights), jax.tree.leaves(start), strict=True)
-    gone = {jax.tree_util.keystr(p).lstrip("."): float(jnp.abs(a - b).max()) for (p, a), b in pairs}
-    return max(gone, key=lambda name: gone[name] if np.isfinite(gone[name]) else np.inf)
-
-
-def _refuse_far(loss: float, first: float, weights: Any, start: Any, epoch: int) -> None:
-    """Raise `InputError`, with the name of the weights that went farthest, where the loss is `FAR`
-    times what it was before learning."""
-    if loss > FAR * first:
-        raise InputError(
-            f"epoch {epoch}: the loss is {loss:.3g}, {first:.3g} before learning, and "
-            f"{furthest(weights, start)} went farthest. Pass a smaller rate of learning."
-        )
-
-
-def _program(loss: Loss, *given: Any) -> tuple[Any, str, list[Any]]:
-    """Shapes of what the loss gives; its program, and the arrays in it, which tell it from the
-    loss of other settings."""
-    program, shapes = jax.make_jaxpr(loss, return_shape=True)(*given)
-    return shapes, re.sub(r"0x[0-9a-f]+", "", str(program.jaxpr)), program.consts
-
-
-def moved(x: jax.Array, pixels: int, key: Any) -> jax.Array:
-    """Images [n, ..., rows, columns], each moved by up to so many pixels at random, up and down,
-    left and right, around the edge."""
-    steps = jax.random.randint(key, (len(x), 2), -pixels, pixels + 1)
-    return jax.vmap(lambda image, step: jnp.roll(image, step, (-2, -1)))(x, steps)
-
-
-def batched(run, x, size: int = 500):
-    """A function of a batch over more than one, and the rest by itself; leaves [n, ...]."""
-    whole = len(x) // size * size
-    parts = []
-    if whole:
-        found = jax.lax.map(run, x[:whole].reshape(-1, size, *x.shape[1:]))
-        parts.append(jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), found))
-    if whole < len(x):
-        parts.append(run(x[whole:]))
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
-
-
-def rule(settings: Fitting, steps: int) -> optax.GradientTransformation:
-    """Adam with a rate that rises to its largest in `settings.warm` steps and falls by a cosine."""
-    warm = min(settings.warm, max(steps // 10, 1))
-    schedule = optax.warmup_cosine_decay_schedule(0.0, settings.rate, warm, steps)
-    return optax.adamw(schedule, weight_decay=settings.decay)
-
-
-def fit(
-    model: Any,
-    learned: Any,
-    loss: Loss,
-    x: Any,
-    y: Any,
-    settings: Fitting,
+def run_epochs(
+    update: Callable[[Any, int], tuple[Any, Metrics]],
+    state: Any,
+    epochs: int,
     *,
-    ask: Callable[[Any], dict[str, Any]] | None = None,
-    folder: Path | None = None,
+    path: Path | None = None,
     label: str = "",
+    resume: Callable[[History], None] = lambda history: None,
+    stop: Callable[[History], bool] = lambda history: False,
     stop_after: int | None = None,
-) -> Fitted:
-    """`model` with the leaves that `learned` (a tree of truths like it) marks, fitted to inputs
-    `x` [n, ...] and what belongs to them, `y` [n, ...].
+) -> Trained:
+    """Training loop: `state, metrics = update(state, epoch)` in each epoch, until there are so many
+    or `stop` of the history so far.
 
-    `loss(model, x, y, key)` gives the loss of a batch and what else to note of it. `ask(model)` is
-    noted after each epoch. With a `folder` the state is kept there after each epoch, and a stopped
-    run of the same settings, data and code goes on to the same numbers.
+    At `path` state and history are kept after each epoch; a stopped run goes on from there to the
+    same numbers, after `resume(history)` has brought back what is not in the state. It also ends
+    after the epoch `stop_after`.
 
-    **Raises:** `InputError` for fewer samples than a batch, and, naming epoch and weights, where a
-    loss or weights are no longer numbers or the loss is `FAR` times that of the first batch.
+    **Raises:** `InputError`, naming epoch and leaf, where the state is no longer finite.
     """
-    count = len(x) // settings.batch
-    if count < 1:
-        raise InputError(f"batch: {len(x)} samples are less than a batch of {settings.batch}.")
-    optimiser = rule(settings, settings.epochs * count)
-    weights, rest = eqx.partition(model, learned)
-    x, y = jnp.asarray(x), jnp.asarray(y)
-    blocks = _divisor(count)
-
-    @eqx.filter_jit(donate="none")
-    def block(weights, state, rest, x, y, order, keys):
-        def step(carry, drawn):
-            weights, state = carry
-            chosen, key = drawn
-
-            def of(weights):
-                value, notes = loss(eqx.combine(weights, rest), x[chosen], y[chosen], key)
-                return value, {"loss": value} | notes
-
-            slope, notes = jax.grad(of, has_aux=True)(weights)
-            change, state = optimiser.update(slope, state, weights)
-            return (optax.apply_updates(weights, change), state), notes
-
-        (weights, state), notes = jax.lax.scan(step, (weights, state), (order, keys))
-        return weights, state, notes
-
-    state = optimiser.init(weights)
-    start = weights
-    (_, noted), program, inside = _program(
-        lambda w, *given: loss(eqx.combine(w, rest), *given),
-        weights, x[: settings.batch], y[: settings.batch], jax.random.key(0),
-    )  # fmt: skip
-    batches = {n: np.full((settings.epochs, count), np.nan) for n in ("loss", *noted)}
-    asked = {} if ask is None else jax.eval_shape(ask, model)
-    after = {n: np.full((settings.epochs, *a.shape), np.nan) for n, a in asked.items()}
-    done, seconds = np.zeros((), int), np.zeros(())
-    path = None
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        about = [dataclasses.asdict(settings), label, str(learned), program]
-        held = jax.tree.leaves(eqx.filter((weights, rest), eqx.is_array))
-        data = (np.asarray(leaf) for leaf in (x, y, *held, *inside))
-        path = folder / f"{fingerprint({'about': about}, *data)}.eqx"
-        if path.exists():
-            kept = weights, state, batches, after, done, seconds
-            weights, state, batches, after, done, seconds = eqx.tree_deserialise_leaves(path, kept)
-    ask_compiled = None if ask is None else eqx.filter_jit(ask)
-    for epoch in range(int(done), settings.epochs if stop_after is None else stop_after):
-        began = time.perf_counter()
-        order, keys = jax.random.split(
-            jax.random.fold_in(jax.random.key(settings.seed), 100 + epoch)
-        )
-        order = jax.random.permutation(order, len(x))[: count * settings.batch]
-        order = order.reshape(blocks, -1, settings.batch)
-        keys = jax.random.split(keys, count).reshape(blocks, -1)
-        title = f"{label} epoch {epoch + 1}/{settings.epochs}"
-        with tqdm(total=count, desc=title, mininterval=1.0, leave=False) as bar:
-            for k in range(blocks):
-                weights, state, notes = block(weights, state, rest, x, y, order[k], keys[k])
-                size = count // blocks
-                for name, values in notes.items():
-                    batches[name][epoch, k * size : (k + 1) * size] = values
-                mean = {n: f"{float(np.mean(v)):.4f}" for n, v in notes.items()}
-                bar.set_postfix(mean, refresh=False)
-                bar.update(size)
-                if not np.isfinite(notes["loss"]).all():
-                    _refuse_nan(weights, epoch + 1)
-                    raise InputError(
-                        f"epoch {epoch + 1}: the loss is not finite. Pass a smaller rate of "
-                        "learning, or a smaller step of the solve."
-                    )
-                _refuse_far(
-                    float(np.mean(notes["loss"])), batches["loss"][0, 0], weights, start, epoch + 1
-                )
-        _refuse_nan(weights, epoch + 1)
-        if ask_compiled is not None:
-            for name, value in ask_compiled(eqx.combine(weights, rest)).items():
-                after[name][epoch] = value
-        seconds = seconds + (time.perf_counter() - began)
+    rows: list[dict[str, np.ndarray]] = []
+    clock = np.zeros(2)
+    if path is not None and path.exists():
+        state, rows, clock = _restore(path, state)
+        resume(_history(rows, len(rows)))
+    for epoch in range(len(rows), epochs if stop_after is None else stop_after):
+        if rows and stop(_history(rows, epoch)):
+            break
+        began = _clock()
+        state, metrics = update(state, epoch)
+        rows.append({name: _as_metric(value) for name, value in metrics.items()})
+        clock = clock + _clock() - began
+        refuse_nan(state, epoch + 1)
         if path is not None:
-            keep(path, (weights, state, batches, after, np.asarray(epoch + 1), seconds))
-        means = {n: f"{v[epoch].mean():.4f}" for n, v in batches.items()}
-        ends = {n: f"{float(np.ravel(v[epoch])[-1]):.4f}" for n, v in after.items()}
-        told = ", ".join(f"{n} {v}" for n, v in (means | ends).items())
-        print(f"  {title}: {told}; {float(seconds):.0f} s", flush=True)
-    return Fitted(eqx.combine(weights, rest), batches, after, float(seconds))
+            _keep(path, state, rows, clock)
+        title = f"{label} epoch {epoch + 1}/{epochs}"
+        print(f"  {title}: {_line(rows[-1])}; {clock[0]:.0f} s", flush=True)
+    return Trained(state, _history(rows, epochs), *map(float, clock))
+
+
+def _clock() -> np.ndarray:
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+def _is_real(value: np.ndarray) -> bool:
+    return np.issubdtype(value.dtype, np.inexact)
+
+
+def _as_metric(value: Any) -> np.ndarray:
+    value = np.asarray(value)
+    return value.astype(float) if _is_real(value) else value
+
+
+def _line(row: dict[str, np.ndarray]) -> str:
+    return ", ".join(f"{name} {value.mean():.4g}" for name, value in row.items() if _is_real(value))
+
+
+def _history(rows: list[dict[str, np.ndarray]], epochs: int) -> History:
+    """Metrics [epochs, ...] of rows, one an epoch; blank where there are fewer rows."""
+    history = {}
+    for name, first in rows[0].items() if rows else ():
+        blank = np.nan if _is_real(first) else 0
+        history[name] = np.full((epochs, *first.shape), blank, first.dtype)
+        history[name][: len(rows)] = [row[name] for row in rows]
+    return history
+
+
+def _keep(path: Path, state: Any, rows: list[dict[str, np.ndarray]], clock: np.ndarray) -> None:
+    """Write state and metrics beside `path`, then give them that name."""
+    arrays = {f"state {k}": leaf for k, leaf in enumerate(jax.tree.leaves(state))}
+    arrays |= {f"metric {name}": value for name, value in _history(rows, len(rows)).items()}
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("wb") as file:
+        np.savez(file, clock=clock, epochs=len(rows), **arrays)
+    os.replace(part, path)
+
+
+def _restore(path: Path, state: Any) -> tuple[Any, list[dict[str, np.ndarray]], np.ndarray]:
+    leaves, structure = jax.tree.flatten(state)
+    with np.load(path) as file:
+        old = [file[f"state {k}"] for k in range(len(leaves))]
+        history = {name[7:]: file[name] for name in file.files if name.startswith("metric ")}
+        clock, epochs = file["clock"], int(file["epochs"])
+    old = [
+        jnp.asarray(a) if isinstance(b, jax.Array) else a for a, b in zip(old, leaves, strict=True)
+    ]
+    rows = [{name: values[k] for name, values in history.items()} for k in range(epochs)]
+    return jax.tree.unflatten(structure, old), rows, clock

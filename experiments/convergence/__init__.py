@@ -21,39 +21,14 @@ import jax
 import numpy as np
 import xarray as xr
 
-from ..common import InputError, study
+from ..common import study
 from ..common.data import load
-from ..common.study import Parts
+from ..common.settings import setting
 from . import maps as parallel, measure as measure
 
-NAME = "convergence"
 LINEAR, RECTIFIED = (6, 8, 7, 4), (6, 12, 10, 4)
 KINDS = {"linear": (LINEAR, False), "rectified": (RECTIFIED, True)}
 EVENTS = 35, 12, 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Config(study.Config):
-    """Convergence of spiking predictive coding."""
-
-    quanta: tuple[float, ...] = (0.2, 0.1, 0.05, 0.025, 0.0125)
-    """Sizes d of a spike."""
-    costs: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1)
-    """Costs c of a spike, at d = 0.05."""
-    seeds: int = 10
-    """Networks of each kind."""
-    events: int = 10_000
-    """Spikes of each of 16 chains for the time averages."""
-    checkpoints: int = 8
-    """Looks at the spectrum during training."""
-    every: int = 40
-    """Mini-batches between them."""
-    steps: int = 400
-    """Parallel steps for the stability map."""
-    data_dir: str | None = None
-    """The folder of N-MNIST's files, as for `bpcjax.data.load`."""
-
-
 RATIOS = 0.03, 0.05, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3
 SHARES = 0.05, 0.1, 0.2, 0.4, 0.7, 1.0
 DELAYS = 0, 1, 2, 4, 8, 16
@@ -61,21 +36,34 @@ HEATS = 0.5, 2.0  # T / d^2 of the maps
 CODED = 0.25, 0.5, 1.0  # gamma / d
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick."""
-    if config.seeds < 2:
-        raise InputError(f"seeds must be at least 2, for error bars, got {config.seeds}.")
-    if config.quick:
-        config = dataclasses.replace(
-            config, quanta=config.quanta[:4], seeds=min(config.seeds, 4), events=2000,
-            checkpoints=3, every=30, steps=200, costs=config.costs[2:4],
-        )  # fmt: skip
-    return config
+@dataclasses.dataclass(frozen=True)
+class Config(study.Config):
+    """Convergence of spiking predictive coding."""
+
+    quanta: tuple[float, ...] = setting(
+        (0.2, 0.1, 0.05, 0.025, 0.0125), above=0, quick=lambda quanta: quanta[:4]
+    )
+    """Sizes d of a spike."""
+    costs: tuple[float, ...] = setting(
+        (0.001, 0.003, 0.01, 0.03, 0.1), above=0, quick=lambda costs: costs[2:4]
+    )
+    """Costs c of a spike, at d = 0.05."""
+    seeds: int = setting(10, least=2, quick=4)  # two, for error bars
+    """Networks of each kind."""
+    events: int = setting(10_000, least=1, quick=lambda _: 2000)
+    """Spikes of each of 16 chains for the time averages."""
+    checkpoints: int = setting(8, least=1, quick=lambda _: 3)
+    """Looks at the spectrum during training."""
+    every: int = setting(40, least=1, quick=lambda _: 30)
+    """Mini-batches between them."""
+    steps: int = setting(400, least=2, quick=lambda _: 200)
+    """Parallel steps for the stability map."""
+    data_dir: str | None = None
+    """The folder of N-MNIST's files, as for `bpcjax.data.load`."""
 
 
-def run(config: Config, parts: Parts) -> xr.Dataset:
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """All parts."""
-    config = check(config)
     quanta, seeds = config.quanta, config.seeds
     orders = [
         parts(f"orders, {name}", lambda s=sizes, r=rect: measure.orders(quanta, seeds, s, r))
@@ -105,12 +93,12 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
         )
         for name, x, n in (("constant", still, LINEAR), ("events", camera, EVENTS))
     ]
-    stacked = {k: np.array([o[k] for o in orders]) for k in orders[0]}
+    by_kind = {k: np.array([o[k] for o in orders]) for k in orders[0]}
     order = "kind", "quantum", "seed"
     cell = "input", "map_quantum", "heat", "share", "delay"
     return xr.Dataset(
         {
-            **{k: (order, v) for k, v in stacked.items()},
+            **{k: (order, v) for k, v in by_kind.items()},
             "paid_spikes": (("cost", "seed"), np.array([p["spikes"][0] for p in paid])),
             "paid_budget": (("cost", "seed"), np.array([p["budget"][0] for p in paid])),
             "bias_exact": (("ratio", "axis"), dither["exact"]),
@@ -140,46 +128,38 @@ def agreement(dataset: xr.Dataset) -> float:
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """Slopes with half their intervals, and how far laws and measurements differ."""
-    found: dict[str, float] = {}
+    result: dict[str, float] = {}
     d = dataset.quantum.values
     for kind in dataset.kind.values:
         part = dataset.sel(kind=kind)
         for name in ("rms", "excess"):
             mean, half = measure.slope(d, part[name].values)
-            found |= {f"{kind}: slope of {name}": mean, f"{kind}: slope of {name}, +-": half}
-        found |= {
+            result |= {f"{kind}: slope of {name}": mean, f"{kind}: slope of {name}, +-": half}
+        result |= {
             f"{kind}: spikes that raised F": float(part.rises.sum()),
             f"{kind}: at rest": float(part.rest.mean()),
             f"{kind}: rms / bound, at most": float((part.rms / part.bound).max()),
         }
     used = dataset.paid_spikes * dataset.cost / dataset.paid_budget
-    found["budget used, at most"] = float(used.max())
+    result["budget used, at most"] = float(used.max())
     law = np.abs(dataset.bias_law - dataset.bias_exact).max()
-    found["dither: Poisson's sum - lattice sum, quanta"] = float(law)
+    result["dither: Poisson's sum - lattice sum, quanta"] = float(law)
     size = np.sqrt((dataset.bias_exact**2).sum("axis"))
     fit = np.polyfit(dataset.ratio[-5:], np.log(size[-5:] / dataset.ratio[-5:]), 1)[0]
-    found["dither: exponent per T / d^2"] = float(fit)
+    result["dither: exponent per T / d^2"] = float(fit)
     for gamma in dataset.gamma.values:
         part = dataset.sel(gamma=gamma)
         mean, half = measure.slope(d, part.coded_rms.values)
-        found |= {
+        result |= {
             f"errors in {gamma:g} d: slope": mean,
             f"errors in {gamma:g} d: slope, +-": half,
             f"errors in {gamma:g} d: at rest": float(part.coded_rest.mean()),
         }
     times = dataset.spectrum_predicted / dataset.spectrum_measured
-    found["relaxation: predicted / measured, least"] = float(times.min())
-    found["relaxation: predicted / measured, most"] = float(times.max())
-    found["stability: theory and map agree"] = agreement(dataset)
-    return found
+    result["relaxation: predicted / measured, least"] = float(times.min())
+    result["relaxation: predicted / measured, most"] = float(times.max())
+    result["stability: theory and map agree"] = agreement(dataset)
+    return result
 
 
-def _figure():
-    from figures import convergence
-
-    return convergence
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("convergence", Config, run, summary)

@@ -1,4 +1,4 @@
-"""What the study of convergence measures along training, and with spikes in parallel."""
+"""Measures of convergence along training (Hessian's spectrum), and of spikes in parallel."""
 
 import equinox as eqx
 import jax
@@ -6,20 +6,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-import bpcjax as bpc
 from bpcjax.analysis import hessian, hessian_spectrum
-from bpcjax.energies import Arrow, Dense, Gaussian, PredictiveCoding
+from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding
 
+from ..common import InputError
+from ..common.recordings import bar_trace, load, pool_trace
 from .measure import network
 
 
 def spectra(images: np.ndarray, labels: np.ndarray, checkpoints: int, every: int, key) -> dict:
-    """Along training on digits with `tanh` layers: both ends of the Hessian's spectrum at rest, and
-    the relaxation time, predicted and measured."""
+    """Hessian's spectrum along training on digits with `tanh` layers [checkpoint, image]: its ends
+    at rest, and the relaxation time, predicted and measured."""
     sizes = images.shape[1], 24, 16, 10
     keys = jax.random.split(key, 4)
     energy = PredictiveCoding(
-        Arrow(k, k + 1, Dense(jax.random.normal(keys[k], (m, n)) / np.sqrt(n),
+        Arrow(k, k + 1, DenseMap(jax.random.normal(keys[k], (m, n)) / np.sqrt(n),
                               activation=jnp.tanh if k else lambda x: x), Gaussian(1.0))
         for k, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False))
     )  # fmt: skip
@@ -39,7 +40,7 @@ def spectra(images: np.ndarray, labels: np.ndarray, checkpoints: int, every: int
 
         return jax.lax.scan(step, y, length=steps)
 
-    def trained(energy, batch):
+    def update(energy, batch):
         def loss(energy, x, c):
             y, _ = settle(jax.lax.stop_gradient(energy), clamp(x, c), 40)
             return energy(jax.lax.stop_gradient(y), clamp(x, c))
@@ -48,20 +49,20 @@ def spectra(images: np.ndarray, labels: np.ndarray, checkpoints: int, every: int
             return jax.vmap(lambda x, c: loss(energy, x, c))(*batch).mean()
 
         value, g = eqx.filter_value_and_grad(mean)(energy)
-        moved = [
+        arrows = [
             eqx.tree_at(
                 lambda a: a.predict.weights, a, a.predict.weights - 0.05 * b.predict.weights
             )
             for a, b in zip(energy.arrows, g.arrows, strict=True)
         ]
-        return eqx.tree_at(lambda e: e.arrows, energy, tuple(moved)), value
+        return eqx.tree_at(lambda e: e.arrows, energy, tuple(arrows)), value
 
     @eqx.filter_jit
     def train(energy, batches):
         arrays, static = eqx.partition(energy, eqx.is_array)
 
         def step(arrays, batch):
-            new, value = trained(eqx.combine(arrays, static), batch)
+            new, value = update(eqx.combine(arrays, static), batch)
             return eqx.partition(new, eqx.is_array)[0], value
 
         arrays, values = jax.lax.scan(step, arrays, batches)
@@ -101,9 +102,8 @@ def spectra(images: np.ndarray, labels: np.ndarray, checkpoints: int, every: int
 
 
 def _delayed(energy, y, inputs, target, key, quantum, heat, share, delay, room):
-    """Parallel spikes, each unit with probability share, hearing corrections `delay` steps late.
-
-    The excess of F over that of rest, in units of its start, over the second half."""
+    """Energies F [steps] under parallel spikes, each unit with probability `share`, that hear
+    corrections `delay` steps late."""
     flat, unravel = ravel_pytree(y)
     blank = (None,) * (len(y) - 2)
 
@@ -114,15 +114,15 @@ def _delayed(energy, y, inputs, target, key, quantum, heat, share, delay, room):
 
     def step(carry, now):
         x, past = carry
-        seen, key = now
-        old = energy.errors(unravel(past[delay]), args(seen))
-        drive = ravel_pytree(energy.membrane(unravel(x), args(seen), old))[0]
+        image, key = now
+        old = energy.errors(unravel(past[delay]), args(image))
+        drive = ravel_pytree(energy.membrane(unravel(x), args(image), old))[0]
         up, down = (jax.nn.sigmoid((s * quantum * drive - half) / heat) for s in (1, -1))
         draw = jax.random.uniform(key, x.shape)
         x = x + quantum * ((draw < share * up) * 1.0 - (draw > 1 - share * down))
         x = jnp.clip(x, -1e6, 1e6)
         past = jnp.roll(past, 1, axis=0).at[0].set(x)
-        return (x, past), energy(unravel(x), args(seen))
+        return (x, past), energy(unravel(x), args(image))
 
     # From rest, on the lattice: what is measured is how rest is kept, not how it is found.
     first = jax.grad(lambda v: energy(unravel(v), args(inputs[0])))
@@ -135,8 +135,9 @@ def _delayed(energy, y, inputs, target, key, quantum, heat, share, delay, room):
 
 
 def stability(inputs, sizes, seeds: int, quanta, ratios, shares, delays) -> dict[str, np.ndarray]:
-    """Mean excess of F per unit in units of the quantum squared [quantum, ratio, share, delay] over
-    the last half of `inputs` [steps, n], and the radius of the linear map with the same delays."""
+    """Stability maps [quantum, ratio, share, delay]: the mean excess of F per unit over the last
+    half of `inputs` [steps, n], in units of the quantum squared, and the radius of the linear map
+    with the same delays."""
     energy, y, args = network(0, sizes)
     target, room = args[-1], max(delays) + 1
     inputs = jnp.asarray(inputs)
@@ -194,22 +195,9 @@ def _radius(gain, now, late, delay: int) -> float:
 
 
 def recording(folder: str | None, steps: int) -> tuple[np.ndarray, str]:
-    """The events of a recording of N-MNIST as a slowly forgetting image of 7 x 5 pools [steps, 35]
-    per step; where there is none, of a bar that moves."""
+    """Input of the stability map: a slowly forgetting image [steps, 35] of the events of N-MNIST,
+    or of a bar that moves where there are no files; and which of them."""
     try:
-        events = bpc.data.load("nmnist", "test", folder)
-        t, channels = events[0]
-        _, y, x = np.unravel_index(channels, events.shape)
-        source = "N-MNIST"
-    except (bpc.data.DataError, ImportError):
-        rng = np.random.default_rng(0)
-        t = np.sort(rng.uniform(0, 1, 4000))
-        x, y = 34 * np.abs(np.sin(2 * np.pi * t)), rng.uniform(0, 34, 4000)
-        source = "a moving bar"
-    bins = np.minimum((steps * (t - t.min()) / (np.ptp(t) + 1e-9)).astype(int), steps - 1)
-    pool = np.minimum(x // 5, 6).astype(int) * 5 + np.minimum(y // 7, 4).astype(int)
-    counts = np.zeros((steps, 35))
-    np.add.at(counts, (bins, pool), 1.0)
-    for k in range(1, steps):
-        counts[k] += 0.98 * counts[k - 1]
-    return counts / counts.std(), source
+        return pool_trace(load("nmnist", "test", folder), steps), "N-MNIST"
+    except InputError:
+        return bar_trace(steps), "a moving bar"

@@ -1,4 +1,4 @@
-"""What the study of convergence measures, on networks of a few dozen units."""
+"""Measures of convergence, on networks of a few dozen units: orders, budget, dither, errors."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from jax.flatten_util import ravel_pytree
 from scipy.stats import t as student
 
 from bpcjax.analysis import hessian
-from bpcjax.energies import Arrow, Dense, Gaussian, PredictiveCoding, Rectified
+from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding, Rectified
 from bpcjax.jumps import SpikeDescent, descend
 from bpcjax.models import PredictiveCodingNetwork, settle
 
@@ -27,7 +27,7 @@ def network(seed: int, sizes: tuple[int, ...], rectified: bool = False) -> tuple
         weights = rng.normal(size=(m, n)) / np.sqrt(n)
         hidden = rectified and k < len(sizes) - 2
         mismatch = Rectified() if hidden else Gaussian(PRECISIONS[k % 3])
-        arrows.append(Arrow(k, k + 1, Dense(weights), mismatch))
+        arrows.append(Arrow(k, k + 1, DenseMap(weights), mismatch))
     free = [jnp.zeros(n) for n in sizes[1:-1]]
     ends = [jnp.asarray(rng.normal(size=n)) for n in (sizes[0], sizes[-1])]
     blank = (None,) * len(free)
@@ -35,38 +35,38 @@ def network(seed: int, sizes: tuple[int, ...], rectified: bool = False) -> tuple
 
 
 def stack(items: list) -> Any:
-    """Trees as one, with a leading axis."""
+    """Stacked trees: one, with a leading axis."""
     return jax.tree.map(lambda *x: jnp.stack(x), *items)
 
 
 def minimum(energy: PredictiveCoding, y: Any, args: Any) -> Any:
-    """Where the (convex) energy is least: its rate network at rest; NaN where it did not rest."""
-    found = settle(PredictiveCodingNetwork(energy), y, args, tol=1e-9)
-    return jax.tree.map(lambda z: jnp.where(found.ok, z, jnp.nan), found.z)
+    """Minimum of the (convex) energy: its rate network at rest; NaN where it did not rest."""
+    solution = settle(PredictiveCodingNetwork(energy), y, args, tol=1e-9)
+    return jax.tree.map(lambda z: jnp.where(solution.ok, z, jnp.nan), solution.z)
 
 
 @eqx.filter_jit
 def _greedy(net, key, quantum, cost, room):
     energy, y, args = net
     best = minimum(energy, y, args)
-    found = descend(SpikeDescent(energy, quantum, cost=cost), y, args, key=key, spikes=room)
-    off = ravel_pytree(found.value)[0] - ravel_pytree(best)[0]
+    descent = descend(SpikeDescent(energy, quantum, cost=cost), y, args, key=key, spikes=room)
+    off = ravel_pytree(descent.value)[0] - ravel_pytree(best)[0]
     matrix = hessian(energy, best, args)
     least = jnp.linalg.eigvalsh(matrix)[0]
     bound = jnp.sqrt(off.size) * (0.5 * quantum * jnp.diagonal(matrix).max() + cost / quantum)
     return {
         "rms": jnp.sqrt(jnp.mean(off**2)),
-        "excess": energy(found.value, args) - energy(best, args),
-        "spikes": found.count,
-        "rest": found.at_rest,
-        "rises": (jnp.diff(found.energy) > 1e-12).sum(),
+        "excess": energy(descent.value, args) - energy(best, args),
+        "spikes": descent.count,
+        "rest": descent.at_rest,
+        "rises": (jnp.diff(descent.energy) > 1e-12).sum(),
         "bound": bound / least / jnp.sqrt(off.size),
         "budget": energy(y, args) - energy(best, args),
     }
 
 
 def orders(quanta, seeds: int, sizes, rectified: bool, cost: float = 0.0) -> dict[str, np.ndarray]:
-    """Greedy descent at rest, [quantum, seed]."""
+    """Greedy descent at rest: distance, excess of F, spikes, budget, bound [quantum, seed]."""
     nets = stack([network(seed, sizes, rectified) for seed in range(seeds)])
     keys = jax.random.split(jax.random.key(0), seeds)
     room = int(60 / min(quanta))
@@ -74,12 +74,12 @@ def orders(quanta, seeds: int, sizes, rectified: bool, cost: float = 0.0) -> dic
     def one(quantum, net, key):
         return _greedy(net, key, quantum, jnp.asarray(cost), room)
 
-    found = jax.vmap(jax.vmap(one, (None, 0, 0)), (0, None, None))(jnp.asarray(quanta), nets, keys)
-    return jax.device_get(found)
+    every = jax.vmap(jax.vmap(one, (None, 0, 0)), (0, None, None))
+    return jax.device_get(every(jnp.asarray(quanta), nets, keys))
 
 
 def slope(x: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """The mean over seeds (columns) of the log-log slope, and half its 95 % interval.
+    """Log-log slope of `values` [x, seed]: the mean over seeds, and half its 95 % interval.
 
     **Raises:** `InputError` where a value is not positive: no distance to a minimum is.
     """
@@ -116,9 +116,9 @@ def dither(ratios, quantum: float, events: int) -> dict[str, np.ndarray]:
 
     def sample(heat, key):
         spike = SpikeDescent(energy=energy, quantum=jnp.asarray(quantum), temperature=heat)
-        found = descend(spike, jnp.zeros(2), key=key, spikes=events, save=lambda y: y)
-        weight = jnp.where(jnp.arange(events) < events // 10, 0.0, found.dwell)
-        return weight @ found.saved / weight.sum() - best
+        path = descend(spike, jnp.zeros(2), key=key, spikes=events, save=lambda y: y)
+        weight = jnp.where(jnp.arange(events) < events // 10, 0.0, path.dwell)
+        return weight @ path.saved / weight.sum() - best
 
     heats = jnp.asarray(ratios) * quantum**2
     keys = jax.random.split(jax.random.key(0), (len(heats), 16))

@@ -22,150 +22,109 @@ A run that was stopped goes on where it was when it is started again.
 """
 
 import dataclasses
-import math
-import sys
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 import xarray as xr
-from tqdm import tqdm
 
-from ..common import InputError
-from ..common.results import Chunks, fingerprint, save
-from .methods import make_queries, memory_energy, recall, trace
-from .report import as_dataset, choose_example, measure, table, verdict
+from ..common import InputError, study
+from ..common.data import SPLITS
+from ..common.memories import with_flat_prior
+from ..common.study import Parts, setting
+from .example import choose, landscape, rival, trace
+from .methods import Presentation, make_queries, recall
+from .report import as_dataset, measure, text, with_metrics
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(study.Config):
     """Recall of spoilt images by spikes, by attention and by nearest pattern."""
 
-    data: str = "digits"
+    data: str = setting("digits", among=tuple(SPLITS))
     """The images: digits (in scikit-learn), mnist or fashion_mnist (their training sets)."""
     data_dir: str | None = None
     """The folder of the set's official files, or of folders called mnist and fashion_mnist; by
     default $BPCJAX_DATA, or a download."""
-    patterns: int = 200
+    patterns: int = setting(200, least=2, quick=30)
     """How many images to store, drawn evenly over the ten classes."""
-    queries: int = 200
+    queries: int = setting(200, least=1, quick=10)
     """How many of them to ask for, under each corruption."""
-    beta: float = 1.0
+    beta: float = setting(1.0, above=0)
     """One over the variance of the noise that the memory expects (pixels vary by 1)."""
-    rate: float = 10.0
+    rate: float = setting(10.0, above=0)
     """Spikes of the whole memory layer per unit of time."""
-    tau: float = 1.0
+    tau: float = setting(1.0, above=0)
     """Time constant of the visible units, in the unit of time."""
-    t1: float = 4.0
+    t1: float = setting(4.0, above=0)
     """How long a query is presented, in the unit of time."""
-    seed: int = 0
+    seed: int = setting(0, least=0)
     """Seed of the choice of images, the noise and the spikes."""
-    chunk: int = 100
+    chunk: int = setting(100, least=1, quick=80)
     """How many queries to ask at a time."""
-    out: str = "results"
-    """The folder for results."""
-    figures: str = "figures/out"
-    """The folder for the picture."""
-    quick: bool = False
-    """At most 30 patterns and 10 queries, in one chunk."""
-    gallery: bool = False
-    """Write the small picture to figures/gallery too."""
 
     @property
-    def room(self) -> int:
-        """Room for spikes: eight standard deviations above their mean number (Poisson)."""
-        mean = self.rate * self.t1
-        return math.ceil(mean + 8 * math.sqrt(mean) + 16)
+    def presentation(self) -> Presentation:
+        """How a query is presented."""
+        return Presentation(self.rate, self.tau, self.t1)
+
+    def verify(self) -> None:
+        """Spikes must fit into memory, and patterns suffice for the queries.
+
+        **Raises:** `InputError` naming the setting.
+        """
+        if self.rate * self.t1 > 1e5:
+            raise InputError(f"rate: rate * t1 is {self.rate * self.t1:g}; keep it below 1e5.")
+        if self.queries > self.patterns:
+            raise InputError(
+                f"queries: {self.queries}, but only {self.patterns} patterns, each asked for once "
+                "so that queries are independent. Lower queries or raise patterns."
+            )
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
+def answers(config: Config, energy, rows: jax.Array, keys: jax.Array, parts: Parts):
+    """What `recall` gives for all `rows` [R, N], chunk by chunk."""
+    chunks: list[dict[str, np.ndarray]] = []
+    for start in range(0, len(rows), config.chunk):
+        own = min(config.chunk, len(rows) - start)
+        # The last chunk is padded with its last row: one shape, so one compilation.
+        index = jnp.minimum(jnp.arange(start, start + config.chunk), len(rows) - 1)
 
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (("patterns", 2), ("queries", 1), ("chunk", 1), ("seed", 0)):
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    for name in ("beta", "rate", "tau", "t1"):
-        value = getattr(config, name)
-        if not (value > 0 and math.isfinite(value)):
-            raise InputError(f"{name} must be positive and finite, got {value}.")
-    if config.rate * config.t1 > 1e5:
-        raise InputError(f"rate: rate * t1 is {config.rate * config.t1:g}; keep it below 1e5.")
-    if config.quick:
-        limits = {"patterns": 30, "queries": 10, "chunk": 80}
-        few = {name: min(getattr(config, name), most) for name, most in limits.items()}
-        config = dataclasses.replace(config, **few)
-    if config.queries > config.patterns:
-        raise InputError(
-            f"queries: {config.queries}, but only {config.patterns} patterns, each asked for once "
-            "so that queries are independent. Lower queries or raise patterns."
-        )
-    return config
+        def make(index=index, own=own):
+            chunk = recall(config.presentation, energy, rows[index], keys[index])
+            return {name: np.asarray(x)[:own] for name, x in chunk.items()}
+
+        chunks.append(parts(f"answers {start} to {start + own - 1}", make))
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
-def answers(config: Config, energy, rows: jax.Array, keys: jax.Array, chunks: Chunks):
-    """What `recall` gives for all `rows` [R, N], chunk by chunk; finished chunks are kept."""
-    parts: list[dict[str, np.ndarray]] = []
-    bar = tqdm(range(0, len(rows), config.chunk), desc="recall", unit="chunk")
-    for k, start in enumerate(bar):
-        part = chunks.get(k)
-        if part is None:
-            bar.set_postfix_str("compiling" if k == 0 else "")
-            own = min(config.chunk, len(rows) - start)
-            # The last chunk is padded with its last row: one shape, so one compilation.
-            index = jnp.minimum(jnp.arange(start, start + config.chunk), len(rows) - 1)
-            found = recall(config, energy, rows[index], keys[index])
-            part = {name: np.asarray(x)[:own] for name, x in found.items()}
-            chunks.put(k, part)
-        parts.append(part)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def run(config: Config) -> xr.Dataset:
-    """All answers to all queries, with the queries and one example in full.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    config = check(config)
-    asked = make_queries(config)
-    energy = memory_energy(asked["patterns"], config.beta)
-    corruptions, count, pixels = asked["query"].shape
-    rows = jnp.asarray(asked["query"].reshape(-1, pixels), energy.patterns.dtype)
+def run(config: Config, parts: Parts) -> xr.Dataset:
+    """All answers to all queries, with the queries and one example in full."""
+    task = parts(
+        "queries",
+        lambda: make_queries(
+            config.data, config.data_dir, config.patterns, config.queries, config.seed
+        ),
+    )
+    energy = with_flat_prior(task["patterns"], config.beta)
+    corruptions, count, pixels = task["query"].shape
+    rows = jnp.asarray(task["query"].reshape(-1, pixels), energy.patterns.dtype)
     key = jax.random.key(config.seed)
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.arange(len(rows)))
-    settings = dataclasses.asdict(config)
-    for name in ("data_dir", "out", "figures", "quick", "gallery"):  # they change no number
-        settings.pop(name)
-    mark = fingerprint(settings, *asked.values())
-    chunks = Chunks("recall", config.out, mark)
-    found = answers(config, energy, rows, keys, chunks)
-    found = {name: x.reshape(corruptions, count, *x.shape[1:]) for name, x in found.items()}
-    shown = choose_example(found, asked["target"])
-    place = shown[0] * count + shown[1]
-    example = trace(config, energy, rows[place], keys[place])
-    return as_dataset(asked, found, example, shown, settings | {"fingerprint": mark})
+    flat = answers(config, energy, rows, keys, parts)
+    result = {name: x.reshape(corruptions, count, *x.shape[1:]) for name, x in flat.items()}
+    place = choose(result, task["target"])
+    row = place[0] * count + place[1]
+    example = trace(config.presentation, energy, rows[row], keys[row])
+    winner = max(int(result["recalled"][place][0]), 0)  # -1: no late spike
+    other = rival(example["spike_neuron"], winner, task["patterns"], task["query"][place])
+    plane = landscape(energy, rows[row], winner, other, example["state"])
+    dataset = as_dataset(task, result, example, plane)
+    example_attrs = dict(
+        example_corruption=int(place[0]), example_query=int(place[1]), example_rival=other
+    )
+    setup = {name: getattr(config, name) for name in ("beta", "rate", "tau", "t1")}
+    return with_metrics(dataset.assign_attrs(setup | example_attrs))
 
 
-def main() -> None:
-    """The command line: run, save, print the table, draw."""
-    config = tyro.cli(Config, description=__doc__)
-    began = time.perf_counter()
-    try:
-        config = check(config)
-        dataset = run(config)
-        records = measure(dataset)
-        save("recall", dataset, records, config, config.out)
-        Chunks("recall", config.out, dataset.fingerprint).remove()
-    except InputError as error:
-        sys.exit(f"recall: {error}")
-    except KeyboardInterrupt:
-        sys.exit("recall: stopped. The same command goes on from here.")
-    print(table(records))
-    print(verdict(records))
-    from figures import recall as figure, style
-
-    paths = style.save(figure.draw(dataset), figure.NAME, config.figures, gallery=config.gallery)
-    print(f"{time.perf_counter() - began:.0f} s; {config.out}/recall.zarr, {paths[-1]}")
+STUDY = study.Study("recall", Config, run, measure, double=False, table=text)

@@ -33,10 +33,10 @@ class Mask:
         return f"mask {self.level:g}"
 
     def __call__(self, images: np.ndarray, normal: np.ndarray, shape) -> np.ndarray:
-        """Spoilt `images` [Q, N] of the given `shape`; `normal` is not used."""
-        seen = shape[0] - round(self.level * shape[0])
+        """Spoilt `images` [Q, N] of that `shape`; `normal` is not used."""
+        visible = shape[0] - round(self.level * shape[0])
         spoilt = images.reshape(-1, *shape).copy()
-        spoilt[:, seen:] = 0
+        spoilt[:, visible:] = 0
         return spoilt.reshape(images.shape)
 
 

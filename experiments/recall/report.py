@@ -1,7 +1,5 @@
 """The data set, the metrics and the table of `experiments.recall`."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 
@@ -11,147 +9,148 @@ import xarray as xr
 from bpcjax import cost
 from bpcjax.cost import Ledger
 
-from ..common.counts import PRICES, ledgers, means, wilson
+from ..common.operations import PRICES, ledgers, means
+from ..common.statistics import wilson
 from .corruptions import CORRUPTIONS
+from .example import MARKS
 from .methods import METHODS, STEPS
 
-EXAMPLE = "mask 0.5"
-
-
-def choose_example(found: dict[str, np.ndarray], target: np.ndarray) -> tuple[int, int]:
-    """The corruption and the query to show: of the half-masked ones that the spiking memory
-    recalled, the first whose first spike was for another memory; else the first recalled; else
-    the first.
-    """
-    corruption = [spoil.name for spoil in CORRUPTIONS].index(EXAMPLE)
-    recalled = found["recalled"][corruption, :, 0] == target
-    wavered = recalled & (found["first"][corruption] != target)
-    for marked in (wavered, recalled):
-        if marked.any():
-            return corruption, int(marked.argmax())
-    return corruption, 0
+Record = dict[str, Any]
 
 
 def as_dataset(
-    asked: dict[str, np.ndarray],
-    found: dict[str, np.ndarray],
+    task: dict[str, np.ndarray],
+    answers: dict[str, np.ndarray],
     example: dict[str, np.ndarray],
-    row: tuple[int, int],
-    attrs: dict[str, Any],
+    plane: dict[str, np.ndarray],
 ) -> xr.Dataset:
-    """Everything a figure or a recount needs, labelled.
+    """Everything that a recount needs, labelled.
 
     `correct` is false where a path was not `ok`; `inputs` counts the pixels that are not 0.
     """
-    recalled, ok = found["recalled"], found["ok"]
+    recalled, ok = answers["recalled"], answers["ok"]
     spiking = np.array(METHODS) == "spiking"
-    correct = (recalled == asked["target"][:, None]) & (ok[..., None] | ~spiking)
+    correct = (recalled == task["target"][:, None]) & (ok[..., None] | ~spiking)
     each = ("corruption", "query")
-    corruption, query = row
-    competitor = _competitor(example["spike_neuron"], recalled[corruption, query, 0], asked, row)
-    attrs = attrs | dict(
-        shape=asked["shape"].tolist(),
-        scale=float(asked["scale"]),
-        example_corruption=int(corruption),
-        example_query=int(query),
-        example_competitor=int(competitor),
-    )
-    unit = {"units": "that of tau"}
+    unit, pixel = {"units": "that of tau"}, {"units": "pixel deviation"}
     return xr.Dataset(
         {
-            "patterns": (("pattern", "pixel"), asked["patterns"], {"units": "pixel deviation"}),
-            "label": (("pattern",), asked["labels"]),
-            "mean": (("pixel",), asked["mean"], {"units": "grey, 0 to 1"}),
-            "target": (("query",), asked["target"]),
-            "queries": ((*each, "pixel"), asked["query"], {"units": "pixel deviation"}),
+            "patterns": (("pattern", "pixel"), task["patterns"], pixel),
+            "label": (("pattern",), task["labels"]),
+            "mean": (("pixel",), task["mean"], {"units": "grey, 0 to 1"}),
+            "target": (("query",), task["target"]),
+            "queries": ((*each, "pixel"), task["query"], pixel),
             "recalled": ((*each, "model"), recalled),
             "correct": ((*each, "model"), correct),
             "ok": (each, ok),
-            "spikes": (each, found["spikes"]),
-            "first": (each, found["first"]),
-            "inputs": (each, (asked["query"] != 0).sum(axis=-1)),
+            "spikes": (each, answers["spikes"]),
+            "first": (each, answers["first"]),
+            "inputs": (each, (task["query"] != 0).sum(axis=-1)),
             "level": (("corruption",), [float(spoil.level) for spoil in CORRUPTIONS]),
-            "example_state": (("time", "pixel"), example["state"], {"units": "pixel deviation"}),
+            "example_state": (("time", "pixel"), example["state"], pixel),
             "example_energy": (("time",), example["energy"]),
             "example_spike_time": (("spike",), example["spike_time"], unit),
             "example_spike_neuron": (("spike",), example["spike_neuron"]),
+            "landscape": (("across", "along"), plane["energy"]),
+            "landscape_marks": (("mark", "axis"), plane["marks"], pixel),
+            "landscape_path": (("time", "axis"), plane["path"], pixel),
         },
         coords={
             "corruption": [spoil.name for spoil in CORRUPTIONS],
             "model": list(METHODS),  # not `method`: that is an option of xarray's `sel`
             "time": ("time", example["time"], unit),
+            "along": ("along", plane["along"], pixel),
+            "across": ("across", plane["across"], pixel),
+            "mark": list(MARKS),
         },
-        attrs=attrs,
+        attrs={"shape": task["shape"].tolist(), "scale": float(task["scale"])},
     )
 
 
-def _competitor(neurons: np.ndarray, winner: int, asked: dict[str, np.ndarray], row) -> int:
-    """The memory, other than `winner`, with most spikes; without any, the nearest to the query."""
-    others = neurons[neurons != winner]
-    if len(others):
-        return int(np.bincount(others).argmax())
-    distance = np.sum((asked["patterns"] - asked["query"][row]) ** 2, axis=-1)
-    distance[winner] = np.inf
-    return int(distance.argmin())
+def with_metrics(dataset: xr.Dataset) -> xr.Dataset:
+    """The data set with the rates of recall, their intervals and the energies of `measure`."""
+    records = measure(dataset)
+    shape = dataset.sizes["corruption"], dataset.sizes["model"]
+    names = {"recall_rate": "recall", "recall_low": "low", "recall_high": "high"}
+    rates = {
+        name: (("corruption", "model"), np.reshape([r[key] for r in records], shape))
+        for name, key in names.items()
+    }
+    prices = list(records[0]["energy"])
+    energy = np.reshape([list(r["energy"].values()) for r in records], (*shape, len(prices)))
+    table = {"energy": (("corruption", "model", "price"), energy, {"units": "nJ a query"})}
+    return dataset.assign(rates | table).assign_coords(price=prices)
 
 
-def measure(dataset: xr.Dataset) -> list[dict[str, Any]]:
+def measure(dataset: xr.Dataset) -> list[Record]:
     """One record for each corruption and method: the recall rate with its Wilson 95 % interval,
     and means over queries of spikes, operations and energies (nJ, by price list). Paths that
     failed count as not recalled. `even` is the number of spikes at which the spiking memory costs
     as much as one step of attention (0: never).
     """
-    width, memories = dataset.sizes["pixel"], dataset.sizes["pattern"]
-    others = {
-        "attention": cost.attention(width, memories),
-        f"attention x{STEPS}": cost.attention(width, memories, steps=STEPS),
-        "nearest": cost.hard_attention(width, memories),
+    return [
+        _record(dataset.sel(corruption=name), method)
+        for name in dataset.corruption.values
+        for method in map(str, dataset.model.values)
+    ]
+
+
+def _record(own: xr.Dataset, method: str) -> Record:
+    """Metrics of one method under one corruption."""
+    width, memories, fired = own.sizes["pixel"], own.sizes["pattern"], method == "spiking"
+    right = own.correct.sel(model=method).values
+    low, high = wilson(int(right.sum()), right.size)
+    silent = own.recalled.sel(model=method).values < 0
+    spikes, inputs = (own[key].values.astype(float) for key in ("spikes", "inputs"))
+    counts = _rivals(width, memories).get(method)
+    if counts is None:
+        counts = cost.spiking(inputs, spikes, width, memories, graded=True)
+    prices = ledgers(width, memories, kernel=fired)
+    return dict(
+        corruption=str(own.corruption.values), method=method, queries=right.size,
+        correct=int(right.sum()), recall=float(right.mean()), low=low, high=high,
+        failed=int((~own.ok.values).sum()) if fired else 0, silent=int(silent.sum()),
+        **(means(counts) | {"spikes": float(spikes.mean()) if fired else 0.0}),
+        energy={k: float(np.mean(ledger.energy(counts))) / 1e3 for k, ledger in prices.items()},
+        even=_break_even(float(inputs.mean()), width, memories) if fired else {},
+    )  # fmt: skip
+
+
+def _rivals(width: int, memories: int) -> dict[str, cost.Counts]:
+    return {
+        "attention": cost.attention_counts(width, memories),
+        f"attention x{STEPS}": cost.attention_counts(width, memories, steps=STEPS),
+        "nearest": cost.hard_attention_counts(width, memories),
     }
-    records = []
-    for name in dataset.corruption.values:
-        here = dataset.sel(corruption=name)
-        spikes, inputs = (here[key].values.astype(float) for key in ("spikes", "inputs"))
-        for method in map(str, dataset.model.values):
-            right = here.correct.sel(model=method).values
-            low, high = wilson(int(right.sum()), right.size)
-            fired = method == "spiking"
-            silent = here.recalled.sel(model=method).values < 0
-            asked = cost.spiking(inputs, spikes, width, memories, graded=True)
-            counts = asked if fired else others[method]
-            prices = ledgers(width, memories, kernel=fired)
-            energy = {k: float(np.mean(own.energy(counts))) / 1e3 for k, own in prices.items()}
-            even = {}
-            if fired:
-                made = partial(_spiking, float(inputs.mean()), width, memories)
-                rivals = ledgers(width, memories)
-                even = {
-                    k: max(cost.break_even(own, made, others["attention"], rivals[k]), 0.0)
-                    for k, own in prices.items()
-                }
-                weights = cost.synapses_alone(others["attention"])
-                even |= {
-                    f"{k}, weights alone": cost.break_even(
-                        Ledger(own), lambda s, made=made: cost.synapses_alone(made(s)), weights
-                    )
-                    for k, own in PRICES.items()
-                }
-            records.append(
-                dict(
-                    corruption=str(name), method=method, queries=right.size,
-                    correct=int(right.sum()), recall=float(right.mean()), low=low, high=high,
-                    failed=int((~here.ok.values).sum()) if fired else 0, silent=int(silent.sum()),
-                    **(means(counts) | {"spikes": float(spikes.mean()) if fired else 0.0}),
-                    energy=energy, even=even,
-                )
-            )  # fmt: skip
-    return records
+
+
+def _break_even(inputs: float, width: int, memories: int) -> dict[str, float]:
+    """Spikes at which the memory costs as much as attention, by price list; weights alone, too."""
+    made = partial(_spiking, inputs, width, memories)
+    attention, rivals = _rivals(width, memories)["attention"], ledgers(width, memories)
+    even = {
+        k: max(cost.break_even(own, made, attention, rivals[k]), 0.0)
+        for k, own in ledgers(width, memories, kernel=True).items()
+    }
+    weights = cost.synapses_alone(attention)
+    return even | {
+        f"{k}, weights alone": cost.break_even(
+            Ledger(own), lambda spikes: cost.synapses_alone(made(spikes)), weights
+        )
+        for k, own in PRICES.items()
+    }
 
 
 def _spiking(inputs: float, width: int, memories: int, spikes: float) -> cost.Counts:
     return cost.spiking(inputs, spikes, width, memories, graded=True)
 
 
-def table(records: list[dict[str, Any]]) -> str:
+def text(records: list[Record]) -> str:
+    """What is printed: the table, and the break-even with attention."""
+    return f"{table(records)}\n{verdict(records)}"
+
+
+def table(records: list[Record]) -> str:
     """The records as text, one line each."""
     prices = list(records[0]["energy"])
     head = (
@@ -173,7 +172,7 @@ def table(records: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def verdict(records: list[dict[str, Any]]) -> str:
+def verdict(records: list[Record]) -> str:
     """The break-even line: how many spikes a query may take before attention is cheaper."""
     spiking = [r for r in records if r["method"] == "spiking"]
     attention = [r for r in records if r["method"] == "attention"]

@@ -24,314 +24,182 @@ of the spiking system, integrated with its events, stands beside that of the flo
 """
 
 import dataclasses
+from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from scipy.optimize import brentq
 
-import bpcjax as bpc
-from bpcjax.models import SpikingHopfield
 from theory.closed_forms import hold_escape
-from theory.closed_forms.modern_hopfield import inverse_temperature, spinodal
 
 from ..common import InputError, study
-from ..common.study import Parts
-from .measure import Regime, equidistant, measures, regime
+from ..common.study import Parts, setting
+from .laws import boundary, curves
+from .maps import LOAD_RATE, Paths, example, exponents, over_delay, over_load, over_rate
+from .measure import Regime, crossing, regime
 
-NAME = "regimes"
 MAPS = "pair", "ten", "delay", "load"
-LOAD_RATE, LOAD_SIZE, LOAD_BETA = 20.0, 24, 0.3  # R tau, dimensions, at length sqrt(24)
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Config):
     """Regimes of the spiking memory."""
 
-    points: int = 20
+    points: int = setting(20, least=3, quick=8)
     """Values of b, and of the number of patterns and refractory periods, along an axis."""
-    rates: int = 12
+    rates: int = setting(12, least=3, quick=6)
     """Values of R tau, and of the delay."""
-    seeds: int = 6
+    seeds: int = setting(6, least=1, quick=2)
     """Paths at each point."""
-    time: float = 60.0
+    time: float = setting(60.0, above=1, below=1e6, quick=20.0)
     """Length of a path, in tau."""
-    fastest: float = 200.0
+    fastest: float = setting(200.0, above=1, below=1e6, quick=100.0)
     """The largest R tau."""
-    most: int = 512
+    most: int = setting(512, least=4, quick=128)
     """The largest number of patterns."""
-    exponents: int = 7
+    exponents: int = setting(7, least=2, quick=3)
     """Values of b at which the largest exponent is computed."""
     seed: int = 0
     """Of patterns and spikes."""
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
+@dataclasses.dataclass(frozen=True)
+class Map:
+    """Phase map: what its two axes are, and its measures over them."""
 
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (("points", 3), ("rates", 3), ("seeds", 1), ("most", 4), ("exponents", 2)):
-        study.at_least(least, config, name)
-    for name in ("time", "fastest"):
-        if not 1 < getattr(config, name) < 1e6:
-            raise InputError(f"{name} must be more than 1, got {getattr(config, name)}.")
-    if config.quick:
-        config = dataclasses.replace(
-            config,
-            points=min(config.points, 8), rates=min(config.rates, 6), seeds=min(config.seeds, 2),
-            time=min(config.time, 20.0), fastest=min(config.fastest, 100.0),
-            most=min(config.most, 128), exponents=min(config.exponents, 3),
-        )  # fmt: skip
-    return config
+    axes: dict[str, np.ndarray]
+    solve: Callable[..., dict[str, np.ndarray]]
 
 
-def room(rate: float, time: float) -> int:
-    """Room for a Poisson number of spikes, eight standard deviations above its mean."""
-    mean = rate * time
-    return int(mean + 8 * np.sqrt(mean) + 16)
-
-
-def _keys(config: Config, index: int) -> jax.Array:
-    key = jax.random.fold_in(jax.random.key(config.seed), index)
-    return jax.random.split(key, config.seeds)
-
-
-def _collected(found: xr.Dataset) -> dict[str, np.ndarray]:
-    """Each measure [first axis, second axis, seed]."""
-    return {str(name): found[name].values for name in found.data_vars}
-
-
-def over_rate(config: Config, count: int, bs, rates, index: int) -> dict[str, np.ndarray]:
-    """The map over b and R tau of `count` equidistant memories."""
-    start = jnp.eye(count)[0]
-
-    def run(b, rate, path):
-        weight = rest_weight(b, count)
-        query = start * weight + (1 - start) * (1 - weight) / (count - 1)
-        memory = SpikingHopfield(equidistant(count, b), rate)
-        return measures(memory, query, path, room(rates[-1], config.time), config.time)
-
-    table = jnp.asarray([_rest(b, count) for b in bs])
-    axis = jnp.asarray(bs)
-
-    def rest_weight(b, count):
-        return jnp.interp(b, axis, table)  # at the axis' own points: the table itself
-
-    axes = {"b": axis, "rate": jnp.asarray(rates), "path": _keys(config, index)}
-    return _collected(bpc.sweep(run, axes, progress=False))
-
-
-def _rest(b: float, count: int) -> float:
-    """The weight of the pattern at its minimum of the flow's energy; 1 where there is none."""
-    turn = spinodal(count)
-    if b <= turn.b:
-        return 1.0
-    return float(brentq(lambda w: inverse_temperature(w, count) - b, turn.weight, 1 - 1e-12))
-
-
-def over_delay(config: Config, count: int, bs, delays, rate: float) -> dict[str, np.ndarray]:
-    """The map over b and the delay."""
-
-    def run(b, delay, path):
-        memory = SpikingHopfield(equidistant(count, b), rate, delay=delay)
-        return measures(memory, jnp.eye(count)[0], path, room(rate, config.time), config.time)
-
-    axes = {"b": jnp.asarray(bs), "delay": jnp.asarray(delays), "path": _keys(config, 2)}
-    return _collected(bpc.sweep(run, axes, progress=False))
-
-
-def over_load(config: Config, counts, silent) -> dict[str, np.ndarray]:
-    """The map over the number of patterns and the refractory period; memories beyond the number
-    have no prior."""
-    most = int(counts[-1])
-    rng = np.random.default_rng(config.seed)
-    draws = rng.normal(size=(config.seeds, most, LOAD_SIZE))
-    draws *= np.sqrt(LOAD_SIZE) / np.linalg.norm(draws, axis=-1, keepdims=True)
-    patterns = jnp.asarray(draws)
-
-    def run(count, silent, path):
-        own = patterns[path]
-        prior = jnp.where(jnp.arange(most) < count, 0.0, -1e6)
-        energy = bpc.energies.ModernHopfield(own, LOAD_BETA, prior)
-        memory = SpikingHopfield(energy, LOAD_RATE, refractory=silent)
-        key = jax.random.fold_in(jax.random.key(config.seed), path)
-        found = measures(memory, own[0], key, room(LOAD_RATE, config.time), config.time)
-        return found | {"doubt": 1 - energy.posterior(own[0])[0]}
-
-    axes = {
-        "count": jnp.asarray(counts),
-        "silent": jnp.asarray(silent),
-        "path": jnp.arange(config.seeds),
+def maps(config: Config) -> dict[str, Map]:
+    """All phase maps, by name."""
+    paths = Paths(config.seeds, config.time, config.seed)
+    rates = np.geomspace(0.5, config.fastest, config.rates)
+    low, high = np.linspace(0.2, 4.0, config.points), np.linspace(3.6, 8.0, config.points)
+    counts = np.unique(np.geomspace(2, config.most, config.points).astype(int))
+    silent, late = np.geomspace(0.02, 50.0, config.rates), np.linspace(0.0, 4.0, config.rates)
+    fast = min(50.0, config.fastest)
+    return {
+        "pair": Map({"b": low, "rate": rates}, lambda x, y: over_rate(paths, 2, x, y, 0)),
+        "ten": Map({"b": high, "rate": rates}, lambda x, y: over_rate(paths, 10, x, y, 1)),
+        "delay": Map({"b": high, "delay": late}, lambda x, y: over_delay(paths, 10, x, y, fast)),
+        "load": Map({"count": counts, "silent": silent}, lambda x, y: over_load(paths, x, y)),
     }
-    return _collected(bpc.sweep(run, axes, progress=False))
 
 
-def exponents(config: Config, bs, rate: float) -> dict[str, np.ndarray]:
-    """The largest exponent of the spiking pair with its key held, per tau, and of its flow."""
-
-    found = []
-    for b in bs:
-        memory = SpikingHopfield(equidistant(2, b), rate, key=jax.random.key(config.seed))
-        found.append(
-            bpc.analysis.lyapunov(
-                memory, memory.start(jnp.eye(2)[0]), t1=config.time / 2, dt=0.5 / rate, count=1
-            )
-        )
-    flow = []
-    for b in bs:
-        m = hold_escape.rest(b / 2)
-        flow.append(-(1 - b / 2 * (1 - m * m)))
-    columns = {
-        "value": [one.exponents[0] for one in found],
-        "error": [one.error[0] for one in found],
-        "ok": [one.ok for one in found],
-        "flow": flow,
-    }
-    return {name: np.array(column) for name, column in columns.items()}
+def _as_dataset(name: str, axes: dict[str, np.ndarray], values: dict[str, np.ndarray]):
+    """Measures of one map, and the regime at each of its points."""
+    coords = {f"{name}_{axis}": points for axis, points in axes.items()}
+    dims = tuple(coords)
+    data = {f"{name}_{measure}": ((*dims, "path"), x) for measure, x in values.items()}
+    means = {k: values[k].mean(axis=-1) for k in ("activity", "faithful", "sure", "switches")}
+    several = np.maximum(values["switches"].sum(axis=-1), 1)
+    cv = np.sum(values["dwell_cv"] * values["switches"], axis=-1) / several
+    data[f"{name}_regime"] = (dims, regime(**means, dwell_cv=cv))
+    return xr.Dataset(data, coords=coords)
 
 
-def example(b: float, rate: float, time: float, seed: int) -> dict[str, np.ndarray]:
-    """m of the pair just before each spike, for the picture of slow draws."""
-    memory = SpikingHopfield(equidistant(2, b), rate)
-    found = bpc.models.event_path(
-        memory, jnp.full(2, 0.5), jax.random.key(seed), spikes=room(rate, time), t1=time,
-        save=lambda y: y.x[0] - y.x[1],
-    )  # fmt: skip
-    there = np.asarray(found.winners) >= 0
-    return {"time": np.asarray(found.times)[there], "m": np.asarray(found.saved)[there]}
-
-
-def boundary(config: Config, rate: float) -> float:
-    """b at which half of the paths of the pair are lost by the end, by the exact escape time."""
-    time = config.time / np.log(2)
-
-    def excess(b):
-        return np.log(hold_escape.escape_time(b / 2, rate) / time)
-
-    low, high = 2.02, 2.1
-    if excess(low) > 0:
-        return 2.0
-    while excess(high) < 0:
-        high = 2 + 1.5 * (high - 2)
-        if high > 60:
-            return np.nan
-    return float(brentq(excess, low, high, xtol=1e-4))
-
-
-def crossing(bs, stays) -> np.ndarray:
-    """For each column of `stays` [b, rate], the share of paths that stayed: where it is 1/2."""
-    out = []
-    for share in np.asarray(stays, float).T:
-        below = np.flatnonzero(share < 0.5)
-        if not len(below) or below[-1] == len(bs) - 1:
-            out.append(np.nan)
-            continue
-        k = below[-1]
-        part = (0.5 - share[k]) / (share[k + 1] - share[k])
-        out.append(bs[k] + part * (bs[k + 1] - bs[k]))
-    return np.array(out)
+def _examples(seed: int) -> xr.Dataset:
+    """Slow and fast draws of the pair at b = 1."""
+    paths = {name: example(1.0, rate, 60.0, seed) for name, rate in (("slow", 1.0), ("fast", 60.0))}
+    return xr.Dataset(
+        {f"{name}_m": (f"{name}_time", path["m"]) for name, path in paths.items()},
+        coords={f"{name}_time": path["time"] for name, path in paths.items()},
+    )
 
 
 def run(config: Config, parts: Parts) -> xr.Dataset:
-    """All maps."""
-    config = check(config)
-    n = config.points
-    rates = np.geomspace(0.5, config.fastest, config.rates)
-    axes = {
-        "pair": ("b", np.linspace(0.2, 4.0, n), "rate", rates),
-        "ten": ("b", np.linspace(3.6, 8.0, n), "rate", rates),
-        "delay": ("b", np.linspace(3.6, 8.0, n), "delay", np.linspace(0.0, 4.0, config.rates)),
-        "load": (
-            "count", np.unique(np.geomspace(2, config.most, n).astype(int)),
-            "silent", np.geomspace(0.02, 50.0, config.rates),
-        ),
-    }  # fmt: skip
-    solve = {
-        "pair": lambda x, y: over_rate(config, 2, x, y, 0),
-        "ten": lambda x, y: over_rate(config, 10, x, y, 1),
-        "delay": lambda x, y: over_delay(config, 10, x, y, min(50.0, config.fastest)),
-        "load": lambda x, y: over_load(config, x, y),
-    }
-    data, coords = {}, {}
-    for name in MAPS:
-        first, x, second, y = axes[name]
-        found = parts(name, lambda name=name, x=x, y=y: solve[name](x, y))
-        if not found["ok"].all():
-            raise InputError(f"{name}: {np.sum(~found['ok'])} paths failed; shorten `time`.")
-        dims = f"{name}_{first}", f"{name}_{second}"
-        coords |= {dims[0]: x, dims[1]: y}
-        for measure, values in found.items():
-            data[f"{name}_{measure}"] = ((*dims, "path"), values)
-        means = {k: found[k].mean(axis=-1) for k in ("activity", "faithful", "sure", "switches")}
-        several = np.maximum(found["switches"].sum(axis=-1), 1)
-        cv = np.sum(found["dwell_cv"] * found["switches"], axis=-1) / several
-        data[f"{name}_regime"] = (dims, regime(**means, dwell_cv=cv))
+    """All maps, and the theory that is drawn over them."""
+    tables = []
+    for name, own in maps(config).items():
+        values = parts(name, lambda own=own: own.solve(*own.axes.values()))
+        if not values["ok"].all():
+            raise InputError(f"{name}: {np.sum(~values['ok'])} paths failed; shorten `time`.")
+        tables.append(_as_dataset(name, own.axes, values))
     few = np.linspace(0.4, 4.0, config.exponents)
-    found = parts("largest exponents", lambda: exponents(config, few, 10.0))
-    coords["exponent_b"] = few
-    for name, values in found.items():
-        data[f"exponent_{name}"] = (("exponent_b",), values)
-    shown = example(1.0, 1.0, 60.0, config.seed), example(1.0, 60.0, 60.0, config.seed)
-    for name, path in zip(("slow", "fast"), shown, strict=True):
-        data[f"{name}_m"] = ((f"{name}_time",), path["m"])
-        coords[f"{name}_time"] = path["time"]
-    data["boundary"] = (("pair_rate",), np.array([boundary(config, r) for r in rates]))
-    attrs = {"time": config.time, "seeds": config.seeds}
-    return xr.Dataset(data, coords=coords, attrs=attrs)
+    values = parts("largest exponents", lambda: exponents(few, 10.0, config.time / 2, config.seed))
+    stability = {f"exponent_{name}": ("exponent_b", x) for name, x in values.items()}
+    tables.append(xr.Dataset(stability, coords={"exponent_b": few}))
+    rates = tables[0].pair_rate.values
+    line = [boundary(config.time, rate) for rate in rates]
+    tables.append(xr.Dataset({"boundary": ("pair_rate", line)}, coords={"pair_rate": rates}))
+    theory = curves(few)
+    dataset = xr.merge([*tables, _examples(config.seed), theory], join="exact", compat="equals")
+    return dataset.assign_attrs(
+        time=config.time, seeds=config.seeds, load_rate=LOAD_RATE,
+        regimes=[kind.name.lower() for kind in Regime], **theory.attrs,
+    )  # fmt: skip
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """Boundaries against theory, and how many points of each map are in each regime."""
+    return {
+        **_pair_boundary(dataset),
+        **_boundary_of_ten(dataset),
+        **_slow_draws(dataset),
+        **_shares(dataset),
+        **_stability(dataset),
+    }
+
+
+def _measured_boundary(dataset: xr.Dataset, name: str) -> tuple[np.ndarray, float]:
+    """b where half of the paths stay, at each rate, and the step of b."""
+    bs = dataset[f"{name}_b"].values
+    return crossing(bs, dataset[f"{name}_stays"].values.mean(axis=-1)), float(bs[1] - bs[0])
+
+
+def _pair_boundary(dataset: xr.Dataset) -> dict[str, float]:
+    place, step = _measured_boundary(dataset, "pair")
+    exact = dataset.boundary.values
+    both = np.isfinite(place) & np.isfinite(exact) & (dataset.pair_rate.values >= 10)
+    gap = np.abs(place - exact)[both]
+    result = {"pair: step of b": step}
+    if gap.size:
+        result["pair: boundary off the exact one, R tau >= 10, mean"] = float(gap.mean())
+        result["pair: the same, largest"] = float(gap.max())
+        result["pair: rates compared"] = float(gap.size)
+    return result
+
+
+def _boundary_of_ten(dataset: xr.Dataset) -> dict[str, float]:
+    rates = dataset.ten_rate.values
+    place, step = _measured_boundary(dataset, "ten")
+    result = {"ten: step of b": step}
+    fast = np.isfinite(place) & (rates >= 100 - 1e-9)
+    for rate, b in zip(rates[fast], place[fast], strict=True):
+        result[f"ten: boundary at R tau = {rate:.3g}"] = float(b)
+    return result | ({"ten: spinodal": dataset.attrs["spinodal_of_ten"]} if fast.any() else {})
+
+
+def _slow_draws(dataset: xr.Dataset) -> dict[str, float]:
+    """Where the flow knows the mixture alone: how often the pair is near a pattern."""
+    low, rates = dataset.pair_b.values < 1.9, dataset.pair_rate.values[None, :]
+    near = dataset.pair_sure.mean("path").values[low] > 0.5
+    critical = np.array([hold_escape.critical_rate(b / 2) for b in dataset.pair_b.values[low]])
+    slow, fast = rates <= critical[:, None] / 2, rates >= 4 * critical[:, None]
+    label = "pair, below b = 1.9: "
+    return {
+        f"{label}near patterns for half the time, at R tau <= critical / 2": float(
+            near[slow].mean()
+        ),
+        f"{label}the same, at R tau >= 4 critical": float(near[fast].mean()),
+    }
+
+
+def _shares(dataset: xr.Dataset) -> dict[str, float]:
+    return {
+        f"{name}: {Regime(int(kind)).name.lower()}, share of points": float(np.mean(labels == kind))
+        for name, labels in ((name, dataset[f"{name}_regime"].values) for name in MAPS)
+        for kind in np.unique(labels)
+    }
+
+
+def _stability(dataset: xr.Dataset) -> dict[str, float]:
     result: dict[str, float] = {}
-    rates = dataset.pair_rate.values
-    for name, exact in (("pair", dataset.boundary.values), ("ten", None)):
-        bs = dataset[f"{name}_b"].values
-        found = crossing(bs, dataset[f"{name}_stays"].values.mean(axis=-1))
-        step = float(bs[1] - bs[0])
-        result[f"{name}: step of b"] = step
-        if exact is not None:
-            both = np.isfinite(found) & np.isfinite(exact) & (rates >= 10)
-            gap = np.abs(found - exact)[both]
-            if gap.size:
-                result["pair: boundary off the exact one, R tau >= 10, mean"] = float(gap.mean())
-                result["pair: the same, largest"] = float(gap.max())
-                result["pair: rates compared"] = float(gap.size)
-        else:
-            fast = np.isfinite(found) & (rates >= 100 - 1e-9)
-            for rate, b in zip(rates[fast], found[fast], strict=True):
-                result[f"ten: boundary at R tau = {rate:.3g}"] = float(b)
-            result["ten: spinodal"] = float(spinodal(10).b)
-    low = dataset.pair_b.values < 1.9
-    kinds = dataset.pair_sure.mean("path").values[low]
-    first = dataset.pair_b.values[low]
-    two = np.array([hold_escape.critical_rate(b / 2) for b in first])
-    result["pair, below b = 1.9: near patterns for half the time, at R tau <= critical / 2"] = (
-        float(np.mean(kinds[rates[None, :] <= two[:, None] / 2] > 0.5))
-    )
-    result["pair, below b = 1.9: the same, at R tau >= 4 critical"] = float(
-        np.mean(kinds[rates[None, :] >= 4 * two[:, None]] > 0.5)
-    )
-    for name in MAPS:
-        labels = dataset[f"{name}_regime"].values
-        for kind in np.unique(labels):
-            share = float(np.mean(labels == kind))
-            result[f"{name}: {Regime(int(kind)).name.lower()}, share of points"] = share
-    for b, value, flow in zip(
-        dataset.exponent_b.values, dataset.exponent_value.values, dataset.exponent_flow.values,
-        strict=True,
-    ):  # fmt: skip
+    columns = (dataset[f"exponent_{name}"].values for name in ("b", "value", "flow"))
+    for b, value, flow in zip(*columns, strict=True):
         result[f"exponent per tau at b = {b:.2f}: spikes"] = float(value)
         result[f"exponent per tau at b = {b:.2f}: flow"] = float(flow)
     return result
 
 
-def _figure():
-    from figures import regimes
-
-    return regimes
-
-
-def main():
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("regimes", Config, run, summary)

@@ -12,7 +12,7 @@ NEAR = 0.75  # overlap from which a state counts as near a pattern
 
 
 class Regime(enum.IntEnum):
-    """What was measured, in the order in which it is asked."""
+    """Regime of a path, in the order in which `regime` looks for it."""
 
     SILENCE = 0
     RETRIEVAL = 1
@@ -37,40 +37,39 @@ def measures(memory, query, key, spikes: int, t1: float) -> dict[str, jax.Array]
     patterns = memory.energy.patterns
     squares = jnp.sum(patterns**2, axis=1)
 
-    def seen(y):
+    def overlaps(y):
         overlap = patterns @ y.x / squares
         return overlap.max(), overlap.argmax(), overlap[0]
 
-    found = bpc.models.event_path(memory, query, key, spikes=spikes, t1=t1, save=seen)
-    best, which, own = found.saved
+    path = bpc.models.event_path(memory, query, key, spikes=spikes, t1=t1, save=overlaps)
+    best, which, own = path.saved
     # Spikes are due as a Poisson process: averages over them are averages over time.
     number = jnp.arange(spikes)
-    there = number < found.due
-    near = jnp.where(there & (best > NEAR), which, -1)
+    due = number < path.due
+    near = jnp.where(due & (best > NEAR), which, -1)
     filled = jax.lax.associative_scan(lambda a, b: jnp.where(b >= 0, b, a), near)
-    switch = (filled[1:] != filled[:-1]) & (filled[:-1] >= 0) & there[1:]
+    switch = (filled[1:] != filled[:-1]) & (filled[:-1] >= 0) & due[1:]
     when = jnp.where(switch, number[1:], 0) / memory.rate
     before = jnp.concatenate([jnp.zeros(1), jax.lax.cummax(when)[:-1]])
     stay = jnp.where(switch, when - before, 0.0)
     count = switch.sum()
     mean = stay.sum() / jnp.maximum(count, 1)
     spread = jnp.sqrt(jnp.maximum(jnp.sum(stay**2) / jnp.maximum(count, 1) - mean**2, 0))
-    sent = found.winners >= 0
-    record = bpc.SpikeRecord(
-        found.times, jnp.where(sent, jnp.minimum(found.winners, 1), -1), found.count
-    )
+    sent = path.winners >= 0
+    neurons = jnp.where(sent, jnp.minimum(path.winners, 1), -1)
+    record = bpc.Spikes(path.times, neurons, path.count)
     statistics = bpc.analysis.spike_statistics(record, 2, t0=0.0, t1=t1, window=t1 / 20)
     return dict(
-        stays=jnp.where(there, own > 0.5, True).all(),
-        faithful=jnp.sum(there & (own > NEAR)) / found.due,
-        sure=jnp.sum(near >= 0) / found.due,
-        activity=found.count / (memory.rate * found.t),
+        stays=jnp.where(due, own > 0.5, True).all(),
+        faithful=jnp.sum(due & (own > NEAR)) / path.due,
+        sure=jnp.sum(near >= 0) / path.due,
+        activity=path.count / (memory.rate * path.t),
         switches=count,
-        dwell=found.t / (count + 1),
+        dwell=path.t / (count + 1),
         dwell_cv=spread / jnp.maximum(mean, 1e-12),
         cv=statistics.cv[0],
         fano=statistics.fano[0],
-        ok=found.ok,
+        ok=path.ok,
     )
 
 
@@ -92,3 +91,18 @@ def regime(activity, faithful, sure, switches, dwell_cv) -> np.ndarray:
         [Regime.SILENCE, Regime.RETRIEVAL, Regime.REPLAY, Regime.WANDERING],
         Regime.MIXTURE,
     )
+
+
+def crossing(bs, stays) -> np.ndarray:
+    """Where the share of paths that stayed passes 1/2, for each column of `stays` [b, rate]; NaN
+    where it does not."""
+    places = []
+    for share in np.asarray(stays, float).T:
+        below = np.flatnonzero(share < 0.5)
+        if not len(below) or below[-1] == len(bs) - 1:
+            places.append(np.nan)
+            continue
+        k = below[-1]
+        part = (0.5 - share[k]) / (share[k + 1] - share[k])
+        places.append(bs[k] + part * (bs[k + 1] - bs[k]))
+    return np.array(places)

@@ -1,4 +1,4 @@
-"""Episodes of agents: playing them, their returns, and a memory of their transitions."""
+"""Episodes of agents, their returns, and a replay memory of their transitions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,7 +16,7 @@ Encode = Callable[[np.ndarray], np.ndarray]
 
 
 class Memory:
-    """The last transitions, as many as there is room for."""
+    """Replay memory: the last transitions, as many as there is room for."""
 
     def __init__(self, room: int, inputs: int):
         sizes = (room, inputs), (room,), (room,), (room, inputs), (room,)
@@ -33,19 +33,19 @@ class Memory:
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> list[np.ndarray]:
         """Some of them, at random."""
-        which = rng.integers(0, min(self.count, len(self.parts[0])), shape)
-        return [part[which] for part in self.parts]
+        index = rng.integers(0, min(self.count, len(self.parts[0])), shape)
+        return [part[index] for part in self.parts]
 
 
-class Played(NamedTuple):
-    """The `returns` of episodes [envs]; of all decisions the mean `spikes` and inputs `seen`."""
+class Episodes(NamedTuple):
+    """Episodes: their `returns` [envs]; of all decisions the mean `spikes` and inputs `seen`."""
 
     returns: np.ndarray
     spikes: float
     seen: np.ndarray
 
 
-def play(model: Classifier, envs: Lockstep, encode: Encode, seed: int) -> Played:
+def play(model: Classifier, envs: Lockstep, encode: Encode, seed: int) -> Episodes:
     """One episode in each environment, by the network alone."""
     state, total, sent, decisions, seen = envs.reset(seed), 0.0, 0.0, 0, []
     alive = np.ones(len(state), bool)
@@ -53,22 +53,22 @@ def play(model: Classifier, envs: Lockstep, encode: Encode, seed: int) -> Played
         x = encode(state)
         actions, spikes = (np.asarray(a) for a in answer(model, x))
         sent, decisions = sent + spikes[alive].sum(), decisions + int(alive.sum())
-        got = envs.step(actions)
-        total = total + np.where(alive, got.reward, 0.0)
-        alive &= ~(got.ended | got.cut)
+        step = envs.step(actions)
+        total = total + np.where(alive, step.reward, 0.0)
+        alive &= ~(step.ended | step.cut)
         seen.append(x[0])
-        state = got.seen
-    return Played(np.asarray(total), float(sent) / decisions, np.array(seen))
+        state = step.seen
+    return Episodes(np.asarray(total), float(sent) / decisions, np.array(seen))
 
 
 @eqx.filter_jit
 def answer(model: Classifier, x: Float[Array, "n pre"]):
     """The best action by each input, and the spikes that it took."""
-    found = model(x, solver=surrogate())
-    return found.scores[-1].argmax(-1), sum(found.spikes)
+    result = model(x, solver=surrogate())
+    return result.scores[-1].argmax(-1), sum(result.spikes)
 
 
-def episodes(
+def returns_of(
     rewards: np.ndarray, over: np.ndarray, real: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of each episode that ended, in this order, its return and the transitions until then."""

@@ -25,14 +25,15 @@ from bpcjax.inputs import Bins
 from bpcjax.learning import Hard, Moment, RewardSTDP, TraceSTDP, Window
 from bpcjax.models import DeltaCode
 
-from ..common.classifiers import leaky, single
+from ..common.classifiers import leaky
+from ..common.precision import single
 
 ACTIONS = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Habits:
-    """How the agent is built, and how it learns."""
+class AgentConfig:
+    """Hyper-parameters of an agent and of its learning."""
 
     duration: int = 30
     """Of a decision, in ms."""
@@ -41,7 +42,7 @@ class Habits:
     critics: int = 16
     noise: float = 0.2
     """Spikes that reach an action neuron from elsewhere, per ms."""
-    push: float = 0.15
+    kick: float = 0.15
     """Of each such spike, in thresholds."""
     tau: float = 20.0
     """Of the traces of changes, in ms."""
@@ -62,7 +63,8 @@ class Weights(NamedTuple):
 
 
 class Agent(NamedTuple):
-    """Weights, what their synapses keep, and the value at the last decision."""
+    """State of an agent: weights, the traces of their synapses, and the value at the last
+    decision."""
 
     weights: Weights
     traces: Weights | Any
@@ -70,7 +72,7 @@ class Agent(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The action, the value told, the spikes of place cells [bins, places] and of action and
+    """A decision: the action, the value, the spikes of place cells [bins, places] and of action and
     critic neurons [bins, neurons]."""
 
     action: Array
@@ -79,14 +81,14 @@ class Decision(NamedTuple):
     fired: Array
 
 
-def rules(habits: Habits) -> Weights | Any:
+def rules(config: AgentConfig) -> Weights | Any:
     """The rule of each population's synapses: pairs of a spike before one after, and a reward."""
     pairs = TraceSTDP(Window(a_plus=0.01, a_minus=0.0, tau_plus=10.0))
     low, high = -0.3, 0.6
     return single(
         Weights(
-            RewardSTDP(pairs, habits.tau, habits.actor_rate, Hard(0.0, habits.high)),
-            RewardSTDP(pairs, habits.tau, habits.critic_rate, Hard(low, high)),
+            RewardSTDP(pairs, config.tau, config.actor_rate, Hard(0.0, config.high)),
+            RewardSTDP(pairs, config.tau, config.critic_rate, Hard(low, high)),
         )
     )
 
@@ -98,35 +100,37 @@ def fields(letters: np.ndarray, width: float) -> np.ndarray:
     return np.exp(-apart / (2 * width**2)).astype(np.float32)
 
 
-def newborn(places: int, habits: Habits) -> Agent:
+def init_agent(places: int, config: AgentConfig) -> Agent:
     """An agent without a preference, who expects nothing."""
     weights = Weights(
-        jnp.full((ACTIONS, places), habits.high / 2, jnp.float32),
-        jnp.zeros((habits.critics, places), jnp.float32),
+        jnp.full((ACTIONS, places), config.high / 2, jnp.float32),
+        jnp.zeros((config.critics, places), jnp.float32),
     )
-    return Agent(weights, blank(weights, habits), jnp.zeros((), jnp.float32))
+    return Agent(weights, init_traces(weights, config), jnp.zeros((), jnp.float32))
 
 
-def blank(weights: Weights, habits: Habits) -> PyTree:
+def init_traces(weights: Weights, config: AgentConfig) -> PyTree:
     """Traces of synapses that have seen nothing."""
-    return single(Weights(*(r.init(w) for r, w in zip(rules(habits), weights, strict=True))))
+    return single(Weights(*(r.init(w) for r, w in zip(rules(config), weights, strict=True))))
 
 
-def decide(weights: Weights, place: Float[Array, " places"], habits: Habits, key: Any) -> Decision:
+def decide(
+    weights: Weights, place: Float[Array, " places"], config: AgentConfig, key: Any
+) -> Decision:
     """The spikes of a decision at a place, by the engine's solve; without a key, without noise."""
-    steps, dt = habits.duration, jnp.asarray(1.0, place.dtype)
+    steps, dt = config.duration, jnp.asarray(1.0, place.dtype)
     places = DeltaCode(2.0).bins(place, steps, dt, None)
     both = jnp.concatenate(weights).T
     arrivals, ties = places @ both, jnp.zeros(ACTIONS)
     if key is not None:
         draw, settle = jax.random.split(key)
-        drawn = jax.random.bernoulli(draw, habits.noise, (steps, ACTIONS))
-        arrivals = arrivals.at[:, :ACTIONS].add(habits.push * drawn)
+        noise = jax.random.bernoulli(draw, config.noise, (steps, ACTIONS))
+        arrivals = arrivals.at[:, :ACTIONS].add(config.kick * noise)
         ties = jax.random.uniform(settle, (ACTIONS,))
     # Action neurons inhibit one another; critics, driven unlike one another and begun at different
-    # phases, fire on their own, so that they can tell less than nothing too.
-    count = ACTIONS + habits.critics
-    actor, phase = jnp.arange(count) < ACTIONS, jnp.linspace(0.0, 1.0, habits.critics)
+    # phases, fire on their own, so that they can say less than nothing too.
+    count = ACTIONS + config.critics
+    actor, phase = jnp.arange(count) < ACTIONS, jnp.linspace(0.0, 1.0, config.critics)
     rivals = jnp.where(actor[:, None] & actor[None], jnp.eye(count) - 1.0, 0.0)
     bias = jnp.concatenate([jnp.zeros(ACTIONS), 1.5 + phase])
     layer = bpc.Layer(both, leaky(20.0), count, recurrent=rivals, bias=bias)
@@ -134,25 +138,25 @@ def decide(weights: Weights, place: Float[Array, " places"], habits: Habits, key
     start = layers.rest()
     v = jnp.concatenate([jnp.zeros(ACTIONS), (7 * phase) % 1.0])
     start = start._replace(neurons=(start.neurons[0]._replace(v=v),))
-    found = bpc.simulate(
+    solution = bpc.simulate(
         layers, single(start), t1=steps * dt, dt=dt, solver=single(bpc.GridSpikes()),
         saveat=dfx.SaveAt(steps=True, fn=lambda t, y, args: y.counts[0]), max_steps=steps,
         throw=False,
     )  # fmt: skip
-    assert found.ys is not None
-    counts = jnp.where(found.ok, found.ys[:steps], jnp.nan)
+    assert solution.ys is not None
+    counts = jnp.where(solution.ok, solution.ys[:steps], jnp.nan)
     fired = jnp.diff(counts, axis=0, prepend=jnp.zeros((1, count), counts.dtype))
     action = (counts[-1, :ACTIONS] + 0.5 * ties).argmax()
     return Decision(action, counts[-1, ACTIONS:].mean(), places, fired.astype(place.dtype))
 
 
-def idle(habits: Habits) -> float:
+def baseline(config: AgentConfig) -> float:
     """The spikes of a critic neuron that nothing reaches, in a decision."""
-    weights = newborn(1, habits).weights
-    return float(decide(weights, jnp.zeros(1, jnp.float32), habits, None).value)
+    weights = init_agent(1, config).weights
+    return float(decide(weights, jnp.zeros(1, jnp.float32), config, None).value)
 
 
-def rewarded(rule: Any, traces: Any, weights: Array, error: Array) -> Array:
+def apply_reward(rule: Any, traces: Any, weights: Array, error: Array) -> Array:
     """The weights after the error of a prediction, which takes no time and has no spikes."""
     nobody = Moment(
         jnp.zeros_like(error), jnp.zeros_like(weights[0]), jnp.zeros_like(weights[:, 0]), error
@@ -160,7 +164,7 @@ def rewarded(rule: Any, traces: Any, weights: Array, error: Array) -> Array:
     return weights + rule.update(nobody, traces, weights)[0]
 
 
-def seen(rule: Any, traces: Any, weights: Array, pre: Array, post: Array) -> Any:
+def update_traces(rule: Any, traces: Any, weights: Array, pre: Array, post: Array) -> Any:
     """The traces after the spikes of a decision [bins, neurons], without a reward."""
 
     def step(traces, now):
@@ -170,28 +174,28 @@ def seen(rule: Any, traces: Any, weights: Array, pre: Array, post: Array) -> Any
     return jax.lax.scan(step, traces, (pre, post))[0]
 
 
-def live(agent: Agent, place, reward, ended, first, habits: Habits, base: float, key: Any):
-    """What an agent does at a place, and it, having learned from the `reward` for the action
-    before: the error is what the critics tell now, and did not then.
+def act(agent: Agent, place, reward, ended, first, config: AgentConfig, base: float, key: Any):
+    """A decision at a place: the agent, which has learned from the `reward` for the action before;
+    the decision; and the prediction error, what the critics say now and did not then.
 
     `ended`: nothing follows, so that the place is worth 0. `first`: an episode begins, and there
     was no action before it.
     """
-    told = decide(agent.weights, place, habits, key)
-    value = (told.value - base) / habits.gain
-    follow = jnp.where(ended, 0.0, habits.gamma * value)
+    decision = decide(agent.weights, place, config, key)
+    value = (decision.value - base) / config.gain
+    follow = jnp.where(ended, 0.0, config.gamma * value)
     error = jnp.where(first, 0.0, reward + follow - agent.value)
-    both, clean = rules(habits), blank(agent.weights, habits)
+    both, clean = rules(config), init_traces(agent.weights, config)
     traces = jax.tree.map(lambda new, old: jnp.where(first, new, old), clean, agent.traces)
-    weights = Weights(*map(rewarded, both, traces, agent.weights, (error, error)))
-    posts = told.fired[:, :ACTIONS], told.fired[:, ACTIONS:]
-    traces = Weights(*map(seen, both, traces, weights, (told.places,) * 2, posts))
-    return Agent(weights, traces, value), told, error
+    weights = Weights(*map(apply_reward, both, traces, agent.weights, (error, error)))
+    posts = decision.fired[:, :ACTIONS], decision.fired[:, ACTIONS:]
+    traces = Weights(*map(update_traces, both, traces, weights, (decision.places,) * 2, posts))
+    return Agent(weights, traces, value), decision, error
 
 
 @eqx.filter_jit
-def policy(weights: Weights, places: Array, habits: Habits, base: float):
-    """The action in each cell without noise, what the critics tell of it, and the spikes."""
-    told = jax.vmap(lambda place: decide(weights, place, habits, None))(places)
-    sent = jnp.stack([told.places.sum((1, 2)), told.fired.sum((1, 2))])
-    return told.action, (told.value - base) / habits.gain, sent
+def policy(weights: Weights, places: Array, config: AgentConfig, base: float):
+    """The action in each cell without noise, its value by the critics, and the spikes."""
+    decisions = jax.vmap(lambda place: decide(weights, place, config, None))(places)
+    sent = jnp.stack([decisions.places.sum((1, 2)), decisions.fired.sum((1, 2))])
+    return decisions.action, (decisions.value - base) / config.gain, sent

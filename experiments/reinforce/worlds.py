@@ -1,4 +1,4 @@
-"""The environments of `reinforce`, from gymnasium: many in lockstep, and what is best in a grid."""
+"""Environments from gymnasium: many in lockstep, and the best policy of a grid world."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ SCALES = np.array([2.4, 2.0, 0.21, 2.0], np.float32)  # of CartPole's four numbe
 
 
 def gymnasium() -> Any:
-    """The package, loaded when it is asked for.
+    """The package, loaded when it is needed.
 
     **Raises:** `InputError` where it is missing.
     """
@@ -26,7 +26,7 @@ def gymnasium() -> Any:
 
 
 class Step(NamedTuple):
-    """What came of a step in each environment: where the episode had ended the step before, it
+    """The outcome of a step in each environment: where the episode had ended the step before, it
     only began anew, and is not `real`."""
 
     seen: np.ndarray
@@ -68,12 +68,11 @@ def scaled(seen: np.ndarray) -> np.ndarray:
 
 
 class Grid(NamedTuple):
-    """A grid world as its environment tells it: where an action leads ([states, actions]), what
-    it `pays`, whether that `ends` the episode; cells whose episode is not over (`open`); the
-    letters of the map."""
+    """A grid world: the `next` state of each action [states, actions], its `reward`, whether that
+    `ends` the episode; cells whose episode is not over (`open`); the letters of the map."""
 
-    leads: np.ndarray
-    pays: np.ndarray
+    next: np.ndarray
+    reward: np.ndarray
     ends: np.ndarray
     open: np.ndarray
     letters: np.ndarray
@@ -87,22 +86,22 @@ def frozen_lake(name: str) -> Grid:
     return grid(env.P, np.asarray(env.desc).astype(str))
 
 
-def grid(table: dict, letters: np.ndarray) -> Grid:
+def grid(transitions: dict, letters: np.ndarray) -> Grid:
     """A grid world of a transition table such as gymnasium's.
 
     **Raises:** `InputError` where an action can lead to several places.
     """
-    rows = [[table[s][a] for a in sorted(table[s])] for s in sorted(table)]
+    rows = [[row[action] for action in sorted(row)] for _, row in sorted(transitions.items())]
     if any(len(each) != 1 for row in rows for each in row):
         raise InputError("grids: actions of this world have chances; pass one where they do not.")
-    told = np.array([[each[0][1:] for each in row] for row in rows], float)
-    leads, pays, ends = told[..., 0].astype(int), told[..., 1], told[..., 2].astype(bool)
-    over = np.zeros(len(leads), bool)
-    over[np.unique(leads[ends])] = True
-    return Grid(leads, pays, ends, ~over, letters)
+    table = np.array([[each[0][1:] for each in row] for row in rows], float)
+    after, ends = table[..., 0].astype(int), table[..., 2].astype(bool)
+    over = np.zeros(len(after), bool)
+    over[np.unique(after[ends])] = True
+    return Grid(after, table[..., 1], ends, ~over, letters)
 
 
-def lakes(name: str, world: Grid, count: int) -> Lockstep:
+def frozen_lakes(name: str, world: Grid, count: int) -> Lockstep:
     """Copies of the lake whose episodes begin in any open cell (exploring starts)."""
     envs = gymnasium().make_vec(
         "FrozenLake-v1", num_envs=count, vectorization_mode="sync", map_name=name,
@@ -113,21 +112,21 @@ def lakes(name: str, world: Grid, count: int) -> Lockstep:
     return Lockstep(envs)
 
 
-def best(world: Grid, gamma: float, tolerance: float = 1e-12) -> np.ndarray:
-    """What each action is worth [states, actions] if all that follow are the best (value
-    iteration; Sutton & Barto 2018, eq. 4.10)."""
-    worth = np.zeros(world.pays.shape)
+def optimal_values(world: Grid, gamma: float, tolerance: float = 1e-12) -> np.ndarray:
+    """Values of actions [states, actions] if all that follow are the best (value iteration;
+    Sutton & Barto 2018, eq. 4.10)."""
+    values = np.zeros(world.reward.shape)
     while True:
-        new = world.pays + gamma * np.where(world.ends, 0.0, worth.max(1)[world.leads])
-        if np.abs(new - worth).max() < tolerance:
+        new = world.reward + gamma * np.where(world.ends, 0.0, values.max(1)[world.next])
+        if np.abs(new - values).max() < tolerance:
             return new
-        worth = new
+        values = new
 
 
-def optimal(world: Grid, policy: np.ndarray, worth: np.ndarray) -> np.ndarray:
+def is_optimal(world: Grid, policy: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Of each cell whether the policy's action is one of the best there; true where it is over."""
-    chosen = worth[np.arange(len(worth)), policy]
-    return ~world.open | (chosen >= worth.max(1) - 1e-9)
+    of_policy = values[np.arange(len(values)), policy]
+    return ~world.open | (of_policy >= values.max(1) - 1e-9)
 
 
 def walk(world: Grid, policy: np.ndarray, start: int, limit: int = 1000) -> tuple[float, int]:
@@ -135,10 +134,10 @@ def walk(world: Grid, policy: np.ndarray, start: int, limit: int = 1000) -> tupl
     state, total = start, 0.0
     for k in range(limit):
         action = policy[state]
-        total += world.pays[state, action]
+        total += world.reward[state, action]
         if world.ends[state, action]:
             return total, k + 1
-        state = world.leads[state, action]
+        state = world.next[state, action]
     return total, limit
 
 
@@ -146,21 +145,20 @@ def tabular(
     envs: Lockstep, world: Grid, gamma: float, steps: int, seed: int, moments: int
 ) -> np.ndarray:
     """Q-learning in a table (Watkins & Dayan 1992, Mach. Learn. 8:279), a fifth of the actions at
-    random: what actions are worth, [moments, states, actions], at moments evenly apart."""
-    rng, kept = np.random.default_rng(seed), []
-    worth = np.zeros(world.pays.shape)
+    random: values [moments, states, actions], at moments evenly apart."""
+    rng, history = np.random.default_rng(seed), []
+    values = np.zeros(world.reward.shape)
     ends = np.linspace(0, steps, moments + 1).astype(int)[1:]
     state = envs.reset(seed)
     for step in range(steps):
-        preferred = (worth[state] + 1e-9 * rng.random((len(state), worth.shape[1]))).argmax(1)
-        drawn = rng.random(len(state)) < 0.2
-        actions = np.where(drawn, rng.integers(0, worth.shape[1], len(state)), preferred)
-        got = envs.step(actions)
-        for k in np.flatnonzero(got.real):
-            follow = 0.0 if got.ended[k] else gamma * worth[got.seen[k]].max()
-            worth[state[k], actions[k]] += 0.5 * (
-                got.reward[k] + follow - worth[state[k], actions[k]]
-            )
-        kept += [worth.copy()] * int((ends == step + 1).sum())
-        state = got.seen
-    return np.array(kept)
+        preferred = (values[state] + 1e-9 * rng.random((len(state), values.shape[1]))).argmax(1)
+        random = rng.random(len(state)) < 0.2
+        actions = np.where(random, rng.integers(0, values.shape[1], len(state)), preferred)
+        after = envs.step(actions)
+        for k in np.flatnonzero(after.real):
+            follow = 0.0 if after.ended[k] else gamma * values[after.seen[k]].max()
+            error = after.reward[k] + follow - values[state[k], actions[k]]
+            values[state[k], actions[k]] += 0.5 * error
+        history += [values.copy()] * int((ends == step + 1).sum())
+        state = after.seen
+    return np.array(history)

@@ -1,4 +1,4 @@
-"""What does a spiking hierarchy learn to see without labels, and can it dream of a label?
+"""What does a spiking hierarchy learn to see without labels, and can it draw a label?
 
 Features of images, and causes of features, found by spikes and learned from what each synapse
 sees. Labels come last: memories on top see causes together with labels, so that a label leads down
@@ -16,23 +16,22 @@ Settings were chosen on a sixth of the training set (`--validation`).
     python -m experiments.representations --quick   # the embedded digits
 """
 
-import contextlib
 import dataclasses
+from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
 import xarray as xr
 
 from ..common import study
-from ..common.data import Split, splits
-from ..common.study import Parts
-from .code import Settings, Synapses, imprinted, newborn
-from .rivals import components, judge, says
-from .work import TEMPERATURES, Study
+from ..common.data import SPLITS, Split, splits
+from ..common.linear_readouts import components
+from ..common.settings import setting
+from .code import Settings, Synapses, init_from_images, init_weights
+from .judge import judge, train_judge
+from .work import TEMPERATURES, Stages
 
-NAME = "representations"
-SHOWN = 0.5  # the temperature of the digits in the picture
+EXAMPLE = 0.5  # the temperature of the digits in the picture
 CODES = ("learned", "causes", "start", "random", "pixels")
 HELD = 1000  # images of the test whose F is followed
 
@@ -41,159 +40,130 @@ HELD = 1000  # images of the test whose F is followed
 class Config(study.Config):
     """Representations."""
 
-    data: str = "mnist"
+    data: str = setting("mnist", among=tuple(SPLITS), quick="digits")
     """The images: mnist, fashion_mnist, digits."""
     data_dir: str | None = None
     """The folder of the files of the images."""
-    seeds: int = 2
+    seeds: int = setting(2, least=1, quick=1)
     """Of the network; the codes that learn nothing have one."""
-    features: int = 1000
-    causes: int = 32
-    memories: int = 300
-    learned: int = 30000
+    features: int = setting(1000, least=2, quick=200)
+    causes: int = setting(32, least=1, quick=16)
+    memories: int = setting(300, least=1, quick=60)
+    learned: int = setting(30000, least=128)
     """Images to learn from, readouts too."""
-    epochs: int = 1
+    epochs: int = setting(1, least=1, quick=lambda _: 15)
     """Of features; causes have three times as many."""
-    drawn: int = 100
+    drawn: int = setting(100, least=8)
     """Digits to draw for each label."""
     validation: bool = False
     """Hold out a sixth of the training set and test on it."""
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    least = {"seeds": 1, "features": 2, "causes": 1, "memories": 1, "learned": 128, "epochs": 1,
-             "drawn": 8}  # fmt: skip
-    for name, low in least.items():
-        study.at_least(low, config, name)
-    if config.quick:
-        config = dataclasses.replace(
-            config,
-            data="digits",
-            seeds=1,
-            features=min(config.features, 200),
-            causes=min(config.causes, 16),
-            memories=min(config.memories, 60),
-            epochs=15,
-        )
-    return config
-
-
 def settings_of(config: Config) -> Settings:
-    """Of the network."""
-    found = Settings(features=config.features, causes=config.causes)
+    """Settings of the network."""
+    settings = Settings(features=config.features, causes=config.causes)
     if config.data == "digits":
-        found = dataclasses.replace(found, sparsity=0.2, batch=64)
-    return found
+        settings = dataclasses.replace(settings, sparsity=0.2, batch=64)
+    return settings
 
 
-@contextlib.contextmanager
-def single_precision():
-    """Arrays made inside are of 32 bits."""
-    before = jax.config.jax_enable_x64  # pyright: ignore
-    jax.config.update("jax_enable_x64", False)
-    try:
-        yield
-    finally:
-        jax.config.update("jax_enable_x64", before)
-
-
-def run(config: Config, parts: Parts) -> xr.Dataset:
-    """All networks, what they see, and what they dream."""
-    config = check(config)
-    learned, asked = splits(config.data, config.data_dir, validation=config.validation)
-    learned = Split(learned.x[: config.learned], learned.labels[: config.learned], learned.classes)
-    with single_precision():
-        work = Study(config, settings_of(config), parts, learned, asked)
-        data, synapses = _measure(work)
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
+    """All networks, what they see, and the images they draw."""
+    train, test = splits(config.data, config.data_dir, validation=config.validation)
+    train = Split(train.x[: config.learned], train.labels[: config.learned], train.classes)
+    work = Stages(config, settings_of(config), parts, train, test)
+    data, synapses = _measure(work)
     exact = parts("one spike at a time", lambda: work.exact(synapses))
     data["falls"] = (("image", "spike"), exact["falls"])
     data["fall_spikes"] = ("image", exact["fall_spikes"])
     data["at_rest"] = ("image", exact["at_rest"])
     data["rises"] = ((), exact["rises"])
     coords = {"temperature": list(TEMPERATURES), "code": list(CODES)}
-    return xr.Dataset(data, coords=coords, attrs={"data": config.data, "asked": len(asked.x)})
+    return xr.Dataset(data, coords=coords, attrs={"data": config.data, "test": len(test.x)})
 
 
-def _measure(work: Study) -> tuple[dict[str, Any], Synapses]:
+def _measure(work: Stages) -> tuple[dict[str, Any], Synapses]:
+    """Variables of the data set, and the synapses of the first network."""
     config, parts, settings = work.config, work.parts, work.settings
-    shape, classes = work.split[0].x.shape[1:], work.split[0].classes
-    weights = parts("judge", lambda: judge(work.x, work.labels[0], classes))
+    weights = parts("judge", lambda: train_judge(work.train, work.labels[0], work.classes))
     accuracy = np.full((len(CODES), config.seeds), np.nan)
-    every, first = [], None
+    every, example, first = [], {}, None
     for seed in range(config.seeds):
-        synapses, seen = work.seen(seed)
-        dreams = parts(
-            f"seed {seed}: dreams", lambda a=synapses, b=seen, s=seed: work.dreams(a, b, s, weights)
+        synapses, net = work.trained(seed)
+        drawn = parts(
+            f"seed {seed}: drawn images", partial(work.images, synapses, net, seed, weights)
         )
-        accuracy[0, seed], accuracy[1, seed] = seen["accuracy"], seen["above"]["score"]
-        rebuilt = work.rebuilt(synapses, seen)
-        error = [((work.asked - r) ** 2).sum(1).mean() for r in rebuilt.values()]
-        right = [(says(weights, np.clip(r, 0, 1)) == work.labels[1]).mean()
-                 for r in rebuilt.values()]  # fmt: skip
-        every.append({
-            "curve": seen["curve"], "cause_curve": seen["above"]["cause_curve"],
-            "dreams": dreams["dreams"], "dream_spikes": dreams["spent"],
-            "error": np.array(error), "recognised": np.array(right),
-            "spikes": seen["spikes"].mean(), "cause_spikes": seen["above"]["cause_spikes"],
-            "active": (seen["asked"] > 0).sum(1).mean(),
-            "used": (seen["asked"] > 0).any(0).mean(),
-            "energy_after": seen["energy"][:HELD].mean(),
-        })  # fmt: skip
+        rebuilt = work.reconstructions(synapses, net)
+        accuracy[0, seed], accuracy[1, seed] = net["accuracy"], net["above"]["score"]
+        every.append(_metrics(work, net, drawn, rebuilt, weights))
         if first is None:
-            first = synapses, seen, rebuilt, dreams
+            first = synapses
+            example = _example(work, synapses, net, drawn, rebuilt, every[0]["used"])
     assert first is not None
-    synapses, seen, rebuilt, dreams = first
-    others = {
-        "start": imprinted(work.x, settings, work.key(0, 0)),
-        "random": newborn(work.x, settings, work.key(0, 0)),
-    }
     before = []
-    for name, blind in others.items():
-
-        def make(blind=blind):
-            code = work.code(blind, 0)
-            score = work.readout(code["learned"], code["asked"])
-            return {"score": np.asarray(score), "energy": code["energy"][:HELD].mean()}
-
-        found = parts(f"{name} features", make)
-        accuracy[CODES.index(name), 0] = found["score"]
-        before.append(float(found["energy"]))
-    pixels = parts("pixels", lambda: {"score": np.asarray(work.readout(work.x, work.asked))})
+    for name, init in (("start", init_from_images), ("random", init_weights)):
+        blind = parts(f"{name} features", partial(_blind, work, init))
+        accuracy[CODES.index(name), 0] = blind["score"]
+        before.append(float(blind["energy"]))
+    pixels = parts("pixels", lambda: {"score": np.asarray(work.readout(work.train, work.test))})
     accuracy[-1, 0] = pixels["score"]
     # with as many components as features are active in an image, and as there are causes
     numbers = [round(float(every[0]["active"])), settings.causes, 0]
-    used = np.argsort(-(seen["asked"] > 0).mean(0))[: int(every[0]["used"] * settings.features)]
-    shown = used[np.linspace(0, len(used) - 1, 60).astype(int)]
-    some = [int(np.flatnonzero(work.labels[1] == c)[0]) for c in range(classes)]
-    pictures = [work.asked[some], rebuilt["features"][some], rebuilt["causes"][some]]
-    at = TEMPERATURES.index(SHOWN)
     dims = {
-        "curve": ("told", "point"), "cause_curve": ("cause_point",), "error": ("layer",),
-        "dreams": ("temperature", "measure"), "dream_spikes": ("temperature",),
+        "curve": ("quantity", "point"), "cause_curve": ("cause_point",), "error": ("layer",),
+        "images": ("temperature", "measure"), "image_spikes": ("temperature",),
         "recognised": ("layer",),
     }  # fmt: skip
     data: dict[str, Any] = {
         key: (("seed", *dims.get(key, ())), np.array([e[key] for e in every])) for key in every[0]
     }
-    fields = np.asarray(synapses.features.weights).T[shown]
-    data |= {
+    return data | example | {
         "accuracy": (("code", "seed"), accuracy),
         "energy_before": ("blind", np.array(before)),
-        "components": ("number", components(work.x, work.asked, numbers)),
-        "judge": ((), (says(weights, work.asked) == work.labels[1]).mean()),
+        "components": ("number", components(work.train, work.test, numbers)),
+        "judge": ((), (judge(weights, work.test) == work.labels[1]).mean()),
+    }, first  # fmt: skip
+
+
+def _metrics(work: Stages, net, drawn, rebuilt, weights) -> dict[str, Any]:
+    """Metrics of one network."""
+    images = rebuilt.values()
+    labels = [judge(weights, np.clip(x, 0, 1)) for x in images]
+    return {
+        "curve": net["curve"], "cause_curve": net["above"]["cause_curve"],
+        "images": drawn["measures"], "image_spikes": drawn["spikes"],
+        "error": np.array([((work.test - x) ** 2).sum(1).mean() for x in images]),
+        "recognised": np.array([(label == work.labels[1]).mean() for label in labels]),
+        "spikes": net["spikes"].mean(), "cause_spikes": net["above"]["cause_spikes"],
+        "active": (net["test"] > 0).sum(1).mean(),
+        "used": (net["test"] > 0).any(0).mean(),
+        "energy_after": net["energy"][:HELD].mean(),
+    }  # fmt: skip
+
+
+def _blind(work: Stages, init) -> dict[str, Any]:
+    """Readout and F of features before training."""
+    code = work.code(init(work.train, work.settings, work.key(0, 0)), 0)
+    score = work.readout(code["train"], code["test"])
+    return {"score": np.asarray(score), "energy": code["energy"][:HELD].mean()}
+
+
+def _example(work: Stages, synapses: Synapses, net, drawn, rebuilt, share) -> dict[str, Any]:
+    """Pictures: features by use, test images and their reconstructions, drawn digits."""
+    shape, classes = work.split[0].x.shape[1:], work.classes
+    used = np.argsort(-(net["test"] > 0).mean(0))[: int(share * work.settings.features)]
+    index = used[np.linspace(0, len(used) - 1, 60).astype(int)]
+    fields = np.asarray(synapses.features.weights).T[index]
+    some = [int(np.flatnonzero(work.labels[1] == c)[0]) for c in range(classes)]
+    pictures = [work.test[some], rebuilt["features"][some], rebuilt["causes"][some]]
+    digits = drawn["images"][TEMPERATURES.index(EXAMPLE)]
+    return {
         "fields": (("field", "row", "column"), fields.reshape(-1, *shape)),
         "pictures": (
             ("layer_", "class", "row", "column"), np.array(pictures).reshape(3, -1, *shape)
         ),
-        "dreamt": (
-            ("class", "draw", "row", "column"), dreams["dreamt"][at].reshape(classes, -1, *shape)
-        ),
+        "digits": (("class", "draw", "row", "column"), digits.reshape(classes, -1, *shape)),
     }  # fmt: skip
-    return data, synapses
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
@@ -218,7 +188,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         result[f"squared error, {name}"] = float(dataset.components[k])
     result["judge on the test"] = float(dataset.judge)
     for temperature in dataset.temperature.values:
-        row = dataset.dreams.sel(temperature=temperature)
+        row = dataset.images.sel(temperature=temperature)
         for k, name in enumerate(("judged right", "diversity", "novelty")):
             add(f"T = {temperature:g}: {name}", row.isel(measure=k))
     add("F of the test, learned", dataset.energy_after)
@@ -230,12 +200,4 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     return result
 
 
-def _figure():
-    from figures import representations
-
-    return representations
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("representations", Config, run, summary, double=False)

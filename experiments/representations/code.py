@@ -1,4 +1,4 @@
-"""A hierarchy that learns to see without labels: features of images, causes of features.
+"""Hierarchy of features of images and causes of features, trained without labels.
 
 Layers: 0 pixels, 1 features (never negative, sparse), 2 causes. Each predicts the one below it.
 Values move by spikes, many at a time; synapses change by what they see: `hebbian`. Features are
@@ -16,7 +16,7 @@ import optax
 from jaxtyping import Array, Float, Key
 
 import bpcjax as bpc
-from bpcjax.energies import Arrow, Constant, Dense, Gaussian, PredictiveCoding, Rectified
+from bpcjax.energies import Arrow, Constant, DenseMap, Gaussian, PredictiveCoding, Rectified
 from bpcjax.learning import hebbian, momentum
 from bpcjax.models import Populations, SpikingPredictiveCoding
 
@@ -25,7 +25,7 @@ POINTS = 20  # of a learning curve, an epoch
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Of a hierarchy; energies in units of a pixel's squared error."""
+    """Settings of a hierarchy; energies in units of a pixel's squared error."""
 
     features: int = 1000
     causes: int = 32
@@ -51,10 +51,10 @@ class Settings:
 
 
 class Synapses(NamedTuple):
-    """From features to pixels, and from causes to features."""
+    """Synapses from features to pixels, and from causes to features."""
 
-    features: Dense
-    causes: Dense
+    features: DenseMap
+    causes: DenseMap
 
 
 def hierarchy(synapses: Synapses, settings: Settings) -> PredictiveCoding:
@@ -71,32 +71,34 @@ def hierarchy(synapses: Synapses, settings: Settings) -> PredictiveCoding:
     )
 
 
-def newborn(x: Float[np.ndarray, "n m"], settings: Settings, key: Key[Array, ""]) -> Synapses:
-    """Random weights of norm 1, features around the mean image."""
+def init_weights(x: Float[np.ndarray, "n m"], settings: Settings, key: Key[Array, ""]) -> Synapses:
+    """Random weights of norm 1 for images `x` [n, m], features around the mean image."""
     up, down = jax.random.split(key)
     pixels, units = x.shape[1], settings.features
     weights = unit_columns(jax.random.normal(up, (pixels, units)))
     causes = unit_columns(jax.random.normal(down, (units, settings.causes)))
     # what is predicted of features starts above 0, where its error has a slope
     base = jnp.full(units, 0.01)
-    return Synapses(Dense(weights, jnp.asarray(x.mean(0))), Dense(causes, base))
+    return Synapses(DenseMap(weights, jnp.asarray(x.mean(0))), DenseMap(causes, base))
 
 
-def imprinted(x: Float[np.ndarray, "n m"], settings: Settings, key: Key[Array, ""]) -> Synapses:
-    """Features that are the departures of random images from the mean: where learning starts."""
-    start = newborn(x, settings, key)
-    chosen = jax.random.choice(key, len(x), (settings.features,), settings.features > len(x))
-    weights = unit_columns((jnp.asarray(x)[chosen] - start.features.bias[None]).T)
-    return start._replace(features=Dense(weights, start.features.bias))
+def init_from_images(
+    x: Float[np.ndarray, "n m"], settings: Settings, key: Key[Array, ""]
+) -> Synapses:
+    """Weights that training starts from: features are departures of random images from the mean."""
+    start = init_weights(x, settings, key)
+    index = jax.random.choice(key, len(x), (settings.features,), settings.features > len(x))
+    weights = unit_columns((jnp.asarray(x)[index] - start.features.bias[None]).T)
+    return start._replace(features=DenseMap(weights, start.features.bias))
 
 
 def unit_columns(weights: Float[Array, "m n"]) -> Float[Array, "m n"]:
-    """Columns of norm 1: each neuron scales what it sends."""
+    """Weights with columns of norm 1: each neuron scales what it sends."""
     return weights / jnp.maximum(jnp.linalg.norm(weights, axis=0, keepdims=True), 1e-6)
 
 
-class Sight(NamedTuple):
-    """What spikes found in a batch: the values of a layer, F before each step, spikes sent."""
+class Inference(NamedTuple):
+    """Inference of a batch by spikes: the values of a layer, F before each step, spikes sent."""
 
     values: Float[Array, "n k"]
     energy: Float[Array, "n steps"]
@@ -114,10 +116,10 @@ def _spiking(energy: PredictiveCoding, quantum: float, temperature: float = 0.0)
 
 
 @eqx.filter_jit
-def look(
+def infer_features(
     synapses: Synapses, x: Float[Array, "n m"], settings: Settings, key: Key[Array, ""]
-) -> Sight:
-    """The features of images, from silence."""
+) -> Inference:
+    """Features of images, from silence."""
     system = _spiking(hierarchy(synapses, settings), settings.quantum)
     silence = Populations((None, jnp.zeros(settings.features), None), {})
 
@@ -127,15 +129,15 @@ def look(
             thinned=bpc.Thinned(jnp.asarray(settings.share)),
         )  # fmt: skip
 
-    found = jax.vmap(one)(x, jax.random.split(key, len(x)))
-    return Sight(found.value.values[1], found.energy, found.spikes.sum(1))
+    descent = jax.vmap(one)(x, jax.random.split(key, len(x)))
+    return Inference(descent.value.values[1], descent.energy, descent.spikes.sum(1))
 
 
 @eqx.filter_jit
-def explain(
+def infer_causes(
     synapses: Synapses, features: Float[Array, "n k"], settings: Settings, key: Key[Array, ""]
-) -> Sight:
-    """The causes of features, from silence."""
+) -> Inference:
+    """Causes of features, from silence."""
     system = _spiking(hierarchy(synapses, settings), settings.cause_quantum)
     silence = Populations((None, None, jnp.zeros(settings.causes)), {})
 
@@ -145,14 +147,14 @@ def explain(
             thinned=bpc.Thinned(jnp.asarray(settings.cause_share)),
         )  # fmt: skip
 
-    found = jax.vmap(one)(features, jax.random.split(key, len(features)))
-    return Sight(found.value.values[2], found.energy, found.spikes.sum(1))
+    descent = jax.vmap(one)(features, jax.random.split(key, len(features)))
+    return Inference(descent.value.values[2], descent.energy, descent.spikes.sum(1))
 
 
-def fall(
+def greedy_path(
     synapses: Synapses, x: Float[Array, " m"], settings: Settings, key: Key[Array, ""], spikes: int
 ) -> bpc.Descent:
-    """The features of an image by one spike at a time: greedy, and exact."""
+    """Greedy descent to the features of an image, one spike at a time: exact."""
     system = _spiking(hierarchy(synapses, settings), settings.quantum)
     silence = Populations((None, jnp.zeros(settings.features), None), {})
     return bpc.descend(system, silence, (x, None, None), key=key, spikes=spikes)
@@ -161,8 +163,8 @@ def fall(
 def _batches(count: int, settings: Settings, key: Key[Array, ""]) -> tuple[Array, Array]:
     order, keys = jax.random.split(key)
     number = count // settings.batch
-    chosen = jax.random.permutation(order, count)[: number * settings.batch]
-    return chosen.reshape(number, settings.batch), jax.random.split(keys, number)
+    index = jax.random.permutation(order, count)[: number * settings.batch]
+    return index.reshape(number, settings.batch), jax.random.split(keys, number)
 
 
 def _curve(values: Array) -> np.ndarray:
@@ -170,8 +172,8 @@ def _curve(values: Array) -> np.ndarray:
     return np.array([float(part.mean()) for part in np.array_split(np.asarray(values), POINTS)])
 
 
-class Learned(NamedTuple):
-    """The synapses after an epoch, with its curves: F, spikes, units active of an image."""
+class Epoch(NamedTuple):
+    """Synapses after an epoch, and its curves [points]: F, spikes, units active of an image."""
 
     synapses: Synapses
     energy: np.ndarray
@@ -181,29 +183,29 @@ class Learned(NamedTuple):
 
 @eqx.filter_jit
 def _features(synapses, settings: Settings, x, key, fast, slow):
-    chosen, keys = _batches(len(x), settings, key)
+    batches, keys = _batches(len(x), settings, key)
     number = len(keys)
     rule = momentum(optax.linear_schedule(fast, slow, number), decay=0.0)
 
-    def step(carry, drawn):
-        features, kept = carry
-        batch, key = drawn
+    def step(carry, item):
+        features, state = carry
+        batch, key = item
         now = synapses._replace(features=features)
-        seen = look(now, x[batch], settings, key)
+        inference = infer_features(now, x[batch], settings, key)
         arrow = hierarchy(now, settings).arrows[0]
-        error = jax.vmap(arrow.error)(x[batch], jax.vmap(features)(seen.values))
-        products: Any = hebbian(features, seen.values, error)
-        moved, kept = rule.update(products, kept, features)
-        change: Any = moved
+        error = jax.vmap(arrow.error)(x[batch], jax.vmap(features)(inference.values))
+        products: Any = hebbian(features, inference.values, error)
+        update, state = rule.update(products, state, features)
+        change: Any = update
         weights = unit_columns(features.weights + change.weights)
         # the mean image is known from the start, and every image drives it
-        after = Dense(weights, features.bias + 0.01 * change.bias)
-        active = (seen.values > 0).sum(1).mean()
-        return (after, kept), (seen.energy[:, -1].mean(), seen.spikes.mean(), active)
+        after = DenseMap(weights, features.bias + 0.01 * change.bias)
+        active = (inference.values > 0).sum(1).mean()
+        return (after, state), (inference.energy[:, -1].mean(), inference.spikes.mean(), active)
 
     start = synapses.features, rule.init(synapses.features)
-    (features, _), told = jax.lax.scan(step, start, (chosen, keys))
-    return synapses._replace(features=features), told
+    (features, _), curves = jax.lax.scan(step, start, (batches, keys))
+    return synapses._replace(features=features), curves
 
 
 def learn_features(
@@ -212,37 +214,38 @@ def learn_features(
     settings: Settings,
     key: Key[Array, ""],
     span: tuple[float, float],
-) -> Learned:
-    """An epoch of learning features, at a rate that goes over `span` of that of the settings."""
+) -> Epoch:
+    """An epoch of training features on images `x`, at a rate that goes over `span` of that of the
+    settings."""
     fast, slow = (jnp.asarray(settings.rate * share) for share in span)
-    after, told = _features(synapses, settings, jnp.asarray(x), key, fast, slow)
-    return Learned(after, *map(_curve, told))
+    after, curves = _features(synapses, settings, jnp.asarray(x), key, fast, slow)
+    return Epoch(after, *map(_curve, curves))
 
 
 @eqx.filter_jit
 def _causes(synapses, settings: Settings, z, key, fast, slow):
-    chosen, keys = _batches(len(z), settings, key)
+    batches, keys = _batches(len(z), settings, key)
     rule = momentum(optax.linear_schedule(fast, slow, len(keys)), decay=0.0)
 
-    def step(carry, drawn):
-        causes, kept = carry
-        batch, key = drawn
+    def step(carry, item):
+        causes, state = carry
+        batch, key = item
         now = synapses._replace(causes=causes)
         features = z[batch] * settings.quantum
-        seen = explain(now, features, settings, key)
+        inference = infer_causes(now, features, settings, key)
         arrow = hierarchy(now, settings).arrows[1]
-        error = jax.vmap(arrow.error)(features, jax.vmap(causes)(seen.values))
-        products: Any = hebbian(causes, seen.values, error)
-        moved, kept = rule.update(products, kept, causes)
-        change: Any = moved
-        active = (seen.values != 0).sum(1).mean()
-        told = seen.energy[:, -1].mean(), seen.spikes.mean(), active
-        after = Dense(unit_columns(causes.weights + change.weights), causes.bias + change.bias)
-        return (after, kept), told
+        error = jax.vmap(arrow.error)(features, jax.vmap(causes)(inference.values))
+        products: Any = hebbian(causes, inference.values, error)
+        update, state = rule.update(products, state, causes)
+        change: Any = update
+        active = (inference.values != 0).sum(1).mean()
+        means = inference.energy[:, -1].mean(), inference.spikes.mean(), active
+        after = DenseMap(unit_columns(causes.weights + change.weights), causes.bias + change.bias)
+        return (after, state), means
 
     start = synapses.causes, rule.init(synapses.causes)
-    (causes, _), told = jax.lax.scan(step, start, (chosen, keys))
-    return synapses._replace(causes=causes), told
+    (causes, _), curves = jax.lax.scan(step, start, (batches, keys))
+    return synapses._replace(causes=causes), curves
 
 
 def learn_causes(
@@ -251,25 +254,30 @@ def learn_causes(
     settings: Settings,
     key: Key[Array, ""],
     span: tuple[float, float],
-) -> Learned:
-    """An epoch of learning what causes the spike counts [n, k] of features."""
+) -> Epoch:
+    """An epoch of training causes on the spike counts [n, k] of features."""
     fast, slow = (jnp.asarray(settings.cause_rate * share) for share in span)
-    after, told = _causes(synapses, settings, jnp.asarray(counts), key, fast, slow)
-    return Learned(after, *map(_curve, told))
+    after, curves = _causes(synapses, settings, jnp.asarray(counts), key, fast, slow)
+    return Epoch(after, *map(_curve, curves))
 
 
-def in_batches(
-    see, synapses: Synapses, x: np.ndarray, settings: Settings, key: Key[Array, ""], size: int = 500
+def infer_in_batches(
+    infer,
+    synapses: Synapses,
+    x: np.ndarray,
+    settings: Settings,
+    key: Key[Array, ""],
+    size: int = 500,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The quanta [n, k] of each unit, F at the end [n], and spikes [n], seen by `look` or
-    `explain`."""
-    quantum = settings.quantum if see is look else settings.cause_quantum
+    """Inference of all of `x` [n, ...] by `infer_features` or `infer_causes`: the quanta [n, k] of
+    each unit, F at the end [n], and spikes [n]."""
+    quantum = settings.quantum if infer is infer_features else settings.cause_quantum
     counts, energy, spikes = [], [], []
     for k in range(0, len(x), size):
         part = jnp.asarray(x[k : k + size], jnp.float32)
-        part = part if see is look else part * settings.quantum
-        found = see(synapses, part, settings, jax.random.fold_in(key, k))
-        counts.append(np.rint(np.asarray(found.values) / quantum).astype(np.int16))
-        energy.append(np.asarray(found.energy[:, -1]))
-        spikes.append(np.asarray(found.spikes))
+        part = part if infer is infer_features else part * settings.quantum
+        inference = infer(synapses, part, settings, jax.random.fold_in(key, k))
+        counts.append(np.rint(np.asarray(inference.values) / quantum).astype(np.int16))
+        energy.append(np.asarray(inference.energy[:, -1]))
+        spikes.append(np.asarray(inference.spikes))
     return np.concatenate(counts), np.concatenate(energy), np.concatenate(spikes)

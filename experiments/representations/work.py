@@ -1,4 +1,4 @@
-"""The parts of the study of representations: a network learned, seen with, and dreaming."""
+"""Stages of the study: a hierarchy is trained, infers codes of all images, and draws images."""
 
 from typing import Any
 
@@ -6,24 +6,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bpcjax.energies import Dense
+from bpcjax.energies import DenseMap
 
 from ..common.data import Split
+from ..common.linear_readouts import readout
 from ..common.study import Parts
 from .code import (
     Settings,
     Synapses,
-    explain,
-    fall,
+    greedy_path,
     hierarchy,
-    imprinted,
-    in_batches,
+    infer_causes,
+    infer_features,
+    infer_in_batches,
+    init_from_images,
     learn_causes,
     learn_features,
-    look,
 )
-from .dreams import dream, remember
-from .rivals import apart, diversity, readout, says
+from .judge import distances, diversity, judge
+from .sampling import sample_images, store_memories
 
 TEMPERATURES = (0.0, 0.25, 0.5, 1.0)
 
@@ -39,46 +40,45 @@ def _packed(synapses: Synapses) -> dict[str, Any]:
 
 def _unpacked(part: dict[str, Any]) -> Synapses:
     return Synapses(
-        Dense(part["weights"], part["base"]), Dense(part["cause_weights"], part["cause_base"])
+        DenseMap(part["weights"], part["base"]), DenseMap(part["cause_weights"], part["cause_base"])
     )
 
 
 def _span(epoch: int, epochs: int) -> tuple[float, float]:
-    """Rates fall on a line to a twentieth."""
+    """Rates greedy_path on a line to a twentieth."""
     return 1 - 0.95 * epoch / epochs, 1 - 0.95 * (epoch + 1) / epochs
 
 
-class Study:
-    """The parts of the study for one set of images."""
+class Stages:
+    """Stages of the study for one set of images, each a part that is kept on disk."""
 
-    def __init__(self, config: Any, settings: Settings, parts: Parts, learned: Split, asked: Split):
+    def __init__(self, config: Any, settings: Settings, parts: Parts, train: Split, test: Split):
         self.config, self.parts, self.settings = config, parts, settings
-        self.split = learned, asked
-        self.x, self.asked = (
-            s.x.reshape(len(s.x), -1).astype(np.float32) for s in (learned, asked)
-        )
-        self.labels = learned.labels, asked.labels
+        self.split = train, test
+        self.train, self.test = (s.x.reshape(len(s.x), -1).astype(np.float32) for s in self.split)
+        self.labels = train.labels, test.labels
+        self.classes = train.classes
 
     def key(self, seed: int, *path: int):
-        """A key for each thing that is drawn."""
+        """Random key of each thing that is drawn."""
         key = jax.random.key(seed)
         for k in path:
             key = jax.random.fold_in(key, k)
         return key
 
     def features(self, seed: int) -> tuple[Synapses, np.ndarray]:
-        """The synapses after learning features, and the curves [3, points]."""
+        """Synapses after training features, and the curves [3, points]."""
         config, curves = self.config, []
-        synapses = imprinted(self.x, self.settings, self.key(seed, 0))
+        synapses = init_from_images(self.train, self.settings, self.key(seed, 0))
         for epoch in range(config.epochs):
 
             def make(synapses=synapses, epoch=epoch):
-                found = learn_features(
-                    synapses, self.x, self.settings,
+                result = learn_features(
+                    synapses, self.train, self.settings,
                     self.key(seed, 1, epoch), _span(epoch, config.epochs),
                 )  # fmt: skip
-                curve = np.array([found.energy, found.spikes, found.active])
-                return _packed(found.synapses) | {"curve": curve}
+                curve = np.array([result.energy, result.spikes, result.active])
+                return _packed(result.synapses) | {"curve": curve}
 
             part = self.parts(f"seed {seed}: features, epoch {epoch + 1}", make)
             synapses = _unpacked(part)
@@ -86,101 +86,107 @@ class Study:
         return synapses, np.concatenate(curves, axis=1)
 
     def code(self, synapses: Synapses, seed: int) -> dict[str, np.ndarray]:
-        """Spike counts of all images; of the test also F and spikes."""
-        learned, _, _ = in_batches(look, synapses, self.x, self.settings, self.key(seed, 2))
-        asked, energy, spikes = in_batches(
-            look, synapses, self.asked, self.settings, self.key(seed, 3)
+        """Codes: spike counts [n, features] of all images; of the test also F and spikes [n]."""
+        train, _, _ = infer_in_batches(
+            infer_features, synapses, self.train, self.settings, self.key(seed, 2)
         )
-        codes = [np.clip(c, 0, 255).astype(np.uint8) for c in (learned, asked)]
-        return {"learned": codes[0], "asked": codes[1], "energy": energy, "spikes": spikes}
+        test, energy, spikes = infer_in_batches(
+            infer_features, synapses, self.test, self.settings, self.key(seed, 3)
+        )
+        train, test = (np.clip(c, 0, 255).astype(np.uint8) for c in (train, test))
+        return {"train": train, "test": test, "energy": energy, "spikes": spikes}
 
-    def readout(self, learned: np.ndarray, asked: np.ndarray) -> float:
-        """Test accuracy."""
-        return readout((learned, asked), self.labels, self.split[0].classes)
+    def readout(self, train: np.ndarray, test: np.ndarray) -> float:
+        """Test accuracy of a linear readout of codes."""
+        return readout((train, test), self.labels, self.classes)
 
-    def seen(self, seed: int) -> tuple[Synapses, dict[str, Any]]:
-        """All that a network is and does but for dreams."""
+    def trained(self, seed: int) -> tuple[Synapses, dict[str, Any]]:
+        """All of a network but for drawn images: its synapses, codes, curves, readout, causes."""
         synapses, curve = self.features(seed)
         code = self.parts(f"seed {seed}: spikes of all images", lambda: self.code(synapses, seed))
         accuracy = self.parts(
             f"seed {seed}: readout",
-            lambda: {"learned": np.asarray(self.readout(code["learned"], code["asked"]))},
+            lambda: {"accuracy": np.asarray(self.readout(code["train"], code["test"]))},
         )
-        above = self.parts(
-            f"seed {seed}: causes", lambda: self.causes(synapses, code, seed)
-        )  # fmt: skip
-        synapses = _unpacked(above)
-        return synapses, {"curve": curve, **code, "accuracy": accuracy["learned"], "above": above}
+        above = self.parts(f"seed {seed}: causes", lambda: self.causes(synapses, code, seed))
+        return _unpacked(above), {"curve": curve, **code, **accuracy, "above": above}
 
     def causes(self, synapses: Synapses, code: dict[str, Any], seed: int) -> dict[str, Any]:
-        """Learned from the spike counts of features, with those of all images."""
+        """Causes trained on the spike counts of features, with those of all images."""
         epochs, curve = 3 * self.config.epochs, []
         for epoch in range(epochs):
-            found = learn_causes(
-                synapses, code["learned"], self.settings,
+            result = learn_causes(
+                synapses, code["train"], self.settings,
                 self.key(seed, 4, epoch), _span(epoch, epochs),
             )  # fmt: skip
-            synapses = found.synapses
-            curve.append(found.energy)
-        counts = [
-            in_batches(explain, synapses, code[k], self.settings, self.key(seed, 5, i))
-            for i, k in enumerate(("learned", "asked"))
-        ]
-        result = _packed(synapses) | {"cause_curve": np.concatenate(curve)}
-        found = {"learned_causes": counts[0][0], "asked_causes": counts[1][0]}
-        score = self.readout(*found.values())
-        return result | found | {"score": np.asarray(score), "cause_spikes": counts[1][2].mean()}
+            synapses = result.synapses
+            curve.append(result.energy)
+        (train, _, _), (test, _, spikes) = (
+            infer_in_batches(infer_causes, synapses, code[k], self.settings, self.key(seed, 5, i))
+            for i, k in enumerate(("train", "test"))
+        )
+        return _packed(synapses) | {
+            "cause_curve": np.concatenate(curve),
+            "train_causes": train,
+            "test_causes": test,
+            "score": np.asarray(self.readout(train, test)),
+            "cause_spikes": spikes.mean(),
+        }
 
-    def rebuilt(self, synapses: Synapses, seen: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Images of the test from features, and from causes."""
+    def reconstructions(self, synapses: Synapses, net: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Reconstructions of the test images [n, N] from features, and from causes."""
         energy = hierarchy(synapses, self.settings)
         down = jax.jit(jax.vmap(lambda z: energy.forward((None, None, z))[0]))
-        causes = seen["above"]["asked_causes"] * np.float32(self.settings.cause_quantum)
-        features = seen["asked"] * np.float32(self.settings.quantum)
+        causes = net["above"]["test_causes"] * np.float32(self.settings.cause_quantum)
+        features = net["test"] * np.float32(self.settings.quantum)
         return {
             "features": np.asarray(jax.vmap(synapses.features)(jnp.asarray(features))),
             "causes": np.asarray(down(jnp.asarray(causes))),
         }
 
-    def dreams(
-        self, synapses: Synapses, seen: dict[str, Any], seed: int, weights: dict[str, Any]
+    def images(
+        self, synapses: Synapses, net: dict[str, Any], seed: int, weights: dict[str, Any]
     ) -> dict[str, np.ndarray]:
-        """Drawn digits at each temperature: judged right, diversity and novelty, the digits."""
-        classes, quantum = self.split[0].classes, np.float32(self.settings.cause_quantum)
-        causes = jnp.asarray(seen["above"]["learned_causes"] * quantum)
-        memories = remember(
+        """Drawn digits at each temperature: `measures` (right to the judge, diversity, novelty),
+        spikes, and the images of each class."""
+        classes, quantum = self.classes, np.float32(self.settings.cause_quantum)
+        causes = jnp.asarray(net["above"]["train_causes"] * quantum)
+        memories = store_memories(
             causes, jnp.asarray(self.labels[0]), classes, self.config.memories, self.key(seed, 6)
         )
-        wanted = np.repeat(np.arange(classes), self.config.drawn)
-        known = self.x[:20000]
-        real = [self.asked[: len(wanted)], self.labels[1][: len(wanted)]]
-        scale = diversity(*real), apart(real[0], known).min(1).mean()
+        labels = np.repeat(np.arange(classes), self.config.drawn)
+        train, count = self.train[:20000], len(labels)
+        real = [self.test[:count], self.labels[1][:count]]
+        scale = diversity(*real), distances(real[0], train).min(1).mean()
         rows, spikes, images = [], [], []
         for k, temperature in enumerate(TEMPERATURES):
-            found = dream(
-                synapses, self.settings, memories, causes, jnp.asarray(wanted),
+            samples = sample_images(
+                synapses, self.settings, memories, causes, jnp.asarray(labels),
                 jnp.asarray(temperature), self.key(seed, 7, k),
             )  # fmt: skip
-            drawn = np.asarray(found.images)
+            x = np.asarray(samples.images)
             rows.append([
-                (says(weights, drawn) == wanted).mean(),
-                diversity(drawn, wanted) / scale[0],
-                apart(drawn, known).min(1).mean() / scale[1],
+                (judge(weights, x) == labels).mean(),
+                diversity(x, labels) / scale[0],
+                distances(x, train).min(1).mean() / scale[1],
             ])  # fmt: skip
-            spikes.append(np.asarray(found.spikes).mean())
-            images.append(drawn.reshape(classes, -1, drawn.shape[1])[:, :8])
-        return {"dreams": np.array(rows), "dreamt": np.array(images), "spent": np.array(spikes)}
+            spikes.append(np.asarray(samples.spikes).mean())
+            images.append(x.reshape(classes, -1, x.shape[1])[:, :8])
+        return {
+            "measures": np.array(rows), "images": np.array(images), "spikes": np.array(spikes)
+        }  # fmt: skip
 
     def exact(self, synapses: Synapses, count: int = 4, spikes: int = 500) -> dict[str, np.ndarray]:
-        """F of images of the test by one spike at a time, in double precision."""
-        double = jax.tree.map(lambda a: jnp.asarray(np.asarray(a), jnp.float64), synapses)
-        x = jnp.asarray(self.asked[:count], jnp.float64)
-        keys = jax.random.split(self.key(0, 8), count)
-        run = jax.jit(jax.vmap(lambda x, key: fall(double, x, self.settings, key, spikes)))
-        found = run(x, keys)
-        return {
-            "falls": np.asarray(found.energy),
-            "rises": np.asarray((jnp.diff(found.energy, axis=1) > 1e-9).sum()),
-            "fall_spikes": np.asarray(found.count),
-            "at_rest": np.asarray(found.at_rest),
-        }
+        """F [image, spike] of test images by one spike at a time, in double precision."""
+        with jax.enable_x64(True):
+            double = jax.tree.map(lambda a: jnp.asarray(np.asarray(a), jnp.float64), synapses)
+            x = jnp.asarray(self.test[:count], jnp.float64)
+            keys = jax.random.split(self.key(0, 8), count)
+            run = jax.vmap(lambda x, key: greedy_path(double, x, self.settings, key, spikes))
+            path = jax.jit(run)(x, keys)
+            return {
+                "falls": np.asarray(path.energy),
+                "rises": np.asarray((jnp.diff(path.energy, axis=1) > 1e-9).sum()),
+                "fall_spikes": np.asarray(path.count),
+                "at_rest": np.asarray(path.at_rest),
+            }

@@ -1,13 +1,12 @@
 """Patterns to store and what spoils them, for `experiments.robustness`."""
 
-from __future__ import annotations
-
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from ..common import InputError
 from ..common.data import draw_balanced, load, standardise
+from ..common.memories import on_sphere
 
 SPHERE = "sphere"
 CORRUPTIONS = "noise", "flips", "mask", "erasures"
@@ -28,7 +27,7 @@ class Source(NamedTuple):
     labels: np.ndarray | None
 
     @classmethod
-    def of(cls, name: str, size: int, folder: str | None) -> Source:
+    def of(cls, name: str, size: int, folder: str | None) -> Self:
         """The sphere in `size` dimensions, or the images of that name."""
         if name == SPHERE:
             return cls(name, size, None, None)
@@ -40,24 +39,22 @@ class Source(NamedTuple):
         """Patterns [count, N]: images, or random directions of length `sqrt(N)`."""
         if self.values is not None and self.labels is not None:
             return self.values[draw_balanced(self.labels, count, rng)].astype(np.float32)
-        x = rng.standard_normal((count, self.size))
-        scale = np.sqrt(self.size) / np.linalg.norm(x, axis=1, keepdims=True)
-        return (x * scale).astype(np.float32)
+        return on_sphere(rng, count, self.size).astype(np.float32)
 
 
 def available(names: tuple[str, ...], size: int, folder: str | None) -> list[Source]:
     """The sources of that name; the digits in scikit-learn stand in for images whose files are
     not there."""
-    found: list[Source] = []
+    sources: list[Source] = []
     for name in names:
         try:
-            found.append(Source.of(name, size, folder))
+            sources.append(Source.of(name, size, folder))
         except InputError as error:
             if name == "digits" or "unknown" in str(error):
                 raise
             print(f"{name}: not there ({error}); digits instead", flush=True)
-            found.append(Source.of("digits", size, folder))
-    return list({source.name: source for source in found}.values())
+            sources.append(Source.of("digits", size, folder))
+    return list({source.name: source for source in sources}.values())
 
 
 def touched(corruption: str, level: float, size: int) -> int:

@@ -18,196 +18,62 @@ that are symmetric and with delays that are not.
 
 import dataclasses
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from scipy.stats import norm
 
-from bpcjax.energies import DelayHopfield
-from theory.closed_forms import coincidence
-
-from ..common import InputError, study
-from ..common.counts import wilson
-from ..common.study import Parts
+from ..common import study
+from ..common.statistics import inside, joint_level
+from ..common.study import Parts, setting
 from ..common.thresholds import crossing
-from . import chains, coincidences as events
+from . import chains
+from .recognition import ALARM, DAMAGE, WIDTH, Detectors, Lifted, count_patterns, misses, recognise
 from .replay import SHOWN, replay
 
-NAME = "spatiotemporal"
-WIDTH = 0.05  # of the coincidence window, half, in windows
-DAMAGE = {  # levels of each kind; the fixed rest of the damage
-    "jitter": (np.array([0.0, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08]), {"deletion": 0.2}),
-    "deletion": (np.array([0.0, 0.15, 0.3, 0.4, 0.5, 0.6, 0.7]), {"jitter": 0.02}),
-    "insertion": (
-        np.array([0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0]), {"jitter": 0.05, "deletion": 0.4}
-    ),
-    "warp": (np.array([0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]), {"jitter": 0.01}),
-}  # fmt: skip
-ALARM = 6  # units, of the false alarms at one instant: with more there are few to be counted
-LOADS, JITTER = 8, 0.03  # where patterns are counted
+LOADS = 8  # where sequences are counted
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Config):
     """Recall of patterns of spikes in space and time."""
 
-    units: int = 30
+    units: int = setting(30, least=5)
     """Of the patterns whose damage is measured."""
-    share: float = 0.4
+    share: float = setting(0.4, above=2.5 * WIDTH, below=1)
     """Of the units, that have to coincide."""
-    trials: int = 4000
+    trials: int = setting(4000, least=100, quick=1000)
     """At each level of damage."""
-    sizes: tuple[int, ...] = (20, 30, 40)
+    sizes: tuple[int, ...] = setting((20, 30, 40), least=5)
     """Units, where patterns are counted."""
-    patterns: int = 20_000
+    patterns: int = setting(20_000, least=100, quick=2000)
     """At most."""
-    shown: int = 200
+    shown: int = setting(200, least=10, quick=60)
     """Patterns shown to them, for each size."""
-    rasters: int = 64
+    rasters: int = setting(64, least=2, quick=32)
     """Patterns in the delay-lifted memory."""
-    steps: int = 50
+    steps: int = setting(50, least=4)
     """Of its delay lines."""
-    spread: float = 0.02
+    spread: float = setting(0.02, above=0)
     """Of the smoothed spikes, in windows."""
-    beta: float = 2.0
+    beta: float = setting(2.0, above=0)
     """Of the delay-lifted memory."""
-    recalls: int = 400
+    recalls: int = setting(400, least=20, quick=100)
     """Rasters shown to it, at each level."""
-    transitions: int = 400_000
+    transitions: int = setting(400_000, least=1000, quick=40_000)
     """Units of transitions of sequences, at each load, at least."""
-    wholes: int = 600
+    wholes: int = setting(600, least=10, quick=60)
     """Sequences at each load, of which every transition is asked for."""
     seed: int = 0
     """Of everything."""
 
     @property
-    def threshold(self) -> int:
-        """Units that have to coincide."""
-        return round(self.share * self.units)
+    def detectors(self) -> Detectors:
+        """What coincidences are looked for."""
+        return Detectors(self.units, self.share)
 
-
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (
-        ("units", 5), ("trials", 100), ("patterns", 100), ("shown", 10), ("rasters", 2),
-        ("steps", 4), ("recalls", 20), ("transitions", 1000), ("wholes", 10),
-    ):  # fmt: skip
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    if not config.sizes or min(config.sizes) < 5:
-        raise InputError(f"sizes must be numbers of units of 5 or more, got {config.sizes}.")
-    if not 2.5 * WIDTH < config.share < 1:
-        raise InputError(f"share must be between {2.5 * WIDTH} and 1, got {config.share}.")
-    for name in ("spread", "beta"):
-        if not 0 < getattr(config, name) < np.inf:
-            raise InputError(f"{name} must be positive, got {getattr(config, name)}.")
-    if config.quick:
-        small = {
-            "trials": 1000, "patterns": 2000, "shown": 60, "recalls": 100, "transitions": 40_000,
-            "wholes": 60, "rasters": 32,
-        }  # fmt: skip
-        fewer = {name: min(getattr(config, name), most) for name, most in small.items()}
-        config = dataclasses.replace(config, **fewer)
-    return config
-
-
-def _damaged(config: Config, rng, times, kind: str, level: float):
-    """Spikes [..., N, K] of patterns [..., N], at that level of one kind of damage."""
-    rest = {**DAMAGE[kind][1], kind: level}
-    extra = rest.pop("insertion", 0.0)
-    own = events.spoil(rng, times, **rest)[..., None]
-    if extra == 0:
-        return own
-    return np.concatenate([own, events.inserted(rng, times.shape, extra)], axis=-1)
-
-
-def misses(config: Config) -> dict[str, np.ndarray]:
-    """Trials in which too few units come together at the pattern's own time, and in which too
-    many of another pattern do; the exact chances of both."""
-    shape = len(DAMAGE), 7
-    found = {name: np.zeros(shape) for name in ("missed", "miss_law", "alarms", "alarm_law")}
-    for row, (kind, (levels, rest)) in enumerate(DAMAGE.items()):
-        for column, level in enumerate(levels):
-            rng = np.random.default_rng([config.seed, row, column])
-            times = rng.random((config.trials, config.units))
-            spikes = _damaged(config, rng, times, kind, level)
-            due, other = times, rng.random(times.shape)
-            full = {**rest, kind: level}
-            for name, target in (("missed", due), ("alarms", other)):
-                count = events.hits(spikes, target, WIDTH)
-                wrong = count < config.threshold if name == "missed" else count >= ALARM
-                found[name][row, column] = wrong.sum()
-            chance = coincidence.hit(WIDTH, **full)
-            found["miss_law"][row, column] = coincidence.miss(
-                config.units, config.threshold, chance
-            )
-            by_accident = coincidence.false_hit(
-                WIDTH, full.get("deletion", 0.0), full.get("insertion", 0.0)
-            )
-            found["alarm_law"][row, column] = coincidence.false_alarm(
-                config.units, ALARM, by_accident
-            )
-    return found
-
-
-def counted(config: Config, size: int) -> dict[str, np.ndarray]:
-    """Patterns shown, jittered and late, to their own detectors and to those of ever more others,
-    at all shifts: how many were named rightly, and all false alarms."""
-    rng = np.random.default_rng([config.seed, 100, size])
-    threshold = round(config.share * size)
-    most = int(min(config.patterns, 8 * coincidence.capacity(size, threshold, WIDTH)))
-    loads = np.unique(np.geomspace(2, most, LOADS).astype(int))
-    right, rises, alarmed = np.zeros(len(loads), int), 0, 0
-    for _ in range(config.shown):
-        own = rng.random(size)
-        spikes = events.spoil(rng, own, jitter=JITTER, shift=rng.random())
-        above, up = events.searched(rng, spikes, most - 1, WIDTH, threshold)
-        rises, alarmed = rises + int(up.sum()), alarmed + int(above.sum())
-        first = int(np.argmax(above)) if above.any() else most
-        hit = events.entries((spikes - own) % 1.0, WIDTH).max() >= threshold
-        right += hit & (loads - 1 <= first)
-    law = coincidence.recall(loads, size, threshold, WIDTH, coincidence.hit(WIDTH, JITTER))
-    found = np.full((3, LOADS), np.nan)
-    found[:, : len(loads)] = loads, right, law
-    numbers = {"rises": rises, "alarmed": alarmed, "searched": config.shown * (most - 1)}
-    numbers |= {"crossings": coincidence.crossings(size, threshold, WIDTH)}
-    numbers |= {"clumps": coincidence.clumps(size, threshold, WIDTH)}
-    named = dict(zip(("stored", "right", "recall_law"), found, strict=True))
-    return named | {name: np.array(float(value)) for name, value in numbers.items()}
-
-
-def lifted(config: Config) -> dict[str, np.ndarray]:
-    """Rasters, damaged and late, of which the delay-lifted memory names the memory, and the shift
-    within one step, too; by kind and level of damage."""
-    rng = np.random.default_rng([config.seed, 400])
-    stored = rng.random((config.rasters, config.units))
-    memory = DelayHopfield(
-        events.raster(stored[..., None], config.steps, config.spread), config.beta
-    )
-
-    @eqx.filter_jit
-    def match(memory, queries):
-        return jax.vmap(memory.match)(queries)
-
-    found = {name: np.zeros((len(DAMAGE), 7)) for name in ("named", "timed")}
-    for row, (kind, (levels, _)) in enumerate(DAMAGE.items()):
-        for column, level in enumerate(levels):
-            target = rng.integers(0, config.rasters, config.recalls)
-            late = rng.integers(0, config.steps, config.recalls)
-            spikes = _damaged(config, rng, stored[target], kind, level)
-            spikes = (spikes + late[:, None, None] / config.steps) % 1.0
-            rasters = events.raster(spikes, config.steps, config.spread)
-            got = match(memory, jnp.asarray(rasters))
-            right = np.asarray(got.memory) == target
-            off = events.distance(np.asarray(got.shift) / config.steps, late / config.steps)
-            found["named"][row, column] = right.sum()
-            found["timed"][row, column] = (right & (off < 1.5 / config.steps)).sum()
-    return found
+    @property
+    def lifted(self) -> Lifted:
+        """The delay-lifted memory."""
+        return Lifted(self.rasters, self.units, self.steps, self.spread, self.beta)
 
 
 def sequences(config: Config, chain: chains.Chain) -> dict[str, np.ndarray]:
@@ -215,59 +81,54 @@ def sequences(config: Config, chain: chains.Chain) -> dict[str, np.ndarray]:
     rng = np.random.default_rng([config.seed, 500, chain.order, chain.size])
     loads = chain.loads(LOADS)
     rows = []
-    for n in loads:
+    for n in map(int, loads):
         if chain.whole:
-            nothing = np.nan, np.nan
-            seen = *nothing, *chains.whole_sequences(rng, chain, int(n), config.wholes)
+            counts = np.nan, np.nan, *chains.whole_sequences(rng, chain, n, config.wholes)
         else:
-            seen = chains.transitions(rng, chain, int(n), config.transitions)
-        rows.append((*seen, *chains.laws(chain, int(n))))
-    names = "wrong", "wrong_error", "right_chain", "tried", "unit_law", "unit_normal"
-    found = dict(zip(names, np.array(rows, float).T, strict=True))
-    place = crossing(loads, found["right_chain"], found["tried"], chain.level)
-    return found | {
+            counts = chains.transitions(rng, chain, n, config.transitions)
+        rows.append((*counts, *chains.laws(chain, n)))
+    names = "wrong", "wrong_error", "right_chain", "chain_trials", "unit_law", "unit_normal"
+    columns = dict(zip(names, np.array(rows, float).T, strict=True))
+    place = crossing(loads, columns["right_chain"], columns["chain_trials"], chain.level)
+    return columns | {
         "length": loads.astype(float), "chain_law": np.array(chain.law),
         "chain_capacity": np.array(np.exp(place.place)), "chain_error": np.array(place.error),
     }  # fmt: skip
 
 
-def _named(order: int, size: int, whole: bool) -> str:
-    return f"power {order}, {size} units" + (", whole" if whole else "")
+def _columns(rows: list[dict[str, np.ndarray]], *dims: str) -> dict[str, tuple]:
+    """Variables of parts that are stacked on the first dimension."""
+    stacks = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    return {name: (dims[: values.ndim], values) for name, values in stacks.items()}
 
 
 def run(config: Config, parts: Parts) -> xr.Dataset:
-    """Counts of every part, with the laws they are held against.
-
-    **Raises:** `InputError` naming an argument that makes no sense.
-    """
-    config = check(config)
-    damage = parts("detectors, damaged patterns", lambda: misses(config))
-    number = [parts(f"detectors, {n} units", lambda n=n: counted(config, n)) for n in config.sizes]
-    rasters = parts("delay-lifted memory", lambda: lifted(config))
+    """Counts of every part, with the laws they are held against."""
+    seed, detectors, lifted = config.seed, config.detectors, config.lifted
+    damage = parts("detectors, damaged patterns", lambda: misses(detectors, config.trials, seed))
+    number = [
+        parts(
+            f"detectors, {own.units} units",
+            lambda own=own: count_patterns(own, config.patterns, config.shown, seed),
+        )
+        for own in (Detectors(n, config.share) for n in config.sizes)
+    ]
+    rasters = parts("delay-lifted memory", lambda: recognise(lifted, config.recalls, seed))
     every = [
         chains.Chain(order, n, whole)
         for whole in (False, True)
         for order, sizes in chains.ORDERS.items()
         for n in sizes
     ]
-    steps = [
-        parts(f"sequences, {_named(c.order, c.size, c.whole)}", lambda c=c: sequences(config, c))
-        for c in every
-    ]
-    cycles = parts("cycles with delays", lambda: chains.functional(config.seed))
-    shown = parts("replay", lambda: replay(config.seed, WIDTH))
+    steps = [parts(f"sequences, {c.name}", lambda c=c: sequences(config, c)) for c in every]
+    cycles = parts("cycles with delays", lambda: chains.functional(seed))
+    example = parts("replay", lambda: replay(seed, WIDTH))
     cell = "damage", "level"
-    variables: dict[str, tuple] = {name: (cell, value) for name, value in damage.items()}
-    variables |= {name: (cell, value) for name, value in rasters.items()}
+    variables: dict[str, tuple] = {name: (cell, x) for name, x in (damage | rasters).items()}
     variables["strength"] = cell, np.array([levels for levels, _ in DAMAGE.values()])
-    for name in number[0]:
-        value = np.array([part[name] for part in number])
-        variables[name] = ("size", "load_step")[: value.ndim], value
-    for name in steps[0]:
-        value = np.array([part[name] for part in steps])
-        variables[name] = ("chain", "length_step")[: value.ndim], value
+    variables |= _columns(number, "size", "load_step") | _columns(steps, "chain", "length_step")
     variables |= {name: (("start", "time"), value) for name, value in cycles.items()}
-    for name, value in shown.items():
+    for name, value in example.items():
         variables[f"replay_{name}"] = [f"replay_{name}_{k}" for k in range(value.ndim)], value
     coords = {
         "damage": list(DAMAGE), "size": list(config.sizes),
@@ -275,61 +136,68 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
         "whole": ("chain", [c.whole for c in every]),
     }  # fmt: skip
     attrs = {
-        "trials": config.trials, "units_damaged": config.units, "threshold": config.threshold,
+        "trials": config.trials, "units_damaged": config.units, "threshold": detectors.threshold,
         "alarm": ALARM, "shown": config.shown, "recalls": config.recalls, "width": WIDTH,
         "rasters": config.rasters,
     }  # fmt: skip
     return xr.Dataset(variables, coords=coords, attrs=attrs)
 
 
-def simultaneous(points: int) -> float:
-    """The normal quantile of intervals that all hold at once with 95 %, by Bonferroni."""
-    return float(norm.isf(0.025 / points))
-
-
-def inside(counts: np.ndarray, trials: np.ndarray, law: np.ndarray, z: float) -> int:
-    """At how many points the law lies in Wilson's interval of the counts."""
-    good = 0
-    for k, n, value in zip(*map(np.ravel, np.broadcast_arrays(counts, trials, law)), strict=True):
-        low, high = wilson(int(k), int(n), z)
-        good += bool(low - 1e-12 <= value <= high + 1e-12)
-    return good
-
-
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """The laws against the counts, and what the memories achieve."""
+    result = {
+        **_instants(dataset),
+        **_transitions(dataset),
+        **_windows(dataset),
+        **_sequences(dataset),
+        **_recalls(dataset),
+    }
+    return {name: value for name, value in result.items() if np.isfinite(value)}
+
+
+def _instants(dataset: xr.Dataset) -> dict[str, float]:
     result: dict[str, float] = {}
     exact = {
-        "misses": (dataset.missed, dataset.attrs["trials"], dataset.miss_law),
-        "false alarms at an instant": (dataset.alarms, dataset.attrs["trials"], dataset.alarm_law),
+        "misses": (dataset.missed, dataset.miss_law),
+        "false alarms at an instant": (dataset.alarms, dataset.alarm_law),
     }
-    for name, (counts, trials, law) in exact.items():
-        points = counts.size
-        seen, tried, known = (np.asarray(x, float) for x in (counts, trials, law))
-        for label, z in (("95 %", 1.959963984540054), ("joint 95 %", simultaneous(points))):
-            result[f"{name}: law in {label} interval"] = float(inside(seen, tried, known, z))
-        result[f"{name}: points"] = float(points)
-    wrong = dataset.wrong * dataset.tried * dataset.units
+    for name, (counts, law) in exact.items():
+        for label, level in (("95 %", 0.95), ("joint 95 %", joint_level(counts.size))):
+            holds = inside(counts.values, dataset.attrs["trials"], law.values, level)
+            result[f"{name}: law in {label} interval"] = float(holds)
+        result[f"{name}: points"] = float(counts.size)
+    return result
+
+
+def _transitions(dataset: xr.Dataset) -> dict[str, float]:
+    wrong = dataset.wrong * dataset.chain_trials * dataset.units
     away = (np.abs(dataset.wrong - dataset.unit_law) / dataset.wrong_error).where(wrong >= 30)
-    result["wrong units of transitions: points with 30 or more"] = float((away >= 0).sum())
-    result["wrong units of transitions: exact law within 3 errors"] = float((away < 3).sum())
+    return {
+        "wrong units of transitions: points with 30 or more": float((away >= 0).sum()),
+        "wrong units of transitions: exact law within 3 errors": float((away < 3).sum()),
+    }
+
+
+def _windows(dataset: xr.Dataset) -> dict[str, float]:
+    """False alarms of detectors at any shift."""
+    result: dict[str, float] = {}
     for k, n in enumerate(dataset["size"].values):
         one = dataset.isel(size=k)
-        result[f"{n} units: false alarms over the exact mean"] = float(
-            one.rises / (one.searched * one.crossings)
-        )
-        result[f"{n} units: memories alarmed over the bound"] = float(
-            one.alarmed / (one.searched * one.crossings)
-        )
-        result[f"{n} units: false alarms expected"] = float(one.searched * one.crossings)
+        expected = float(one.searched * one.crossings)
+        result[f"{n} units: false alarms over the exact mean"] = float(one.rises) / expected
+        result[f"{n} units: memories alarmed over the bound"] = float(one.alarmed) / expected
+        result[f"{n} units: false alarms expected"] = expected
+    return result
+
+
+def _sequences(dataset: xr.Dataset) -> dict[str, float]:
+    result: dict[str, float] = {}
     for k in range(dataset.sizes["chain"]):
         one = dataset.isel(chain=k)
-        name = _named(int(one.order), int(one.units), bool(one.whole))
-        label = f"sequences, {name}"
-        result[f"{label}: capacity over law"] = float(one.chain_capacity / one.chain_law)
-        result[f"{label}: standard error"] = float(
-            one.chain_error * one.chain_capacity / one.chain_law
-        )
+        chain = chains.Chain(int(one.order), int(one.units), bool(one.whole))
+        ratio = float(one.chain_capacity / one.chain_law)
+        result[f"sequences, {chain.name}: capacity over law"] = ratio
+        result[f"sequences, {chain.name}: standard error"] = float(one.chain_error) * ratio
     for order in dict.fromkeys(dataset.order.values):
         own = dataset.isel(chain=np.flatnonzero((dataset.order.values == order) & ~dataset.whole))
         for name in ("chain_capacity", "chain_law"):
@@ -338,21 +206,18 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     for name in ("symmetric", "unsymmetric"):
         rise = dataset[name].diff("time").max()
         result[f"cycles, {name} delays: largest rise of the functional"] = float(rise)
+    return result
+
+
+def _recalls(dataset: xr.Dataset) -> dict[str, float]:
+    """The memories that name a pattern: by replayed spikes, and by the delay-lifted energy."""
     last = dataset.replay_spike_memory.values[len(dataset.replay_spike_memory) // 2 :]
-    result["replay: late spikes of the memory shown"] = float((last == SHOWN).mean())
+    result = {"replay: late spikes of the memory shown": float((last == SHOWN).mean())}
     for damage in dataset.damage.values:
         share = dataset.named.sel(damage=damage) / dataset.attrs["recalls"]
         result[f"delay-lifted, {damage}: named, least damage"] = float(share[0])
         result[f"delay-lifted, {damage}: named, most damage"] = float(share[-1])
-    return {name: value for name, value in result.items() if np.isfinite(value)}
+    return result
 
 
-def _figure():
-    from figures import spatiotemporal
-
-    return spatiotemporal
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("spatiotemporal", Config, run, summary)

@@ -1,5 +1,5 @@
 """`python -m experiments.spatiotemporal`"""
 
-from . import main
+from . import STUDY
 
-main()
+STUDY.main()

@@ -10,11 +10,11 @@ import numpy as np
 from bpcjax.energies import CycleHopfield
 from theory.closed_forms import capacity, crosstalk
 
-from ..capacity.memories import power, spins
+from ..common.memories import power, spins
 
 ORDERS = {1: (100, 300, 1000), 2: (50, 100, 200)}  # of the separation: units
 LENGTH, UNITS, CYCLES, STARTS, STEPS = 6, 60, 3, 20, 40  # of the cycles with delays
-ASKED = 16  # transitions of each sequence
+EACH = 16  # transitions of each sequence
 UNSYMMETRIC = np.array([2.0, 0.1, 0.1, 1.5, 0.1, 0.0])
 
 
@@ -25,6 +25,11 @@ class Chain:
     order: int
     size: int
     whole: bool = False  # all transitions of a sequence, or each of them
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return f"power {self.order}, {self.size} units" + (", whole" if self.whole else "")
 
     @property
     def law(self) -> float:
@@ -48,9 +53,10 @@ class Chain:
 
 
 def fields(patterns: np.ndarray, rows: np.ndarray, order: int) -> np.ndarray:
-    """The fields after one step from the patterns `rows` [M, N], up to a factor.
+    """Fields of a sequence memory at the patterns `rows` [M, N], up to a factor.
 
-    What `SequenceMemory.update` takes the sign of: `x' (m - x s)^d` is linear in `x s`, 1 or -1.
+    `SequenceMemory.update` takes their signs: this is its second version (tests hold them equal),
+    for speed. `x' (m - x s)^d` is linear in `x s`, 1 or -1.
     """
     following, state = np.roll(patterns, -1, axis=0), patterns[rows]
     overlap = patterns @ state.T
@@ -67,7 +73,7 @@ def transitions(
 
     Units of one sequence share its crosstalk: the error is that of means of sequences.
     """
-    each = min(count, ASKED)
+    each = min(count, EACH)
     shares, right = [], 0
     while len(shares) * each * chain.size < bits or len(shares) < 8:
         patterns = spins(rng, count, chain.size)
@@ -99,8 +105,8 @@ def laws(chain: Chain, count: int) -> tuple[float, float]:
 
 
 def functional(seed: int) -> dict[str, np.ndarray]:
-    """The functional of cycles over time from random histories [start, step], and the largest
-    rise, with delays that are symmetric and with delays that are not."""
+    """Functional of cycles over time from random histories [start, step], with delays that are
+    symmetric and with delays that are not."""
     rng = np.random.default_rng([seed, 300])
     cycles = rng.choice([-1.0, 1.0], (CYCLES, LENGTH, UNITS))
     starts = jnp.asarray(rng.choice([-1.0, 1.0], (STARTS, LENGTH, UNITS)))
@@ -112,12 +118,12 @@ def functional(seed: int) -> dict[str, np.ndarray]:
             return new, memory(new)
 
         def path(history):
-            energies = jax.lax.scan(step, history, None, length=STEPS)[1]
-            return jnp.concatenate([memory(history)[None], energies])
+            later = jax.lax.scan(step, history, None, length=STEPS)[1]
+            return jnp.concatenate([memory(history)[None], later])
 
         return jax.vmap(path)(starts)
 
-    found = {}
+    energies = {}
     for name, efficacy in (("symmetric", None), ("unsymmetric", UNSYMMETRIC)):
-        found[name] = np.asarray(run(CycleHopfield(cycles, efficacy)))
-    return found
+        energies[name] = np.asarray(run(CycleHopfield(cycles, efficacy)))
+    return energies

@@ -68,9 +68,9 @@ def searched(
     above, rises = np.zeros(count, bool), np.zeros(count, int)
     for start in range(0, count, 2000):
         due = rng.random((min(2000, count - start), len(spikes)))
-        seen = sorted_entries((spikes - due) % 1.0, width)
-        above[start : start + len(due)] = seen.max(axis=-1) >= threshold
-        rises[start : start + len(due)] = (seen == threshold).sum(axis=-1)
+        counts = sorted_entries((spikes - due) % 1.0, width)
+        above[start : start + len(due)] = counts.max(axis=-1) >= threshold
+        rises[start : start + len(due)] = (counts == threshold).sum(axis=-1)
     return above, rises
 
 

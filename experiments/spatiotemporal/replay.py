@@ -1,4 +1,4 @@
-"""One pattern of spikes heard, found and replayed, by detectors and by the spiking memory."""
+"""One pattern of spikes recognised and replayed, by detectors and by the spiking memory."""
 
 import jax
 import jax.numpy as jnp
@@ -24,13 +24,13 @@ def with_all_shifts(memory: DelayHopfield) -> ModernHopfield:
 
 
 def replay(seed: int, width: float) -> dict[str, np.ndarray]:
-    """Times stored and heard, counts of detectors over shifts, spikes of the memory layer (which
-    memory, at what shift), the energy before each, and the raster before and after."""
+    """Times stored and those of the input, counts of detectors over shifts, spikes of the memory
+    layer (which memory, at what shift), the energy before each, the raster before and after."""
     rng = np.random.default_rng([seed, 200])
     stored = rng.random((PATTERNS, UNITS))
-    heard = events.spoil(rng, stored[SHOWN], jitter=0.015, deletion=0.4, shift=SHIFT)
+    damaged = events.spoil(rng, stored[SHOWN], jitter=0.015, deletion=0.4, shift=SHIFT)
     extra = events.inserted(rng, (UNITS,), 0.4)
-    spikes = np.concatenate([heard[:, None], extra], axis=-1)
+    spikes = np.concatenate([damaged[:, None], extra], axis=-1)
     at = np.linspace(0, 1, 201)
     counts = events.trace(spikes, stored, width, at)
     lifted = DelayHopfield(events.raster(stored[..., None], STEPS, SPREAD), BETA)
@@ -42,7 +42,7 @@ def replay(seed: int, width: float) -> dict[str, np.ndarray]:
     )
     match = lifted.match(jnp.asarray(query))
     return {
-        "stored": stored, "heard": spikes, "at": at, "counts": counts,
+        "stored": stored, "input": spikes, "at": at, "counts": counts,
         "spike_times": np.asarray(path.times), "spike_memory": np.asarray(path.winners) // STEPS,
         "spike_shift": np.asarray(path.winners) % STEPS / STEPS,
         "energy": np.asarray(path.saved), "query": query,

@@ -1,5 +1,5 @@
 """`python -m experiments.spike_times`"""
 
-from . import main
+from . import STUDY
 
-main()
+STUDY.main()

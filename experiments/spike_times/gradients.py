@@ -27,7 +27,7 @@ def start() -> tuple[Any, jax.Array]:
 
 def first_times(weights: Any, times: jax.Array, solver: AbstractSpikes, dt: float) -> jax.Array:
     """First spikes of the outputs (`inf` where silent): leaky neurons, a recurrent hidden layer."""
-    into, own, out = weights
+    into, recurrent, out = weights
     train = bpc.SpikeTrain(times, jnp.arange(INPUTS), channels=INPUTS)
     leaky = bpc.neurons.LIF(c=10.0, g_l=1.0, e_l=0.0, v_th=1.0, v_reset=0.0)  # pyright: ignore
     hidden, last = slice(0, HIDDEN), slice(HIDDEN, HIDDEN + OUT)
@@ -36,14 +36,14 @@ def first_times(weights: Any, times: jax.Array, solver: AbstractSpikes, dt: floa
         leaky,
         [
             bpc.Projection(into, synapse, pre=train, post=hidden),
-            bpc.Projection(own, synapse, pre=hidden, post=hidden),
+            bpc.Projection(recurrent, synapse, pre=hidden, post=hidden),
             bpc.Projection(out, synapse, pre=hidden, post=last),
         ],
     )
     n = HIDDEN + OUT
-    found = bpc.simulate(net, net.rest(n), t1=T1, dt=dt, solver=solver, max_spikes=600)
-    assert found.spikes is not None
-    return bpc.encode.first_spike(found.spikes.times, found.spikes.neurons, n)[HIDDEN:]
+    solution = bpc.simulate(net, net.rest(n), t1=T1, dt=dt, solver=solver, max_spikes=600)
+    assert solution.spikes is not None
+    return bpc.encode.first_spike(solution.spikes, n)[HIDDEN:]
 
 
 def compare(directions: int = 5, dt: float = 0.1) -> dict[str, np.ndarray]:
@@ -53,31 +53,31 @@ def compare(directions: int = 5, dt: float = 0.1) -> dict[str, np.ndarray]:
 
     Call it in double precision.
     """
-    given = start()
+    inputs = start()
     rng = np.random.default_rng(1)
     ways = [
-        jax.tree.map(lambda w: jnp.asarray(rng.normal(size=w.shape)), given)
+        jax.tree.map(lambda w: jnp.asarray(rng.normal(size=w.shape)), inputs)
         for _ in range(directions)
     ]
     worst, slopes = [], []
     for solver in (bpc.OrderedSpikes(), bpc.LocalSpikes()):
 
-        def loss(given, solver=solver):
-            weights, times = given
+        def loss(inputs, solver=solver):
+            weights, times = inputs
             return first_times(weights, times, solver, dt) @ jnp.array([1.0, -2.0, 0.5])
 
         run = jax.jit(jax.value_and_grad(loss))
-        slope = run(given)[1]
-        found = []
+        slope = run(inputs)[1]
+        errors = []
         for way in ways:
             ahead, back = (
-                run(jax.tree.map(lambda w, d, s=s: w + s * STEP * d, given, way))[0]
+                run(jax.tree.map(lambda w, d, s=s: w + s * STEP * d, inputs, way))[0]
                 for s in (1, -1)
             )
             difference = float(ahead - back) / (2 * STEP)
             products = jax.tree.map(lambda a, b: (a * b).sum(), slope, way)
-            found.append(abs(sum(map(float, jax.tree.leaves(products))) / difference - 1))
-        worst.append(max(found))
+            errors.append(abs(sum(map(float, jax.tree.leaves(products))) / difference - 1))
+        worst.append(max(errors))
         slopes.append(np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(slope)]))
     exact, local = slopes
     return {

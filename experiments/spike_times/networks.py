@@ -1,4 +1,4 @@
-"""A network that answers by which output spikes first, and what it is shown as spikes.
+"""Networks that answer by which output spikes first, and codes of inputs as spikes.
 
 Neurons have no leak and exponential currents, as in Mostafa (2017), and spike once: they are held
 after it, and their clock then tells when it was. So the time of a spike is part of the state at
@@ -62,7 +62,7 @@ class Weighted(AbstractTrain):
         return self.bins.close(state, step, spikes)
 
 
-def _as_they_are(arrivals: Array) -> Array:
+def _identity(arrivals: Array) -> Array:
     return arrivals
 
 
@@ -99,7 +99,7 @@ class FirstSpikes(eqx.Module):
         once = bpc.Refractory(neuron, 2 * self.t1)  # pyright: ignore
         synapse = bpc.synapses.Exponential(self.tau)  # pyright: ignore
         first, last = slice(0, self.hidden), slice(self.hidden, n)
-        weights: Any = _as_they_are if isinstance(train, Weighted) else self.into
+        weights: Any = _identity if isinstance(train, Weighted) else self.into
         return bpc.Network(
             once,
             [
@@ -109,27 +109,27 @@ class FirstSpikes(eqx.Module):
         )
 
     def __call__(self, train: AbstractTrain, solver: AbstractSpikes | None = None) -> Answer:
-        """What one input makes it do. `LocalSpikes` unless told otherwise, which a batch may be
-        `vmap`ped over."""
+        """The answer to one input. By default in `LocalSpikes`, which a batch may be `vmap`ped
+        over."""
         net, n = self.network(train), self.bias.shape[0]
-        solved = bpc.simulate(
+        solution = bpc.simulate(
             net, net.rest(n), self.tau * self.bias, t1=self.t1, dt=self.dt,
             solver=bpc.LocalSpikes(gather=n) if solver is None else solver,
             adjoint=dfx.RecursiveCheckpointAdjoint(checkpoints=round(self.t1 / self.dt)),
             throw=False,
         )  # fmt: skip
-        end = jax.tree.map(lambda leaf: leaf[-1], solved.ys).neurons
+        end = jax.tree.map(lambda leaf: leaf[-1], solution.ys).neurons
         fired = end.active < 0.5
         # The clock was set to 2 t1 at the spike.
         times = jnp.where(fired, end.clock - self.t1, self.t1)
-        return Answer(times, fired, end.neuron.v, solved.ok)
+        return Answer(times, fired, end.neuron.v, solution.ok)
 
     def outputs(self, of: Array) -> Array:
         """The outputs' part of what there is one of for each neuron."""
         return of[..., self.hidden :]
 
 
-def drawn(
+def init_network(
     key: Key[Array, ""],
     sizes: tuple[int, int, int],
     *,
@@ -139,7 +139,7 @@ def drawn(
     bias: float = 0.06,
     **times: Any,
 ) -> FirstSpikes:
-    """A network of inputs, hidden neurons and outputs, of which nearly all fire at the start.
+    """Random network of inputs, hidden neurons and outputs, of which nearly all fire at the start.
 
     All of the `spikes` that an input typically has, and all hidden neurons, would bring a neuron
     `gain` thresholds, with standard deviation `spread`; `bias` drives the outputs, so that they
@@ -147,10 +147,10 @@ def drawn(
     """
     inputs, hidden, classes = sizes
     parts = []
-    for own, n, shape, mean, width in zip(
+    for part, n, shape, mean, width in zip(
         jax.random.split(key), (spikes, hidden), (sizes[:2], sizes[1:]), gain, spread, strict=True
     ):
-        parts.append(mean / n + width / n**0.5 * jax.random.normal(own, shape))
+        parts.append(mean / n + width / n**0.5 * jax.random.normal(part, shape))
     start = jnp.concatenate([jnp.zeros(hidden), jnp.full(classes, bias)])
     into, out = parts
     return FirstSpikes(into, out, start, **times)
@@ -205,7 +205,7 @@ def answers(code: Code) -> Batched:
     return of
 
 
-def one_by_one(code: Code) -> Batched:
+def exact_answers(code: Code) -> Batched:
     """As `answers`, event by event on the true flow, one input after another."""
 
     def of(model: FirstSpikes, x: Array) -> Answer:
@@ -217,6 +217,6 @@ def one_by_one(code: Code) -> Batched:
     return of
 
 
-def exactly(code: Code, model: FirstSpikes, x: np.ndarray) -> Answer:
-    """What a model does on the true flow, for rows of x."""
-    return jax.device_get(eqx.filter_jit(one_by_one(code))(model, jnp.asarray(x)))
+def solve_exactly(code: Code, model: FirstSpikes, x: np.ndarray) -> Answer:
+    """Answers on the true flow to rows of x."""
+    return jax.device_get(eqx.filter_jit(exact_answers(code))(model, jnp.asarray(x)))

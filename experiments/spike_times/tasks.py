@@ -1,4 +1,4 @@
-"""What first spikes are to tell apart: exclusive or, the yin-yang, images."""
+"""Tasks for first spikes: exclusive or, and the yin-yang."""
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -31,17 +31,17 @@ def yin_yang(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     Sets of different seeds are independent.
     """
     rng = np.random.default_rng((2022, seed))
-    wanted = rng.integers(3, size=count)
+    labels = rng.integers(3, size=count)
     points = np.empty((count, 2))
     for label in range(3):
-        places = np.flatnonzero(wanted == label)
-        found = np.empty((0, 2))
-        while len(found) < len(places):
+        places = np.flatnonzero(labels == label)
+        inside = np.empty((0, 2))
+        while len(inside) < len(places):
             x = rng.uniform(0, 2 * RADIUS, (4 * count + 64, 2))
             x = x[np.hypot(x[:, 0] - RADIUS, x[:, 1] - RADIUS) <= RADIUS]
-            found = np.concatenate([found, x[yin_yang_class(x) == label]])
-        points[places] = found[: len(places)]
-    return points.astype(np.float32), wanted
+            inside = np.concatenate([inside, x[yin_yang_class(x) == label]])
+        points[places] = inside[: len(places)]
+    return points.astype(np.float32), labels
 
 
 def mirrored(x: np.ndarray) -> np.ndarray:
@@ -49,8 +49,8 @@ def mirrored(x: np.ndarray) -> np.ndarray:
     return np.concatenate([x, 1 - x], axis=-1).astype(np.float32)
 
 
-def yin_yang_splits(learned: int, asked: int) -> tuple[Split, Split, Split]:
-    """To learn from, to choose settings by, and to test on: drawn with different seeds."""
-    parts = [yin_yang(count, seed) for seed, count in enumerate((learned, asked, asked))]
-    train, validation, test = (Split(mirrored(x), labels, 3) for x, labels in parts)
-    return train, validation, test
+def yin_yang_splits(train: int, test: int) -> tuple[Split, Split, Split]:
+    """Training, validation and test set of so many points: drawn with different seeds."""
+    parts = [yin_yang(count, seed) for seed, count in enumerate((train, test, test))]
+    first, second, third = (Split(mirrored(x), labels, 3) for x, labels in parts)
+    return first, second, third

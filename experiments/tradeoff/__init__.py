@@ -27,35 +27,39 @@ import bpcjax as bpc
 from bpcjax import cost
 
 from ..common import InputError, study
-from ..common.study import Parts
+from ..common.statistics import standard_error
+from ..common.study import Parts, setting
 from .stream import Stream, live
-
-NAME = "tradeoff"
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Config):
     """A stream of patterns through a memory of few rows."""
 
-    rows: int = 16
+    rows: int = setting(16, least=2)
     """How many memories there are."""
-    size: int = 24
+    size: int = setting(24, least=2)
     """Dimensions of the patterns."""
     patterns: int = 64
     """How many are shown, one after another."""
-    repeats: int = 3
+    repeats: int = setting(3, least=1)
     """How often each is shown."""
-    noise: float = 0.8
+    noise: float = setting(0.8, above=0)
     """Standard deviation of the noise (entries of a pattern vary by 1)."""
-    queries: int = 4
+    queries: int = setting(4, least=1)
     """How often each is asked for, at the end."""
-    spikes: tuple[int, ...] = (1, 2, 4, 8, 16, 32)
+    spikes: tuple[int, ...] = setting((1, 2, 4, 8, 16, 32), least=1, quick=lambda x: x[::3])
     """Of the memory layer, a presentation: its rate times that time."""
-    forget: tuple[float, ...] = (0.0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.13, 0.2, 0.4)
+    forget: tuple[float, ...] = setting(
+        (0.0, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.13, 0.2, 0.4),
+        least=0, below=1, quick=lambda x: x[::2],
+    )  # fmt: skip
     """By how much evidence decays at each presentation."""
-    precision: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+    precision: tuple[float, ...] = setting(
+        (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0), above=0, quick=lambda x: x[1::2] or x
+    )
     """beta, times the variance of the noise: 1 is right."""
-    seeds: int = 16
+    seeds: int = setting(16, least=2, quick=3)
     """How many streams."""
     seed: int = 0
     """Of streams and spikes."""
@@ -65,37 +69,13 @@ class Config(study.Config):
         """What is shown."""
         return Stream(self.rows, self.size, self.patterns, self.repeats, self.noise, self.queries)
 
+    def verify(self) -> None:
+        """There are patterns that had room too.
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    least = {"rows": 2, "size": 2, "repeats": 1, "queries": 1, "seeds": 2}
-    for name, low in least.items():
-        if getattr(config, name) < low:
-            raise InputError(f"{name} must be at least {low}, got {getattr(config, name)}.")
-    if config.patterns < config.rows:
-        raise InputError(f"patterns must be rows or more, got {config.patterns}: see stability.")
-    if not 0 < config.noise < np.inf:
-        raise InputError(f"noise must be positive, got {config.noise}.")
-    for name, good, what in (
-        ("spikes", lambda x: x >= 1, "at least 1"),
-        ("forget", lambda x: 0 <= x < 1, "in [0, 1)"),
-        ("precision", lambda x: 0 < x < np.inf, "positive"),
-    ):
-        values = getattr(config, name)
-        if not values or not all(good(value) for value in values):
-            raise InputError(f"{name} must be {what}, got {values}.")
-    if config.quick:
-        config = dataclasses.replace(
-            config,
-            spikes=config.spikes[::3],
-            forget=config.forget[::2],
-            precision=config.precision[1::2] or config.precision,
-            seeds=min(config.seeds, 3),
-        )
-    return config
+        **Raises:** `InputError` naming the setting.
+        """
+        if self.patterns < self.rows:
+            raise InputError(f"patterns must be rows or more, got {self.patterns}: see stability.")
 
 
 def lives(config: Config, spikes: int) -> dict[str, np.ndarray]:
@@ -120,13 +100,12 @@ def price(config: Config, spikes: int) -> float:
 
 
 def run(config: Config, parts: Parts) -> xr.Dataset:
-    """All points."""
-    config = check(config)
-    found = [parts(f"{n} spikes", partial(lives, config, n))["recall"] for n in config.spikes]
-    recall = np.stack(found)
+    """All points, and the best of them at each number of spikes."""
+    tables = [parts(f"{n} spikes", partial(lives, config, n))["recall"] for n in config.spikes]
+    recall = np.stack(tables)
     half = config.rows // 2
     axes = "spikes", "forget", "precision", "seed"
-    return xr.Dataset(
+    dataset = xr.Dataset(
         {
             "recall": ((*axes[:3], "age"), recall.mean(axis=3)),
             "plasticity": (axes, recall[..., :half].mean(axis=-1)),
@@ -141,56 +120,51 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
         },
         attrs={"rows": config.rows, "repeats": config.repeats},
     )
+    return with_best(dataset)
 
 
-def both(dataset: xr.Dataset) -> xr.DataArray:
-    """The lesser of stability and plasticity, in the mean over seeds."""
+def with_best(dataset: xr.Dataset) -> xr.Dataset:
+    """The data set with the lesser of stability and plasticity, in the mean over seeds, and where
+    it is largest at each number of spikes."""
     stability, plasticity = dataset.stability.mean("seed"), dataset.plasticity.mean("seed")
-    return xr.where(stability < plasticity, stability, plasticity)
-
-
-def best(dataset: xr.Dataset, spikes: int) -> dict[str, float]:
-    """Where the lesser of the two is largest, at that number of spikes."""
-    table = both(dataset).sel(spikes=spikes)
-    at = table.argmax(dim=["forget", "precision"])
-    return {key: float(table[key][at[key]]) for key in ("forget", "precision")}
+    lesser = xr.where(stability < plasticity, stability, plasticity)
+    at = lesser.argmax(dim=["forget", "precision"])
+    best = {f"best_{name}": ("spikes", dataset[name].values[at[name]]) for name in at}
+    return dataset.assign(lesser=lesser, **best)
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """The best compromise at each number of spikes, and the extremes."""
+    return _best(dataset) | _at_right_beta(dataset)
+
+
+def _best(dataset: xr.Dataset) -> dict[str, float]:
     result: dict[str, float] = {}
     for spikes in dataset.spikes.values:
-        at = best(dataset, spikes)
-        point = dataset.sel(spikes=spikes, **at)
-        label = f"{spikes} spikes, best: "
-        result |= {f"{label}{key}": value for key, value in at.items()}
+        row = dataset.sel(spikes=spikes)
+        at = {name: float(row[f"best_{name}"]) for name in ("forget", "precision")}
+        point, label = row.sel(at), f"{spikes} spikes, best: "
+        result |= {f"{label}{name}": value for name, value in at.items()}
         result[f"{label}pJ a query"] = float(point.price)
         for name in ("stability", "plasticity"):
-            value = point[name]
-            result[f"{label}{name}"] = float(value.mean())
-            result[f"{label}{name}, error"] = float(value.std(ddof=1) / np.sqrt(value.size))
-    right = dataset.sel(precision=1.0, method="nearest")
-    for name in ("stability", "plasticity"):
-        top = right[name].mean("seed")
-        for spikes in dataset.spikes.values:
-            value = top.sel(spikes=spikes)
-            label = f"{spikes} spikes, right beta: "
-            result[f"{label}forget of most {name}"] = float(
-                value.forget[int(np.argmax(value.values))]
-            )
-            result[f"{label}most {name}"] = float(value.max())
-            result[f"{label}{name} without forgetting"] = float(
-                value.sel(forget=0, method="nearest")
-            )
+            result[f"{label}{name}"] = float(point[name].mean())
+            result[f"{label}{name}, error"] = float(standard_error(point[name], "seed"))
     return result
 
 
-def _figure():
-    from figures import tradeoff
+def _at_right_beta(dataset: xr.Dataset) -> dict[str, float]:
+    result: dict[str, float] = {}
+    right = dataset.sel(precision=1.0, method="nearest")
+    for name in ("stability", "plasticity"):
+        for spikes in dataset.spikes.values:
+            value = right[name].mean("seed").sel(spikes=spikes)
+            label = f"{spikes} spikes, right beta: "
+            most = int(np.argmax(value.values))
+            result[f"{label}forget of most {name}"] = float(value.forget[most])
+            result[f"{label}most {name}"] = float(value.max())
+            without = value.sel(forget=0, method="nearest")
+            result[f"{label}{name} without forgetting"] = float(without)
+    return result
 
-    return tradeoff
 
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+STUDY = study.Study("tradeoff", Config, run, summary)

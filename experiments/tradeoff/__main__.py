@@ -1,5 +1,5 @@
 """`python -m experiments.tradeoff`"""
 
-from . import main
+from . import STUDY
 
-main()
+STUDY.main()

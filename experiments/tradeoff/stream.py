@@ -44,48 +44,49 @@ def draw_patterns(stream: Stream, key: Key[Array, ""]) -> Float[Array, "T N"]:
     return x * jnp.sqrt(stream.size / jnp.sum(x * x, axis=1, keepdims=True))
 
 
-def learned(
+def train(
     stream: Stream,
     rule: Normal,
     patterns: Float[Array, "T N"],
     key: Key[Array, ""],
     spikes: int,
 ) -> NormalEvidence:
-    """What the memories know after the stream: each observation is divided among the memories in
+    """Evidence of the memories after the stream: each observation is divided among the memories in
     proportion to their spikes, and all evidence decays by `keep`."""
     noise_key, spike_key = jax.random.split(key)
-    shown = jnp.repeat(patterns, stream.repeats, axis=0)
-    shown = shown + stream.noise * jax.random.normal(noise_key, shown.shape)
+    y = jnp.repeat(patterns, stream.repeats, axis=0)
+    y = y + stream.noise * jax.random.normal(noise_key, y.shape)
 
-    def present(seen, now):
+    def present(evidence, now):
         y, key = now
-        return rule.update(seen, y, shares(rule.log_predictive(seen, y), key, spikes)), None
+        weights = shares(rule.log_predictive(evidence, y), key, spikes)
+        return rule.update(evidence, y, weights), None
 
-    keys = jax.random.split(spike_key, len(shown))
-    return jax.lax.scan(present, rule.init(stream.rows, stream.size), (shown, keys))[0]
+    keys = jax.random.split(spike_key, len(y))
+    return jax.lax.scan(present, rule.init(stream.rows, stream.size), (y, keys))[0]
 
 
 def recall(
     stream: Stream,
     rule: Normal,
-    seen: NormalEvidence,
+    evidence: NormalEvidence,
     patterns: Float[Array, "T N"],
     key: Key[Array, ""],
     spikes: int,
 ) -> Float[Array, " T"]:
     """How often a noisy query is answered by a memory that is closest to its own pattern."""
-    mean = rule.mean(seen)
+    mean = rule.mean(evidence)
     # Direction only: a memory on its way out is shorter, and still of its pattern.
     stands_for = (mean @ patterns.T).argmax(axis=1)
     noise_key, spike_key = jax.random.split(key)
     noise = jax.random.normal(noise_key, (stream.queries, *patterns.shape))
-    asked = (patterns[None] + stream.noise * noise).reshape(-1, stream.size)
+    queries = (patterns[None] + stream.noise * noise).reshape(-1, stream.size)
 
     def answer(y, key):
-        return stands_for[shares(rule.log_predictive(seen, y), key, spikes).argmax()]
+        return stands_for[shares(rule.log_predictive(evidence, y), key, spikes).argmax()]
 
-    found = jax.vmap(answer)(asked, jax.random.split(spike_key, len(asked)))
-    right = found.reshape(stream.queries, -1) == jnp.arange(stream.patterns)[None]
+    named = jax.vmap(answer)(queries, jax.random.split(spike_key, len(queries)))
+    right = named.reshape(stream.queries, -1) == jnp.arange(stream.patterns)[None]
     return right.astype(patterns.dtype).mean(axis=0)
 
 
@@ -96,5 +97,5 @@ def live(
     rule = posterior(beta, forget)
     pattern_key, learn_key, recall_key = jax.random.split(key, 3)
     patterns = draw_patterns(stream, pattern_key)
-    seen = learned(stream, rule, patterns, learn_key, spikes)
-    return recall(stream, rule, seen, patterns, recall_key, spikes)[::-1]
+    evidence = train(stream, rule, patterns, learn_key, spikes)
+    return recall(stream, rule, evidence, patterns, recall_key, spikes)[::-1]

@@ -17,8 +17,9 @@ sixth of the training set (`--validation`).
 """
 
 import dataclasses
-import time
-from typing import Any, ClassVar
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,71 +27,52 @@ import numpy as np
 import xarray as xr
 
 from ..common import InputError, study
-from ..common.counts import wilson
+from ..common.classifier_training import confusion_matrix
 from ..common.data import Split, check as check_images, splits
-from ..common.study import Parts
+from ..common.statistics import wilson
+from ..common.study import Parts, setting
+from ..common.training import Metrics, Trained, checkpoint, run_epochs
 from .training import (
     BATCH,
     Circuit,
     Network,
     Soft,
-    ask_images,
-    assigned,
+    assign_classes,
     by_label,
     by_share,
     circuit,
+    count_spikes,
     learn_images,
     responses,
     soft,
 )
 
-NAME = "winner_take_all"
 NETWORKS = {"Diehl & Cook": (circuit, Circuit()), "soft": (soft, Soft())}
 VOTES = "labels", "shares"
-PART = 6000  # images, about: what was learned is kept after each part of an epoch
+PART = 6000  # images, about: the state is kept after each part of an epoch
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(study.Config):
     """Learning without labels."""
 
-    DOUBLE: ClassVar[bool] = False
-
-    data: str = "mnist"
+    data: str = setting("mnist", quick="digits")
     """The images: mnist, fashion_mnist, digits."""
     data_dir: str | None = None
     """The folder of the files of the images."""
-    neurons: int = 400
+    neurons: int = setting(400, least=2, quick=100)
     """Excitatory neurons."""
-    epochs: int = 2
+    epochs: int = setting(2, least=1, quick=lambda epochs: min(5 * epochs, 10))
     """How often each image is shown."""
-    seeds: int = 3
+    seeds: int = setting(3, least=1, quick=lambda _: 1)
     """Networks of each kind."""
-    labelled: int = 20_000
+    labelled: int = setting(20_000, least=1)
     """Training images whose labels give neurons their classes."""
     validation: bool = False
     """Hold out a sixth of the training set and test on it."""
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (("neurons", 2), ("epochs", 1), ("seeds", 1), ("labelled", 1)):
-        study.at_least(least, config, name)
-    if config.quick:
-        config = dataclasses.replace(
-            config,
-            data="digits",
-            neurons=min(config.neurons, 100),
-            epochs=min(5 * config.epochs, 10),
-            seeds=1,
-        )
-    return config
-
-
-def checked(split: Split) -> Split:
+def rows(split: Split) -> Split:
     """Images as rows.
 
     **Raises:** `InputError` for pixels that are not in 0...1, and for less than a batch.
@@ -104,76 +86,69 @@ def checked(split: Split) -> Split:
 
 
 def division(count: int) -> tuple[int, int]:
-    """In how many parts so many images are learned, and how many, in whole batches, a part has."""
+    """In how many parts an epoch of so many images is cut, and how many images, in whole batches,
+    a part has."""
     parts = max(1, round(count / PART))
     return parts, count // parts // BATCH * BATCH
 
 
-def trained(
-    config: Config, parts: Parts, name: str, network: Network, learned: Split, seed: int
-) -> tuple[Any, dict[str, np.ndarray]]:
-    """What a network learned, and along the way the share of images whose class it could tell
-    before it learned them, by the labels of those before."""
+def train(
+    network: Network,
+    split: Split,
+    epochs: int,
+    seed: int,
+    *,
+    folder: Path | None = None,
+    label: str = "",
+    stop_after: int | None = None,
+) -> Trained:
+    """A network's state after so many epochs on `split`. Metrics of each part of an epoch:
+    `online`, the accuracy on its images before they are learned, by the labels of those before, and
+    `spikes` an image."""
     key = jax.random.key(seed)
-    state = network.start(jax.random.fold_in(key, 0))
-    x = jnp.asarray(learned.x, jnp.float32)
-    each, size = division(len(x))
-    total = config.epochs * each
-    told, neurons = [], None
-    seconds = np.zeros(())
-    for k in range(total):
-        order = np.random.default_rng([seed, k // each]).permutation(len(x))
-        own = order[k % each * size : (k % each + 1) * size]
+    x = jnp.asarray(split.x, jnp.float32)
+    parts, size = division(len(x))
+    total = parts * epochs
 
-        def make(k=k, own=own, state=state, neurons=neurons):
-            began = time.perf_counter()
-            share = jnp.float32(k / total), jnp.float32((k + 1) / total)
-            after, counts = learn_images(
-                network, state, x, jnp.asarray(own), jax.random.fold_in(key, k + 1), share
-            )
-            counts, labels = np.asarray(counts), learned.labels[own]
-            right = np.nan
-            if neurons is not None:
-                right = (by_label(counts, neurons, learned.classes) == labels).mean()
-            found = {str(i): np.asarray(leaf) for i, leaf in enumerate(after)}
-            return found | {
-                "neurons": assigned(responses(counts, labels, learned.classes)),
-                "right": np.asarray(right),
-                "spikes": counts.sum(axis=1).mean(),
-                "seconds": np.asarray(time.perf_counter() - began),
-            }
+    def update(state: tuple[Any, np.ndarray], k: int) -> tuple[tuple[Any, np.ndarray], Metrics]:
+        state, neurons = state
+        order = np.random.default_rng([seed, k // parts]).permutation(len(x))
+        images = order[k % parts * size : (k % parts + 1) * size]
+        ends = jnp.float32(k / total), jnp.float32((k + 1) / total)
+        state, counts = learn_images(
+            network, state, x, jnp.asarray(images), jax.random.fold_in(key, k + 1), ends
+        )
+        counts, labels = np.asarray(counts), split.labels[images]
+        right = (by_label(counts, neurons, split.classes) == labels).mean() if k else np.nan
+        neurons = assign_classes(responses(counts, labels, split.classes))
+        return (state, neurons), {"online": right, "spikes": counts.sum(axis=1).mean()}
 
-        part = parts(f"{name}, seed {seed}, part {k + 1} of {total}", make)
-        state = type(state)(*(jnp.asarray(part[str(i)]) for i in range(len(state))))
-        for leaf, field in zip(state, state._fields, strict=True):
-            if not bool(jnp.isfinite(leaf).all()):
-                raise InputError(
-                    f"{name}, epoch {k // each + 1}: {field} are not finite. Lower the steps."
-                )
-        neurons, seconds = part["neurons"], seconds + part["seconds"]
-        told.append(part["right"])
-        print(f"  next images told {100 * told[-1]:.1f} %, {part['spikes']:.1f} spikes", flush=True)
-    return state, {"online": np.array(told), "seconds": seconds}
+    start = network.start(jax.random.fold_in(key, 0))
+    no_classes = np.full(len(jax.tree.leaves(start)[0]), -1)
+    path = checkpoint(folder, [label, seed, epochs], x, split.labels, *jax.tree.leaves(start))
+    trained = run_epochs(
+        update, (start, no_classes), total, path=path, label=f"{label}, parts:",
+        stop_after=stop_after,
+    )  # fmt: skip
+    return trained._replace(model=trained.model[0])
 
 
-def tested(
-    config: Config, network: Network, state: Any, learned: Split, asked: Split, seed: int
+def examine(
+    config: Config, network: Network, state: Any, train_set: Split, test: Split, seed: int
 ) -> dict[str, np.ndarray]:
-    """Right answers on `asked`, and what a picture shows."""
+    """Metrics on the test set, and what a picture shows."""
     key = jax.random.fold_in(jax.random.key(seed), 10_000)
     keys = jax.random.split(key, 3)
     some = slice(0, config.labelled)
-    before = ask_images(network, state, learned.x[some], keys[0])
-    table = responses(before, learned.labels[some], learned.classes)
-    neurons = assigned(table)
-    counts = ask_images(network, state, asked.x, keys[1])
-    own, shared = by_label(counts, neurons, asked.classes), by_share(counts, table)
-    confusion = np.zeros((asked.classes, asked.classes), int)
-    np.add.at(confusion, (asked.labels, own), 1)
-    inputs, spikes = network.show(state, jnp.asarray(asked.x[:1], jnp.float32), keys[2])
+    before = count_spikes(network, state, train_set.x[some], keys[0])
+    table = responses(before, train_set.labels[some], train_set.classes)
+    neurons = assign_classes(table)
+    counts = count_spikes(network, state, test.x, keys[1])
+    answers = by_label(counts, neurons, test.classes), by_share(counts, table)
+    inputs, spikes = network.show(state, jnp.asarray(test.x[:1], jnp.float32), keys[2])
     return {
-        "right": np.array([(guess == asked.labels).sum() for guess in (own, shared)]),
-        "confusion": confusion,
+        "right": np.array([(answer == test.labels).sum() for answer in answers]),
+        "confusion": confusion_matrix(test.labels, answers[0], test.classes),
         "class_of": neurons,
         "spikes": counts.sum(axis=1).mean(),
         "raster": np.asarray(spikes[:, 0] > 0),
@@ -183,76 +158,68 @@ def tested(
 
 def run(config: Config, parts: Parts) -> xr.Dataset:
     """Both networks on one set of images."""
-    config = check(config)
     pair = splits(config.data, config.data_dir, validation=config.validation)
     check_images(*pair)
     shape = pair[0].x.shape[1:3]
-    learned, asked = (checked(split) for split in pair)
-    rows: dict[str, list[list[Any]]] = {}
-    data: dict[str, Any] = {}
-    for name, (make, settings) in NETWORKS.items():
-        network = make(learned.x, config.neurons, settings)
+    train_set, test = map(rows, pair)
+    folder = parts.chunks.folder / "epochs"
+
+    def make(name: str, network: Network, seed: int) -> dict[str, np.ndarray]:
+        trained = train(
+            network, train_set, config.epochs, seed, folder=folder, label=f"{name} {seed}"
+        )
+        state = trained.model._asdict()
+        return examine(config, network, trained.model, train_set, test, seed) | state | {
+            "online": trained.history["online"], "seconds": np.asarray(trained.seconds),
+        }  # fmt: skip
+
+    metrics = {}
+    for name, (make_network, settings) in NETWORKS.items():
+        network = make_network(train_set.x, config.neurons, settings)
         for seed in range(config.seeds):
-            state, found = trained(config, parts, name, network, learned, seed)
-
-            def test(network=network, state=state, seed=seed):
-                return tested(config, network, state, learned, asked, seed)
-
-            found |= parts(f"{name}, seed {seed}, test", test)
-            for key in ("online", "seconds", "right", "spikes", "confusion", "class_of"):
-                rows.setdefault(key, []).append(found[key])
-            if seed > 0:
-                continue
-            if name == "soft":
-                on = np.exp(np.asarray(state.weights)[:, : learned.x.shape[1]])
-                data["fields_soft"] = ("neuron", "row", "column"), on.reshape(-1, *shape)
-                continue
-            fields = np.asarray(state.weights).reshape(-1, *shape)
-            data["fields"] = ("neuron", "row", "column"), fields
-            data["thresholds"] = "neuron", np.asarray(state.thresholds)
-            data["raster"] = ("moment", "neuron"), found["raster"]
-            data["raster_inputs"] = ("moment", "pixel"), found["raster_inputs"]
-            data["image"] = ("row", "column"), asked.x[0].reshape(shape)
+            metrics[name, seed] = parts(f"{name}, seed {seed}", partial(make, name, network, seed))
+    first, soft_first = metrics["Diehl & Cook", 0], metrics["soft", 0]
+    on = np.exp(soft_first["weights"][:, : train_set.x.shape[1]])
+    data = {
+        "fields_soft": (("neuron", "row", "column"), on.reshape(-1, *shape)),
+        "fields": (("neuron", "row", "column"), first["weights"].reshape(-1, *shape)),
+        "thresholds": ("neuron", first["thresholds"]),
+        "raster": (("moment", "neuron"), first["raster"]),
+        "raster_inputs": (("moment", "pixel"), first["raster_inputs"]),
+        "image": (("row", "column"), test.x[0].reshape(shape)),
+    }
     dims = {
         "online": ("part",), "seconds": (), "right": ("vote",), "spikes": (),
         "confusion": ("label", "answer"), "class_of": ("neuron",),
     }  # fmt: skip
-    for key, values in rows.items():
-        whole = np.array(values).reshape(len(NETWORKS), config.seeds, *np.shape(values[0]))
-        data[key] = ("network", "seed", *dims[key]), whole
-    each, part = division(len(learned.x))
+    for key, axes in dims.items():
+        values = [[metrics[name, s][key] for s in range(config.seeds)] for name in NETWORKS]
+        data[key] = ("network", "seed", *axes), np.array(values)
+    each, part = division(len(train_set.x))
     data["images"] = "part", part * np.arange(config.epochs * each)
-    attrs = {"data": config.data, "asked": len(asked.x), "epoch": len(learned.x)}
-    return xr.Dataset(data, coords={"network": list(NETWORKS), "vote": list(VOTES)}, attrs=attrs)
+    attrs = {"data": config.data, "test_images": len(test.x), "epoch": len(train_set.x)}
+    return xr.Dataset(data, {"network": list(NETWORKS), "vote": list(VOTES)}, attrs)
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """Accuracies with their 95 % intervals over the images of the test (of the seeds' mean)."""
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for name in dataset.network.values:
         row = dataset.sel(network=name)
         for vote in dataset.vote.values:
             right = row.right.sel(vote=vote)
-            asked = dataset.attrs["asked"]
-            low, high = wilson(round(float(right.mean())), asked)
-            found[f"{name}: accuracy by {vote}"] = float(right.mean()) / asked
-            found[f"{name}: accuracy by {vote}, low"] = low
-            found[f"{name}: accuracy by {vote}, high"] = high
+            count = dataset.attrs["test_images"]
+            low, high = wilson(round(float(right.mean())), count)
+            metrics[f"{name}: accuracy by {vote}"] = float(right.mean()) / count
+            metrics[f"{name}: accuracy by {vote}, low"] = low
+            metrics[f"{name}: accuracy by {vote}, high"] = high
             if right.size > 1:
-                spread = float((right / asked).std(ddof=1))
-                found[f"{name}: accuracy by {vote}, deviation"] = spread
-        found[f"{name}: spikes an image"] = float(row.spikes.mean())
-        found[f"{name}: neurons without a class"] = float((row.class_of < 0).sum("neuron").mean())
-        found[f"{name}: seconds of training"] = float(row.seconds.mean())
-    return found
+                spread = float((right / count).std(ddof=1))
+                metrics[f"{name}: accuracy by {vote}, deviation"] = spread
+        metrics[f"{name}: spikes an image"] = float(row.spikes.mean())
+        metrics[f"{name}: neurons without a class"] = float((row.class_of < 0).sum("neuron").mean())
+        metrics[f"{name}: seconds of training"] = float(row.seconds.mean())
+    return metrics
 
 
-def figure() -> Any:
-    """The module that draws it."""
-    from figures import winner_take_all
-
-    return winner_take_all
-
-
-def main():
-    study.main(NAME, Config, run, summary, figure, __doc__)
+STUDY = study.Study("winner_take_all", Config, run, summary, double=False)

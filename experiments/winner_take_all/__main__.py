@@ -1,5 +1,5 @@
 """`python -m experiments.winner_take_all`"""
 
-from . import main
+from . import STUDY
 
-main()
+STUDY.main()

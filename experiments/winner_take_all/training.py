@@ -1,7 +1,7 @@
-"""Two winner-take-all networks that learn images by spikes, with nobody telling them labels.
+"""Two winner-take-all networks that learn images by spikes, without labels.
 
 In both a batch of images is shown at once to copies of the network, whose weights change when the
-images are over: by the sum of what each copy asks for. Rates of change fall along the training.
+images are over: by the sum of the changes of all copies. Rates of change fall along the training.
 """
 
 import dataclasses
@@ -19,18 +19,18 @@ from bpcjax.learning import Mixture, Observation, TriggeredSTDP, averages
 from bpcjax.models import DiehlCook
 from bpcjax.models.winner_take_all.diehl_cook import Learned, poisson_spikes, traces_at, unit_length
 
-from ..common.classifiers import single
+from ..common.precision import single
 
 BATCH = 16
-ASKED = 50  # images at once without learning
+SHOWN = 50  # images at once without learning
 
 Counts = Int[Array, "images n"]
 
 
 class Network(NamedTuple):
-    """A network as functions: `start(key)`, `learn(learned, x, key, done)` of a batch of images
-    when that share of the training is `done`, with the spikes of each neuron for each, and
-    `show(learned, x, key)`: the spikes of inputs and of neurons in each bin."""
+    """A network as functions: `start(key)` gives its state; `learn(state, x, key, share)` the state
+    after a batch of images, at that share of the training, and the spikes of each neuron for each;
+    `show(state, x, key)` the spikes of inputs and of neurons in each bin."""
 
     start: Callable[[Any], Any]
     learn: Callable[[Any, Array, Any, Array], tuple[Any, Counts]]
@@ -53,9 +53,9 @@ class Circuit:
     length: float = 0.6  # of the weights, in lengths of a mean image
 
 
-def along(ends: tuple[float, float], done: Array) -> Array:
-    """Between two ends, evenly in the logarithm."""
-    return ends[0] * (ends[1] / ends[0]) ** done
+def geometric(ends: tuple[float, float], share: Array) -> Array:
+    """Geometric interpolation between two ends."""
+    return ends[0] * (ends[1] / ends[0]) ** share
 
 
 def circuit(x: Float[np.ndarray, "images inputs"], size: int, settings: Circuit) -> Network:
@@ -75,21 +75,23 @@ def circuit(x: Float[np.ndarray, "images inputs"], size: int, settings: Circuit)
             unit_length(weights, length), jnp.full(size, settings.threshold, jnp.float32)
         )
 
-    def present(learned: Learned, x: Array, key: Any) -> tuple[Array, Array]:
+    def present(state: Learned, x: Array, key: Any) -> tuple[Array, Array]:
         norm = jnp.sqrt((x**2).sum(axis=1, keepdims=True))
         rates = settings.rate * mean * x / jnp.maximum(norm, 1e-6)
         inputs = poisson_spikes(key, rates, settings.bins)
-        return inputs, model.spikes(learned.thresholds, model.drive(learned.weights, inputs))
+        return inputs, model.spikes(state.thresholds, model.drive(state.weights, inputs))
 
-    def learn(learned: Learned, x: Array, key: Any, done: Array) -> tuple[Learned, Counts]:
-        inputs, spikes = present(learned, x, key)
+    def learn(state: Learned, x: Array, key: Any, share: Array) -> tuple[Learned, Counts]:
+        inputs, spikes = present(state, x, key)
         room = round(8 * settings.spikes * len(x)) + 256
         seen = traces_at(inputs, spikes, decay, room)
         total = spikes.sum(axis=(0, 1)).astype(jnp.float32)
-        stepped = single(eqx.tree_at(lambda r: r.rate, rule, along(settings.step, done) / scale))
-        weights = learned.weights + stepped.change(learned.weights, seen, total)
+        stepped = single(
+            eqx.tree_at(lambda r: r.rate, rule, geometric(settings.step, share) / scale)
+        )
+        weights = state.weights + stepped.change(state.weights, seen, total)
         extra = total - len(x) * settings.spikes / size
-        thresholds = learned.thresholds + along(settings.homeostasis, done) * extra
+        thresholds = state.thresholds + geometric(settings.homeostasis, share) * extra
         return Learned(unit_length(weights, length), thresholds), spikes.sum(axis=0)
 
     return Network(start, learn, present)
@@ -126,21 +128,21 @@ def soft(x: Float[np.ndarray, "images inputs"], size: int, settings: Soft) -> Ne
         u = seen @ mixture.weights.T + mixture.log_prior[None, None]
         return seen, jax.random.categorical(second, u)
 
-    def learn(mixture: Mixture, x: Array, key: Any, done: Array) -> tuple[Mixture, Counts]:
+    def learn(mixture: Mixture, x: Array, key: Any, share: Array) -> tuple[Mixture, Counts]:
         seen, winner = present(mixture, x, key)
-        rate = along(settings.step, done)
+        rate = geometric(settings.step, share)
 
         def spike(weights: Array, event: tuple[Array, Array]) -> tuple[Array, None]:
             y, k = event
             row = Mixture(weights[k][None], jnp.zeros(1, jnp.float32))
-            moved = averages_at(rate, Observation(y, jnp.ones(1, jnp.float32)), row)
-            return weights.at[k].add(moved.weights[0]), None
+            change = averages_at(rate, Observation(y, jnp.ones(1, jnp.float32)), row)
+            return weights.at[k].add(change.weights[0]), None
 
         events = seen.reshape(-1, seen.shape[-1]), winner.ravel()
         weights, _ = jax.lax.scan(spike, mixture.weights, events)
         counts = jax.nn.one_hot(winner, size, dtype=jnp.int32).sum(axis=0)
-        share = counts.sum(axis=0) - counts.sum() / size
-        prior = mixture.log_prior - along(settings.homeostasis, done) * share
+        excess = counts.sum(axis=0) - counts.sum() / size
+        prior = mixture.log_prior - geometric(settings.homeostasis, share) * excess
         return Mixture(jnp.maximum(weights, -8.0), prior), counts
 
     def show(mixture: Mixture, x: Array, key: Any) -> tuple[Array, Array]:
@@ -152,46 +154,46 @@ def soft(x: Float[np.ndarray, "images inputs"], size: int, settings: Soft) -> Ne
 
 def averages_at(rate: Array, seen: Observation, mixture: Mixture) -> Mixture:
     """The rule `averages` at a rate that a program computes: a spike of share `rate`."""
-    given = seen._replace(share=rate * seen.share)
-    found, _ = averages(1.0).update(given, optax.EmptyState(), mixture)  # pyright: ignore
-    return found  # pyright: ignore[reportReturnType]
+    scaled = seen._replace(share=rate * seen.share)
+    change, _ = averages(1.0).update(scaled, optax.EmptyState(), mixture)  # pyright: ignore
+    return change  # pyright: ignore[reportReturnType]
 
 
 @eqx.filter_jit
 def learn_images(
-    network: Network, learned: Any, x: Array, order: Int[Array, " images"], key: Any,
-    done: tuple[Array, Array],
+    network: Network, state: Any, x: Array, order: Int[Array, " images"], key: Any,
+    ends: tuple[Array, Array],
 ) -> tuple[Any, Counts]:  # fmt: skip
-    """What was learned after the images `x[order]`, and the spikes for each; `done` are the shares
-    of the training before and after them."""
+    """The state after the images `x[order]`, and the spikes for each; `ends` are the shares of the
+    training before and after them."""
     batches = order.reshape(-1, BATCH)
     steps = len(batches)
-    share = done[0] + (done[1] - done[0]) * jnp.arange(steps, dtype=jnp.float32) / steps
+    shares = ends[0] + (ends[1] - ends[0]) * jnp.arange(steps, dtype=jnp.float32) / steps
 
-    def batch(learned: Any, at: tuple[Array, Array, Array]) -> tuple[Any, Array]:
-        index, done, k = at
-        learned, counts = network.learn(learned, x[index], jax.random.fold_in(key, k), done)
-        return learned, counts.astype(jnp.uint8)
+    def batch(state: Any, at: tuple[Array, Array, Array]) -> tuple[Any, Array]:
+        index, share, k = at
+        state, counts = network.learn(state, x[index], jax.random.fold_in(key, k), share)
+        return state, counts.astype(jnp.uint8)
 
-    learned, counts = jax.lax.scan(batch, learned, (batches, share, jnp.arange(steps)))
-    return learned, counts.reshape(len(order), -1)
+    state, counts = jax.lax.scan(batch, state, (batches, shares, jnp.arange(steps)))
+    return state, counts.reshape(len(order), -1)
 
 
 @eqx.filter_jit
-def _asked(network: Network, learned: Any, x: Array, key: Any) -> Counts:
+def _shown(network: Network, state: Any, x: Array, key: Any) -> Counts:
     def batch(at: tuple[Array, Array]) -> Array:
         x, k = at
-        spikes = network.show(learned, x, jax.random.fold_in(key, k))[1]
+        spikes = network.show(state, x, jax.random.fold_in(key, k))[1]
         return spikes.sum(axis=0).astype(jnp.uint8)
 
     return jax.lax.map(batch, (x, jnp.arange(len(x))))
 
 
-def ask_images(network: Network, learned: Any, x: np.ndarray, key: Any) -> np.ndarray:
+def count_spikes(network: Network, state: Any, x: np.ndarray, key: Any) -> np.ndarray:
     """The spikes [images, n] of each neuron for each image, without learning."""
-    pad = np.zeros((-len(x) % ASKED, x.shape[1]), np.float32)
-    batches = np.concatenate([x, pad]).astype(np.float32).reshape(-1, ASKED, x.shape[1])
-    counts = _asked(network, learned, jnp.asarray(batches), key)
+    pad = np.zeros((-len(x) % SHOWN, x.shape[1]), np.float32)
+    batches = np.concatenate([x, pad]).astype(np.float32).reshape(-1, SHOWN, x.shape[1])
+    counts = _shown(network, state, jnp.asarray(batches), key)
     return np.asarray(counts).reshape(-1, counts.shape[-1])[: len(x)]
 
 
@@ -204,7 +206,7 @@ def responses(counts: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarra
     return np.array([c.mean(axis=0) if len(c) else np.zeros(counts.shape[1]) for c in each])
 
 
-def assigned(responses: np.ndarray) -> np.ndarray:
+def assign_classes(responses: np.ndarray) -> np.ndarray:
     """The class of each neuron [n]: of its highest mean response; -1 for one that is silent."""
     return np.where(responses.max(axis=0) > 0, responses.argmax(axis=0), -1)
 

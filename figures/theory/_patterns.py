@@ -42,6 +42,6 @@ def pattern_map(array: xr.DataArray, names: list[str], ax: Axes) -> list[Patch]:
 
 def merged(*groups: list[Any]) -> list[Any]:
     """The handles of several axes for one legend, each label once."""
-    found = {handle.get_label(): handle for group in groups for handle in group}
-    order = [name for name in COLOURS if name in found]
-    return [found[name] for name in order + [name for name in found if name not in COLOURS]]
+    handles = {handle.get_label(): handle for group in groups for handle in group}
+    order = [name for name in COLOURS if name in handles]
+    return [handles[name] for name in order + [name for name in handles if name not in COLOURS]]

@@ -3,21 +3,16 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bpcjax.plot import bifurcation, orbit_diagram
-from theory.closed_forms import folds
-from theory.regimes.diagram import as_branch
 
 from .. import style
+from ._branches import EXACT, as_branch, equilibria, equilibria_legend, loss_of_rest
 from ._patterns import merged, pattern_map
 
-NAME = "theory/adex"
-COMMAND = "python -m theory.regimes.adex"
-_EXACT = dict(linestyle="none", marker="x", color=style.RED, zorder=4)
-_OTHER = _EXACT | {"color": style.PURPLE}
+_OTHER = EXACT | {"color": style.PURPLE}
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -33,41 +28,23 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 def _branches(fig, dataset: xr.Dataset) -> None:
     wide, *near = fig.subplots(1, 3)
-    taus = dataset.cell_tau_w.values
-    _branch(wide, dataset.isel(wide=0), "wide", float(taus[0]))
+    equilibria(wide, dataset.isel(wide=0), "wide", "current (pA)")
     wide.set(title="equilibria, $a$ = 4 nS", ylim=(-70, -40), ylabel="$v$ at rest (mV)")
-    for ax, name, tau in zip(near, dataset.cell.values, taus, strict=True):
-        fold = _branch(ax, dataset.sel(cell=name), "near", float(tau))
-        ax.set_xlim(fold.drive - 0.4, fold.drive + 0.04)
-        ax.set_ylim(fold.v - 0.28, fold.v + 0.28)
-        ax.set_title(rf"near the fold, $\tau_w$ = {tau:g} ms")
+    for ax, name in zip(near, dataset.cell.values, strict=True):
+        row = dataset.sel(cell=name)
+        drive, v = equilibria(ax, row, "near", "current (pA)")
+        ax.set_xlim(drive - 0.4, drive + 0.04)
+        ax.set_ylim(v - 0.28, v + 0.28)
+        ax.set_title(rf"near the fold, $\tau_w$ = {float(row.cell_tau_w):g} ms")
         ax.ticklabel_format(useOffset=False)
-    line, mark = dict(color=style.BLUE), dict(linestyle="none", markerfacecolor="white")
-    handles = [
-        Line2D([], [], label="stable", **line),
-        Line2D([], [], label="unstable", linestyle="--", **line),
-        Line2D([], [], label="Hopf point, followed", marker="o", **line, **mark),
-        Line2D([], [], label="fold, followed", marker="s", **line, **mark),
-        Line2D([], [], label="closed forms", **_EXACT),
-    ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-
-
-def _branch(ax: Axes, here: xr.Dataset, name: str, tau_w: float) -> folds.Point:
-    cell = folds.AdExCell(tau_w=tau_w)
-    fold, hopf = folds.adex_fold(cell), folds.adex_hopf(cell)
-    bifurcation(as_branch(here, name), ax, xlabel="current (pA)", ylabel="")
-    for point in (fold, hopf):
-        ax.plot(point.drive, point.v, **_EXACT)
-    ax.get_legend().remove()
-    return fold
+    equilibria_legend(fig)
 
 
 def _maps(fig, dataset: xr.Dataset) -> None:
     left, right = fig.subplots(1, 2)
     names = dataset.attrs["patterns"]
     shown = pattern_map(dataset.drive_pattern, names, left)
-    lines = _lost(left, dataset)
+    lines = loss_of_rest(left, dataset)
     left.set(xlabel="current $I$ (pA)", ylabel="adaptation below threshold $a$ (nS)")
     left.set_title(
         rf"after a step: $\tau_w$ = {dataset.drive_tau_w:g} ms, "
@@ -85,27 +62,6 @@ def _maps(fig, dataset: xr.Dataset) -> None:
         r"$a$ = 4 nS"
     )
     fig.legend(handles=merged(shown, more, lines), loc="outside lower center", ncols=6)
-
-
-def _lost(ax: Axes, dataset: xr.Dataset) -> list[Line2D]:
-    """Where rest is lost: closed forms as lines, points that were followed as marks."""
-    a = np.linspace(dataset.a.min().item(), dataset.a.max().item(), 400)
-    cell = folds.AdExCell(tau_w=dataset.drive_tau_w, a=a)
-    fold, hopf = folds.adex_fold(cell), folds.adex_hopf(cell)
-    lines = ax.plot(fold.drive, a, color=style.BLACK, label="fold, closed form")
-    lines += ax.plot(hopf.drive, a, color=style.PURPLE, label="Hopf, closed form", linestyle="--")
-    for kind, marker, colour, name in (
-        ("FOLD", "s", style.BLACK, "fold"),
-        ("HOPF", "o", style.PURPLE, "Hopf"),
-    ):
-        where = dataset.line_kind.values == kind
-        at = np.broadcast_to(dataset.line.values[:, None], where.shape)[where]
-        lines += ax.plot(
-            dataset.line_special_p.values[where], at, linestyle="none", marker=marker,
-            color=colour, markerfacecolor="white", label=f"{name}, followed", clip_on=False,
-        )  # fmt: skip
-    ax.set_xlim(dataset.I.min().item(), dataset.I.max().item())
-    return lines
 
 
 def _route(fig, dataset: xr.Dataset) -> None:
@@ -138,7 +94,7 @@ def _route(fig, dataset: xr.Dataset) -> None:
 
 
 def _route_legend(fig, count: int) -> None:
-    names = ["orbit of one spike, followed", "of two spikes: one point", "the other point"]
+    names = ["orbit of one spike, by continuation", "of two spikes: one point", "the other point"]
     handles = [Line2D([], [], linestyle="none", marker=".", color=style.BLACK, label="simulated")]
     handles += [
         Line2D([], [], color=style.PALETTE[k], label=name) for k, name in enumerate(names[:count])
@@ -146,7 +102,7 @@ def _route_legend(fig, count: int) -> None:
     grey, mark = dict(color="0.3"), dict(linestyle="none", markerfacecolor="white")
     handles += [
         Line2D([], [], label="unstable", linestyle="--", **grey),
-        Line2D([], [], label="period doubling, followed", marker="^", **grey, **mark),
+        Line2D([], [], label="period doubling", marker="^", **grey, **mark),
         Line2D([], [], label="by another solver", **_OTHER),
     ]
     fig.legend(handles=handles, loc="outside lower center", ncols=4)

@@ -12,8 +12,6 @@ from matplotlib.patheffects import withStroke
 
 from .. import style
 
-NAME = "theory/balanced_network"
-COMMAND = "python -m theory.regimes.balanced_network"
 _LINES = style.BLUE, style.RED, style.GREEN, style.PURPLE
 _WINDOWS = {"SR": 40.0, "SI fast": 60.0}  # ms, of a raster; others 300
 _X = "inhibition / excitation"

@@ -6,12 +6,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from theory.regimes.rate_curves import as_quadratic
-
 from .. import style
 
-NAME = "theory/firing_rates"
-COMMAND = "python -m theory.regimes.firing_rates"
 _PANELS = {  # title, unit of the drive, title of the legend
     "LIF": ("LIF", "drive $RI$ (mV)", "refractory period"),
     "LIF in white noise": ("LIF in white noise", "mean drive (mV)", r"noise $\sigma$"),
@@ -50,14 +46,9 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 
 def _curves(own: xr.Dataset):
-    """Each curve with its colour; quadratic neurons at the drives of their normal form."""
+    """Each curve with its colour."""
     for k, colour in zip(range(own.sizes["curve"]), _COLOURS, strict=False):
-        one = own.isel(curve=k)
-        if str(one.label.values).startswith("QIF"):
-            changed = {name: as_quadratic(one[name]) for name in ("drive", "line_drive")}
-            one = one.assign({name: (one[name].dims, x) for name, x in changed.items()})
-            one["onset"] = as_quadratic(one.onset)
-        yield one, colour
+        yield own.isel(curve=k), colour
 
 
 def _rates(ax: Axes, own: xr.Dataset, panel: str) -> None:

@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 
 from .. import style
 
-NAME = "theory/hodgkin_huxley"
-COMMAND = "python -m theory.regimes.hodgkin_huxley"
 _UNIT = r"current $I$ ($\mu$A/cm$^2$)"
 
 
@@ -57,7 +55,9 @@ def _branches(ax: Axes, dataset: xr.Dataset) -> None:
                 shown = f"{label}, {'stable' if want else 'unstable'}" if label and not k else None
                 part = _split(stable, values, want, family != "rest")
                 ax.plot(dataset[f"{family}_I"], part, line, color=colour, label=shown)
-    ax.plot(dataset.hopf_I, dataset.hopf_v, "o", color=style.RED, label="Hopf point, followed")
+    ax.plot(
+        dataset.hopf_I, dataset.hopf_v, "o", color=style.RED, label="Hopf point, by continuation"
+    )
     ax.plot(
         dataset.exact_hopf_I, dataset.exact_hopf_v, "+", color=style.BLACK, markersize=9,
         label="Hopf point, Routh-Hurwitz",

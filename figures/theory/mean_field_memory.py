@@ -8,13 +8,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from theory.closed_forms import mean_field
-from theory.regimes import mean_field_memory as study
-
 from .. import style
+from ._branches import stability
 
-NAME = "theory/mean_field_memory"
-COMMAND = "python -m theory.regimes.mean_field_memory"
 _BETA = r"inverse temperature $\beta$"
 _KNOWN: Any = dict(linestyle="none", marker="x", color=style.ORANGE, zorder=4)
 
@@ -32,22 +28,17 @@ def draw(dataset: xr.Dataset) -> Figure:
 
 def _branch(ax: Axes, dataset: xr.Dataset, name: str, colour: str, label: str | None) -> None:
     p, m, stable = (dataset[f"{name}_{key}"].values for key in ("p", "m", "stable"))
-    for want, line in ((True, "-"), (False, "--")):
-        near = stable == want
-        near[1:] |= (stable == want)[:-1]  # joined to the next piece
-        shown = f"{label}, {'stable' if want else 'unstable'}" if label else None
-        ax.plot(p, np.where(near, m, np.nan), line, color=colour, label=shown)
+    stability(ax, p, m, stable, colour, label)
 
 
 def _pitchfork(ax: Axes, dataset: xr.Dataset) -> None:
-    _branch(ax, dataset, "none", style.BLUE, "followed")
+    _branch(ax, dataset, "none", style.BLUE, "branch")
     for name in ("plus", "minus"):
         _branch(ax, dataset, name, style.BLUE, None)
-    ax.plot(dataset.pitchfork, 0, "o", color=style.RED, mfc="white", label="branch point, followed")
-    some = np.linspace(1, study.HIGH, 9)
-    m = mean_field.magnetisation(some)
-    ax.plot(some, m, label="closed form", **_KNOWN)
-    ax.plot(some, -m, **_KNOWN)
+    ax.plot(dataset.pitchfork, 0, "o", color=style.RED, mfc="white", label="branch point")
+    some = dataset.sel(line_beta=slice(1, 2.5))[["line_m"]].isel(line_beta=slice(None, None, 37))
+    ax.plot(some.line_beta, some.line_m, label="closed form", **_KNOWN)
+    ax.plot(some.line_beta, -some.line_m, **_KNOWN)
     ax.set(title="the memory appears", xlabel=_BETA, ylabel="overlap $m$", ylim=(-1.05, 2.3))
     ax.set_yticks([-1, -0.5, 0, 0.5, 1])
     ax.legend(loc="upper left")
@@ -60,7 +51,7 @@ def _field(ax: Axes, dataset: xr.Dataset) -> None:
         ax.plot([], [], color=colour, label=rf"$\beta$ = {beta:g}")
         h, m = dataset.folds[k].values.T
         ax.plot(h, m, "s", color=colour, mfc="white", zorder=3)
-        h, m = study.exact_folds([beta])[0].T
+        h, m = dataset.exact_folds[k].values.T
         ax.plot(h, m, **_KNOWN)
     ax.set(title="folds in a field", xlabel="field $h$", ylabel="overlap $m$", ylim=(-1.1, 1.9))
     ax.set_yticks([-1, -0.5, 0, 0.5, 1])
@@ -68,23 +59,21 @@ def _field(ax: Axes, dataset: xr.Dataset) -> None:
 
 
 def _spinodals(ax: Axes, dataset: xr.Dataset) -> None:
-    beta = np.linspace(1, 3.2, 300)
-    h, _ = mean_field.spinodal(beta)
-    ax.fill_between(beta, -h, h, color="0.93")
+    two = dataset.sel(line_beta=slice(1, None))
+    ax.fill_between(two.line_beta, -two.line_h, two.line_h, color="0.93")
     for sign, label in ((1, "closed form"), (-1, None)):
-        ax.plot(beta, sign * h, color=style.BLACK, label=label)
+        ax.plot(two.line_beta, sign * two.line_h, color=style.BLACK, label=label)
     at = np.repeat(dataset.field_beta.values, 2)
     ax.plot(at, dataset.folds.values[..., 0].ravel(), "s", color=style.BLUE, mfc="white",
-            label="folds, followed")  # fmt: skip
+            label="folds")  # fmt: skip
     ax.text(2.55, 0, "both signs\nstable", ha="center", va="center")
     ax.set(title="where both signs last", xlabel=_BETA, ylabel="field $h$", xlim=(0.8, 3.2))
     ax.legend(loc="upper left")
 
 
 def _slowing(ax: Axes, dataset: xr.Dataset) -> None:
-    beta = np.concatenate([np.linspace(0.5, 1, 200), np.linspace(1, 2, 300)])
-    rest = mean_field.magnetisation(beta)
-    ax.plot(beta, -mean_field.slope(rest, beta), color=style.BLACK, label="closed form")
+    line = dataset.sel(line_beta=slice(0.5, 2))
+    ax.plot(line.line_beta, line.line_rate, color=style.BLACK, label="closed form")
     ax.plot(dataset.beta, dataset.measured, "o", color=style.BLUE, mfc="none", label="measured")
     left, right = np.array([0.5, 1]), np.array([1, 1.45])
     ax.plot(left, 1 - left, ":", color=style.RED, label=r"$1 - \beta$, $2 (\beta - 1)$")
@@ -94,8 +83,8 @@ def _slowing(ax: Axes, dataset: xr.Dataset) -> None:
 
 
 def _barrier(ax: Axes, dataset: xr.Dataset) -> None:
-    beta = np.linspace(1, study.HIGH, 200)
-    ax.plot(beta, mean_field.barrier(beta), color=style.BLACK, label="closed form")
+    line = dataset.sel(line_beta=slice(1, 2.5))
+    ax.plot(line.line_beta, line.line_barrier, color=style.BLACK, label="closed form")
     ax.plot(dataset.barrier_beta, dataset.barrier, "o", color=style.BLUE, label="path")
     ax.set(title="barrier", xlabel=_BETA, ylabel="free energy", ylim=(0, None))
     ax.legend(loc="upper left")

@@ -9,14 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from theory.closed_forms import modern_hopfield as exact
-from theory.regimes import modern_memory as study
-from theory.regimes.modern_states import exact_barriers, kinds
-
 from .. import style
+from ._branches import stability
 
-NAME = "theory/modern_memory"
-COMMAND = "python -m theory.regimes.modern_memory"
 _MEAN, _MEMORY = style.BLACK, style.BLUE
 _SHARED = style.BLUE, style.RED, style.GREEN, style.PURPLE  # states of 1, 2, ... patterns
 _BETA = r"inverse temperature $\beta$"
@@ -48,8 +43,8 @@ def _handles(dataset: xr.Dataset) -> list[Line2D]:
         for (_, colour), name in zip(_families(dataset), names, strict=False)
     ]
     handles += [
-        Line2D([], [], color="0.3", label="stable, followed"),
-        Line2D([], [], color="0.3", linestyle="--", label="unstable, followed"),
+        Line2D([], [], color="0.3", label="stable branch"),
+        Line2D([], [], color="0.3", linestyle="--", label="unstable branch"),
         Line2D([], [], color=style.ORANGE, marker="x", linestyle="none", label="closed form"),
         Line2D([], [], color="0.5", linestyle=":", label="folds, and where the mean goes"),
     ]
@@ -57,30 +52,21 @@ def _handles(dataset: xr.Dataset) -> list[Line2D]:
 
 
 def _critical(ax: Axes, dataset: xr.Dataset) -> None:
-    count = dataset.attrs["patterns"]
-    for beta in [exact.spinodal(count, k).b for k in range(1, (count + 1) // 2)] + [count]:
+    for beta in dataset.critical_beta.values:
         ax.axvline(beta, color="0.5", linestyle=":", linewidth=0.8, zorder=0)
 
 
 def _branch(ax: Axes, dataset: xr.Dataset, name: str, colour: str, key: str) -> None:
     p, values, stable = (dataset[f"{name}_{k}"].values for k in ("p", key, "stable"))
-    for want, line in ((True, "-"), (False, "--")):
-        near = stable == want
-        near[1:] |= (stable == want)[:-1]  # joined to the next piece
-        ax.plot(p, np.where(near, values, np.nan), line, color=colour)
+    stability(ax, p, values, stable, colour)
 
 
 def _branches(ax: Axes, dataset: xr.Dataset) -> None:
-    count = dataset.attrs["patterns"]
     _critical(ax, dataset)
     for name, colour in _families(dataset):
         _branch(ax, dataset, name, colour, "weight")
-    some = np.linspace(exact.spinodal(count).b, study.HIGH * count, 12)
-    for shared in range(1, count // 2 + 1):
-        low, high = exact.branches(some, count, shared)
-        known = (high,) if 2 * shared == count else (low, high)
-        for weight in known:
-            ax.plot(some, weight, "x", color=style.ORANGE, zorder=4)
+    for weight in dataset.mark_weight.values.reshape(-1, dataset.sizes["mark_beta"]):
+        ax.plot(dataset.mark_beta, weight, "x", color=style.ORANGE, zorder=4)
     ax.set(title="branches", ylabel="weight of the favoured patterns", ylim=(0, 1.02))
 
 
@@ -100,52 +86,28 @@ def _loop(ax: Axes, dataset: xr.Dataset) -> None:
 
 
 def _census(ax: Axes, dataset: xr.Dataset) -> None:
-    count = dataset.attrs["patterns"]
-    ends = study.LOW * count, study.HIGH * count
-    fine = np.linspace(*ends, 600)
-    table = np.zeros((len(fine), count), int)
-    for row, beta in enumerate(fine):
-        for own in kinds(float(beta), count):
-            table[row, own.unstable] += own.number
-    for k in range(count):
+    for k in range(dataset.sizes["directions"]):
         colour = style.PALETTE[k % len(style.PALETTE)]
-        ax.plot(fine, np.where(table[:, k] > 0, table[:, k], np.nan), color=colour, linewidth=0.8)
-        found = dataset.found[:, k]
-        ax.plot(dataset.beta, found.where(found > 0), "o", color=colour, markersize=3, label=str(k))
-    ax.set(title="fixed points: found, exact (lines)", ylabel="number")
+        exact, number = dataset.line_number[:, k], dataset.number[:, k]
+        ax.plot(dataset.line_beta, exact.where(exact > 0), color=colour, linewidth=0.8)
+        shown = number.where(number > 0)
+        ax.plot(dataset.beta, shown, "o", color=colour, markersize=3, label=str(k))
+    ax.set(title="fixed points: solver, exact (lines)", ylabel="number")
     ax.set_ylim(0, 1.5 * dataset.expected.values.max())
     ax.legend(title="unstable directions", ncols=3, loc="upper left", columnspacing=0.8)
 
 
 def _energies(ax: Axes, dataset: xr.Dataset) -> None:
-    count = dataset.attrs["patterns"]
-    fine = np.linspace(study.LOW * count, study.HIGH * count, 400)
-    mean = np.array([exact.energy(1 / count, b, count) for b in fine])
-    ax.plot(fine, 0 * fine, color=_MEAN)
-    for shared in range(1, count // 2 + 1):
-        for weights in exact.branches(fine, count, shared):
-            there = np.isfinite(weights) & ((2 * shared < count) | (fine > count))
-            known = [
-                exact.energy(w, b, count, shared) if ok else np.nan
-                for w, b, ok in zip(weights, fine, there, strict=True)
-            ]
-            ax.plot(fine, known - mean, color=_SHARED[shared - 1], linewidth=0.8)
-    at = np.array([exact.energy(1 / count, b, count) for b in dataset.beta.values])
-    beta = np.broadcast_to(dataset.beta.values[:, None], dataset.energy.shape)
-    above = dataset.energy.values - at[:, None]
+    ax.plot(dataset.line_beta, 0 * dataset.line_beta, color=_MEAN)
+    for colour, sides in zip(_SHARED, dataset.line_energy.values.transpose(1, 2, 0), strict=False):
+        ax.plot(dataset.line_beta, sides.T, color=colour, linewidth=0.8)
+    above = (dataset.energy - dataset.mean_energy).values
+    beta = np.broadcast_to(dataset.beta.values[:, None], above.shape)
     stable = dataset.unstable.values == 0
-    ax.plot(
-        beta[~stable],
-        above[~stable],
-        "o",
-        color="0.1",
-        markersize=2.5,
-        mfc="none",
-        label="unstable",
-    )
-    ax.plot(beta[stable], above[stable], "o", color="0.1", markersize=2.5, label="stable")
+    for shown, fill, label in ((~stable, "none", "unstable"), (stable, "0.1", "stable")):
+        ax.plot(beta[shown], above[shown], "o", color="0.1", markersize=2.5, mfc=fill, label=label)
     ax.legend(loc="lower left")
-    ax.set(title="energies: found, exact (lines)", ylabel="energy above that of the mean")
+    ax.set(title="energies: solver, exact (lines)", ylabel="energy above that of the mean")
 
 
 def _curvatures(ax: Axes, dataset: xr.Dataset) -> None:
@@ -153,28 +115,19 @@ def _curvatures(ax: Axes, dataset: xr.Dataset) -> None:
     ax.axhline(0, color="0.7", linewidth=0.6)
     for name, colour in _families(dataset):
         _branch(ax, dataset, name, colour, "curvature")
-    count = dataset.attrs["patterns"]
-    some = np.linspace(exact.spinodal(count).b, study.HIGH * count, 12)
-    known = [
-        1 - max(value for value, _ in exact.eigenvalues(w, b, count))
-        for w, b in zip(exact.branches(some, count)[1], some, strict=True)
-    ]
-    ax.plot(some, known, "x", color=style.ORANGE, zorder=4)
+    ax.plot(dataset.mark_beta, dataset.mark_curvature, "x", color=style.ORANGE, zorder=4)
     ax.set(title="stability", ylabel="least curvature", ylim=(-1.05, 1.05))
 
 
 def _barriers(ax: Axes, dataset: xr.Dataset) -> None:
-    count = dataset.attrs["patterns"]
-    fine = np.linspace(exact.spinodal(count).b, study.HIGH * count, 300)
-    known = exact_barriers(fine, count)
     for name, beta, label, colour in (
         ("out", "barrier_beta", "memory to mean", style.BLUE),
         ("back", "barrier_beta", "mean to memory", style.BLACK),
         ("swap", "swap_beta", "memory to memory", style.RED),
     ):
-        ax.plot(fine, known[name], color=colour, linewidth=0.8)
+        ax.plot(dataset.line_beta, dataset[f"line_{name}"], color=colour, linewidth=0.8)
         ax.plot(dataset[beta], dataset[f"barrier_{name}"], "o", color=colour, label=label)
-    ax.axvline(exact.equal_energy(count), color="0.5", linestyle="-.", linewidth=0.8)
+    ax.axvline(dataset.attrs["equal_energy"], color="0.5", linestyle="-.", linewidth=0.8)
     ax.set(title="barriers: paths, exact (lines)", ylabel="energy")
     ax.set_ylim(0, 1.5 * float(dataset.barrier_swap.max()))
     ax.legend(loc=(0.1, 0.72))

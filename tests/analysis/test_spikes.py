@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import bpcjax as bpc
+from bpcjax import Spikes
 from bpcjax.analysis import spike_statistics
-from bpcjax.stepping import SpikeRecord
 from tests.support.records import common, record, trains_of
 
 
@@ -160,7 +160,7 @@ def test_derivatives_pass_through_the_times():
     times = jnp.array([1.0, 2.0, 3.5, 4.0, 6.0, 7.0, 8.0, jnp.inf])
 
     def irregularity(times):
-        spikes = SpikeRecord(times, neurons, jnp.array(7))
+        spikes = Spikes(times, neurons, jnp.array(7))
         found = spike_statistics(spikes, 4, t0=0.0, t1=10.0, window=5.0)
         return found.cv[0] + found.local_variation[0] + found.interval_mean[2]
 
@@ -185,7 +185,7 @@ def test_no_record_makes_up_a_number(entries, extra):
     at = [*(t for t, _ in entries), *[np.inf] * (room - len(entries))]
     of = [*(n for _, n in entries), *[-1] * (room - len(entries))]
     count = len(entries) + extra * room  # an overflow if there is something extra
-    spikes = SpikeRecord(jnp.array(at, float), jnp.array(of), jnp.array(count))
+    spikes = Spikes(jnp.array(at, float), jnp.array(of), jnp.array(count))
     found = spike_statistics(spikes, 3, t0=0.0, t1=100.0, window=25.0)
     broken = any(n >= 3 or (n >= 0 and np.isnan(t)) for t, n in entries)
     assert found.ok == (count <= room and not broken)

@@ -18,7 +18,7 @@ def test_latency_is_that_of_a_charging_membrane():
     spikes = encode.latency(VALUES, encode.Charging(tau=12.0, threshold=0.2), t0=3.0)
     kept = [0, 4, 2]  # by time; 0.1 and 0.2 do not exceed the threshold
     x = np.asarray(VALUES)[kept]
-    np.testing.assert_array_equal(spikes.channels, [*kept, -1, -1])
+    np.testing.assert_array_equal(spikes.neurons, [*kept, -1, -1])
     np.testing.assert_allclose(spikes.times[:3], 3 + 12 * np.log(x / (x - 0.2)), rtol=1e-14)
     assert spikes.count == 3 and spikes.ok and np.isinf(spikes.times[3:]).all()
 
@@ -27,7 +27,7 @@ def test_latency_is_that_of_a_charging_membrane():
 def test_derivative_of_latency():
     def times(x, tau):
         spikes = encode.latency(x, encode.Charging(tau, 0.2))
-        return encode.first_spike(spikes.times, spikes.channels, 5)
+        return encode.first_spike(spikes, 5)
 
     by_value, by_tau = jax.jacrev(times, (0, 1))(VALUES, 12.0)
     x = np.asarray(VALUES)
@@ -42,7 +42,7 @@ def test_derivative_of_latency():
 def test_other_curves_and_bad_values():
     spikes = encode.latency(jnp.array([[1.0, 0.0], [0.25, 0.5]]), encode.Linear(8.0))
     np.testing.assert_allclose(spikes.times, [0.0, 4.0, 6.0, np.inf])
-    np.testing.assert_array_equal(spikes.channels, [0, 3, 2, -1])
+    np.testing.assert_array_equal(spikes.neurons, [0, 3, 2, -1])
     assert encode.latency(jnp.array([2.0, 4.0]), lambda x: 1 / x).times.tolist() == [0.25, 0.5]
     with pytest.raises(ValueError, match="values must be in 0..1 for Linear"):
         encode.latency(jnp.array([1.2]), encode.Linear())
@@ -97,7 +97,7 @@ def test_delta_is_as_one_by_one():
 @jax.jit
 def sent_and_received(x, threshold, fine):
     spikes = encode.delta(np.arange(20.0), x, threshold, room=8000)
-    return spikes.ok, encode.staircase(spikes.times, spikes.channels, fine, x[:1], threshold)
+    return spikes.ok, encode.staircase(spikes, fine, x[:1], threshold)
 
 
 @given(
@@ -137,7 +137,7 @@ def test_sigma_delta_of_a_constant_is_regular_and_follows_the_integral():
     assert (channels == 1).all()
     x = jnp.stack([jnp.sin(ts), 1 + jnp.cos(ts / 3)], 1)
     spikes = encode.sigma_delta(ts, x, 0.2)
-    back = encode.staircase(spikes.times, spikes.channels, ts, jnp.zeros(2), 0.2)
+    back = encode.staircase(spikes, ts, jnp.zeros(2), 0.2)
     integral = np.stack([1 - np.cos(ts), ts + 3 * np.sin(ts / 3)], 1)
     # One quantum, and the trapezia: at most h^2 / 12 max|x''| T.
     assert np.abs(back - integral).max() < 0.2 + 0.5**2 / 12 * 40
@@ -171,4 +171,4 @@ def test_encoders_run_in_batches():
     assert batch.ok.shape == (3,) and batch.ok.all()
     for row, alone in enumerate(encode.delta(ts, one, 0.5, room=2000) for one in x):
         np.testing.assert_allclose(batch.times[row], alone.times, rtol=1e-12)
-        np.testing.assert_array_equal(batch.channels[row], alone.channels)
+        np.testing.assert_array_equal(batch.neurons[row], alone.neurons)

@@ -18,7 +18,7 @@ def trials():
 
     def counts(key):
         spikes = encode.poisson(key, RATES, t1=100.0, room=80)
-        return encode.rate(spikes.times, spikes.channels, 4, t1=100.0) * 100.0, spikes.ok
+        return encode.rate(spikes, 4, t1=100.0) * 100.0, spikes.ok
 
     counts, ok = jax.jit(jax.vmap(counts))(jax.random.split(jax.random.key(0), 4000))
     assert ok.all()  # mean 18: more than 80 has a probability below 1e-25
@@ -81,7 +81,7 @@ def test_many_channels_and_a_shape():
     rates = np.linspace(0, 0.1, 28 * 28, dtype=np.float32).reshape(28, 28)
     spikes = encode.poisson(jax.random.key(3), rates, t0=5.0, t1=1005.0)
     assert spikes.times.dtype == np.float32
-    got = encode.rate(spikes.times, spikes.channels, 784, t0=5.0, t1=1005.0) * 1000
+    got = encode.rate(spikes, 784, t0=5.0, t1=1005.0) * 1000
     mean = rates.ravel() * 1000
     statistic = ((np.asarray(got) - mean)[1:] ** 2 / mean[1:]).sum()
     assert 1e-3 < stats.chi2.cdf(statistic, 783) < 0.999
@@ -133,7 +133,7 @@ def test_long_trains_in_single_precision(channels, t1):
         times, _ = real(spikes)
         assert times.dtype == np.float32 and len(times) == spikes.count and spikes.ok
         assert (np.diff(times) >= 0).all() and times[0] >= 0 and times[-1] < t1
-        rates = encode.rate(spikes.times, spikes.channels, channels, t1=t1)
+        rates = encode.rate(spikes, channels, t1=t1)
         assert round(float((rates * t1).sum())) == len(times)
         assert abs(len(times) - channels * t1) < 4 * np.sqrt(channels * t1)
 

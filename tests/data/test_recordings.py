@@ -36,7 +36,7 @@ def test_own_events_are_sorted_and_padded():
     padded = OWN.padded()
     inf = np.inf
     np.testing.assert_array_equal(padded.times, [[1, 2, 3], [inf] * 3, [5.5, inf, inf]])
-    np.testing.assert_array_equal(padded.channels, [[2, 1, 0], [-1] * 3, [700, -1, -1]])
+    np.testing.assert_array_equal(padded.neurons, [[2, 1, 0], [-1] * 3, [700, -1, -1]])
     np.testing.assert_array_equal(padded.count, [3, 0, 1])
     assert padded.ok.all() and OWN.padded(9).times.shape == (3, 9)
     with pytest.raises(data.DataError, match="room: recording 0 has 3 events, but room is 2.*=3"):
@@ -75,7 +75,7 @@ def test_events_survive_every_way_through(recordings):
         expected = sorted(row, key=lambda event: event[0])  # stable
         got = list(zip(*made[i], strict=True))
         assert got == expected
-        in_room = zip(padded.times[i].tolist(), padded.channels[i].tolist(), strict=True)
+        in_room = zip(padded.times[i].tolist(), padded.neurons[i].tolist(), strict=True)
         assert list(in_room) == expected + [(np.inf, -1)] * (padded.times.shape[1] - len(row))
 
 
@@ -147,8 +147,8 @@ def test_own_events_drive_a_network():
     own = data.events([[2.0, 4.0], [3.0]], [[1, 0], [1]])
     padded = own.padded()
     for row in range(2):
-        train = bpc.SpikeTrain(padded.times[row], padded.channels[row], own.size)
-        first = bpc.encode.first_spike(train.times, train.neurons, own.size)
+        train = bpc.SpikeTrain(padded.times[row], padded.neurons[row], own.size)
+        first = bpc.encode.first_spike(bpc.Spikes(train.times, train.neurons), own.size)
         np.testing.assert_array_equal(first, [[4.0, 2.0], [np.inf, 3.0]][row])
 
 
@@ -370,5 +370,5 @@ def test_spoken_digits_and_their_spikes(real):
     ts = jnp.arange(len(heard)) + 0.5
     spikes = bpc.encode.delta(ts, level, 0.5)
     assert spikes.ok and spikes.count > 500
-    back = bpc.encode.staircase(spikes.times, spikes.channels, ts, level[0], 0.5)
+    back = bpc.encode.staircase(spikes, ts, level[0], 0.5)
     assert jnp.abs(back - level).max() < 0.5 + 1e-5

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from bpcjax import energies as en, learning
-from bpcjax.energies.predictive.expected import expected
+from bpcjax.energies.predictive.losses import expected
 from theory.closed_forms import bayesian_regression as br
 
 M, K, N = 3, 4, 11

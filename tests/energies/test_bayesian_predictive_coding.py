@@ -40,7 +40,7 @@ def test_linear_oracle_general_sigma():
     sigmas = [r @ r.T / n + 0.3 * np.eye(n) for r, n in zip(roots, sizes[1:], strict=True)]
     precisions = [np.linalg.inv(s) for s in sigmas]
     net = en.PredictiveCoding(
-        en.Arrow(k, k + 1, en.Dense(w), en.Gaussian(0.5 * (p + p.T)))
+        en.Arrow(k, k + 1, en.DenseMap(w), en.Gaussian(0.5 * (p + p.T)))
         for k, (w, p) in enumerate(zip(weights, precisions, strict=True))
     )
     x, y = rng.normal(size=3), rng.normal(size=2)

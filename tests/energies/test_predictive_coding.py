@@ -14,8 +14,8 @@ from bpcjax.energies import (
     Arrow,
     Categorical,
     Constant,
-    Convolution,
-    Dense,
+    ConvolutionMap,
+    DenseMap,
     Gaussian,
     PredictiveCoding,
     Rectified,
@@ -28,7 +28,7 @@ def linear(seed=0):
     rng = np.random.default_rng(seed)
     sizes, precisions = (6, 8, 7, 4), (1.0, 2.0, 4.0)
     arrows = [
-        Arrow(k, k + 1, Dense(rng.normal(size=(m, n)) / np.sqrt(n)), Gaussian(precisions[k]))
+        Arrow(k, k + 1, DenseMap(rng.normal(size=(m, n)) / np.sqrt(n)), Gaussian(precisions[k]))
         for k, (n, m) in enumerate(itertools.pairwise(sizes))
     ]
     args = jnp.asarray(rng.normal(size=6)), None, None, jnp.asarray(2 * rng.normal(size=4))
@@ -141,7 +141,7 @@ def test_membrane_with_true_errors_is_the_descent_of_F(getkey, label):
 def test_learned_feedback_takes_the_place_of_the_transposed_weights(getkey):
     energy, args = relu_net(getkey, 3)
     y = jax.tree.map(lambda a: a + 0.2, energy.start(args))
-    back = Dense(jax.random.normal(getkey(), (10, 12)))
+    back = DenseMap(jax.random.normal(getkey(), (10, 12)))
     first, second, third = energy.arrows
     changed = PredictiveCoding([first, Arrow(1, 2, second.predict, second.mismatch, back), third])
     away = changed.membrane(y, args)[1] - energy.membrane(y, args)[1]
@@ -163,8 +163,8 @@ def test_fenchel_young_terms_are_zero_at_the_prediction_and_positive_elsewhere(g
 
 def test_directions_are_data(getkey):
     # causes generate what is seen, and what is seen predicts them: F is the sum
-    down = Arrow(1, 0, Dense(jax.random.normal(getkey(), (5, 3))), Gaussian(2.0))
-    up = Arrow(0, 1, Dense(jax.random.normal(getkey(), (3, 5))), Gaussian(0.5))
+    down = Arrow(1, 0, DenseMap(jax.random.normal(getkey(), (5, 3))), Gaussian(2.0))
+    up = Arrow(0, 1, DenseMap(jax.random.normal(getkey(), (3, 5))), Gaussian(0.5))
     prior = Arrow(None, 1, Constant(jnp.zeros(3)), Gaussian())
     x, z = jax.random.normal(getkey(), (5,)), jax.random.normal(getkey(), (3,))
     both = PredictiveCoding([down, up, prior])
@@ -210,8 +210,8 @@ def test_stiffness_bounds_the_curvature(getkey):
 def test_convolutions_fit(getkey):
     kernel = jax.random.normal(getkey(), (3, 1, 3, 3))
     arrows = [
-        Arrow(0, 1, Convolution(kernel, stride=2), Rectified()),
-        Arrow(1, 2, Dense(jax.random.normal(getkey(), (2, 3 * 4 * 4))), Categorical()),
+        Arrow(0, 1, ConvolutionMap(kernel, stride=2), Rectified()),
+        Arrow(1, 2, DenseMap(jax.random.normal(getkey(), (2, 3 * 4 * 4))), Categorical()),
     ]
     energy = PredictiveCoding(arrows)
     args = jax.random.normal(getkey(), (1, 8, 8)), None, jax.nn.one_hot(1, 2)
@@ -310,8 +310,8 @@ def test_bad_input(getkey):
     with pytest.raises(ValueError, match="symmetric and positive definite"):
         Gaussian(-jnp.eye(2))
     with pytest.raises(ValueError, match="only a Constant"):
-        Arrow(None, 1, Dense(jnp.ones((2, 2))), Gaussian())
+        Arrow(None, 1, DenseMap(jnp.ones((2, 2))), Gaussian())
     with pytest.raises(ValueError, match="weights must be"):
-        Dense(jnp.ones(3))
+        DenseMap(jnp.ones(3))
     with pytest.raises(ValueError, match="tol must be positive"):
         settle(PredictiveCodingNetwork(energy), None, args, tol=0.0)

@@ -7,7 +7,7 @@ import pytest
 
 import bpcjax as bpc
 from bpcjax import _arrays, encode
-from bpcjax.learning import TraceSTDP, Train, replay
+from bpcjax.learning import TraceSTDP, replay
 
 TICKS = np.array([2_500_000_000, 4_000_000_000])  # beyond 2^31; multiples of 256: exact in float32
 
@@ -121,36 +121,38 @@ def test_sizes_are_whole_numbers_of_python():
 
 def test_ticks_are_decoded(double):
     channels = np.array([0, 1], np.uint8)
-    rates = encode.rate(TICKS, channels, 300, t0=np.int64(10**9), t1=5 * 10**9)
+    rates = encode.rate(bpc.Spikes(TICKS, channels), 300, t0=np.int64(10**9), t1=5 * 10**9)
     np.testing.assert_allclose(rates[:2], [1 / 4e9] * 2, rtol=1e-6)  # one spike in 4e9 each
-    np.testing.assert_array_equal(encode.first_spike(TICKS, channels, 2), TICKS)
-    traced = encode.trace(TICKS, channels, 2, TICKS, np.int64(3 * 10**9))
+    np.testing.assert_array_equal(encode.first_spike(bpc.Spikes(TICKS, channels), 2), TICKS)
+    traced = encode.trace(bpc.Spikes(TICKS, channels), 2, TICKS, np.int64(3 * 10**9))
     decay = np.exp(-1.5e9 / 3e9)
     np.testing.assert_allclose(traced, [[1, 0], [decay, 1]], rtol=1e-5)
-    with pytest.raises(ValueError, match="channels must be within"):
-        encode.rate(np.ones(1), np.array([2**32]), 1, t1=2.0)
-    assert encode.rate(np.zeros(0), np.zeros(0, int), 3, t1=2.0).tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match="neurons must be within"):
+        encode.rate(bpc.Spikes(np.ones(1), np.array([2**32])), 1, t1=2.0)
+    assert encode.rate(bpc.Spikes(np.zeros(0), np.zeros(0, int)), 3, t1=2.0).tolist() == [0, 0, 0]
     # The channel of padding, 300, is more than a byte holds.
-    padded = encode.rate(np.array([1.0, np.inf]), np.array([44, 255], np.uint8), 300, t1=2.0)
+    padded = encode.rate(
+        bpc.Spikes(np.array([1.0, np.inf]), np.array([44, 255], np.uint8)), 300, t1=2.0
+    )
     assert padded[44] == 0.5 and padded.sum() == 0.5
 
 
 def test_more_spikes_than_a_float_counts():
     # float16 counts by ones to 2048.
     times = jnp.ones(5000, jnp.float16)
-    assert encode.rate(times, jnp.zeros(5000, int), 1, t1=10.0).tolist() == [500.0]
+    assert encode.rate(bpc.Spikes(times, jnp.zeros(5000, int)), 1, t1=10.0).tolist() == [500.0]
 
 
 def test_ticks_are_replayed(double):
     # One pair 1024 apart, long after 0: the window gives 0.005 exp(-1024 / 500).
     rule = TraceSTDP(bpc.learning.Window(tau_plus=500.0))
-    pre = Train(np.array([2_560_000_000]), np.array([0], np.uint8))  # multiples of 256
-    post = Train(np.array([2_560_001_024]), np.array([299]))
+    pre = bpc.Spikes(np.array([2_560_000_000]), np.array([0], np.uint8))  # multiples of 256
+    post = bpc.Spikes(np.array([2_560_001_024]), np.array([299]))
     found, _ = replay(rule, jnp.zeros((300, 200)), pre, post, t0=2 * 10**9, t1=3 * 10**9)
     assert np.count_nonzero(found) == 1
     np.testing.assert_allclose(found[299, 0], 0.005 * np.exp(-1024 / 500), rtol=1e-6)
-    near = Train(np.array([2**53, 2**53 + 1]), np.array([0, 0]))
+    near = bpc.Spikes(np.array([2**53, 2**53 + 1]), np.array([0, 0]))
     with pytest.raises(ValueError, match="pre: times: of 2 different times 1 become one"):
         replay(rule, jnp.zeros((1, 1)), near, near)
     with pytest.raises(ValueError, match="post: neurons must be within"):
-        replay(rule, jnp.zeros((1, 1)), Train([1.0], [0]), Train([1.0], [2**32]))
+        replay(rule, jnp.zeros((1, 1)), bpc.Spikes([1.0], [0]), bpc.Spikes([1.0], [2**32]))

@@ -31,19 +31,19 @@ def test_counts_of_the_worked_example():
     graded = cost.spiking(100, 10, N, P, graded=True)
     assert (graded.synaptic, graded.macs, graded.spikes) == (17_840, 100_000, 10)
     assert cost.spiking(100, 10, N, P, reads=False).synaptic == 110_000
-    dense = cost.attention(N, P)
+    dense = cost.attention_counts(N, P)
     assert (dense.macs, dense.exps, dense.adds, dense.divides) == (1_568_000, 1000, 1000, 1000)
-    assert cost.attention(N, P, steps=3).macs == 3 * 1_568_000
-    assert cost.hard_attention(N, P).macs == 784_000
-    assert cost.linear_attention(N).macs == 784 * 785  # not one memory more
-    assert cost.sparse_attention(N, P, 4).macs == 784_000 + 4 * 784
+    assert cost.attention_counts(N, P, steps=3).macs == 3 * 1_568_000
+    assert cost.hard_attention_counts(N, P).macs == 784_000
+    assert cost.linear_attention_counts(N).macs == 784 * 785  # not one memory more
+    assert cost.sparse_attention_counts(N, P, 4).macs == 784_000 + 4 * 784
     assert cost.classical(N, sweeps=2).synaptic == 2 * 784**2
 
 
 def test_energies_of_the_worked_example():
     # By hand from Horowitz's table: 1,568,000 * 4.6 pJ, 117,840 * 0.9 pJ, 2,568,000 * 0.9 pJ.
     ledger = Ledger(FP32)
-    dense = ledger.energy(products(cost.attention(N, P)))
+    dense = ledger.energy(products(cost.attention_counts(N, P)))
     easy, hard = ledger.energy(alone(100, 10)), ledger.energy(alone(784, 1000))
     np.testing.assert_allclose(
         [dense * MICRO, easy * MICRO, hard * MICRO], [7.2128, 0.106056, 2.3112], rtol=1e-12
@@ -53,12 +53,12 @@ def test_energies_of_the_worked_example():
     # with 8-bit sums (0.23 pJ): 3.4x and 0.16x.
     for mac, ratios in ((0.3, [4.435, 0.2035]), (0.23, [3.400, 0.1560])):
         narrow = Ledger(dataclasses.replace(INT8, macs=mac))
-        other = narrow.energy(products(cost.attention(N, P)))
+        other = narrow.energy(products(cost.attention_counts(N, P)))
         np.testing.assert_allclose([other / easy, other / hard], ratios, rtol=1e-3)
     assert INT8.macs == pytest.approx(0.3, rel=1e-12) and INT8.synaptic == 0.1
     # Like for like at 8 bits: 0.4704 uJ against 0.011784 and 0.2568.
     small = Ledger(INT8)
-    other = small.energy(products(cost.attention(N, P)))
+    other = small.energy(products(cost.attention_counts(N, P)))
     found = [other / small.energy(alone(*case)) for case in ((100, 10), (784, 1000))]
     np.testing.assert_allclose(found, [39.92, 1.832], rtol=1e-3)
 
@@ -72,7 +72,7 @@ def test_states_and_rates_are_not_free():
     np.testing.assert_allclose(parts["adds"], 9000.0)
     assert sum(parts.values()) == Ledger(FP32).energy(cost.spiking(100, 10, N, P))
     # So 10 spikes cost 0.61 uJ, not 0.106: attention's 7.28 uJ are 12 times that, not 68 times.
-    dense = Ledger(FP32).energy(cost.attention(N, P))
+    dense = Ledger(FP32).energy(cost.attention_counts(N, P))
     np.testing.assert_allclose(dense / sum(parts.values()), 11.9, rtol=5e-3)
 
 
@@ -80,21 +80,23 @@ def test_states_and_rates_are_not_free():
 def test_the_break_even_line(technology):
     # inputs P + S (N + P) = (E_mac / E_ac) 2 N P, solved by hand for S.
     ledger = Ledger(technology)
-    found = cost.break_even(ledger, partial(alone, 100), products(cost.attention(N, P)))
+    found = cost.break_even(ledger, partial(alone, 100), products(cost.attention_counts(N, P)))
     line = (technology.macs / technology.synaptic * 2 * N * P - 100 * P) / (N + P)
     np.testing.assert_allclose(found, line, rtol=1e-12)
     # On the line both cost the same, with every operation and byte counted too.
     full = Ledger(technology, cost.smallest_memory(N * P * technology.word))
     made = partial(cost.spiking, 100, width=N, memories=P)
-    s = cost.break_even(full, lambda s: made(spikes=s), cost.attention(N, P))
+    s = cost.break_even(full, lambda s: made(spikes=s), cost.attention_counts(N, P))
     assert 0 < s < found
-    np.testing.assert_allclose(full.energy(made(spikes=s)), full.energy(cost.attention(N, P)))
+    np.testing.assert_allclose(
+        full.energy(made(spikes=s)), full.energy(cost.attention_counts(N, P))
+    )
 
 
 def test_break_even_against_a_rival_of_another_precision_can_be_never():
     # 784 inputs cost 705,600 pJ in single precision; 8-bit attention 470,400 pJ.
     found = cost.break_even(
-        Ledger(FP32), partial(alone, 784), products(cost.attention(N, P)), Ledger(INT8)
+        Ledger(FP32), partial(alone, 784), products(cost.attention_counts(N, P)), Ledger(INT8)
     )
     np.testing.assert_allclose(found, (470_400 - 705_600) / (0.9 * 1784))
     assert found < 0
@@ -109,11 +111,11 @@ def test_memory_traffic():
     dram = Ledger(FP32, MEMORIES[-1])
     words = 2 * N * P + 2 * (N + P)
     np.testing.assert_allclose(
-        dram.parts(cost.attention(N, P))["traffic"], words * 4 * 162.5, rtol=1e-12
+        dram.parts(cost.attention_counts(N, P))["traffic"], words * 4 * 162.5, rtol=1e-12
     )
-    assert "traffic" not in Ledger(FP32).parts(cost.attention(N, P))
+    assert "traffic" not in Ledger(FP32).parts(cost.attention_counts(N, P))
     # A batch reads the weights once: a hundredth of them for each of a hundred queries.
-    shared = cost.attention(N, P, batch=100).words
+    shared = cost.attention_counts(N, P, batch=100).words
     np.testing.assert_allclose(shared, 2 * N * P / 100 + 2 * (N + P))
     # A spike reads a weight and moves a state to and fro.
     assert cost.spiking(0, 1, N, P).words == 3 * (N + P)
@@ -135,8 +137,8 @@ def test_prices_are_those_printed():
 def test_sampling_the_mixture_saves_its_multiplications():
     # By hand, one head of 12 tokens and 32 dimensions: 384 products for the scores and, for the
     # mixture, 384 more or 32 additions a spike: even at 384 * 4.6 / (32 * 0.9) = 61.3 spikes.
-    made = partial(cost.sampled_attention, 32, 12)
-    weights = cost.synapses_alone(cost.attention(32, 12))
+    made = partial(cost.sampled_attention_counts, 32, 12)
+    weights = cost.synapses_alone(cost.attention_counts(32, 12))
     even = cost.break_even(Ledger(FP32), lambda s: cost.synapses_alone(made(s)), weights)
     np.testing.assert_allclose(even, 384 * 4.6 / (32 * 0.9))
     assert (made(10).adds, made(10).exps, made(10).divides) == (24 + 40, 12, 32)
@@ -146,7 +148,7 @@ def test_an_operation_without_a_price_is_named():
     with pytest.raises(ValueError, match="Loihi has no price for exps"):
         Ledger(LOIHI).energy(cost.spiking(100, 10, N, P) * 1.0 + Counts(adds=-10_000.0))
     with pytest.raises(ValueError, match="no price for macs"):
-        Ledger(LOIHI).energy(cost.attention(N, P))
+        Ledger(LOIHI).energy(cost.attention_counts(N, P))
     free = dataclasses.replace(LOIHI, exps=0.0, adds=0.0)
     # By hand: 117,840 * 23.6 + 17,840 * 81 + 110 * 1.7 pJ.
     np.testing.assert_allclose(Ledger(free).energy(cost.spiking(100, 10, N, P)), 4_226_251.0)
@@ -157,5 +159,5 @@ def test_counts_are_trees_of_arrays():
     found = jax.jit(lambda s: Ledger(INT8).energy(cost.spiking(2.0 * s, s, 8, 5)))(spikes)
     one = [Ledger(INT8).energy(cost.spiking(2.0 * s, s, 8, 5)) for s in range(3)]
     np.testing.assert_allclose(found, one, rtol=1e-6)
-    total = cost.attention(8, 5) + cost.attention(8, 5)
-    assert total.macs == cost.attention(8, 5, steps=2).macs
+    total = cost.attention_counts(8, 5) + cost.attention_counts(8, 5)
+    assert total.macs == cost.attention_counts(8, 5, steps=2).macs

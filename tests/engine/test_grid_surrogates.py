@@ -16,7 +16,7 @@ SHAPES = {
     bpc.stepping.surrogate.fast_sigmoid: lambda x: 1 / (1 + np.abs(x)) ** 2,
     bpc.stepping.surrogate.arctan: lambda x: 1 / (1 + (np.pi * x / 2) ** 2),
     bpc.stepping.surrogate.triangle: lambda x: np.maximum(0, 1 - np.abs(x)),
-    bpc.stepping.surrogate.gaussian: lambda x: np.exp(-(x**2) / 2),
+    bpc.stepping.surrogate.gaussian_shape: lambda x: np.exp(-(x**2) / 2),
 }
 
 

@@ -151,7 +151,9 @@ def test_a_while_loop_that_waits_for_all_is_not_local():
     assert not certificate(settle, (pre[0], weights), (Pre(), Synapse())).local
 
 
-@pytest.mark.parametrize("rule", [learning.stdp(), learning.averages(0.1), learning.delta_rule()])
+@pytest.mark.parametrize(
+    "rule", [learning.spike_em(), learning.averages(0.1), learning.delta_rule()]
+)
 def test_rules_of_mixtures_are_local(rule):
     def update(y, share, weights, log_prior):
         seen = Observation(y, share)
@@ -241,12 +243,12 @@ def test_owners_must_fit():
 
 
 def test_rules_of_predictive_coding_are_local():
-    from bpcjax.energies import Dense
+    from bpcjax.energies import DenseMap
 
     pre, post, weights = example()
 
     def plain(pre, post, weights):
-        return learning.hebbian(Dense(weights), pre, post).weights
+        return learning.hebbian(DenseMap(weights), pre, post).weights
 
     def with_momentum(pre, post, weights, trace):
         rule = learning.momentum(optax.constant_schedule(0.1))
@@ -267,7 +269,7 @@ def test_rules_of_predictive_coding_are_local():
         assert found.local and found.causal, str(found)
 
     def carried(pre, post, weights, above):  # errors by transposed weights of the layer above
-        return learning.hebbian(Dense(weights), pre, post @ above).weights
+        return learning.hebbian(DenseMap(weights), pre, post @ above).weights
 
     above = jnp.ones((post.shape[1], 3))
     assert not certificate(carried, (pre, post, weights, above), (*owners, Elsewhere())).local

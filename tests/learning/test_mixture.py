@@ -31,7 +31,7 @@ def test_stdp_rests_at_the_log_probabilities():
     rng = np.random.default_rng(0)
     p, prior = causes(rng, columns=2)
     mixture = Mixture(jnp.log(p.reshape(3, -1)), jnp.log(prior))
-    rule = learning.stdp()
+    rule = learning.spike_em()
     mean = Mixture(jnp.zeros((3, 6)), jnp.zeros(3))
     for i in range(3):
         for j in range(3):
@@ -64,7 +64,7 @@ def test_stdp_with_known_causes_finds_them():
 
     rate = 0.004
     off = 4 * np.sqrt(p * (1 - p) * rate / 2).reshape(3, -1)
-    for rule in (optax.chain(learning.stdp(), optax.scale(rate)), learning.averages(rate)):
+    for rule in (optax.chain(learning.spike_em(), optax.scale(rate)), learning.averages(rate)):
         end = jax.jit(run, static_argnums=0)(rule)
         assert (np.abs(np.exp(end.weights) - p.reshape(3, -1)) < off + 0.01).all()
         prior_off = 4 * np.sqrt(prior * (1 - prior) * rate / 2)
@@ -79,7 +79,7 @@ def test_averages_is_the_flow_of_stdp():
     whole, _ = learning.averages(0.5).update(seen, optax.EmptyState(), mixture)
     errors = []
     for steps in (1000, 2000):
-        rule = optax.chain(learning.stdp(), optax.scale(0.5 / steps))
+        rule = optax.chain(learning.spike_em(), optax.scale(0.5 / steps))
 
         def step(_, mixture, rule=rule):
             return optax.apply_updates(mixture, rule.update(seen, rule.init(mixture), mixture)[0])
@@ -130,7 +130,7 @@ def test_evidence_rises_along_the_mean_change_of_stdp():
     for _ in range(10):
         guess, pi = causes(rng, columns=3)
         mixture = Mixture(jnp.log(0.9 * guess + 0.1 / 3).reshape(3, -1), jnp.log(pi))
-        rule = optax.chain(learning.stdp(), optax.scale(1e-4))
+        rule = optax.chain(learning.spike_em(), optax.scale(1e-4))
 
         def change(y, mixture=mixture, rule=rule):
             share = learning.categorical(mixture).posterior(y)
@@ -169,7 +169,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="rate must be positive"):
         learning.averages(0.0)
     with pytest.raises(ValueError, match="params"):
-        learning.stdp().update(Observation(jnp.ones(2), jnp.ones(1)), optax.EmptyState())
+        learning.spike_em().update(Observation(jnp.ones(2), jnp.ones(1)), optax.EmptyState())
 
 
 # A winner-take-all of spiking neurons finds the causes of its inputs (spike-based EM)

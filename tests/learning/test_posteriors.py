@@ -231,7 +231,7 @@ def test_the_pseudo_inverse_holds_what_hebb_cannot():
     rng = np.random.default_rng(8)
     common = rng.choice([-1.0, 1.0], 60)
     x = np.where(rng.random((20, 60)) < 0.8, common, -common)  # correlated
-    memory = learning.pseudo_inverse(x)
+    memory = learning.projection(x)
     np.testing.assert_allclose(x @ np.asarray(memory.weights), x, atol=1e-10)
     values = np.linalg.eigvalsh(memory.weights)
     np.testing.assert_allclose(values[-20:], 1, atol=1e-10)
@@ -246,7 +246,7 @@ def test_the_pseudo_inverse_holds_what_hebb_cannot():
         (lambda: learning.Dirichlet(keep=1.1), "keep must be in"),
         (lambda: learning.NormalGamma(shape=-1.0), "shape must be positive"),
         (lambda: learning.append(ModernHopfield(np.eye(2), 1.0), np.ones(3)), "pattern must have"),
-        (lambda: learning.pseudo_inverse(np.ones(3)), "patterns must be a matrix"),
+        (lambda: learning.projection(np.ones(3)), "patterns must be a matrix"),
     ],
 )
 def test_bad_input_is_named(call, words):

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from bpcjax.energies import Arrow, Dense, Gaussian, PredictiveCoding, Rectified
+from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding, Rectified
 from bpcjax.learning import (
     GammaPrecision,
     Post,
@@ -88,8 +88,8 @@ def learned(up, down, x, y, *, spread: bool, rounds: int):
     def turn(pi):
         def energy(z, x, y):
             arrows = [
-                Arrow(0, 1, Dense(up), Gaussian(pi[0])),
-                Arrow(1, 2, Dense(down), Gaussian(pi[1])),
+                Arrow(0, 1, DenseMap(up), Gaussian(pi[0])),
+                Arrow(1, 2, DenseMap(down), Gaussian(pi[1])),
             ]
             return PredictiveCoding(arrows)((None, z, None), (x, None, y))
 
@@ -163,8 +163,8 @@ def problem():
     rng = np.random.default_rng(0)
     x, label = rng.normal(size=(12, 3)), rng.normal(size=(12, 2))
     arrows = [
-        Arrow(0, 1, Dense(0.6 * rng.normal(size=(4, 3)), np.full(4, 0.5)), Rectified()),
-        Arrow(1, 2, Dense(0.6 * rng.normal(size=(2, 4))), Gaussian()),
+        Arrow(0, 1, DenseMap(0.6 * rng.normal(size=(4, 3)), np.full(4, 0.5)), Rectified()),
+        Arrow(1, 2, DenseMap(0.6 * rng.normal(size=(2, 4))), Gaussian()),
     ]
     energy, args = PredictiveCoding(arrows), (jnp.asarray(x), None, jnp.asarray(label))
     start = jax.vmap(energy.start)((args[0], None, None))
@@ -234,7 +234,7 @@ def test_incremental_learning_is_local():
 
     def step(pre, error, weights):
         rule = optax.chain(optax.add_decayed_weights(DECAY), optax.sgd(0.1))
-        products: Any = hebbian(Dense(weights), pre, error)
+        products: Any = hebbian(DenseMap(weights), pre, error)
         return rule.update(products.weights, rule.init(weights), weights)[0]
 
     assert certificate(step, (args[0][:3], error[:3], weights), (Pre(), Post(), Synapse())).local

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from bpcjax.energies import Convolution, Dense, PredictiveCoding
+from bpcjax.energies import ConvolutionMap, DenseMap, PredictiveCoding
 from bpcjax.learning import growing_step, hebbian, kolen_pollack, momentum
 from bpcjax.models import Backpropagation, NudgedPhases, RatePhases
 from experiments.common import InputError, predictive
@@ -25,7 +25,7 @@ def sample(seed=0):
 
 
 def test_local_products_are_outer_products():
-    predict = Dense(jnp.zeros((4, 5)))
+    predict = DenseMap(jnp.zeros((4, 5)))
     pre, post = jax.random.normal(jax.random.key(1), (7, 5)), jnp.ones((7, 4)).cumsum(0)
     found: Any = hebbian(predict, pre, post)
     np.testing.assert_allclose(found.weights, -np.einsum("bi,bj->ij", post, pre) / 7, atol=1e-12)
@@ -150,7 +150,7 @@ def test_weights_that_are_no_numbers_stop_with_the_layer_named(digits):
 def test_convolutions_and_learned_feedback_run(digits):
     settings = dataclasses.replace(SMALL, maps=(4,), hidden=(), epochs=2, feedback=True, rate=0.5)
     found = train(digits[0], settings)
-    assert isinstance(found.energy.arrows[0].predict, Convolution)
+    assert isinstance(found.energy.arrows[0].predict, ConvolutionMap)
     assert found.history["loss"][1] < found.history["loss"][0]
     assert -1 <= found.alignment.min() and found.alignment.max() < 1
     assert predictive.inputs_of(settings, jnp.zeros((3, 8, 8))).shape == (3, 1, 8, 8)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import bpcjax as bpc
-from bpcjax.learning import Hard, Moment, Rewards, TraceSTDP, Train, Window, pair_sum, replay
+from bpcjax.learning import Hard, Moment, Rewards, TraceSTDP, Window, pair_sum, replay
 from tests.support.lif_networks import TAU, order
 from tests.support.spike_timing import (
     ONE,
@@ -61,7 +61,7 @@ def test_many_neurons_in_two_halves():
     # Each synapse sees its own two neurons only, and a replay goes on where another ended.
     rng = np.random.default_rng(0)
     pre, post = some_spikes(rng, 4, 200.0), some_spikes(rng, 3, 200.0)
-    pre, post = (Train(*map(np.asarray, t)) for t in (pre, post))
+    pre, post = (bpc.Spikes(np.asarray(t.times), np.asarray(t.neurons)) for t in (pre, post))
     whole, last = replay(TraceSTDP(WINDOW), jnp.zeros((3, 4)), pre, post, t1=200.0)
     for i in range(3):
         for j in range(4):
@@ -135,7 +135,7 @@ def solved(solver, dt):
     found = bpc.simulate(
         network, y0, jnp.asarray(DRIVE), t1=T1, dt=dt, solver=solver, max_spikes=64
     )
-    return Train.of(found.spikes, slice(0, 1)), Train.of(found.spikes, slice(1, 2))
+    return found.spikes.of(slice(0, 1)), found.spikes.of(slice(1, 2))
 
 
 @pytest.mark.slow
@@ -162,7 +162,7 @@ def test_a_replay_is_that_of_the_true_trains_with_every_solver():
 
 def test_a_pair_sum_has_the_derivative_of_the_window():
     def total(t):
-        return pair_sum(WINDOW, train([10.0]), Train(t[None], jnp.array([0])), (1, 1))[0, 0]
+        return pair_sum(WINDOW, train([10.0]), bpc.Spikes(t[None], jnp.array([0])), (1, 1))[0, 0]
 
     expected = -0.7 / 12.0 * np.exp(-5.0 / 12.0)
     np.testing.assert_allclose(jax.grad(total)(jnp.asarray(15.0)), expected, rtol=1e-12)
@@ -173,7 +173,7 @@ def test_poisson_trains_drift_as_the_integral_of_the_window():
     rates, t1 = (0.03, 0.02), 1000.0
     keys = jax.random.split(jax.random.key(0), 2)
     draw = lambda key, rate: bpc.encode.poisson(key, jnp.full(20, rate), t1=t1)  # noqa: E731
-    pre, post = (Train(*draw(k, r)[:2]) for k, r in zip(keys, rates, strict=True))
+    pre, post = (draw(k, r) for k, r in zip(keys, rates, strict=True))
     each = np.asarray(pair_sum(WINDOW, pre, post, (20, 20)))
     expected = t1 * oracle.poisson_drift(*rates, *PARAMETERS)
     # Pairs that share a train are not independent: the error is that of 20 means.
@@ -201,7 +201,7 @@ def test_weights_that_change_while_the_network_runs():
         for _ in range(round(t1 / span)):
             found = piece(y, weights[0, 0], jnp.asarray(DRIVE), span)
             y = found.ys
-            pre, post = (Train.of(found.spikes, slice(k, k + 1)) for k in (0, 1))
+            pre, post = (found.spikes.of(slice(k, k + 1)) for k in (0, 1))
             weights, state = replay(rule, weights, pre, post, state=state, t1=span)
         return float(weights[0, 0])
 

@@ -7,6 +7,7 @@ import optax
 import pytest
 from hypothesis import given, settings, strategies as st
 
+import bpcjax as bpc
 from bpcjax import learning
 from bpcjax.learning import (
     Eligible,
@@ -21,13 +22,12 @@ from bpcjax.learning import (
     Soft,
     Synapse,
     TraceSTDP,
-    Train,
     TriggeredSTDP,
     Window,
     certificate,
     replay,
 )
-from bpcjax.learning.plasticity.stdp import Traces
+from bpcjax.learning.plasticity.stdp import STDPTraces
 from tests.support.records import record
 from tests.support.spike_timing import ONE, RULES, WINDOW, compiled_replay, some_spikes, train
 
@@ -105,9 +105,9 @@ def test_a_state_belongs_to_its_neurons():
     def step(seen, state, weights):
         return rule.update(seen, state, weights)
 
-    state = Eligible(Traces(jnp.ones(3), jnp.ones(2)), jnp.ones((2, 3)))
+    state = Eligible(STDPTraces(jnp.ones(3), jnp.ones(2)), jnp.ones((2, 3)))
     seen = Moment(jnp.asarray(1.0), jnp.ones(3), jnp.ones(2), jnp.asarray(0.5))
-    whose = Eligible(Traces(Pre(), Post()), Synapse())  # pyright: ignore
+    whose = Eligible(STDPTraces(Pre(), Post()), Synapse())  # pyright: ignore
     moment = Moment(Shared(), Pre(), Post(), Shared())  # pyright: ignore
     found = certificate(
         step, (seen, state, jnp.ones((2, 3))), (moment, whose, Synapse()), (Synapse(), whose)
@@ -124,7 +124,7 @@ def answer_rule():
 
 def trial(weight, answered, baseline):
     """One input, an answer or none, a reward: the change of the synapse."""
-    post = Train(jnp.where(answered, DELAY, jnp.inf)[None], jnp.zeros(1, int))
+    post = bpc.Spikes(jnp.where(answered, DELAY, jnp.inf)[None], jnp.zeros(1, int))
     reward = answered - baseline
     rewards = Rewards(jnp.array([WAIT]), reward[None])
     after, _ = replay(answer_rule(), weight[None, None], train([0.0]), post, rewards=rewards)
@@ -168,8 +168,8 @@ def test_a_rule_can_be_chained_as_those_of_optax():
     rule = RULES["traces"]
     chained = optax.chain(rule, optax.scale(0.5))  # pyright: ignore
     seen = Moment(jnp.asarray(3.0), jnp.ones(3), jnp.ones(2))
-    one, _ = rule.update(seen, Traces(jnp.ones(3), jnp.ones(2)), weights)
-    state = (Traces(jnp.ones(3), jnp.ones(2)), *chained.init(weights)[1:])
+    one, _ = rule.update(seen, STDPTraces(jnp.ones(3), jnp.ones(2)), weights)
+    state = (STDPTraces(jnp.ones(3), jnp.ones(2)), *chained.init(weights)[1:])
     half, _ = chained.update(seen, state, weights)  # pyright: ignore
     np.testing.assert_allclose(half, 0.5 * one)
 
@@ -198,8 +198,8 @@ def test_bad_rewards_weights_and_parameters_are_refused():
     with pytest.raises(ValueError, match="a_plus"):
         Window(a_plus=jnp.nan)
     with pytest.raises(ValueError, match="slice"):
-        Train.of(record([[1.0]]), slice(0, 2, 2))
+        bpc.Spikes.of(record([[1.0]]), slice(0, 2, 2))
 
 
 def test_the_rule_of_mixtures_keeps_its_name():
-    assert isinstance(learning.stdp(), optax.GradientTransformation)
+    assert isinstance(learning.spike_em(), optax.GradientTransformation)

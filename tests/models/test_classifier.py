@@ -35,7 +35,7 @@ def test_latency_puts_one_spike_into_the_bin_of_its_time():
     bins = LatencyCode(bpc.encode.Linear(10.0)).bins(x, 10, 1.0, None)
     expected = bpc.encode.latency(x, bpc.encode.Linear(10.0))
     for channel in range(4):
-        times = np.asarray(expected.times)[np.asarray(expected.channels) == channel]
+        times = np.asarray(expected.times)[np.asarray(expected.neurons) == channel]
         assert bins[:, channel].sum() == len(times)
         for t in times:
             assert bins[int(t), channel] == 1
@@ -48,7 +48,7 @@ def test_delta_bins_are_those_of_sigma_delta(quantum):
     x = jnp.array([0.05, 0.4, 0.93])
     ts = jnp.linspace(0.0, 12.0, 13)
     events = bpc.encode.sigma_delta(ts, jnp.broadcast_to(x, (13, 3)), quantum)
-    times, channels = np.asarray(events.times), np.asarray(events.channels)
+    times, channels = np.asarray(events.times), np.asarray(events.neurons)
     bins = np.asarray(DeltaCode(quantum).bins(x, 12, 1.0, None))
     for channel in range(3):
         counted = np.histogram(times[channels == channel] - 1e-9, np.arange(13))[0]

@@ -12,7 +12,7 @@ from bpcjax.models import Classifier, CurrentCode, MembraneReadout
 from bpcjax.neurons import IF, LIF, AdEx, HodgkinHuxley, Izhikevich, Theta
 from bpcjax.stepping import Surrogate
 from bpcjax.synapses import Delta, DoubleExponential, Exponential
-from experiments.common.classifiers import leaky, learned
+from experiments.common.classifiers import leaky, trainable
 from experiments.common.data import splits
 
 HIDDEN, BATCH = 64, 32
@@ -51,7 +51,7 @@ def test_every_neuron_learns_digits(kind):
     solver = bpc.GridSpikes(spike=Surrogate(slope=2 / distance, height=1 / distance))
     model = network(neuron, synapse, unit, steady, t1, dt)
     # Only what lies before the spikes is learned, so that every derivative passes through them.
-    marks = jax.tree.map(lambda leaf: False, learned(model))
+    marks = jax.tree.map(lambda leaf: False, trainable(model))
     marks = eqx.tree_at(
         lambda m: [m.layers.layers[0].weights.weights, m.layers.layers[0].bias], marks, [True, True]
     )

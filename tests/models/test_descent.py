@@ -13,7 +13,7 @@ import bpcjax as bpc
 from bpcjax.energies import (
     Arrow,
     ClassicalHopfield,
-    Dense,
+    DenseMap,
     Gaussian,
     ModernHopfield,
     PredictiveCoding,
@@ -25,7 +25,7 @@ def chain(sizes=(6, 8, 7, 4), precisions=(1.0, 2.0, 4.0), seed=0):
     """A linear hierarchy of Gaussians, and clamps of its first and last layer."""
     rng = np.random.default_rng(seed)
     arrows = [
-        Arrow(k, k + 1, Dense(rng.normal(size=(m, n)) / np.sqrt(n)), Gaussian(precisions[k]))
+        Arrow(k, k + 1, DenseMap(rng.normal(size=(m, n)) / np.sqrt(n)), Gaussian(precisions[k]))
         for k, (n, m) in enumerate(itertools.pairwise(sizes))
     ]
     hidden = (None,) * (len(sizes) - 2)
@@ -41,7 +41,7 @@ def rectified(seed=0):
         Arrow(
             k,
             k + 1,
-            Dense(rng.normal(size=(m, n)) * np.sqrt(2 / n)),
+            DenseMap(rng.normal(size=(m, n)) * np.sqrt(2 / n)),
             Rectified() if k < 2 else Gaussian(),
         )
         for k, (n, m) in enumerate(itertools.pairwise(sizes))

@@ -18,9 +18,9 @@ from bpcjax.models import (
     Thermal,
     VisibleSpikes,
     event_path,
-    first_spike,
     log_mean_latency,
     retrieve,
+    sample_first_spike,
 )
 
 
@@ -259,7 +259,7 @@ def test_t7_latency_tells_the_energy():
     exact = -jnp.log(rate) - jax.nn.logsumexp(energy.scores(query))
     np.testing.assert_allclose(log_mean_latency(energy, query, rate), exact, rtol=1e-12)
     keys = jax.random.split(jax.random.key(1), copies)
-    logs, winners = jax.vmap(lambda key: first_spike(energy, query, key, rate=rate))(keys)
+    logs, winners = jax.vmap(lambda key: sample_first_spike(energy, query, key, rate=rate))(keys)
     times = np.exp(np.asarray(logs - exact))
     assert stats.kstest(times, "expon").pvalue > 1e-3
     seen = np.bincount(np.asarray(winners), minlength=7)
@@ -268,7 +268,7 @@ def test_t7_latency_tells_the_energy():
     assert stats.ks_2samp(times[top], times[~top]).pvalue > 1e-3  # whoever wins
     # rates that no float32 holds
     sharp = ModernHopfield(energy.patterns.astype(jnp.float32), jnp.float32(1e6))
-    late, _ = first_spike(sharp, query.astype(jnp.float32), jax.random.key(0))
+    late, _ = sample_first_spike(sharp, query.astype(jnp.float32), jax.random.key(0))
     assert np.isclose(float(late), float(-jax.nn.logsumexp(sharp.scores(query))), rtol=1e-4)
 
 

@@ -13,10 +13,10 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.colors import LogNorm
 
+from bpcjax import Spikes
 from bpcjax.analysis import field
 from bpcjax.neurons import AdEx, Izhikevich
 from bpcjax.plot import Trace, fi_curve, firing, gallery, heat_map, phase_plane, populations
-from bpcjax.stepping import SpikeRecord
 
 
 @pytest.fixture(autouse=True)
@@ -143,7 +143,7 @@ def test_patterns_name_what_does_not_fit():
 def record(times, neurons, room=None):
     count = len(times)
     pad = (room or count) - count
-    return SpikeRecord(
+    return Spikes(
         jnp.asarray([*times, *[np.inf] * pad], float),
         jnp.asarray([*neurons, *[-1] * pad], int),
         jnp.array(count),

@@ -9,8 +9,8 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 
+from bpcjax import Spikes
 from bpcjax.plot import raster, traces
-from bpcjax.stepping import SpikeRecord
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def close():
 
 
 def record(times, neurons, count):
-    return SpikeRecord(jnp.asarray(times, float), jnp.asarray(neurons, int), jnp.array(count))
+    return Spikes(jnp.asarray(times, float), jnp.asarray(neurons, int), jnp.array(count))
 
 
 def test_raster_draws_one_mark_a_spike():
@@ -45,7 +45,7 @@ def test_raster_refuses_nan_and_batches():
     with pytest.raises(ValueError, match="spikes.*NaN"):
         raster(record([jnp.nan], [0], 1))
     # A batch of records is what `vmap` returns: its leaves have one axis more.
-    batch = SpikeRecord.__new__(SpikeRecord)
+    batch = Spikes.__new__(Spikes)
     for name, value in dict(times=np.zeros((2, 3)), neurons=np.zeros((2, 3), int)).items():
         object.__setattr__(batch, name, jnp.asarray(value))
     with pytest.raises(ValueError, match="spikes.*batch"):

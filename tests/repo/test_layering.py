@@ -10,45 +10,53 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "bpcjax"
 
-# Layer of each module or folder of the package -> the layers it may import.
+# Old places of modules, which only say where these are now.
+OLD = ("network", "layers", "projection", "wrappers", "descent", "thinned")
+# Room of the package (a folder, or a module at its top), from the ground up -> the rooms it may
+# import: only such as stand above it in this table.
 ALLOWED = {
-    "arrays": set(),
-    "system": {"arrays"},
+    "_arrays": set(),
+    "_bits": set(),
+    "_layout": set(),
+    "_instant": set(),
+    "_moved": set(),
+    "spikes": {"_arrays"},
+    "system": {"_arrays", "_moved"},
     "flows": {"system"},
-    "instant": set(),
-    "wrappers": {"system", "instant"},
-    "descent": {"system", "flows", "wrappers"},
-    "thinned": {"system", "descent"},
-    "energies": {"arrays", "system"},
-    "neurons": {"arrays", "system"},
-    "synapses": {"system"},
-    "network": {"arrays", "system", "inputs", "projection"},
-    "layers": {"arrays", "system", "inputs", "connect", "synapses"},
-    "bits": set(),
-    "inputs": {"arrays", "system", "instant"},
-    "connect": {"arrays", "system", "bits"},
-    "projection": {"arrays", "system", "inputs", "connect", "synapses"},
-    "stepping": {"arrays", "system", "instant", "inputs", "bits"},
-    "checks": {"system"},
-    "restart": {"system", "stepping", "checks"},
-    "solution": {"stepping", "restart"},
-    "simulate": {"arrays", "system", "inputs", "stepping", "checks", "restart", "solution"},
-    "learning": {"arrays", "system", "simulate", "stepping", "energies"},
-    "models": {
-        "arrays", "system", "energies", "neurons", "synapses", "connect", "projection", "network",
-        "wrappers", "flows", "inputs", "descent", "thinned", "layers", "encode", "simulate",
-        "stepping",
+    "views": {"system"},
+    "_require": {"system"},
+    "energies": {"_arrays", "_moved", "system"},
+    "neurons": {"_moved", "system"},
+    "inputs": {"_arrays", "_instant", "_moved", "spikes", "system"},
+    "networks": {"_arrays", "_bits", "_instant", "system", "views", "inputs"},
+    "connect": {"networks"},
+    "synapses": {"networks"},
+    "jumps": {"system", "flows", "views", "networks"},
+    "stepping": {
+        "_arrays", "_bits", "_instant", "_layout", "_moved", "spikes", "system", "inputs",
     },
-    "analysis": {"arrays", "system", "flows", "inputs", "checks", "simulate", "stepping"},
-    "plot": {"system", "stepping", "analysis"},
+    "restart": {"_arrays", "system", "_require", "stepping"},
+    "solution": {"spikes", "stepping", "restart"},
+    "simulate": {"_arrays", "system", "views", "_require", "stepping", "restart", "solution"},
+    "encode": {"_arrays", "spikes"},
+    "cost": {"_moved"},
     "sweep": set(),
-    "encode": {"arrays"},
-    "cost": set(),
-    "data": {"arrays", "encode"},
+    "data": {"_arrays", "spikes"},
+    "learning": {"_arrays", "_moved", "spikes", "system", "energies", "stepping", "simulate"},
+    "models": {
+        "_arrays", "_moved", "system", "flows", "views", "energies", "neurons", "inputs",
+        "networks", "jumps", "stepping", "simulate", "encode",
+    },
+    "analysis": {
+        "_layout", "_moved", "spikes", "system", "flows", "views", "_require", "stepping",
+        "simulate",
+    },
+    "plot": {"spikes", "stepping", "analysis"},
+    **{room: {"_moved"} for room in OLD},
     "__init__": {
-        "system", "flows", "wrappers", "descent", "thinned", "energies", "neurons", "synapses",
-        "network", "stepping", "simulate", "models", "learning", "projection", "connect", "inputs",
-        "layers", "analysis", "sweep", "encode", "cost", "restart", "solution",
+        "_moved", "spikes", "system", "flows", "views", "energies", "neurons", "inputs", "networks",
+        "connect", "synapses", "jumps", "stepping", "restart", "solution", "simulate", "encode",
+        "cost", "sweep", "data", "learning", "models", "analysis", "plot",
     },
 }  # fmt: skip
 HEAVY = {"matplotlib", "tensorflow_datasets", "xarray", "zarr", "sklearn", "tqdm", "tyro"}
@@ -91,6 +99,14 @@ def test_a_module_imports_only_the_layers_below_it(path):
             assert parts[0] in LOADS.get(own, set()), name
 
 
+def test_no_room_may_import_one_that_stands_beside_or_below_it():
+    above = set()
+    for room, allowed in ALLOWED.items():
+        assert allowed <= above, (room, allowed - above)
+        above.add(room)
+    assert above == {layer(path) for path in files()}
+
+
 def test_theory_imports_nothing_of_the_package():
     for path in (ROOT / "theory" / "closed_forms").rglob("*.py"):
         package = path.relative_to(ROOT).with_suffix("").parts[:-1]
@@ -108,6 +124,18 @@ def test_the_engine_alone_loads_nothing_heavy_and_sets_nothing():
     check = (
         "import sys, jax; before = dict(jax.config.values); import bpcjax; "
         f"assert not {HEAVY!r} & set(sys.modules); assert dict(jax.config.values) == before"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
+
+
+def test_the_engine_alone_loads_few_rooms_and_the_others_load_where_they_are_used():
+    check = (
+        "import sys, bpcjax as bpc;"
+        "rooms = {m.split('.')[1] for m in sys.modules if 'bpcjax.' in m};"
+        "late = {'analysis', 'cost', 'encode', 'energies', 'learning', 'models', 'neurons'};"
+        "assert not late & rooms and late <= set(dir(bpc)), rooms;"
+        "assert all(getattr(bpc, room).__name__ == 'bpcjax.' + room for room in late);"
+        "assert 'scipy.optimize' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", check], check=True, cwd=ROOT)
 

@@ -8,20 +8,20 @@ import pytest
 
 from bpcjax.models import NudgedPhases
 from experiments import adapt, adapt_anytime
+from experiments.adapt.readouts import gradient, learn, nearest
 from experiments.adapt.streams import (
     change_points,
     forgetting,
     kalman,
-    knowing,
+    oracle,
     prior,
     switching,
     tracking,
 )
 from experiments.adapt_anytime.arriving import FRAME, answer, memories, traces
-from experiments.adapt_anytime.events import Task, gradient, learn, nearest
 from experiments.adapt_anytime.spikes import drift, start
-from experiments.common import InputError
-from experiments.common.predictive import single
+from experiments.common.drifts import Task
+from experiments.common.precision import single
 from theory.closed_forms import bayesian_regression as br
 
 pytestmark = pytest.mark.study
@@ -55,7 +55,7 @@ def test_few_places_cost_little_and_forgetting_costs_more():
     ratio = []
     for seed in range(3):
         stream = switching(np.random.default_rng(seed), 300, 0.02)
-        z, a, best = jnp.asarray(stream.z), jnp.asarray(stream.a), knowing(stream).sum()
+        z, a, best = jnp.asarray(stream.z), jnp.asarray(stream.a), oracle(stream).sum()
         exact = best - change_points(z, a, 0.02, 301).sum()
         few = best - change_points(z, a, 0.02, 8).sum()
         one = best - forgetting(z, a, 0.9).sum()
@@ -104,16 +104,16 @@ def test_a_readout_that_forgets_nothing_does_not_mind_the_order():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(6, 10, 5))
     labels = np.eye(10)[rng.integers(0, 10, (6, 10))]
-    tests, asked = jnp.asarray(rng.normal(size=(1, 50, 5))), jnp.array([-1, -1, -1, -1, -1, 0])
+    tests, probe = jnp.asarray(rng.normal(size=(1, 50, 5))), jnp.array([-1, -1, -1, -1, -1, 0])
     order = rng.permutation(6)
     one, two = (
-        learn(jnp.asarray(x[k]), jnp.asarray(labels[k]), 1.0, tests, asked)
+        learn(jnp.asarray(x[k]), jnp.asarray(labels[k]), 1.0, tests, probe)
         for k in (np.arange(6), order)
     )
     assert (one[-1] == two[-1]).all() and (one[0] == -1).all()
     assert gradient(jnp.asarray(x), jnp.asarray(labels), tests[0], 0.1).shape == (6, 50)
-    known = rng.normal(size=(20, 5))
-    near = nearest(known, np.arange(20), known + 1e-3)
+    train = rng.normal(size=(20, 5))
+    near = nearest(train, np.arange(20), train + 1e-3)
     assert (near == np.arange(20)).all()
 
 
@@ -146,34 +146,34 @@ def test_a_network_of_spikes_learns_a_new_law():
     labels = rng.integers(0, 10, 400)
     before = np.abs(rng.normal(size=(10, 30)))[labels] + 0.3 * rng.random((400, 30))
     task = Task("moved", before, np.roll(before, 7, axis=1), labels)
-    found = drift(task, 6, 0, 0)
-    share = found["right"] / found["asked"]
-    first = np.searchsorted(found["shown"], found["change"], side="right")
+    metrics = drift(task, 6, 0, 0)
+    share = metrics["right"] / metrics["test"]
+    first = np.searchsorted(metrics["point"], metrics["change"], side="right")
     assert (share[:, first - 1] > 0.9).all() and (share[:, first] < 0.5).all()
-    assert (share[:, -1] > found["stationary"] / found["asked"] - 0.05).all()
-    assert (found["spikes"] > 0).all()
+    assert (share[:, -1] > metrics["stationary"] / metrics["test"] - 0.05).all()
+    assert (metrics["spikes"] > 0).all()
 
 
 @pytest.mark.slow
 def test_recordings_arrive(tmp_path):
     config = adapt_anytime.Config(quick=True, updates=150, width=64, out=str(tmp_path))
-    found = adapt_anytime.run(config, adapt_anytime.Parts("adapt_anytime", config))
-    table = adapt_anytime.summary(found)
+    dataset = adapt_anytime.STUDY(config)
+    table = adapt_anytime.summary(dataset)
     for memory in ("all", "forgets", "both"):
         early, late = (table[f"digits, {memory}, {t} ms: accuracy"] for t in (25, 100))
         assert 0.2 < early < late and late > 0.7
-    told = [table[f"digits, {m}, 100 ms into the next: accuracy"] for m in ("all", "forgets")]
-    assert told[0] + 0.2 < told[1]
+    accuracy = [table[f"digits, {m}, 100 ms into the next: accuracy"] for m in ("all", "forgets")]
+    assert accuracy[0] + 0.2 < accuracy[1]
     from figures import adapt_anytime as figure
 
-    assert len(figure.draw(found).axes) == 6
+    assert len(figure.draw(dataset).axes) == 6
 
 
 @pytest.mark.slow
 def test_a_small_run(tmp_path):
     config = adapt.Config(quick=True, length=120, streams=2, seeds=1, out=str(tmp_path))
-    found = adapt.run(config, adapt.Parts("adapt", config))
-    table = adapt.summary(found)
+    dataset = adapt.STUDY(config)
+    table = adapt.summary(dataset)
     assert 0.98 < table["switching: 16 side by side, regret over exact"] < 1.02
     assert table["classes one after another: keep 1"] == pytest.approx(
         table["classes mixed: keep 1"], abs=0.01
@@ -181,27 +181,4 @@ def test_a_small_run(tmp_path):
     assert table["classes one after another: keep 1"] > 0.9
     from figures import adapt as figure
 
-    assert len(figure.draw(found).axes) == 3
-
-
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        ({"keeps": (0.0,)}, "keeps must be in"),
-        ({"hazard": 1.0}, "hazard must be between"),
-        ({"streams": 0}, "streams must be at least 1"),
-        ({"events": ("dvs",)}, "events: 'dvs' is unknown"),
-    ],
-)
-def test_bad_settings_are_named(change, words, tmp_path):
-    with pytest.raises(InputError, match=words):
-        config = adapt.Config(**change)
-        adapt.check(config)
-        adapt.tasks(None, config.events)
-
-
-def test_bad_settings_of_arrivals_are_named():
-    with pytest.raises(InputError, match="seeds: there are 4 quarters"):
-        adapt_anytime.check(adapt_anytime.Config(seeds=5))
-    with pytest.raises(InputError, match="events: 'dvs' is unknown"):
-        adapt_anytime.load("dvs", None)
+    assert len(figure.draw(dataset).axes) == 3

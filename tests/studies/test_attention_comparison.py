@@ -11,12 +11,12 @@ from bpcjax.cost import FP32, Ledger
 from experiments import attention_comparison as comparison
 from experiments.attention_comparison import (
     ambiguity as ambiguity,
+    energies as energies,
     report as report,
     tasks as tasks,
     training as training,
 )
-from experiments.common import InputError
-from experiments.common.study import Parts
+from figures import attention_comparison as figure
 from theory.closed_forms import sphere_recall
 
 pytestmark = pytest.mark.study
@@ -29,7 +29,7 @@ def dataset(tmp_path_factory):
         patterns=32, queries=50, seeds=3, layer_seeds=1, steps=2,
         out=str(tmp_path_factory.mktemp("comparison")),
     )  # fmt: skip
-    return comparison.run(config, Parts(comparison.NAME, config))
+    return comparison.STUDY(config)
 
 
 def test_the_tasks_are_what_they_say():
@@ -46,8 +46,8 @@ def test_the_tasks_are_what_they_say():
     # Kept, less those moved by two bins or more (|z| > 1.5 / 0.7: 3.2 %); inserted in a share of
     # 0.3 / 16 of the good bins, three a unit but for the one that is taken.
     hit = (spikes.queries.reshape(3, 2000, -1) * spikes.keys[spikes.target]).sum(axis=2).mean(1)
-    kept = (1 - np.array(tasks.LEVELS["raster"])) * 0.968
-    expected = tasks.UNITS * (kept + (3 - kept) * 0.3 / tasks.BINS)
+    left = (1 - np.array(tasks.LEVELS["raster"])) * 0.968
+    expected = tasks.UNITS * (left + (3 - left) * 0.3 / tasks.BINS)
     np.testing.assert_allclose(hit, expected, rtol=0.01)
     rounded = tasks.as_int8(auto.keys)
     assert len(np.unique(np.rint(rounded / np.abs(rounded).max() * 127))) <= 255
@@ -69,7 +69,7 @@ def test_what_is_counted():
     five = tasks.counts("key to value", "attention x5", 10, 64.0)
     assert (five.macs, five.exps) == (9 * 640 + 10 * tasks.TOKENS, 50)
     assert tasks.counts("auto", "attention x5", 10, 64.0).macs == 10 * 640
-    assert tasks.counts("auto", "Hebb", 10, 64.0).synaptic == tasks.SIGN_STEPS * 64**2
+    assert tasks.counts("auto", "Hebb", 10, 64.0).synaptic == tasks.STEPS * 64**2
 
 
 def test_the_score_function_has_the_gradient_of_the_expected_loss(monkeypatch):
@@ -93,9 +93,9 @@ def test_the_score_function_has_the_gradient_of_the_expected_loss(monkeypatch):
     keys = jax.random.split(jax.random.key(2), 40_000)
     grad = jax.jit(jax.vmap(jax.grad(training.sampled_loss), (None, None, None, 0)))
     drawn = grad(layer, images, label, keys)
-    for name, exact, found in zip(layer._fields, known, drawn, strict=True):
-        error = np.asarray(found).std(axis=0) / 200 + 1e-12
-        assert np.max(np.abs(found.mean(axis=0) - exact) / error) < 4.5, name
+    for name, exact, sample in zip(layer._fields, known, drawn, strict=True):
+        error = np.asarray(sample).std(axis=0) / 200 + 1e-12
+        assert np.max(np.abs(sample.mean(axis=0) - exact) / error) < 4.5, name
     assert abs(float(known.log_beta)) > 1e-4
 
 
@@ -113,8 +113,8 @@ def test_naming_follows_the_law_of_the_sphere(dataset):
     # The nearest of 32 patterns in 64 dimensions, 150 queries: within four standard errors.
     for damage, noise in enumerate(tasks.LEVELS["auto"]):
         law = float(sphere_recall.gaussian(noise, 32, tasks.SIZE))
-        found = dataset.accuracy.sel(task="auto", memory="fp32", model="argmax")[damage]
-        assert abs(found.mean() - law) < 4 * np.sqrt(law * (1 - law) / 150) + 1e-9
+        share = dataset.accuracy.sel(task="auto", memory="fp32", model="argmax")[damage]
+        assert abs(share.mean() - law) < 4 * np.sqrt(law * (1 - law) / 150) + 1e-9
     first = dataset.accuracy.sel(task="auto", memory="fp32", model="attention").mean("seed")
     assert first[0] > 0.95  # a chosen beta, noise 1
 
@@ -137,22 +137,18 @@ def test_means_of_spikes_follow_theorem_2(dataset):
 
 @pytest.mark.slow
 def test_energies_and_verdict(dataset):
-    found = float(dataset.energy.sel(task="auto", model="attention", price="fp32")[0])
+    energy = float(dataset.energy.sel(task="auto", model="attention", price="fp32")[0])
     by_hand = 2 * 64 * 32 * 4.6 + 32 * (41.4 + 0.9 + 4 * 4.6 + 3.7)
-    np.testing.assert_allclose(found, by_hand / 1e3)
+    np.testing.assert_allclose(energy, by_hand / 1e3)
     crossing = float(dataset.even.sel(case="100 input spikes"))
     ratio = dataset.ratio.sel(case="100 input spikes")
-    np.testing.assert_allclose(ratio.interp(train=crossing), 1.0, rtol=2e-3)
-    chip = Ledger(FP32).energy(comparison.layer_counts(training.POOLINGS[0], 1.0))
-    assert chip > Ledger(FP32).energy(comparison.layer_counts(training.POOLINGS[2], 1.0))
+    np.testing.assert_allclose(ratio.interp(example_spikes=crossing), 1.0, rtol=2e-3)
+    chip = Ledger(FP32).energy(energies.layer_counts(training.POOLINGS[0], 1.0))
+    assert chip > Ledger(FP32).energy(energies.layer_counts(training.POOLINGS[2], 1.0))
     numbers = comparison.summary(dataset)
     assert all(isinstance(value, float) for value in numbers.values())
-    text = dataset.attrs["verdict"]
+    text = report.verdict(numbers)
+    assert len(text.splitlines()) == 7 and report.text(numbers).startswith(text)
     assert "attention's square error" in text and "none (100 input spikes, DRAM, batch" in text
     assert dataset.trained.shape == (4, 1, 7)
-
-
-@pytest.mark.parametrize("field", ["patterns", "queries", "seeds", "steps", "layer_seeds"])
-def test_bad_input_is_named(field):
-    with pytest.raises(InputError, match=f"{field} must be at least"):
-        comparison.check(comparison.Config(**{field: 0}))
+    assert len(figure.draw(dataset).axes) == 7

@@ -15,8 +15,9 @@ import xarray as xr
 matplotlib.use("agg")
 
 from experiments import balanced
-from experiments.common import InputError, results
+from experiments.common import InputError
 from experiments.common.balanced_networks import brunel
+from experiments.common.settings import prepared
 from figures import balanced as figure, style
 from theory.closed_forms import siegert
 
@@ -34,7 +35,7 @@ def finished(tmp_path_factory):
     options = [x for name in names for x in (f"--{name}", str(getattr(config, name)))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["balanced", *options])
-        balanced.main()
+        balanced.STUDY.main()
     return out, config, xr.open_zarr(out / "balanced.zarr", chunks=None).load()
 
 
@@ -54,7 +55,7 @@ def test_every_file_is_there_and_nothing_else(finished):
     about = json.loads((out / "balanced" / "config.json").read_text())
     assert about["config"] == dataclasses.asdict(config) and "commit" in about
     records = json.loads((out / "balanced" / "metrics.json").read_text())
-    assert records == balanced.measure(dataset)
+    assert records == balanced.summary(dataset)
     assert len(balanced.table(records).splitlines()) == 3
 
 
@@ -63,15 +64,15 @@ def test_statistics_are_those_of_the_stored_spikes(finished, name, count):
     one, times, neurons, inside = spikes_of(finished[2], name)
     assert int(one.spikes) == len(times) > 200  # all neurons are shown
     rate = np.bincount(neurons[inside], minlength=count) / 0.3
-    np.testing.assert_allclose(one.rate[:count], rate, rtol=1e-12)
+    np.testing.assert_allclose(one.rate[:count], rate, rtol=1e-6)  # in single precision
     assert np.isnan(one.rate[count:]).all()
     for k in range(count):
         gaps = np.diff(np.sort(times[inside & (neurons == k)]))
         cv = gaps.std() / gaps.mean() if len(gaps) >= 3 else np.nan
-        np.testing.assert_allclose(one.cv[k], cv, rtol=1e-6, equal_nan=True)
+        np.testing.assert_allclose(one.cv[k], cv, rtol=1e-4, atol=1e-5, equal_nan=True)
     # Steps of 0.1 ms: ten of them make a bin, whose first ends 0.1 ms after its edge.
     step = np.round(times / 0.1).astype(int)
-    np.testing.assert_allclose(times, 0.1 * step, atol=1e-6)
+    np.testing.assert_allclose(times, 0.1 * step, rtol=3e-7)
     border = 4 * count // 5
     for group, own in (("excitatory", neurons < border), ("inhibitory", neurons >= border)):
         activity = one.activity.sel(group=group).dropna("time").values
@@ -107,22 +108,22 @@ def network_in_numpy(count, t1, settle, rng, dt=0.1):
 
 
 def test_brunels_network_fires_as_in_numpy_and_as_siegert_says(finished):
-    record = balanced.measure(finished[2])[1]
+    record = balanced.summary(finished[2])[1]
     _, inputs = brunel(jax.random.key(0), 500, 0.1 * np.sqrt(25))
     expected = 1e3 * siegert.brunel_rate(*inputs)
     assert record["expected_rate"] == pytest.approx(expected)
     assert record["difference"] == pytest.approx(record["rate"] / expected - 1)
     assert abs(record["difference"]) < 0.1  # 500 neurons, 0.3 s
     assert record["expected_cv"] is None
-    found = [network_in_numpy(500, 300.0, 100.0, np.random.default_rng(k)) for k in range(3)]
-    rates, cvs = np.array(found).T
+    result = [network_in_numpy(500, 300.0, 100.0, np.random.default_rng(k)) for k in range(3)]
+    rates, cvs = np.array(result).T
     assert abs(record["rate"] / rates.mean() - 1) < 0.05, (record["rate"], rates)
     # White noise of the same strength would give 0.39: the network's own spikes are regular.
     assert abs(record["cv"] - cvs.mean()) < 0.03, (record["cv"], cvs)
 
 
 def test_nothing_is_expected_of_a_cuba_network_of_another_size(finished):
-    record = balanced.measure(finished[2])[0]
+    record = balanced.summary(finished[2])[0]
     assert (record["expected_rate"], record["difference"], record["expected_cv"]) == (None,) * 3
     assert " - " in balanced.table([record]) and record["cv"] > 0
 
@@ -132,7 +133,7 @@ def test_a_stopped_run_goes_on_and_fewer_shown_change_nothing_else(finished, tmp
     config = dataclasses.replace(SMALL, out=str(tmp_path), shown=50)
     calls = []
 
-    def stored(name):  # what the command found, in the place of another solve
+    def stored(name):  # what the command result, in the place of another solve
         def solve(config):
             calls.append(name)
             if len(calls) == 2:
@@ -146,15 +147,14 @@ def test_a_stopped_run_goes_on_and_fewer_shown_change_nothing_else(finished, tmp
     monkeypatch.setattr(balanced, "_cuba", stored("CUBA"))
     monkeypatch.setattr(balanced, "_brunel", stored("Brunel"))
     with pytest.raises(KeyboardInterrupt):
-        balanced.run(config)
-    found = balanced.run(config)
+        balanced.STUDY(config)
+    result = balanced.STUDY(config)
     assert calls == ["CUBA", "Brunel", "Brunel"]
     same = [name for name in dataset.data_vars if not str(name).startswith(("spike_", "shown"))]
-    xr.testing.assert_identical(found[same].drop_attrs(), dataset[same].drop_attrs())
-    one, _, neurons, _ = spikes_of(found, "Brunel")
+    xr.testing.assert_identical(result[same].drop_attrs(), dataset[same].drop_attrs())
+    one, _, neurons, _ = spikes_of(result, "Brunel")
     assert set(neurons) == {*range(40), *range(400, 410)} and int(one.shown_excitatory) == 40
-    results.Chunks("balanced", tmp_path, found.fingerprint).remove()
-    paths = style.save(figure.draw(found), figure.NAME, tmp_path)
+    paths = style.save(figure.draw(result), "balanced", tmp_path)
     assert all(path.stat().st_size > 10_000 for path in paths)
 
 
@@ -177,36 +177,17 @@ def test_the_figure_draws_what_is_stored(finished):
     matplotlib.pyplot.close(fig)
 
 
-@pytest.mark.parametrize(
-    "name, value, message",
-    [
-        ("cuba", 10, "cuba must be at least 100, got 10"),
-        ("brunel", 0, "brunel must be at least 100"),
-        ("shown", 0, "shown must be at least 5"),
-        ("seed", -1, "seed must be at least 0"),
-        ("dt", 0.0, "dt must be positive"),
-        ("dt", np.nan, "dt must be positive"),
-        ("t1", np.inf, "t1 must be finite"),
-        ("settle", -1.0, "settle must be finite, at least 0 ms"),
-    ],
-)
-def test_bad_input_is_named(tmp_path, name, value, message):
-    config = dataclasses.replace(balanced.Config(out=str(tmp_path)), **{name: value})
-    with pytest.raises(InputError, match=message):
-        balanced.run(config)
-
-
 @pytest.mark.slow
 def test_spikes_without_room_are_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(balanced, "ROOM", -1000 / (6 * 50))  # none at all
     config = dataclasses.replace(SMALL, cuba=100, t1=50.0, out=str(tmp_path))
     with pytest.raises(InputError, match="^CUBA: the solve failed .*max_spikes"):
-        balanced.run(config)
+        balanced.STUDY(config)
     assert not list(tmp_path.rglob("chunk_*"))
 
 
 def test_a_quick_run_is_small_and_as_noisy():
-    quick = balanced.check(balanced.Config(quick=True))
+    quick = prepared(balanced.Config(quick=True))
     assert quick.brunel == 1250 and quick.weight == pytest.approx(0.1 * np.sqrt(10))
     assert balanced.Config().weight == 0.1
 
@@ -216,4 +197,4 @@ def test_the_command_ends_in_one_line_on_bad_input():
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.strip() == "balanced: dt must be positive, and at most 0.5 ms, got -1.0."
+    assert done.stderr.strip() == "balanced: dt must be more than 0 and at most 0.5, got -1.0."

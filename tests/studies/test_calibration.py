@@ -4,14 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import softmax
 
-from bpcjax.energies import Arrow, Categorical, Dense, PredictiveCoding
+from bpcjax.energies import Arrow, Categorical, DenseMap, PredictiveCoding
 from bpcjax.models import NudgedPhases
 from experiments import calibration
 from experiments.calibration.features import posterior
-from experiments.calibration.networks import auroc, doubt, reliability
-from experiments.calibration.posterior import Layer, each, layers, matrix, softmax
-from experiments.common import InputError
+from experiments.calibration.networks import auroc, doubt
+from experiments.calibration.posterior import Layer, each, layers, matrix
+from experiments.common.scores import reliability
 
 pytestmark = pytest.mark.study
 
@@ -32,21 +33,21 @@ def test_squares_of_local_products_are_the_curvature():
     # One layer of softmax: the second derivative of the NLL in w_ij is p_i (1 - p_i) a_j^2.
     rng = np.random.default_rng(1)
     w, b, x = rng.normal(size=(3, 5)), rng.normal(size=3), rng.random((40, 5)).astype(np.float32)
-    net = PredictiveCoding([Arrow(0, 1, Dense(w, b), Categorical())])
-    (found,) = layers(net, NudgedPhases(), x, jax.random.key(0), 20)
-    p, a = softmax(x @ w.T + b), np.c_[x, np.ones(40)]
-    np.testing.assert_allclose(found.square, (p * (1 - p)).T @ a**2 / 40, rtol=1e-5)
-    np.testing.assert_allclose(found.pre, a.T @ a / 40, rtol=1e-5)
+    net = PredictiveCoding([Arrow(0, 1, DenseMap(w, b), Categorical())])
+    (layer,) = layers(net, NudgedPhases(), x, jax.random.key(0), 20)
+    p, a = softmax(x @ w.T + b, axis=-1), np.c_[x, np.ones(40)]
+    np.testing.assert_allclose(layer.square, (p * (1 - p)).T @ a**2 / 40, rtol=1e-5)
+    np.testing.assert_allclose(layer.pre, a.T @ a / 40, rtol=1e-5)
     errors = np.einsum("ni,ij->ij", p, np.eye(3)) - p.T @ p
-    np.testing.assert_allclose(found.post, errors / 40, rtol=1e-5, atol=1e-7)
-    np.testing.assert_array_equal(found.mean, np.c_[w, b])
+    np.testing.assert_allclose(layer.post, errors / 40, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(layer.mean, np.c_[w, b])
 
 
 def test_drawn_weights_have_the_covariance_of_their_posterior():
     rng = np.random.default_rng(2)
     mean, pre, post = rng.normal(size=(2, 3)), rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
     layer = Layer(mean, rng.random((2, 3)), pre.T @ pre / 9, post.T @ post / 9)
-    net = PredictiveCoding([Arrow(0, 1, Dense(np.zeros((2, 2))), Categorical())])
+    net = PredictiveCoding([Arrow(0, 1, DenseMap(np.zeros((2, 2))), Categorical())])
     precision, count = 0.7, 5
     curvatures = {
         each: np.diag(count * layer.square.ravel()),
@@ -82,25 +83,17 @@ def test_a_small_run(tmp_path):
         quick=True, samples=(60,), units=30, steps=300, draws=8, out=str(tmp_path), width=32,
         updates=300, weights=4,
     )  # fmt: skip
-    found = calibration.run(config, calibration.Parts("calibration", config))
-    table = calibration.summary(found)
+    dataset = calibration.STUDY(config)
+    table = calibration.summary(dataset)
     assert table["conditions"] == 3 and table["digits, 60, plain: point, accuracy"] > 0.5
-    assert (found.unsure >= -1e-9).all() and (found.unsure.sum("part") <= np.log(10)).all()
-    assert (found.net_unsure >= -1e-9).all()
-    assert (abs(found.net_unsure.sel(part="epistemic", network="point")) < 1e-12).all()
+    assert (dataset.unsure >= -1e-9).all() and (dataset.unsure.sum("part") <= np.log(10)).all()
+    assert (dataset.net_unsure >= -1e-9).all()
+    assert (abs(dataset.net_unsure.sel(part="epistemic", network="point")) < 1e-12).all()
     # one temperature keeps the order of classes
-    scores = found.net_scores.sel(score="accuracy")
+    scores = dataset.net_scores.sel(score="accuracy")
     np.testing.assert_array_equal(scores.sel(network="point"), scores.sel(network="tempered"))
     assert table["network, digits, 600, point, plain: accuracy"] > 0.7
-    assert "digits, 600 images, matrices" in calibration.verdict(found)
+    assert "digits, 600 images, matrices" in calibration.verdict(dataset)
     from figures import calibration as figure
 
-    assert len(figure.draw(found).axes) == 5
-
-
-@pytest.mark.parametrize(
-    "change, words", [({"draws": 0}, "draws must"), ({"learned": (20,)}, "learned must")]
-)
-def test_bad_settings_are_named(change, words):
-    with pytest.raises(InputError, match=words):
-        calibration.check(calibration.Config(**change))
+    assert len(figure.draw(dataset).axes) == 5

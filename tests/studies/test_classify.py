@@ -8,21 +8,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import ann_vs_snn, autoencode, classify, reinforce, spike_times, winner_take_all
+from experiments import classify
 from experiments.common import InputError
-from experiments.common.classifier_training import Lessons, examine, train
-from experiments.common.classifiers import dense, learned
+from experiments.common.classifier_training import ClassifierConfig, examine, train
+from experiments.common.classifiers import dense, trainable
 from experiments.common.data import Split, check, splits
 from figures import classify as figure
 
 pytestmark = pytest.mark.study
 
-LESSONS = Lessons(epochs=2, batch=32, rate=5e-3)
+CONFIG = ClassifierConfig(epochs=2, batch=32, rate=5e-3)
 
 
 def some(count=320):
-    learn, asked = splits("digits")
-    return learn._replace(x=learn.x[:count], labels=learn.labels[:count]), asked
+    train_set, test = splits("digits")
+    return train_set._replace(x=train_set.x[:count], labels=train_set.labels[:count]), test
 
 
 def network(hidden=24):
@@ -31,74 +31,75 @@ def network(hidden=24):
 
 @pytest.mark.slow
 def test_it_learns_digits_and_says_what_it_spends():
-    learn, asked = splits("digits")
-    done = train(network(64), learn, dataclasses.replace(LESSONS, epochs=6), asked=asked)
-    found = examine(done.model, asked)
+    train_set, test = splits("digits")
+    trained = train(network(64), train_set, dataclasses.replace(CONFIG, epochs=6), test=test)
+    metrics = examine(trained.model, test)
     # A tenth is chance; logistic regression gets about 96 % of these images.
-    assert found["accuracy"] > 0.92
-    assert found["confusion"].sum() == len(asked.labels)
-    assert np.trace(found["confusion"]) / len(asked.labels) == pytest.approx(found["accuracy"])
-    assert found["by_step"][-1] == pytest.approx(found["accuracy"])
-    assert found["macs"] == 64 * 64 and found["parameters"] == 64 * 64 + 64 + 640 + 10
-    assert found["synaptic"] == pytest.approx(10 * found["spikes"])
-    assert done.batches["loss"][-1].mean() < 0.3 * done.batches["loss"][0].mean()
+    assert metrics["accuracy"] > 0.92
+    assert metrics["confusion"].sum() == len(test.labels)
+    assert np.trace(metrics["confusion"]) / len(test.labels) == pytest.approx(metrics["accuracy"])
+    assert metrics["by_step"][-1] == pytest.approx(metrics["accuracy"])
+    assert metrics["macs"] == 64 * 64 and metrics["parameters"] == 64 * 64 + 64 + 640 + 10
+    assert metrics["synaptic"] == pytest.approx(10 * metrics["spikes"])
+    assert trained.history["loss"][-1].mean() < 0.3 * trained.history["loss"][0].mean()
 
 
 @pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path):
-    learn, asked = some()
-    whole = train(network(), learn, LESSONS, asked=asked)
-    half = dict(asked=asked, folder=tmp_path)
-    first = train(network(), learn, LESSONS, stop_after=1, **half)
-    assert np.isnan(first.batches["loss"][1]).all()
-    rest = train(network(), learn, LESSONS, **half)
+    train_set, test = some()
+    whole = train(network(), train_set, CONFIG, test=test)
+    half = dict(test=test, folder=tmp_path)
+    first = train(network(), train_set, CONFIG, stop_after=1, **half)
+    assert np.isnan(first.history["loss"][1]).all()
+    rest = train(network(), train_set, CONFIG, **half)
     for a, b in zip(jax.tree.leaves(whole.model), jax.tree.leaves(rest.model), strict=True):
         np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(whole.batches["loss"], rest.batches["loss"])
-    np.testing.assert_array_equal(whole.after["test"], rest.after["test"])
+    for name in ("loss", "accuracy", "test"):
+        np.testing.assert_array_equal(whole.history[name], rest.history[name])
+    assert rest.seconds > first.seconds > 0
 
 
 @pytest.mark.slow
 def test_a_rate_that_diverges_stops_with_epoch_and_weights():
-    learn, _ = some(320)
+    train_set, _ = some(320)
     with pytest.raises(InputError, match=r"epoch [12]: the loss is .*layers\[\d\].*smaller rate"):
-        train(network(), learn, dataclasses.replace(LESSONS, rate=1e3))
+        train(network(), train_set, dataclasses.replace(CONFIG, rate=1e3))
     # Images that sum up to more than single precision holds: the first weights go.
     with pytest.raises(InputError, match=r"epoch 1: .*Pass a smaller rate"):
-        train(network(), learn._replace(x=learn.x * 1e38), LESSONS)
+        train(network(), train_set._replace(x=train_set.x * 1e38), CONFIG)
 
 
 @pytest.mark.parametrize("rate", [0.0, -0.01, float("nan"), float("inf")])
 def test_a_rate_is_positive(rate):
     with pytest.raises(InputError, match="rate must be positive"):
-        dataclasses.replace(LESSONS, rate=rate)
+        dataclasses.replace(CONFIG, rate=rate)
 
 
 @pytest.mark.slow
 def test_what_is_kept_belongs_to_its_settings(tmp_path):
-    learn, _ = some(64)
-    lessons = dataclasses.replace(LESSONS, epochs=1)
+    train_set, _ = some(64)
+    config = dataclasses.replace(CONFIG, epochs=1)
     slower = eqx.tree_at(lambda m: m.layers.layers[0].neuron.c, network(), jnp.float32(9.0))
-    for model, given in (
-        (network(), lessons),
-        (slower, lessons),  # a leaf that is not learned
-        (dense(jax.random.key(0), (64, 24, 10), steps=3), lessons),  # of the same weights
-        (network(), dataclasses.replace(lessons, anytime=True)),
-        (network(), dataclasses.replace(lessons, silent=0.1)),
+    for model, hyper in (
+        (network(), config),
+        (slower, config),  # a leaf that is not trained
+        (dense(jax.random.key(0), (64, 24, 10), steps=3), config),  # of the same weights
+        (network(), dataclasses.replace(config, anytime=True)),
+        (network(), dataclasses.replace(config, dropout=0.1)),
     ):
-        found = train(model, learn, given, folder=tmp_path)
-        fresh = train(model, learn, given)
-        for a, b in zip(jax.tree.leaves(found.model), jax.tree.leaves(fresh.model), strict=True):
+        first = train(model, train_set, hyper, folder=tmp_path)
+        fresh = train(model, train_set, hyper)
+        for a, b in zip(jax.tree.leaves(first.model), jax.tree.leaves(fresh.model), strict=True):
             np.testing.assert_array_equal(a, b)
     assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_neurons_keep_their_parameters():
     model = network()
-    chosen = learned(model)
-    first = chosen.layers.layers[0]
+    mask = trainable(model)
+    first = mask.layers.layers[0]
     assert first.weights.weights is True and first.bias is True
-    assert not any(jax.tree.leaves((first.neuron, first.synapse, chosen.dt, chosen.code)))
+    assert not any(jax.tree.leaves((first.neuron, first.synapse, mask.dt, mask.code)))
 
 
 def test_bad_data_is_named():
@@ -114,10 +115,10 @@ def test_bad_data_is_named():
     with pytest.raises(InputError, match="label 10 is out of"):
         check(good, good._replace(labels=labels + 2))
     with pytest.raises(InputError, match="no image of class 7"):
-        kept = labels != 7
-        check(Split(x[kept], labels[kept], 10), good)
+        others = labels != 7
+        check(Split(x[others], labels[others], 10), good)
     with pytest.raises(InputError, match="less than a batch"):
-        train(network(), some(16)[0], LESSONS)
+        train(network(), some(16)[0], CONFIG)
 
 
 def test_weights_are_in_single_precision():
@@ -132,32 +133,14 @@ def test_the_study_small(tmp_path):
         data="digits", epochs=3, hidden=24, steps=3, latency_steps=4, seeds=1, batch=32,
         rate=1e-2, shift=0, others=False, out=str(tmp_path),
     )  # fmt: skip
-    found = classify.run(config, classify.study.Parts("classify", config))
-    told = classify.summary(found)
+    dataset = classify.STUDY(config)
+    metrics = classify.summary(dataset)
     for name in ("current", "any of the steps"):
-        assert told[f"{name}: accuracy (%)"] > 80  # chance is 10
-    assert told["accuracy after 4 steps (%)"] == told["any of the steps: accuracy (%)"]
-    assert float(found.test[0, -1]) == pytest.approx(told["current: accuracy (%)"] / 100)
-    assert found.batch_loss.shape == (1, 3, 1438 // 32)
+        assert metrics[f"{name}: accuracy (%)"] > 80  # chance is 10
+    assert metrics["accuracy after 4 steps (%)"] == metrics["any of the steps: accuracy (%)"]
+    assert float(dataset.test[0, -1]) == pytest.approx(metrics["current: accuracy (%)"] / 100)
+    assert dataset.batch_loss.shape == (1, 3, 1438 // 32)
     # The spikes drawn are those of the first image, of hidden neurons, at the end of a step.
-    times, neurons = found.raster.values
+    times, neurons = dataset.raster.values
     assert set(times) <= {1.0, 2.0, 3.0} and neurons.max() < 24
-    figure.draw(found)
-
-
-@pytest.mark.parametrize(
-    ("module", "cut", "name"),
-    [
-        (classify, classify.smaller, "hidden"),
-        (classify, classify.smaller, "seeds"),
-        (spike_times, spike_times.smaller, "points"),
-        (spike_times, spike_times.smaller, "or_seeds"),
-        (reinforce, reinforce.smaller, "epochs"),
-        (ann_vs_snn, ann_vs_snn.checked, "latest"),
-        (autoencode, autoencode.checked, "batch"),
-        (winner_take_all, winner_take_all.check, "labelled"),
-    ],
-)
-def test_settings_without_sense_are_named(module, cut, name):
-    with pytest.raises(InputError, match=f"{name} must be at least"):
-        cut(module.Config(**{name: 0}))
+    figure.draw(dataset)

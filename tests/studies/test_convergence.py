@@ -13,9 +13,9 @@ def test_dither_is_poissons_sum():
     # Two sums of one number: over the lattice, and over waves (Poisson). The leading wave decays
     # as exp(-2 pi^2 (T / d^2) k^T H^-1 k), here for k = (1, 0) with (H^-1)_11 = 1 / 1.64.
     ratios = 0.1, 0.2, 0.3, 0.4
-    found = measure.dither(ratios, 0.5, 200)
-    np.testing.assert_allclose(found["law"], found["exact"], atol=1e-9)
-    size = np.linalg.norm(found["exact"], axis=1)
+    metrics = measure.dither(ratios, 0.5, 200)
+    np.testing.assert_allclose(metrics["law"], metrics["exact"], atol=1e-9)
+    size = np.linalg.norm(metrics["exact"], axis=1)
     fit = np.log(size[-2:] / ratios[-2:])
     slope = (fit[1] - fit[0]) / (ratios[-1] - ratios[-2])
     np.testing.assert_allclose(slope, -2 * np.pi**2 / 1.64, rtol=0.01)
@@ -23,10 +23,10 @@ def test_dither_is_poissons_sum():
 
 @pytest.mark.slow
 def test_greedy_spikes_come_to_rest_within_the_bound():
-    found = measure.orders((0.2, 0.1), 3, (6, 8, 7, 4), False, 0.01)
-    assert found["rest"].all() and not found["rises"].any()
-    assert (found["rms"] <= found["bound"]).all()
-    assert (found["spikes"] * 0.01 <= found["budget"]).all()
+    metrics = measure.orders((0.2, 0.1), 3, (6, 8, 7, 4), False, 0.01)
+    assert metrics["rest"].all() and not metrics["rises"].any()
+    assert (metrics["rms"] <= metrics["bound"]).all()
+    assert (metrics["spikes"] * 0.01 <= metrics["budget"]).all()
 
 
 def test_the_radius_of_a_delayed_map_is_known():

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from bpcjax import cost
-from experiments.common.counts import ledgers, loihi, wilson
+from experiments.common.operations import ledgers, loihi
+from experiments.common.statistics import wilson
 from experiments.recall.corruptions import Mask, Noise
 from experiments.recall.methods import vote
 
@@ -29,7 +30,7 @@ def test_price_lists_take_the_smallest_memory_that_holds_the_patterns():
     assert names == ["SRAM 1 MB", "SRAM 32 kB"] and found["fp32"].memory is None
     assert ledgers(64, 200, kernel=True)["int8+memory"].memory.name == "SRAM 1 MB"
     np.testing.assert_allclose(  # by hand: 25,600 at 0.3, 200 at 9.6, 0.1 and 1.4 pJ
-        found["int8"].energy(cost.attention(64, 200)), 25_600 * 0.3 + 200 * (9.6 + 0.1 + 1.4)
+        found["int8"].energy(cost.attention_counts(64, 200)), 25_600 * 0.3 + 200 * (9.6 + 0.1 + 1.4)
     )
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from bpcjax.models import SpikingHopfield
 from experiments import regimes, spike_posterior
-from experiments.common import InputError
-from experiments.common.study import Parts
-from experiments.regimes.measure import Regime, equidistant, measures, regime
+from experiments.common.settings import prepared
+from experiments.regimes.laws import boundary
+from experiments.regimes.measure import Regime, crossing, equidistant, measures, regime
+from figures import regimes as figure
 from theory.closed_forms import hold_escape
 
 pytestmark = pytest.mark.study
@@ -43,17 +44,17 @@ def test_measures_of_the_pair_are_those_of_the_exact_density():
         one = lambda key: measures(memory, jnp.eye(2)[0], key, 600, time)  # noqa: E731
         return jax.vmap(one)(keys)
 
-    found = run(keys)
-    assert found["ok"].all()
+    values = run(keys)
+    assert values["ok"].all()
     s = np.linspace(-15, 15, 6001)
     p = hold_escape.density(np.tanh(s), b / 2, rate) * (1 - np.tanh(s) ** 2)
     near = np.abs(np.tanh(s)) > 0.5
     expected = p[near].sum() / p.sum()
-    sure = np.asarray(found["sure"])
+    sure = np.asarray(values["sure"])
     assert abs(sure.mean() - expected) < 4 * sure.std() / np.sqrt(40) + 0.005
-    assert abs(float(found["activity"].mean()) - 1) < 4 / np.sqrt(40 * rate * time)
+    assert abs(float(values["activity"].mean()) - 1) < 4 / np.sqrt(40 * rate * time)
     # switching follows the flow of neither pattern: half of the time at each
-    faithful = np.asarray(found["faithful"])
+    faithful = np.asarray(values["faithful"])
     assert abs(faithful.mean() - expected / 2) < 4 * faithful.std() / np.sqrt(40) + 0.01
 
 
@@ -70,12 +71,11 @@ def test_a_sure_memory_stays_and_a_flat_one_does_not():
 
 
 def test_the_boundary_is_where_half_escape():
-    config = regimes.Config(time=60.0)
-    b = regimes.boundary(config, 20.0)
+    b = boundary(60.0, 20.0)
     # survival exp(-T / T_escape) = 1/2
     assert np.exp(-60.0 / hold_escape.escape_time(b / 2, 20.0)) == pytest.approx(0.5, rel=1e-3)
     bs, stays = np.array([1.0, 2.0, 3.0]), np.array([[0.0], [0.25], [0.75]])
-    assert regimes.crossing(bs, stays)[0] == 2.5
+    assert crossing(bs, stays)[0] == 2.5
 
 
 def test_shares_of_spikes_have_the_error_of_independent_draws(tmp_path):
@@ -94,17 +94,8 @@ def test_shares_of_spikes_have_the_error_of_independent_draws(tmp_path):
         assert part["attention_regret"][0] == 0
 
 
-def test_bad_input_is_named():
-    for module, name, value in (
-        (regimes, "points", 1),
-        (regimes, "time", 0.0),
-        (spike_posterior, "beta", -1.0),
-        (spike_posterior, "per_tau", ()),
-        (spike_posterior, "seeds", 1),
-    ):
-        with pytest.raises(InputError, match=name):
-            module.check(dataclasses.replace(module.Config(), **{name: value}))
-    quick = regimes.check(regimes.Config(quick=True))
+def test_a_quick_run_is_small():
+    quick = prepared(regimes.Config(quick=True))
     assert quick.points < regimes.Config().points and quick.time < regimes.Config().time
 
 
@@ -113,9 +104,15 @@ def test_the_whole_study_runs_small(tmp_path):
     small = regimes.Config(
         points=3, rates=3, seeds=1, time=8.0, fastest=20.0, most=8, exponents=2, out=str(tmp_path)
     )
-    dataset = regimes.run(small, Parts(regimes.NAME, small))
-    found = regimes.summary(dataset)
+    dataset = regimes.STUDY(small)
+    metrics = regimes.summary(dataset)
     for name in regimes.MAPS:
-        shares = [v for k, v in found.items() if k.startswith(f"{name}:") and "share" in k]
+        shares = [v for k, v in metrics.items() if k.startswith(f"{name}:") and "share" in k]
         assert sum(shares) == pytest.approx(1)
     assert dataset.pair_regime.shape == (3, 3)
+    # The theory that is drawn: the flow's exponent meets the measured points', the density is one.
+    at = dataset.flow_exponent.interp(flow_b=dataset.exponent_b.values)
+    np.testing.assert_allclose(at, dataset.exponent_flow, atol=2e-3)
+    areas = np.trapezoid(dataset.density.sel(density_rate=[4, 60]), dataset.density_m)
+    np.testing.assert_allclose(areas, 1, atol=0.01)
+    assert len(figure.draw(dataset).axes) == 7

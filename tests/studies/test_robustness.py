@@ -2,13 +2,16 @@
 
 import dataclasses
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from bpcjax.energies import ClassicalHopfield
 from experiments import robustness as study
 from experiments.common import InputError
-from experiments.robustness.methods import METHODS, answers, classical
+from experiments.common.memories import STEPS, classical, signs
+from experiments.robustness.methods import METHODS, answers
 from experiments.robustness.queries import CORRUPTIONS, LEVELS, Source, available, spoil
 from figures import robustness as figure
 
@@ -29,23 +32,22 @@ SMALL = study.Config(
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     config = dataclasses.replace(SMALL, out=str(tmp_path_factory.mktemp("out")))
-    return study.run(config, study.Parts(study.NAME, config))
+    return study.STUDY(config)
 
 
 def test_the_law_is_inside_the_interval_at_every_point(dataset):
     for corruption in CORRUPTIONS:
         points = 2 * len(LEVELS[corruption])
-        joint = study.simultaneous(points)
-        assert study.inside(dataset, "nearest", corruption, joint) == (points, points)
+        assert study.law_holds(dataset, "nearest", corruption, joint=True) == (points, points)
         # Alone, each interval holds the law with 95 %: at most 4 of 16 outside (P = 0.9991).
-        assert study.inside(dataset, "nearest", corruption, 1.96)[0] >= points - 4
+        assert study.law_holds(dataset, "nearest", corruption)[0] >= points - 4
     # The intervals are narrow enough to tell 60 patterns from 8.
     wrong = dataset.assign(law=(dataset.law.dims, dataset.law.values[::-1]))
-    assert study.inside(wrong, "nearest", "noise", study.simultaneous(16))[0] < 16
+    assert study.law_holds(wrong, "nearest", "noise", joint=True)[0] < 16
 
 
 def test_methods_keep_their_order(dataset):
-    share = (dataset.right / dataset.asked).sel(set="sphere", corruption="noise").mean("level")
+    share = (dataset.right / dataset.queries).sel(set="sphere", corruption="noise").mean("level")
     for count in (8, 60):
         best, seen, attention, spiking, _, hebb, _ = (
             float(share.sel(patterns=count, memory=name)) for name in METHODS
@@ -54,7 +56,7 @@ def test_methods_keep_their_order(dataset):
         assert seen == best  # no gaps
         assert abs(best - attention) < 0.03 and spiking < best + 0.02 and hebb < best
         assert spiking > best - 0.15
-    gaps = (dataset.right / dataset.asked).sel(set="sphere", corruption="mask", patterns=60)
+    gaps = (dataset.right / dataset.queries).sel(set="sphere", corruption="mask", patterns=60)
     gain = gaps.sel(memory="of seen") - gaps.sel(memory="nearest")
     assert gain.max() > 0.05 and gain.min() > -0.02
     assert float(share.sel(patterns=60, memory="Hebb")) < 0.3  # 60 patterns on 24 units
@@ -89,19 +91,37 @@ def test_clean_queries_are_recalled_by_all():
     np.testing.assert_array_equal(first, np.arange(4))
 
 
-def test_the_projection_repairs_correlated_signs():
+def test_the_pseudo_inverse_repairs_correlated_signs():
     rng = np.random.default_rng(2)
     common = rng.choice([-1.0, 1.0], 80)
     x = np.where(rng.random((15, 80)) < 0.85, common, -common).astype(np.float32)
-    asked = np.where(rng.random(x.shape) < 0.03, -x, x)
-    arrays = jnp.asarray(x), jnp.asarray(asked)
-    np.testing.assert_array_equal(classical(*arrays, projection=True), np.arange(15))
-    assert (np.asarray(classical(*arrays, projection=False)) != np.arange(15)).any()
+    queries = np.where(rng.random(x.shape) < 0.03, -x, x)
+    arrays = jnp.asarray(x), jnp.asarray(queries)
+    np.testing.assert_array_equal(classical(*arrays, pseudo_inverse=True), np.arange(15))
+    assert (np.asarray(classical(*arrays, pseudo_inverse=False)) != np.arange(15)).any()
+
+
+@pytest.mark.parametrize("pseudo_inverse", [False, True])
+def test_networks_of_signs_take_the_steps_of_the_classical_energy(pseudo_inverse):
+    rng = np.random.default_rng(3)  # an odd number of patterns on even units: no field is 0
+    x, queries = (rng.normal(size=(rows, 40)).astype(np.float32) for rows in (7, 30))
+    stored = signs(jnp.asarray(x))
+    energy = projection(stored) if pseudo_inverse else ClassicalHopfield.hebb(stored)
+
+    @jax.jit
+    def settled(s):
+        return jax.lax.fori_loop(0, STEPS, lambda _, s: energy.update(s), s)
+
+    ends = jax.vmap(settled)(jnp.sign(jnp.asarray(queries)))
+    expected = (ends @ stored.T).argmax(axis=1)
+    assert len(np.unique(expected)) > 3
+    named = classical(jnp.asarray(x), jnp.asarray(queries), pseudo_inverse=pseudo_inverse)
+    np.testing.assert_array_equal(named, expected)
 
 
 def test_missing_images_are_replaced(tmp_path, capsys):
-    found = available(("digits", "mnist"), 8, str(tmp_path / "nothing"))
-    assert [source.name for source in found] == ["digits"]
+    sources = available(("digits", "mnist"), 8, str(tmp_path / "nothing"))
+    assert [source.name for source in sources] == ["digits"]
     assert "digits instead" in capsys.readouterr().out
     with pytest.raises(InputError, match="unknown"):
         available(("cats",), 8, None)
@@ -110,12 +130,12 @@ def test_missing_images_are_replaced(tmp_path, capsys):
 @pytest.mark.slow
 def test_images_are_recalled(tmp_path):
     config = dataclasses.replace(SMALL, sets=("digits",), patterns=(20,), out=str(tmp_path))
-    found = study.run(config, study.Parts(study.NAME, config))
-    share = (found.right / found.asked).sel(set="digits", patterns=20)
+    dataset = study.STUDY(config)
+    share = (dataset.right / dataset.queries).sel(set="digits", patterns=20)
     least = share.isel(level=0).sel(memory=["nearest", "of seen", "attention", "spiking"])
     assert least.min() >= 0.9  # the least damage of each kind
-    assert not any(key.startswith("sphere") for key in study.summary(found))
-    assert len(figure.draw(found).axes) == len(CORRUPTIONS)
+    assert not any(key.startswith("sphere") for key in study.summary(dataset))
+    assert len(figure.draw(dataset).axes) == len(CORRUPTIONS)
 
 
 def test_the_figure_draws(dataset):
@@ -123,16 +143,5 @@ def test_the_figure_draws(dataset):
     assert len(fig.axes) == 2 * len(CORRUPTIONS)
 
 
-@pytest.mark.parametrize(
-    "change, words",
-    [({"size": 2}, "size"), ({"patterns": (1,)}, "patterns"), ({"beta": 0.0}, "beta")],
-)
-def test_bad_input_is_named(change, words):
-    with pytest.raises(InputError, match=words):
-        study.check(dataclasses.replace(SMALL, **change))
-
-
 def _key():
-    import jax
-
     return jax.random.key(0)

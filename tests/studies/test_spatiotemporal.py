@@ -8,11 +8,10 @@ import pytest
 
 from bpcjax.energies import DelayHopfield, SequenceMemory
 from experiments import spatiotemporal as study
-from experiments.capacity.memories import spins
-from experiments.common import InputError
-from experiments.common.study import Parts
+from experiments.common.memories import spins
 from experiments.spatiotemporal import chains, coincidences as events
 from experiments.spatiotemporal.replay import with_all_shifts
+from figures import spatiotemporal as figure
 from theory.closed_forms import capacity, coincidence, crosstalk
 
 pytestmark = pytest.mark.study
@@ -49,8 +48,8 @@ def test_entries_are_the_counts_on_a_fine_grid():
     offsets = rng.random((20, 9))
     offsets[3, 2] = np.nan
     width = 0.08
-    found = events.entries(offsets, width)
-    for row, counts in zip(offsets, found, strict=True):
+    entries = events.entries(offsets, width)
+    for row, counts in zip(offsets, entries, strict=True):
         for offset, count in zip(row, counts, strict=True):
             # The window that this unit just entered ends there: centre a width before.
             centre = offset + width * (1 - 1e-9) if np.isfinite(offset) else np.nan
@@ -60,8 +59,8 @@ def test_entries_are_the_counts_on_a_fine_grid():
 
 def test_entries_of_many_are_those_of_each():
     offsets = np.random.default_rng(6).random((300, 12))
-    found = np.sort(events.entries(offsets, 0.07), axis=1)
-    np.testing.assert_array_equal(np.sort(events.sorted_entries(offsets, 0.07), axis=1), found)
+    entries = np.sort(events.entries(offsets, 0.07), axis=1)
+    np.testing.assert_array_equal(np.sort(events.sorted_entries(offsets, 0.07), axis=1), entries)
 
 
 def test_false_alarms_rise_as_often_as_the_exact_mean():
@@ -92,9 +91,9 @@ def test_capacity_grows_exponentially_as_the_divergence_says():
 def test_transitions_are_the_updates_of_the_sequence_memory(order):
     rng = np.random.default_rng(3)
     patterns = spins(rng, 25, 18)
-    found = chains.fields(patterns, np.arange(6), order)
+    fields = chains.fields(patterns, np.arange(6), order)
     memory = SequenceMemory.polynomial(patterns, order)
-    for field, start in zip(found, patterns, strict=False):
+    for field, start in zip(fields, patterns, strict=False):
         new = memory.update(jnp.asarray(start))
         some = np.abs(field) > 1e-3  # a tie keeps the unit
         np.testing.assert_array_equal(np.sign(field)[some], np.asarray(new)[some])
@@ -126,8 +125,8 @@ TINY = study.Config(
 def test_the_laws_hold_in_the_study(tmp_path, monkeypatch):
     monkeypatch.setattr(chains, "ORDERS", {1: (60, 120), 2: (30, 50)})
     config = dataclasses.replace(TINY, out=str(tmp_path))
-    found = study.run(config, Parts("spatiotemporal", config))
-    numbers = study.summary(found)
+    dataset = study.STUDY(config)
+    numbers = study.summary(dataset)
     for name in ("misses", "false alarms at an instant"):
         assert numbers[f"{name}: law in joint 95 % interval"] == numbers[f"{name}: points"] == 28
     for n in (10, 14):
@@ -140,16 +139,10 @@ def test_the_laws_hold_in_the_study(tmp_path, monkeypatch):
     assert numbers["cycles, unsymmetric delays: largest rise of the functional"] > 1
     assert numbers["replay: late spikes of the memory shown"] > 0.8
     assert numbers["delay-lifted, jitter: named, least damage"] > 0.9
+    assert len(figure.draw(dataset).axes) == 12  # eleven panels, and an axis on the right
 
 
-def test_bad_arguments_are_named():
-    bad = {
-        "units": 1, "trials": 1, "sizes": (2,), "share": 0.05, "spread": 0.0, "beta": -1.0,
-        "rasters": 1, "steps": 1,
-    }  # fmt: skip
-    for name, value in bad.items():
-        with pytest.raises(InputError, match=name):
-            study.check(dataclasses.replace(TINY, **{name: value}))
+def test_bad_arguments_of_the_laws_are_named():
     with pytest.raises(ValueError, match="width must be"):
         coincidence.hit(0.6)
     with pytest.raises(ValueError, match="deletion in"):

@@ -1,6 +1,5 @@
 """The sweep of AdEx neurons: its numbers, its command line, and that it outlives a kill."""
 
-import dataclasses
 import json
 import signal
 import subprocess
@@ -13,8 +12,8 @@ import pytest
 import xarray as xr
 
 import bpcjax as bpc
+import figures.__main__
 from experiments import adex_sweep
-from experiments.common import InputError
 from figures import adex_sweep as figure, style
 
 pytestmark = pytest.mark.study
@@ -34,7 +33,7 @@ def statistics(times, config):
 def test_rates_and_cvs_are_those_of_the_ordered_spikes():
     config = adex_sweep.Config(t1=300.0, settle=100.0)
     axes = {"I": np.array([500.0, 900.0, 1400.0]), "b": np.array([20.0, 120.0, 340.0])}
-    found = bpc.sweep(adex_sweep.population(config), axes, batch=bpc.population, progress=False)
+    result = bpc.sweep(adex_sweep.population(config), axes, batch=bpc.population, progress=False)
 
     def ordered(I, b):  # noqa: E741
         neuron = bpc.neurons.AdEx(b=b, v_reset=config.v_reset)
@@ -45,11 +44,11 @@ def test_rates_and_cvs_are_those_of_the_ordered_spikes():
     for k in range(3):
         for j in range(3):
             rate, cv = statistics(exact.values[k, j][np.isfinite(exact.values[k, j])], config)
-            assert abs(float(found.rate[k, j]) - rate) <= 5.0  # a spike at an end of the window
+            assert abs(float(result.rate[k, j]) - rate) <= 5.0  # a spike at an end of the window
             # The upstroke at steps of 0.1 ms shifts spikes; 0.009 was the 95 % quantile of a grid.
-            np.testing.assert_allclose(found.cv[k, j], cv, atol=0.02, equal_nan=True)
+            np.testing.assert_allclose(result.cv[k, j], cv, atol=0.02, equal_nan=True)
     # It has all kinds: silent neurons, regular ones, and bursts.
-    assert (found.rate[0] == 0).all() and found.cv[2, 0] < 0.1 < 0.5 < found.cv[2, 1]
+    assert (result.rate[0] == 0).all() and result.cv[2, 0] < 0.1 < 0.5 < result.cv[2, 1]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def quick(tmp_path_factory):
         value = getattr(config, name)
         sys.argv += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     try:
-        adex_sweep.main()
+        adex_sweep.STUDY.main()
     finally:
         sys.argv = old
     return out
@@ -73,34 +72,29 @@ def quick(tmp_path_factory):
 def test_the_command_leaves_results_and_a_picture(quick):
     dataset = xr.open_zarr(quick / "adex_sweep.zarr", chunks=None).load()
     assert dataset.rate.shape == (40, 25) and bool(dataset.ok.all()) and dataset.t1 == 200.0
-    found = json.loads((quick / "adex_sweep" / "metrics.json").read_text())
-    shares = [found[name] for name in ("fewer than four spikes", "regular", "bursts or irregular")]
-    assert found["neurons"] == 1000 and sum(shares) == pytest.approx(1)
+    result = json.loads((quick / "adex_sweep" / "metrics.json").read_text())
+    shares = [result[name] for name in ("fewer than four spikes", "regular", "bursts or irregular")]
+    assert result["neurons"] == 1000 and sum(shares) == pytest.approx(1)
     assert (quick / "f" / "adex_sweep.png").stat().st_size > 10_000
     assert not (quick / "adex_sweep.work").exists()
 
 
 def test_the_figure_reads_the_store_alone(quick, tmp_path):
     dataset = xr.open_zarr(quick / "adex_sweep.zarr", chunks=None).load()
-    paths = style.save(figure.draw(dataset), figure.NAME, tmp_path)
+    paths = style.save(figure.draw(dataset), "adex_sweep", tmp_path)
     assert all(path.stat().st_size > 5_000 for path in paths)
 
 
-@pytest.mark.parametrize(
-    "name, value, message",
-    [
-        ("i_min", np.nan, "i_min must be finite"),
-        ("currents", 0, "currents must be at least 1"),
-        ("dt", 0.0, "dt must be positive"),
-        ("dt", 1.0, "dt must be positive, and at most 0.5 ms"),
-        ("settle", 1000.0, "settle must lie in 0 ... t1 = 1000.0"),
-        ("chunk", 0, "chunk must be at least 1"),
-    ],
-)
-def test_bad_input_is_named(tmp_path, name, value, message):
-    config = dataclasses.replace(adex_sweep.Config(out=str(tmp_path)), **{name: value})
-    with pytest.raises(InputError, match=message):
-        adex_sweep.run(config)
+def test_results_of_another_version_are_named_and_not_drawn(tmp_path, monkeypatch, capsys):
+    values = xr.DataArray(np.ones((2, 2)), {"I": [1.0, 2.0], "b": [1.0, 2.0]}, ("I", "b"))
+    xr.Dataset({"cv": values}).to_zarr(tmp_path / "adex_sweep.zarr", zarr_format=2)  # no rate
+    options = ["--results", str(tmp_path), "--out", str(tmp_path / "f")]
+    monkeypatch.setattr(sys, "argv", ["figures", *options])
+    with pytest.raises(SystemExit, match="^1$"):
+        figures.__main__.main()
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("adex_sweep"))
+    assert "is of another version" in line and "`python -m experiments.adex_sweep`" in line
+    assert not (tmp_path / "f" / "adex_sweep.png").exists()
 
 
 @pytest.mark.slow  # three processes that solve 20,000 neurons each
@@ -113,12 +107,12 @@ def test_killed_half_way_the_same_command_gives_the_same_bits(tmp_path):
     subprocess.run(command("alone"), check=True, cwd=ROOT, timeout=600)
     process = subprocess.Popen(command("killed"), cwd=ROOT)
     deadline = time.monotonic() + 300
-    while len(list(tmp_path.glob("killed/adex_sweep.work/*.zarr/done/[0-9]*"))) < 5:
+    while len(list(tmp_path.glob("killed/adex_sweep.work/*/sweep.zarr/done/[0-9]*"))) < 5:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    (store,) = tmp_path.glob("killed/adex_sweep.work/*.zarr")
+    (store,) = tmp_path.glob("killed/adex_sweep.work/*/sweep.zarr")
     assert 0 < int(xr.open_zarr(store, chunks=None).done.sum()) < 20_000
     subprocess.run(command("killed"), check=True, cwd=ROOT, timeout=600)
     alone, killed = (

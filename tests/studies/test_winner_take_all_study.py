@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.linalg import expm
 
 import bpcjax as bpc
-from bpcjax.learning import Train, TriggeredSTDP, replay
+from bpcjax.learning import TriggeredSTDP, replay
 from bpcjax.models import DiehlCook
 from bpcjax.models.winner_take_all.diehl_cook import (
     _response,
@@ -21,8 +21,15 @@ from bpcjax.models.winner_take_all.diehl_cook import (
 )
 from experiments import winner_take_all as study
 from experiments.common import InputError
-from experiments.common.data import Split
-from experiments.winner_take_all.training import Soft, assigned, by_label, by_share, responses, soft
+from experiments.common.data import Split, splits
+from experiments.winner_take_all.training import (
+    Soft,
+    assign_classes,
+    by_label,
+    by_share,
+    responses,
+    soft,
+)
 from figures import winner_take_all as figure
 
 pytestmark = pytest.mark.study
@@ -38,15 +45,16 @@ def test_the_stepped_circuit_is_the_winner_take_all_of_the_engine():
     options = {"tau": 50.0, "inhibition": 1.0, "excitation": 400.0, "partner_tau": 10.0}
     model = DiehlCook(**options)
     system = model.circuit(thresholds)
-    found = bpc.simulate(system, system.rest(), drive, t1=90.0, dt=0.1, max_spikes=200)
-    times, neurons = (np.asarray(x) for x in (found.spikes.times, found.spikes.neurons))
+    solution = bpc.simulate(system, system.rest(), drive, t1=90.0, dt=0.1, max_spikes=200)
+    spikes = solution.spikes
+    times, neurons = np.asarray(spikes.times), np.asarray(spikes.neurons)
     exact = [times[neurons == k] for k in range(3)]
     assert all(len(x) >= 3 for x in exact) and (neurons >= 3).any()
 
     def error(substeps):
         fine = DiehlCook(**options, dt=1.0 / substeps, substeps=1)
-        given = jnp.broadcast_to(drive, (bins * substeps, 3))
-        marks = np.asarray(jax.jit(lambda *given: fine.spikes(*given))(thresholds, given))
+        steps = jnp.broadcast_to(drive, (bins * substeps, 3))
+        marks = np.asarray(jax.jit(lambda *args: fine.spikes(*args))(thresholds, steps))
         late = []
         for k in range(3):
             at = (np.flatnonzero(marks[:, k]) + 1) / substeps
@@ -82,7 +90,7 @@ def test_traces_at_spikes_are_those_of_the_rule():
 
     def train(marks, late):
         bins, _, neurons = np.nonzero(marks)
-        return Train(jnp.asarray(bins + late, float), jnp.asarray(neurons))
+        return bpc.Spikes(jnp.asarray(bins + late, float), jnp.asarray(neurons))
 
     expected, _ = replay(rule, weights, train(inputs, 0.0), train(spikes, 1.0))
     assert float(jnp.abs(change).max()) > 1e-3
@@ -93,10 +101,10 @@ def test_traces_at_spikes_are_those_of_the_rule():
 def test_equal_times_are_the_limit_of_unequal_ones(equal):
     # One neuron is driven over its threshold and answered: the others are inhibited all the same.
     thresholds, drive = jnp.full(4, 15.0), jnp.zeros((60, 4)).at[:, 0].set(150.0)
-    found = DiehlCook(**equal).spikes(thresholds, drive)
+    spikes = DiehlCook(**equal).spikes(thresholds, drive)
     near = DiehlCook(**{name: value * (1 + 1e-7) for name, value in equal.items()})
-    assert found.sum() > 1
-    np.testing.assert_array_equal(found, near.spikes(thresholds, drive))
+    assert spikes.sum() > 1
+    np.testing.assert_array_equal(spikes, near.spikes(thresholds, drive))
 
 
 def test_the_response_is_the_solution_of_its_equation():
@@ -104,8 +112,8 @@ def test_the_response_is_the_solution_of_its_equation():
     for tau, membrane in ((10.0, 10.0), (10.0, 10.0 * (1 + 1e-9)), (1.0, 20.0), (10.0, 4.0)):
         flow = np.array([[-1 / membrane, 1 / membrane], [0.0, -1 / tau]])
         expected = expm(0.25 * flow)[0, 1]
-        found = _response(*map(jnp.asarray, (0.25, tau, membrane)))
-        np.testing.assert_allclose(found, expected, rtol=1e-13)
+        response = _response(*map(jnp.asarray, (0.25, tau, membrane)))
+        np.testing.assert_allclose(response, expected, rtol=1e-13)
 
 
 def test_a_drive_that_is_nan_and_spikes_without_room_are_no_silence():
@@ -125,10 +133,10 @@ def test_a_drive_that_is_nan_and_spikes_without_room_are_no_silence():
 
 def test_poisson_bins_have_their_probability():
     rates = jnp.array([[0.0, 0.05, 0.25]])
-    found = np.asarray(poisson_spikes(jax.random.key(0), rates, 40_000, 1.0))[:, 0].mean(0)
+    share = np.asarray(poisson_spikes(jax.random.key(0), rates, 40_000, 1.0))[:, 0].mean(0)
     expected = 1 - np.exp(-np.array([0.0, 0.05, 0.25]))
-    assert found[0] == 0
-    assert (np.abs(found - expected) < 4 * np.sqrt(expected / 40_000) + 1e-12).all()
+    assert share[0] == 0
+    assert (np.abs(share - expected) < 4 * np.sqrt(expected / 40_000) + 1e-12).all()
 
 
 def test_weights_keep_their_length():
@@ -141,13 +149,13 @@ def test_votes_by_hand():
     counts, labels = np.array([[4, 2, 1, 0], [4, 2, 1, 0], [0, 1, 3, 0]]), np.array([0, 0, 1])
     table = responses(counts, labels, 2)
     np.testing.assert_allclose(table, [[4, 2, 1, 0], [0, 1, 3, 0]])
-    neurons = assigned(table)
+    neurons = assign_classes(table)
     np.testing.assert_array_equal(neurons, [0, 0, 1, -1])
     # Means over neurons: (3 + 0) / 2 against 2; the sums would say the other class.
-    asked = np.array([[3, 0, 2, 0], [0, 5, 2, 9]])
-    np.testing.assert_array_equal(by_label(asked, neurons, 2), [1, 0])
+    new = np.array([[3, 0, 2, 0], [0, 5, 2, 9]])
+    np.testing.assert_array_equal(by_label(new, neurons, 2), [1, 0])
     # Shares of class 0: 1, 2/3, 1/4: 3 + 0.5 against 1.5, and 10/3 + 0.5 against 5/3 + 1.5.
-    np.testing.assert_array_equal(by_share(asked, table), [0, 0])
+    np.testing.assert_array_equal(by_share(new, table), [0, 0])
 
 
 def test_a_spike_of_the_soft_circuit_moves_its_neuron_by_the_rule_of_mixtures():
@@ -171,48 +179,40 @@ def test_a_spike_of_the_soft_circuit_moves_its_neuron_by_the_rule_of_mixtures():
     np.testing.assert_allclose(after.log_prior.sum(), 0.0, atol=1e-5)
 
 
-class Stopped(Exception):
-    pass
-
-
-@pytest.fixture
-def single():
-    """As the study runs."""
-    with jax.enable_x64(False):
-        yield
+@pytest.mark.slow
+def test_the_study_small(tmp_path):
+    dataset = study.STUDY(dataclasses.replace(SMALL, out=str(tmp_path), seeds=1))
+    metrics = study.summary(dataset)
+    for name in study.NETWORKS:
+        for vote in study.VOTES:
+            assert metrics[f"{name}: accuracy by {vote}"] > 0.6  # chance is 0.1
+    # Thresholds bring about three spikes an image.
+    assert 1.5 < metrics["Diehl & Cook: spikes an image"] < 6
+    assert metrics["soft: spikes an image"] == 6
+    count = dataset.attrs["test_images"]
+    assert (dataset.confusion.sum(("label", "answer")) == count).all()
+    right = dataset.confusion.values.trace(axis1=2, axis2=3)
+    np.testing.assert_array_equal(right, dataset.right.sel(vote="labels"))
+    figure.draw(dataset)
 
 
 @pytest.mark.slow
-def test_the_study_small_and_stopped(tmp_path, single):
-    config = dataclasses.replace(SMALL, out=str(tmp_path / "one"))
-    found = study.run(config, study.Parts(study.NAME, config))
-    numbers = study.summary(found)
-    for name in study.NETWORKS:
-        for vote in study.VOTES:
-            assert numbers[f"{name}: accuracy by {vote}"] > 0.6  # chance is 0.1
-    # Thresholds bring about three spikes an image.
-    assert 1.5 < numbers["Diehl & Cook: spikes an image"] < 6
-    assert numbers["soft: spikes an image"] == 6
-    asked = found.attrs["asked"]
-    assert (found.confusion.sum(("label", "answer")) == asked).all()
-    right = found.confusion.values.trace(axis1=2, axis2=3)
-    np.testing.assert_array_equal(right, found.right.sel(vote="labels"))
-    figure.draw(found)
-
-    # Stopped in the middle and gone on with, it ends with the same bits.
-    other = dataclasses.replace(SMALL, out=str(tmp_path / "two"))
-    parts = study.Parts(study.NAME, other)
-
-    def until_the_third(label, make):
-        if parts.count == 2:
-            raise Stopped
-        return parts(label, make)
-
-    with pytest.raises(Stopped):
-        study.run(other, until_the_third)  # pyright: ignore[reportArgumentType]
-    again = study.run(other, study.Parts(study.NAME, other))
-    for key in ("fields", "thresholds", "right", "confusion"):
-        np.testing.assert_array_equal(again[key], found[key])
+@pytest.mark.parametrize("name", list(study.NETWORKS))
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, name):
+    make, settings = study.NETWORKS[name]
+    with jax.enable_x64(False):  # as the study runs
+        images = study.rows(splits("digits")[0])
+        images = images._replace(x=images.x[:64], labels=images.labels[:64])
+        network = make(images.x, 10, settings)
+        whole = study.train(network, images, 3, 0)
+        first = study.train(network, images, 3, 0, folder=tmp_path, stop_after=1)
+        rest = study.train(network, images, 3, 0, folder=tmp_path)
+    for a, b in zip(whole.model, rest.model, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (first.model[0] != rest.model[0]).any()
+    np.testing.assert_array_equal(whole.history["online"], rest.history["online"])
+    # Before the first part no neuron has a class.
+    np.testing.assert_array_equal(np.isnan(rest.history["online"]), [True, False, False])
 
 
 def test_seeds_do_not_multiply_the_images_of_the_test():
@@ -225,31 +225,25 @@ def test_seeds_do_not_multiply_the_images_of_the_test():
             "class_of": (("network", "seed", "neuron"), np.zeros((1, 3, 4))),
         },
         {"network": ["soft"], "vote": list(study.VOTES)},
-        {"asked": 10_000},
+        {"test_images": 10_000},
     )
-    found = study.summary(dataset)
-    low, high = (found[f"soft: accuracy by labels, {end}"] for end in ("low", "high"))
+    metrics = study.summary(dataset)
+    low, high = (metrics[f"soft: accuracy by labels, {end}"] for end in ("low", "high"))
     # Wilson's width is about 2 * 1.96 sqrt(p (1 - p) / n).
-    assert found["soft: accuracy by labels"] == pytest.approx(0.925)
+    assert metrics["soft: accuracy by labels"] == pytest.approx(0.925)
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.925 * 0.075 / 10_000), rel=0.02)
-
-
-@pytest.mark.parametrize("name", ["neurons", "epochs", "seeds", "labelled"])
-def test_bad_settings_are_named(name):
-    with pytest.raises(InputError, match=name):
-        study.check(dataclasses.replace(SMALL, **{name: 0}))
 
 
 def test_bad_images_are_refused():
     x, labels = np.full((200, 4), 0.5, np.float32), np.arange(200) % 10
-    study.checked(Split(x, labels, 10))
+    study.rows(Split(x, labels, 10))
     for wrong in (np.nan, 1.5, -0.1):
         bad = x.copy()
         bad[3, 1] = wrong
         with pytest.raises(InputError, match="pixels"):
-            study.checked(Split(bad, labels, 10))
+            study.rows(Split(bad, labels, 10))
     with pytest.raises(InputError, match="less than a batch"):
-        study.checked(Split(x[:10], labels[:10], 10))
+        study.rows(Split(x[:10], labels[:10], 10))
 
 
 def test_bad_parameters_are_named():

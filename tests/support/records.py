@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from hypothesis import strategies as st
 
-from bpcjax.stepping import SpikeRecord
+from bpcjax import Spikes
 
 
 def record(trains, room=None):
@@ -13,7 +13,7 @@ def record(trains, room=None):
     neurons = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
     order = np.argsort(times, kind="stable")
     pad = max((room or 0) - len(times), 0)
-    return SpikeRecord(
+    return Spikes(
         jnp.asarray(np.append(times[order], [np.inf] * pad)[:room], float),
         jnp.asarray(np.append(neurons[order], [-1] * pad)[:room], int),
         jnp.array(len(times)),
@@ -32,5 +32,5 @@ def trains_of(draw_times):
 
 def real(spikes):
     """Times and channels of encoded spikes, without the padding."""
-    kept = np.asarray(spikes.channels) >= 0
-    return np.asarray(spikes.times)[kept], np.asarray(spikes.channels)[kept]
+    kept = np.asarray(spikes.neurons) >= 0
+    return np.asarray(spikes.times)[kept], np.asarray(spikes.neurons)[kept]

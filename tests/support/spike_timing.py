@@ -4,7 +4,8 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from bpcjax.learning import Hard, RewardSTDP, Soft, TraceSTDP, Train, TriggeredSTDP, Window, replay
+import bpcjax as bpc
+from bpcjax.learning import Hard, RewardSTDP, Soft, TraceSTDP, TriggeredSTDP, Window, replay
 
 PARAMETERS = 0.7, 0.9, 12.0, 31.0  # a_plus, a_minus, tau_plus, tau_minus
 WINDOW = Window(*PARAMETERS)
@@ -14,7 +15,7 @@ ONE = jnp.zeros((1, 1))
 def train(times, neurons=None):
     times = jnp.asarray(times, float)
     neurons = jnp.zeros(times.shape, int) if neurons is None else jnp.asarray(neurons)
-    return Train(times, neurons)
+    return bpc.Spikes(times, neurons)
 
 
 def some_spikes(rng, neurons, t1, step=None):

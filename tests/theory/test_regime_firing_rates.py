@@ -1,6 +1,5 @@
 """The study of firing rates: its curves by other routes, its measurements, its picture, command."""
 
-import dataclasses
 import json
 import sys
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from experiments.common import InputError
 from figures.theory import firing_rates as figure
 from theory.closed_forms import fi, neurons_ivp, siegert
 from theory.regimes import firing_rates, rate_curves as curves, rate_neurons as neurons
@@ -25,13 +23,15 @@ def settled(times):
 
 def test_the_last_of_the_quadratic_curves_are_izhikevich_neurons():
     # Closed form of x' = x^2 + I against spikes of the Izhikevich model itself.
-    found = curves.quadratic(3)[-2:]
-    for curve, cell in zip(found, curves.QUADRATIC.values(), strict=True):
+    result = curves.quadratic(3)[-2:]
+    for curve, cell in zip(result, curves.QUADRATIC.values(), strict=True):
         for drive, rate in zip(curve.drive[1:], curve.theory[1:], strict=True):
             times = neurons_ivp.izhikevich(lambda t, drive=drive: drive, 60.0, **cell)
             np.testing.assert_allclose(rate, settled(times), rtol=1e-8)
         assert curve.theory[0] == 0
-    np.testing.assert_allclose(curves.as_quadratic([c.onset for c in found]), [0.0, -0.25])
+    np.testing.assert_allclose(
+        curves.as_quadratic(np.array([c.onset for c in result])), [0.0, -0.25]
+    )
 
 
 def test_adaptation_has_settled_on_its_curves():
@@ -45,8 +45,8 @@ def test_adaptation_has_settled_on_its_curves():
 def test_the_squids_curve_passes_through_cycles_that_it_was_not_made_of():
     (curve,) = curves.squid(6)
     rate = settled(neurons_ivp.hodgkin_huxley(12.0, 250.0))
-    found = np.interp(12.0, curve.line_drive, curve.line_rate)
-    np.testing.assert_allclose(found, rate, rtol=3e-3)  # between five points
+    result = np.interp(12.0, curve.line_drive, curve.line_rate)
+    np.testing.assert_allclose(result, rate, rtol=3e-3)  # between five points
     np.testing.assert_allclose(curve.onset, 9.77543800, rtol=1e-8)  # the Hopf point, at -54.387
     np.testing.assert_allclose(np.interp(curve.drive[1:], curve.line_drive, curve.line_rate),
                                curve.theory[1:], rtol=1e-3)  # fmt: skip
@@ -67,17 +67,17 @@ def test_rates_are_those_of_closed_forms():
 @pytest.mark.parametrize("name", ["theta", "AdEx"])
 def test_full_rates_are_exact(name):
     make, t1, theory = firing_rates.MODELS[name]
-    found = theory(4)
-    drives = np.stack([curve.drive for curve in found])
+    result = theory(4)
+    drives = np.stack([curve.drive for curve in result])
     rate = firing_rates.measure(make, drives, t1, quick=False)
-    np.testing.assert_allclose(rate, [curve.theory for curve in found], rtol=1e-6)
+    np.testing.assert_allclose(rate, [curve.theory for curve in result], rtol=1e-6)
 
 
 def noisy(**change):
     config = firing_rates.Config(neurons=400, t1=400.0, dt=0.2)
     means = np.array([[16.0, 24.0]])
-    found = firing_rates.measure_in_noise(config, means, np.array([5.0]), **change)
-    return found["rate"][0], found["error"][0], means[0]
+    result = firing_rates.measure_in_noise(config, means, np.array([5.0]), **change)
+    return result["rate"][0], result["error"][0], means[0]
 
 
 @pytest.mark.slow
@@ -102,22 +102,22 @@ def fake(error=0.0):
     axon = [curves.Curve("squid axon", "", 9.8, line[::2], 40 + line[::2], line, 40 + line)]
     makers = [theory for _, _, theory in firing_rates.MODELS.values()]
     makers[makers.index(curves.squid)] = lambda points: axon
-    found = []
+    result = []
     for make in (*makers, curves.in_noise):
         own = firing_rates._stacked(make(4))
         sigma = 0.02 * own["theory"] if make is curves.in_noise else 0 * own["theory"]
-        found.append(own | {"rate": (1 + error) * own["theory"], "error": sigma})
-    return firing_rates._dataset(found)
+        result.append(own | {"rate": (1 + error) * own["theory"], "error": sigma})
+    return firing_rates._dataset(result)
 
 
 @pytest.mark.slow
 def test_the_summary_is_of_relative_deviations():
-    found = firing_rates.summary(fake(0.01))
-    largest = {name: x for name, x in found.items() if "largest" in name}
+    result = firing_rates.summary(fake(0.01))
+    largest = {name: x for name, x in result.items() if "largest" in name}
     assert list(largest.values()) == pytest.approx([0.01] * 6)
-    assert found["in noise, above 1 Hz: mean deviation"] == pytest.approx(0.01)
-    assert found["in noise, above 1 Hz: r.m.s. in standard errors"] == pytest.approx(0.5)
-    assert found["without noise: points where only one fires"] == 0
+    assert result["in noise, above 1 Hz: mean deviation"] == pytest.approx(0.01)
+    assert result["in noise, above 1 Hz: r.m.s. in standard errors"] == pytest.approx(0.5)
+    assert result["without noise: points where only one fires"] == 0
     silent = fake()
     silent["rate"][0, 2] = 0.0
     assert firing_rates.summary(silent)["without noise: points where only one fires"] == 1
@@ -140,34 +140,17 @@ def test_the_picture_shows_both():
     plt.close(fig)
 
 
-@pytest.mark.parametrize(
-    "name, value, message",
-    [
-        ("points", 2, "points must be at least 3, got 2"),
-        ("neurons", 1, "neurons must be at least 2"),
-        ("seed", -1, "seed must be at least 0"),
-        ("dt", np.nan, "dt must be positive"),
-        ("t1", np.inf, "t1 must be finite"),
-        ("t1", 0.5, "at least ten steps"),
-    ],
-)
-def test_bad_input_is_named(name, value, message):
-    config = dataclasses.replace(firing_rates.Config(), **{name: value})
-    with pytest.raises(InputError, match=message):
-        firing_rates.check(config)
-
-
 @pytest.mark.slow
 def test_the_command_leaves_results_and_a_picture(tmp_path, monkeypatch):
     options = dict(out=tmp_path, figures=tmp_path / "f", points=4, means=2, neurons=20, t1=50)
     argv = ["firing_rates", "--quick", *(f"--{k}={v}" for k, v in options.items())]
     monkeypatch.setattr(sys, "argv", argv)
-    firing_rates.main()
+    firing_rates.STUDY.main()
     dataset = xr.open_zarr(tmp_path / "theory" / "firing_rates.zarr", chunks=None).load()
-    found = json.loads((tmp_path / "theory" / "firing_rates" / "metrics.json").read_text())
-    assert found == firing_rates.summary(dataset)
-    quiet = [x for name, x in found.items() if "noise" not in name]
+    result = json.loads((tmp_path / "theory" / "firing_rates" / "metrics.json").read_text())
+    assert result == firing_rates.summary(dataset)
+    quiet = [x for name, x in result.items() if "noise" not in name]
     assert len(quiet) == 5 and max(quiet) < 0.01  # steps of 0.05 ms, rates of 1,000 Hz
-    assert found["without noise: points where only one fires"] == 0
+    assert result["without noise: points where only one fires"] == 0
     assert (tmp_path / "f" / "firing_rates.png").stat().st_size > 10_000
     assert not (tmp_path / "theory" / "firing_rates.work").exists()

@@ -46,13 +46,6 @@ def least_separation(x, beta):
     return 2 / (beta * count) + np.log(2 * (count - 1) * count * beta * square) / beta
 
 
-def jacobian_bound(x, beta, distance):
-    """Theorem 4: of the update's mean Jacobian, at that larger distance from the pattern."""
-    count, longest = len(x), np.sqrt((x * x).sum(axis=1).max())
-    decay = np.exp(-beta * (separation(x) - 2 * distance * longest))
-    return 2 * beta * count * longest**2 * (count - 1) * decay
-
-
 def error_bound(x, beta, distance):
     """Theorem 5: of the distance from the pattern after one update."""
     longest = np.sqrt((x * x).sum(axis=1).max())

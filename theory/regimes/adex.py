@@ -14,6 +14,7 @@ Source: Touboul & Brette (2008), Biol. Cybern. 99:319.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,15 +22,14 @@ import xarray as xr
 
 from bpcjax.analysis import Bifurcation, follow
 from bpcjax.neurons import AdEx, AdExState
-from experiments.common import InputError
+from experiments.common import InputError, study
+from experiments.common.study import setting
 
 from ..closed_forms import folds
-from . import study
 from .adex_reset import CURRENT, JUMP, TAU_W, by_other_code, one_spike, orbits, two_spikes
-from .diagram import as_arrays, differences, points, stacked
-from .patterns import PATTERNS, pattern_maps, shares
+from .diagram import Exact, as_arrays, errors, onset, points, stacked, variables, worst
+from .patterns import PATTERNS, map_summary, pattern_maps
 
-NAME = "adex"
 CELLS = {"resonator": 144.0, "integrator": 40.0}  # tau_w (ms); else as AdEx has it
 SLOW = {"tau_w": 144.0, "v_reset": -48.0, "b": 80.5}  # ms, mV, pA: of the map over the current
 DOUBLING = -48.7452  # mV, by other code
@@ -41,70 +41,45 @@ EXPONENTS = {-48.5: -1.289, -48.0: 0.355, -47.8: -0.525}  # per spike, by other 
 class Config(study.Config):
     """Rest, firing and chaos of AdEx neurons."""
 
-    side: int = 100
+    side: int = setting(100, least=2, quick=32)
     """How many points to a side of a map."""
-    lines: int = 7
+    lines: int = setting(7, least=2, quick=3)
     """At how many values of a to follow the equilibria, on the map."""
-    spacing: float = 0.01
+    spacing: float = setting(0.01, above=0, most=0.5, quick=lambda x: max(x, 0.05))
     """Between the resets of the route to chaos, mV."""
-    spikes: int = 500
+    spikes: int = setting(500, least=1, quick=100)
     """How many spikes of an orbit to keep."""
-    burn_in: int = 300
+    burn_in: int = setting(300, least=0, quick=100)
     """How many to drop before."""
-    arc: float = 4.0
+    arc: float = setting(4.0, above=0, most=20, quick=lambda x: max(x, 10.0))
     """Between two points of a branch of the spike map, in pA of adaptation for the most part."""
-    t1: float = 1600.0
+    t1: float = setting(1600.0)
     """How long the current of the maps lasts, ms."""
-    settle: float = 600.0
+    settle: float = setting(600.0, least=0)
     """Spikes before this time do not count in a pattern, ms."""
-    dt: float = 0.05
-    """Step, ms."""
+    dt: float = setting(0.05, above=0, most=0.2, quick=lambda x: max(x, 0.1))
+    """Step, ms: the upstroke takes about a millisecond."""
+
+    def verify(self) -> None:
+        """Spikes count for some time."""
+        if not self.settle < self.t1:
+            raise InputError(f"settle must lie in 0 ... t1 = {self.t1}, got {self.settle}.")
 
 
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (("side", 2), ("lines", 2), ("spikes", 1), ("burn_in", 0)):
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    if not 0 < config.dt <= 0.2:  # the upstroke takes about a millisecond
-        raise InputError(f"dt must be positive, and at most 0.2 ms, got {config.dt}.")
-    if not 0 < config.spacing <= 0.5:
-        raise InputError(f"spacing must be positive, and at most 0.5 mV, got {config.spacing}.")
-    if not 0 < config.arc <= 20:
-        raise InputError(f"arc must be positive, and at most 20, got {config.arc}.")
-    if not 0 <= config.settle < config.t1 < np.inf:
-        raise InputError(f"settle must lie in 0 ... t1 = {config.t1}, got {config.settle}.")
-    if config.quick:
-        few = {"side": 32, "lines": 3, "spikes": 100, "burn_in": 100}
-        fewer = {name: min(getattr(config, name), most) for name, most in few.items()}
-        coarse = {"spacing": 0.05, "arc": 10.0, "dt": 0.1}
-        coarser = {name: max(getattr(config, name), least) for name, least in coarse.items()}
-        config = dataclasses.replace(config, **fewer, **coarser)
-    return config
-
-
-def exact(a, tau_w) -> dict[Bifurcation, folds.Point]:
-    """The closed forms of fold and Hopf point."""
+def exact(a, tau_w) -> Exact:
+    """Closed forms of fold and Hopf point."""
     cell = folds.AdExCell(a=a, tau_w=tau_w)
     return {Bifurcation.FOLD: folds.adex_fold(cell), Bifurcation.HOPF: folds.adex_hopf(cell)}
 
 
-def lost(a, tau_w) -> np.ndarray:
-    """The current (pA) from which on there is no stable rest, in closed form."""
-    return np.fmin(*(point.drive for point in exact(a, tau_w).values()))
-
-
 def equilibria(a: float, tau_w: float, below: float, step: float) -> dict[str, np.ndarray]:
-    """The branch of equilibria over the current, from `below` the fold, round it and back."""
+    """Branch of equilibria over the current, from `below` the fold, round it and back."""
     neuron = AdEx(a=a, tau_w=tau_w)
     low = float(folds.adex_fold(folds.AdExCell(a=a)).drive) - below
     v = jnp.array(-75.0) - below / 10  # under the lower rest: Newton's method rises to it
     guess = AdExState(v, a * (v - neuron.e_l))
-    found = follow(neuron, None, guess, low, step=step, count=400, bounds=(low, np.inf))
-    return as_arrays(found, lambda y: y.v, neuron)
+    branch = follow(neuron, None, guess, low, step=step, count=400, bounds=(low, np.inf))
+    return as_arrays(branch, lambda y: y.v, neuron)
 
 
 def neurons(I, a, tau_w, v_reset, b):  # noqa: E741
@@ -113,7 +88,7 @@ def neurons(I, a, tau_w, v_reset, b):  # noqa: E741
 
 
 def maps(config: Config) -> dict[str, dict]:
-    """The maps of patterns: over current and `a`, and over the reset."""
+    """Arguments of the maps of patterns: over current and `a`, and over the reset."""
     side = config.side
     a, currents = np.linspace(0.0, 60.0, side), np.linspace(400.0, 2000.0, side)
     jumps, resets = np.linspace(0.0, 200.0, side), np.linspace(-52.0, -45.0, side)
@@ -123,36 +98,50 @@ def maps(config: Config) -> dict[str, dict]:
     }
 
 
-def branches(config: Config, parts: study.Parts) -> dict[str, tuple]:
-    """Equilibria: of one cell from far below the fold; of both from near it; along the map."""
-    tau, slow = list(CELLS.values()), SLOW["tau_w"]
-    wanted = {
-        "wide": ("wide", [(4.0, tau[0], 400.0, 10.0)]),
-        "near": ("cell", [(4.0, t, 1.0, 0.05) for t in tau]),
-        "line": ("line", [(a, slow, 400.0, 20.0) for a in lines(config)]),
+class Family(NamedTuple):
+    """Branches of equilibria along one dimension: `a` (nS) and `tau_w` (ms) of each, and from how
+    far below the fold, in which steps (pA), they are followed.
+    """
+
+    dim: str
+    a: np.ndarray
+    tau_w: np.ndarray
+    below: float
+    step: float
+
+
+def families(lines: np.ndarray) -> dict[str, Family]:
+    """One cell from far below the fold; both from near it; those along the map."""
+    taus = np.array([*CELLS.values()])
+    return {
+        "wide": Family("wide", np.array([4.0]), taus[:1], 400.0, 10.0),
+        "near": Family("cell", np.full(len(taus), 4.0), taus, 1.0, 0.05),
+        "line": Family("line", lines, np.full(len(lines), SLOW["tau_w"]), 400.0, 20.0),
     }
-    variables = {}
-    for name, (dim, rows) in wanted.items():
-        label = "equilibria ({}) at a = {:g}, tau_w = {:g}"
-        found = [
-            parts(label.format(name, *row[:2]), lambda row=row: equilibria(*row)) for row in rows
+
+
+def branches(lines: np.ndarray, parts: study.Parts) -> dict[str, tuple]:
+    """Variables of the branches of all families, and of their closed forms."""
+    result = {}
+    for name, own in families(lines).items():
+        rows = [
+            parts(
+                f"equilibria ({name}) at a = {a:g}, tau_w = {tau:g}",
+                lambda a=a, tau=tau, own=own: equilibria(a, tau, own.below, own.step),
+            )
+            for a, tau in zip(own.a, own.tau_w, strict=True)
         ]
-        variables |= stacked(name, dim, found)
-    return variables
-
-
-def lines(config: Config) -> np.ndarray:
-    """The values of `a` at which to follow the equilibria, on the map."""
-    return np.linspace(0.0, 60.0, config.lines)
+        result |= stacked(name, own.dim, rows) | variables(name, own.dim, exact(own.a, own.tau_w))
+    return result
 
 
 def route(config: Config, parts: study.Parts) -> dict[str, tuple]:
-    """Orbits over the reset, and the branches through them."""
+    """Variables of the orbits over the reset, and of the branches through them."""
     sizes = config.spacing, config.spikes, config.burn_in, config.dt
-    found = parts(
+    swept = parts(
         "orbits over the reset", lambda: orbits(*sizes, parts.chunks.folder / "orbits.zarr")
     )
-    w = float(found["w"][0, -1])  # the first orbit has settled
+    w = float(swept["w"][0, -1])  # the first orbit has settled
     one = parts("orbits of one point", lambda: as_arrays(one_spike(w, config.arc, config.dt), _w))
     doubling = points(xr.Dataset(stacked("one", "row", [one])), "one", DOUBLES)
 
@@ -164,13 +153,13 @@ def route(config: Config, parts: study.Parts) -> dict[str, tuple]:
     two = {} if config.quick else parts("orbits of two points", halves)
     rows = [{key[1:]: x for key, x in two.items() if key[0] == k} for k in "01" if two]
     other = parts("the map by another solver", lambda: by_other_code(one))
-    variables = stacked("orbits", "branch", [one, *rows])
-    variables |= {f"other_{key}": ("other", value) for key, value in other.items()}
+    result = stacked("orbits", "branch", [one, *rows])
+    result |= {f"other_{key}": ("other", value) for key, value in other.items()}
     for key in ("w", "interval"):
-        variables[f"orbit_{key}"] = (("reset", "spike"), found[key])
+        result[f"orbit_{key}"] = (("reset", "spike"), swept[key])
     for key in ("exponent", "error", "ok"):
-        variables[f"orbit_{key}"] = ("reset", found[key])
-    return variables | {"reset": ("reset", found["resets"])}
+        result[f"orbit_{key}"] = ("reset", swept[key])
+    return result | {"reset": ("reset", swept["resets"])}
 
 
 def _w(y: AdExState):
@@ -178,66 +167,51 @@ def _w(y: AdExState):
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """Branches, maps and orbits, part by part.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    config = check(config)
-    wanted = maps(config)
-    variables: dict = branches(config, parts)
-    found = parts(
+    """Branches, maps and orbits, part by part."""
+    axes, lines = maps(config), np.linspace(0.0, 60.0, config.lines)
+    boundary = np.linspace(0.0, 60.0, 400)
+    data: dict = branches(lines, parts)
+    data |= variables("boundary", "boundary", exact(boundary, SLOW["tau_w"]))
+    patterns = parts(
         "maps of patterns",
         lambda: pattern_maps(
-            neurons, wanted, parts.chunks.folder / "maps.zarr",
+            neurons, axes, parts.chunks.folder / "maps.zarr",
             t1=config.t1, settle=config.settle, dt=config.dt,
         ),
     )  # fmt: skip
     for name, dims in (("drive", ("a", "I")), ("reset", ("b", "v_reset"))):
         for key in ("pattern", "rate"):
-            variables[f"{name}_{key}"] = (dims, found[f"{name}_{key}"])
-    variables |= route(config, parts)
+            data[f"{name}_{key}"] = (dims, patterns[f"{name}_{key}"])
+    data |= route(config, parts)
     coords = {
         "cell": list(CELLS),
         "cell_tau_w": ("cell", list(CELLS.values())),
-        "line": lines(config),
-        **{key: wanted["drive"][key] for key in ("a", "I")},
-        **{key: wanted["reset"][key] for key in ("b", "v_reset")},
+        "line": lines,
+        "boundary": boundary,
+        **{key: axes["drive"][key] for key in ("a", "I")},
+        **{key: axes["reset"][key] for key in ("b", "v_reset")},
     }
     attrs = {"patterns": list(PATTERNS), "settle": config.settle, "t1": config.t1, "dt": config.dt}
     attrs |= {f"drive_{key}": value for key, value in SLOW.items()}
     attrs |= {"reset_I": CURRENT, "reset_tau_w": TAU_W, "route_b": JUMP, "a4": 4.0}
-    return xr.Dataset(variables, coords, attrs)
+    return xr.Dataset(data, coords, attrs)
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
-    """How far branches are from the closed forms, orbits from branches and other code, and what
-    share of the maps each pattern has.
+    """Errors of branches against the closed forms, of orbits against branches and other code, and
+    the share of each pattern on the maps.
     """
-    result: dict[str, float] = {}
-    for name, a, tau_w in (
-        ("wide", np.array([4.0]), np.array([CELLS["resonator"]])),
-        ("near", np.full(len(CELLS), 4.0), dataset.cell_tau_w.values),
-        ("line", dataset.line.values, np.full(dataset.sizes["line"], SLOW["tau_w"])),
-    ):
-        found = {kind: points(dataset, name, kind) for kind in exact(a, tau_w)}
-        new = differences(found, exact(a, tau_w))
-        p, v = dataset[f"{name}_p"].values, dataset[f"{name}_y"].values
-        fold = exact(a, tau_w)[Bifurcation.FOLD]
-        known = np.where(np.isfinite(p), p, fold.drive[:, None])  # rows are padded
-        rests = folds.adex_rest(known, folds.AdExCell(a=a[:, None]))
-        new["rest: error of v"] = float(np.nanmax(np.fmin(*(np.abs(v - x) for x in rests))))
-        stable = (p < lost(a, tau_w)[:, None]) & (v < fold.v[:, None])
-        wrong = (stable != dataset[f"{name}_stable"].values) & np.isfinite(p)
-        new["points of wrong stability"] = int(wrong.sum())
-        result = {key: max(value, result.get(key, 0.0)) for key, value in new.items()}
-    beyond = dataset.I.values[None, :] > lost(dataset.a.values, SLOW["tau_w"])[:, None]
-    fires = dataset.drive_pattern.values > PATTERNS.index("transient")
-    result["without rest, and not firing"] = int((beyond & ~fires).sum())
-    result["firing on, though there is a rest (share)"] = float(fires[~beyond].mean())
-    for name in ("drive", "reset"):
-        for key, value in shares(dataset[f"{name}_pattern"]).items():
-            result[f"map of {name}: {key}"] = value
-    return result | _route_summary(dataset)
+    tables = []
+    for name, own in families(dataset.line.values).items():
+        cell = folds.AdExCell(a=own.a[:, None])
+
+        def rest(p, cell=cell):
+            return folds.adex_rest(p, cell)
+
+        tables.append(errors(dataset, name, exact(own.a, own.tau_w), rest))
+    lost = onset(exact(dataset.a.values, SLOW["tau_w"]))[:, None]
+    beyond = dataset.I.values[None, :] > lost
+    return worst(*tables) | map_summary(dataset, beyond) | _route_summary(dataset)
 
 
 def _route_summary(dataset: xr.Dataset) -> dict[str, float]:
@@ -248,14 +222,14 @@ def _route_summary(dataset: xr.Dataset) -> dict[str, float]:
     if len(doublings) > 1:
         result["second doubling (mV)"] = float(doublings[1])
     for reset, other in EXPONENTS.items():
-        here = dataset.isel(reset=int(np.abs(dataset.reset.values - reset).argmin()))
-        if abs(float(here.reset) - reset) < 1e-6:
+        nearest = dataset.isel(reset=int(np.abs(dataset.reset.values - reset).argmin()))
+        if abs(float(nearest.reset) - reset) < 1e-6:
             label = f"exponent at {reset:g} mV"
-            result[label] = float(here.orbit_exponent)
-            result[f"{label}: off from other code"] = abs(float(here.orbit_exponent) - other)
+            result[label] = float(nearest.orbit_exponent)
+            result[f"{label}: off from other code"] = abs(float(nearest.orbit_exponent) - other)
     one = dataset.isel(branch=0)
-    there = np.isfinite(one.orbits_p.values)
-    p, growth = one.orbits_p.values[there], np.log(one.orbits_largest.values[there])
+    finite = np.isfinite(one.orbits_p.values)  # rows are padded
+    p, growth = one.orbits_p.values[finite], np.log(one.orbits_largest.values[finite])
     before = dataset.reset.values < doublings[0] - 0.1
     off = np.abs(dataset.orbit_exponent.values - np.interp(dataset.reset.values, p, growth))
     result["exponent of one point: off from its branch"] = float(off[before].max())
@@ -267,16 +241,7 @@ def _route_summary(dataset: xr.Dataset) -> dict[str, float]:
     return result
 
 
-def _figure():
-    from figures.theory import adex
-
-    return adex
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
-
+STUDY = study.Study("adex", Config, run, summary, folder="theory")
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

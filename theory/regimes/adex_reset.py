@@ -46,16 +46,16 @@ class _Orbits(eqx.Module):
 
     def __call__(self, v_reset):
         start = AdExState(v_reset, jnp.full_like(v_reset, START))
-        found = orbit(
+        solution = orbit(
             cell(v_reset), start, CURRENT,
             dt=self.dt, wait=WAIT, count=self.spikes, burn_in=self.burn_in,
         )  # fmt: skip
         return {
-            "w": ("spike", found.y.w),
-            "interval": ("spike", found.interval),
-            "exponent": found.exponent,
-            "error": found.error,
-            "ok": found.ok,
+            "w": ("spike", solution.y.w),
+            "interval": ("spike", solution.interval),
+            "exponent": solution.exponent,
+            "error": solution.error,
+            "ok": solution.ok,
         }
 
 
@@ -65,12 +65,12 @@ def orbits(
     """Orbits over the reset, `spacing` (mV) apart; `store` keeps them on the way."""
     resets = np.linspace(FIRST, LAST, 1 + round((LAST - FIRST) / spacing))
     run = _Orbits(spikes, burn_in, dt)
-    found = bpc.sweep(run, {"v_reset": resets}, store=store, batch=one_by_one)
-    return {"resets": resets} | {str(name): found[name].values for name in found}
+    swept = bpc.sweep(run, {"v_reset": resets}, store=store, batch=one_by_one)
+    return {"resets": resets} | {str(name): swept[name].values for name in swept}
 
 
 def one_spike(w: float, step: float, dt: float) -> Branch:
-    """The orbits of one point, over the reset, from a guess of the adaptation at the first one."""
+    """Orbits of one point over the reset, from a guess of the adaptation at the first one."""
     start = AdExState(jnp.array(FIRST), jnp.asarray(w))
     return follow(
         cell(FIRST), _reset, start, FIRST, CURRENT,
@@ -79,7 +79,7 @@ def one_spike(w: float, step: float, dt: float) -> Branch:
 
 
 def two_spikes(p: float, w: float, step: float, dt: float) -> tuple[Branch, Branch]:
-    """The orbits of two points, from where those of one point lose stability (reset `p`, adaptation
+    """Orbits of two points, from where those of one point lose stability (reset `p`, adaptation
     `w`); a branch for each of the two.
     """
     y = AdExState(jnp.asarray(p), jnp.asarray(w))
@@ -94,15 +94,15 @@ def _reset(neuron: AdEx):
 
 
 def by_other_code(branch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """At some points of a branch the adaptation after the next spike, and the map's slope, by an
-    independent solver.
+    """Spike map at some points of a branch by an independent solver: adaptation after the next
+    spike, slope.
     """
     which = np.linspace(0, len(branch["p"]) - 1, SLOPES).astype(int)
     neuron = cell(FIRST)
-    given = {key: float(getattr(neuron, key)) for key in _SHARED}
-    found = [
-        neurons_ivp.adex_spike_map(CURRENT, branch["y"][k], v_reset=branch["p"][k], **given)
+    parameters = {key: float(getattr(neuron, key)) for key in _SHARED}
+    rows = [
+        neurons_ivp.adex_spike_map(CURRENT, branch["y"][k], v_reset=branch["p"][k], **parameters)
         for k in which
     ]
-    after, slope, _ = map(np.array, zip(*found, strict=True))
+    after, slope, _ = map(np.array, zip(*rows, strict=True))
     return {"point": which, "w": after, "slope": slope}

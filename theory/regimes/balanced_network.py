@@ -29,12 +29,12 @@ import numpy as np
 import xarray as xr
 
 import bpcjax as bpc
-from experiments.common import InputError
+from experiments.common import InputError, study
+from experiments.common.study import setting
 
-from . import balanced_theory as theory, study
+from . import balanced_theory as theory
 from .balanced_solve import Brunel, by_itself
 
-NAME = "balanced_network"
 EXAMPLES = {  # inhibition over excitation, external drive over that which reaches threshold
     "SR": (2.0, 4.0),
     "SI fast": (8.0, 8.0),
@@ -49,45 +49,27 @@ RASTER = 300.0  # ms
 class Config(study.Config):
     """Brunel's network over inhibition and drive."""
 
-    neurons: int = 1250
+    neurons: int = setting(1250, least=50)
     """How many neurons; 0.1 mV is the weight in a network of 12,500."""
-    ratios: int = 13
+    ratios: int = setting(13, least=2, quick=5)
     """How many ratios of the inhibitory weight, from 2 to 8."""
-    drives: int = 10
+    drives: int = setting(10, least=2, quick=4)
     """How many external drives, from 0.85 to 8 times that which reaches threshold."""
-    t1: float = 600.0
+    t1: float = setting(600.0, least=50, quick=300.0)
     """For how long spikes count, ms."""
-    shown: float = 2000.0
+    shown: float = setting(2000.0, least=50, quick=600.0)
     """For how long in the examples, ms."""
-    settle: float = 200.0
+    settle: float = setting(200.0, least=0, quick=100.0)
     """How long each network runs before, ms."""
-    dt: float = 0.1
+    dt: float = setting(0.1, above=0, most=0.2)
     """Step, ms."""
-    seed: int = 0
+    seed: int = setting(0, least=0)
     """Seed of connections, start and input."""
 
     @property
     def weight(self) -> float:
         """The excitatory weight, mV."""
         return 0.1 * math.sqrt(12_500 / self.neurons)
-
-
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    least = {"neurons": 50, "ratios": 2, "drives": 2, "t1": 50.0, "shown": 50.0, "settle": 0.0}
-    for name, value in (least | {"seed": 0}).items():
-        if not value <= getattr(config, name) < math.inf:
-            raise InputError(f"{name} must be at least {value:g}, got {getattr(config, name)}.")
-    if not 0 < config.dt <= 0.2:
-        raise InputError(f"dt must be positive, and at most 0.2 ms, got {config.dt}.")
-    if config.quick:
-        few = {"ratios": 5, "drives": 4, "t1": 300.0, "shown": 600.0, "settle": 100.0}
-        few = {name: min(getattr(config, name), most) for name, most in few.items()}
-        config = dataclasses.replace(config, **few)
-    return config
 
 
 def _network(config: Config, t1: float) -> Brunel:
@@ -101,14 +83,14 @@ def row(config: Config, drive: float, ratios: np.ndarray) -> dict[str, np.ndarra
     """
     axes = {"drive": np.array([drive]), "ratio": ratios}
     network = _network(config, config.t1)
-    found = bpc.sweep(network, axes, chunk=1, batch=by_itself, progress=False).isel(drive=0)
-    if not found.ok.all():
+    swept = bpc.sweep(network, axes, chunk=1, batch=by_itself, progress=False).isel(drive=0)
+    if not swept.ok.all():
         raise InputError(f"a solve at drive {drive:g} failed. Pass a smaller dt.")
-    power = theory.spectrum(found.activity.values, config.neurons)
+    power = theory.spectrum(swept.activity.values, config.neurons)
     states = [theory.expected(config.neurons, config.weight, drive, g) for g in ratios]
     known = theory.Expected(*map(np.array, zip(*states, strict=True)))
     return {
-        **{name: found[name].values for name in ("rate", "cv", "synchrony")},
+        **{name: swept[name].values for name in ("rate", "cv", "synchrony")},
         "frequency": theory.strongest(power),
         "power": power.max(axis=-1),
         "theory_rate": known.rate,
@@ -128,7 +110,7 @@ def example(config: Config, drive: float, ratio: float) -> dict[str, np.ndarray]
     solved = eqx.filter_jit(Brunel.solve)(network, jnp.array(drive), jnp.array(ratio))
     if not solved.ok:
         raise InputError(f"the solve at drive {drive:g} failed. Pass a smaller dt.")
-    found = network.statistics(solved)
+    statistics = network.statistics(solved)
     times, neurons = np.asarray(solved.spikes.times), np.asarray(solved.spikes.neurons)
     times, border = times - config.settle, 4 * config.neurons // 5
     rows = np.where(neurons < border, neurons, neurons - border + SHOWN[0])
@@ -136,7 +118,7 @@ def example(config: Config, drive: float, ratio: float) -> dict[str, np.ndarray]
     own &= (neurons >= 0) & (times > config.shown - RASTER) & (times <= config.shown)
     known = theory.expected(config.neurons, config.weight, drive, ratio)
     return {
-        **{name: np.asarray(found[name]) for name in ("rate", "cv", "synchrony")},
+        **{name: np.asarray(statistics[name]) for name in ("rate", "cv", "synchrony")},
         "activity": np.asarray(solved.activity),
         "spectrum": theory.spectrum(solved.activity, config.neurons),
         "spike_time": times[own],
@@ -149,11 +131,7 @@ def example(config: Config, drive: float, ratio: float) -> dict[str, np.ndarray]
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """The map, row by row, then the examples.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    config = check(config)
+    """The map, row by row, then the examples."""
     ratios = np.linspace(2.0, 8.0, config.ratios)
     drives = np.geomspace(0.85, 8.0, config.drives)
     rows = [
@@ -215,16 +193,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     return {label: value for label, value in table.items() if math.isfinite(value)}
 
 
-def _figure():
-    from figures.theory import balanced_network
-
-    return balanced_network
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
-
+STUDY = study.Study("balanced_network", Config, run, summary, folder="theory")
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

@@ -19,7 +19,7 @@ HIGHEST = 1 / CELL["ref"]  # 1/ms, of all rates
 class Solved(NamedTuple):
     """The spikes of a network, its activity (Hz) in bins of 1 ms after `settle`, and `ok`."""
 
-    spikes: bpc.SpikeRecord
+    spikes: bpc.Spikes
     activity: jax.Array
     ok: jax.Array
 
@@ -58,17 +58,17 @@ class Brunel(eqx.Module):
         inhibition, outside = scaled(self.network)
         network = eqx.tree_at(scaled, self.network, (ratio * inhibition, drive * outside))
         end = self.settle + self.t1
-        found = bpc.simulate(
+        solution = bpc.simulate(
             network, self.start, jnp.array(0.0),
             t1=end, dt=self.dt, solver=bpc.GridSpikes(), throw=False,
             max_spikes=math.ceil(HIGHEST * self.size * end),
         )  # fmt: skip
-        assert found.spikes is not None
+        assert solution.spikes is not None
         # Spikes are at the ends of steps: half a step later none is on an edge.
-        since = found.spikes.times - self.settle - 0.5 * self.dt
+        since = solution.spikes.times - self.settle - 0.5 * self.dt
         bins = jnp.where((since >= 0) & (since < self.t1), jnp.floor(since), self.t1)
         counts = jnp.zeros(int(self.t1)).at[bins.astype(int)].add(1.0, mode="drop")
-        return Solved(found.spikes, 1e3 * counts / self.size, found.ok)
+        return Solved(solution.spikes, 1e3 * counts / self.size, solution.ok)
 
     def statistics(self, solved: Solved) -> dict[str, Any]:
         """Mean rate (Hz), mean CV of the neurons that have enough intervals, synchrony."""
@@ -95,7 +95,7 @@ def by_itself(run):
     """
 
     def batched(**points):
-        found = run(**{name: x[0] for name, x in points.items()})
-        return jax.tree.map(lambda x: jnp.asarray(x)[None], found)
+        values = run(**{name: x[0] for name, x in points.items()})
+        return jax.tree.map(lambda x: jnp.asarray(x)[None], values)
 
     return batched

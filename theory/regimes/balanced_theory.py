@@ -61,5 +61,5 @@ def strongest(power) -> np.ndarray:
     """The frequency (Hz) at which a spectrum [..., frequency] is highest; NaN where it is NaN."""
     power = np.asarray(power)
     known = np.isfinite(power).all(axis=-1)
-    found = FREQUENCIES[np.where(known[..., None], power, 0.0).argmax(axis=-1)]
-    return np.where(known, found, np.nan)
+    highest = FREQUENCIES[np.where(known[..., None], power, 0.0).argmax(axis=-1)]
+    return np.where(known, highest, np.nan)

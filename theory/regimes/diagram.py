@@ -1,4 +1,4 @@
-"""Branches as labelled arrays: to keep them on disk, and to draw them from there."""
+"""Branches of equilibria as labelled arrays, with their closed forms and errors beside them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,19 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from bpcjax.analysis import Bifurcation, Branch, Ending, Special, jacobian, spectrum
+from bpcjax.analysis import Bifurcation, Branch, Special, jacobian, spectrum
 
 from ..closed_forms import folds
 
+Exact = Mapping[Bifurcation, folds.Point]
 _ALONG = "p", "y", "stable", "largest"  # one value for each point of a branch
 
 
 def as_arrays(branch: Branch, y: Callable[[Any], Any], system: Any = None) -> dict[str, np.ndarray]:
-    """A branch's points: parameter, the number `y` of each state, whether it is stable, its largest
-    eigenvalue or multiplier in absolute value; and those of its special points, with their kind.
+    """Points of a branch: parameter, the number `y` of each state, whether it is stable, its
+    largest eigenvalue or multiplier in absolute value; its special points, with their kind.
     `system` gives these an angular frequency as well, if the drive is the parameter of the branch.
     """
-    found = {
+    arrays = {
         "p": np.asarray(branch.p),
         "y": np.asarray(jax.vmap(y)(branch.y)),
         "stable": np.asarray(branch.stable),
@@ -30,23 +31,23 @@ def as_arrays(branch: Branch, y: Callable[[Any], Any], system: Any = None) -> di
         "special_y": np.array([float(y(special.y)) for special in branch.special]),
     }
     if system is not None:
-        found["omega"] = np.array([frequency(system, special) for special in branch.special])
-    return found
+        arrays["omega"] = np.array([frequency(system, special) for special in branch.special])
+    return arrays
 
 
 def frequency(system: Any, special: Special) -> float:
-    """The angular frequency (per unit of time) of small differences at a special point."""
+    """Angular frequency (per unit of time) of small differences at a special point."""
     matrix = jacobian(system, special.y, jnp.asarray(special.p))
     return float(jnp.abs(spectrum(matrix).imag).max())
 
 
-def stacked(name: str, dim: str, found: Sequence[Mapping[str, np.ndarray]]) -> dict[str, tuple]:
-    """Several branches as variables `name_p` [dim, point] and so on, for a data set; rows are
+def stacked(name: str, dim: str, branches: Sequence[Mapping[str, np.ndarray]]) -> dict[str, tuple]:
+    """Variables `name_p` [dim, point] and so on of several branches, for a data set; rows are
     padded with NaN, kinds with nothing, and what is stable with false.
     """
     variables = {}
-    for key in found[0]:
-        rows = [np.asarray(one[key]) for one in found]
+    for key in branches[0]:
+        rows = [np.asarray(branch[key]) for branch in branches]
         longest = max(1, *(len(row) for row in rows))
         along = f"{name}_{'point' if key in _ALONG else 'special'}"
         fill: Any = {"U": "", "b": False}.get(rows[0].dtype.kind, np.nan)
@@ -57,64 +58,71 @@ def stacked(name: str, dim: str, found: Sequence[Mapping[str, np.ndarray]]) -> d
     return variables
 
 
-def as_branch(dataset: xr.Dataset, name: str) -> Branch:
-    """The branch of `stacked` variables in which one row is selected; its states are numbers."""
-
-    def values(key):
-        return dataset[f"{name}_{key}"].values
-
-    there, marked = np.isfinite(values("p")), values("kind") != ""
-    special = tuple(
-        Special(Bifurcation[str(kind)], float(p), jnp.asarray(y))
-        for kind, p, y in zip(
-            values("kind")[marked],
-            values("special_p")[marked],
-            values("special_y")[marked],
-            strict=True,
-        )
-    )
-    count = int(there.sum())
-    return Branch(
-        jnp.asarray(values("p")[there]),
-        jnp.asarray(values("y")[there]),
-        jnp.full((count, 1), jnp.nan + 0j),
-        jnp.asarray(values("stable")[there]),
-        None,
-        special,
-        Ending.COUNT,
-    )
-
-
 def points(dataset: xr.Dataset, name: str, kind: Bifurcation) -> folds.Point:
-    """The special point of that kind on each of `stacked` branches; NaN where there is none.
+    """Special point of that kind on each of `stacked` branches; NaN where there is none.
 
     **Raises:** `ValueError` if a branch has several.
     """
-    here = dataset[f"{name}_kind"].values == kind.name
-    if (here.sum(axis=1) > 1).any():
+    marked = dataset[f"{name}_kind"].values == kind.name
+    if (marked.sum(axis=1) > 1).any():
         raise ValueError(f"{name}: a branch has more than one {kind.value}.")
 
     def only(key):
         if f"{name}_{key}" not in dataset:
-            return np.full(len(here), np.nan)
-        table = np.where(here, dataset[f"{name}_{key}"].values, 0.0).sum(axis=1)
-        return np.where(here.any(axis=1), table, np.nan)
+            return np.full(len(marked), np.nan)
+        table = np.where(marked, dataset[f"{name}_{key}"].values, 0.0).sum(axis=1)
+        return np.where(marked.any(axis=1), table, np.nan)
 
     return folds.Point(only("special_p"), only("special_y"), only("omega"))
 
 
-def differences(
-    found: Mapping[Bifurcation, folds.Point], exact: Mapping[Bifurcation, folds.Point]
-) -> dict[str, float]:
-    """The largest differences of special points from the closed forms, and how many points were
-    found where there is none, or not found.
+def variables(name: str, dim: str, exact: Exact) -> dict[str, tuple]:
+    """Closed forms [dim] for a data set: `name_fold_p`, `name_fold_y`, `name_hopf_p`, ..."""
+    return {
+        f"{name}_{kind.name.lower()}_{key}": (dim, np.asarray(value))
+        for kind, point in exact.items()
+        for key, value in (("p", point.drive), ("y", point.v))
+    }
+
+
+def onset(exact: Exact) -> np.ndarray:
+    """Drive from which on there is no stable rest: that of the first of the special points."""
+    return np.fmin(*(point.drive for point in exact.values()))
+
+
+def differences(measured: Exact, exact: Exact) -> dict[str, float]:
+    """Largest differences of special points from the closed forms, and how many of them are where
+    there should be none, or missing.
     """
     result, wrong = {}, 0
-    for kind, own in found.items():
-        there = np.isfinite(exact[kind].drive)
-        wrong += int((there != np.isfinite(own.drive)).sum())
+    for kind, own in measured.items():
+        exists = np.isfinite(exact[kind].drive)
+        wrong += int((exists != np.isfinite(own.drive)).sum())
         for key in folds.Point._fields:
             off = np.abs(getattr(own, key) - getattr(exact[kind], key))
-            worst = np.broadcast_to(off, there.shape)[there].max(initial=0.0)
+            worst = np.broadcast_to(off, exists.shape)[exists].max(initial=0.0)
             result[f"{kind.value}: error of {key}"] = float(worst)
     return result | {"special points too many or too few": wrong}
+
+
+def errors(
+    dataset: xr.Dataset, name: str, exact: Exact, rest: Callable[[np.ndarray], tuple]
+) -> dict[str, float]:
+    """Errors of `stacked` branches of equilibria against closed forms: special points, states
+    (`rest(p)` gives the lower and the upper one), stability.
+    """
+    fold = exact[Bifurcation.FOLD]
+    p, v, stable = (dataset[f"{name}_{key}"].values for key in ("p", "y", "stable"))
+    padded = np.where(np.isfinite(p), p, fold.drive[:, None])
+    off = np.fmin(*(np.abs(v - state) for state in rest(padded)))
+    expected = (p < onset(exact)[:, None]) & (v < fold.v[:, None])
+    return {
+        **differences({kind: points(dataset, name, kind) for kind in exact}, exact),
+        "rest: error of v": float(np.nanmax(off)),
+        "points of wrong stability": int(((expected != stable) & np.isfinite(p)).sum()),
+    }
+
+
+def worst(*tables: Mapping[str, float]) -> dict[str, float]:
+    """The largest of each number."""
+    return {key: max(table[key] for table in tables) for key in tables[0]}

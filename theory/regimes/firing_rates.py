@@ -22,13 +22,13 @@ import xarray as xr
 
 import bpcjax as bpc
 from bpcjax.neurons import LIFState
-from experiments.common import InputError
+from experiments.common import InputError, study
+from experiments.common.study import setting
 
 from ..closed_forms import siegert
-from . import rate_curves as curves, rate_neurons as neurons, study
+from . import rate_curves as curves, rate_neurons as neurons
 from .rate_curves import Curve
 
-NAME = "firing_rates"
 ROOM = 2048  # spikes of a neuron
 
 
@@ -36,37 +36,23 @@ ROOM = 2048  # spikes of a neuron
 class Config(study.Config):
     """Firing rates over the drive, of five models and in noise."""
 
-    points: int = 24
+    points: int = setting(24, least=3, quick=6)
     """How many drives for each curve, one of them too small to fire."""
-    means: int = 10
+    means: int = setting(10, least=2, quick=4)
     """How many mean drives for each strength of the noise."""
-    neurons: int = 200
+    neurons: int = setting(200, least=2, quick=60)
     """How many neurons for each mean drive in noise."""
-    t1: float = 1000.0
+    t1: float = setting(1000.0, quick=400.0)
     """For how long their spikes count, ms."""
-    dt: float = 0.1
+    dt: float = setting(0.1, above=0, most=0.5)
     """Step in noise, ms."""
-    seed: int = 0
+    seed: int = setting(0, least=0)
     """Seed of the noise."""
 
-
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (("points", 3), ("means", 2), ("neurons", 2), ("seed", 0)):
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    if not 0 < config.dt <= 0.5:
-        raise InputError(f"dt must be positive, and at most 0.5 ms, got {config.dt}.")
-    if not 10 * config.dt <= config.t1 < math.inf:
-        raise InputError(f"t1 must be finite, and at least ten steps, got {config.t1}.")
-    if config.quick:
-        few = {"points": 6, "means": 4, "neurons": 60}
-        few = {name: min(getattr(config, name), most) for name, most in few.items()}
-        config = dataclasses.replace(config, **few, t1=min(config.t1, 400.0))
-    return config
+    def verify(self) -> None:
+        """Spikes in noise count for some steps."""
+        if not 10 * self.dt <= self.t1:
+            raise InputError(f"t1 must be at least ten steps of {self.dt} ms, got {self.t1}.")
 
 
 MODELS = {  # what builds the neurons and their start, how long they run (ms), their curves
@@ -89,17 +75,17 @@ def measure(make, drives: np.ndarray, t1: float, quick: bool) -> np.ndarray:
 
     def run(curve, point):
         system, start = make(curve)
-        found = bpc.simulate(
+        solution = bpc.simulate(
             system, start, table[curve, point],
             t1=t1, dt=0.05, solver=solver, stepsize_controller=control, max_spikes=ROOM,
             throw=False,
         )  # fmt: skip
-        assert found.spikes is not None
-        times, count = found.spikes.times, found.spikes.count
+        assert solution.spikes is not None
+        times, count = solution.spikes.times, solution.spikes.count
         last = times[jnp.maximum(count - 1, 0)]
         gap = last - times[jnp.maximum(count - 2, 0)]
         fires = (count > 2) & (t1 - last < 2 * gap)
-        return {"rate": jnp.where(fires, 1e3 / gap, 0.0), "ok": found.ok}
+        return {"rate": jnp.where(fires, 1e3 / gap, 0.0), "ok": solution.ok}
 
     half = -(-drives.size // 2)  # small solves are faster together, as long as no core waits
     return _swept(run, drives.shape, half, "a smaller drive")["rate"]
@@ -113,7 +99,7 @@ def measure_in_noise(
     A noisy path that crosses the threshold between two ends of steps, and returns, goes unseen:
     as if the threshold were `0.5826 sigma sqrt(dt / tau)` higher, `0.5826 = -zeta(1/2) /
     sqrt(2 pi)` (Broadie, Glasserman & Kou 1997, Math. Finance 7:325). It is lowered by as much,
-    unless a `threshold` is given.
+    unless there is a `threshold`.
     """
     settle, key = 10 * curves.TAU, jax.random.key(config.seed)
     shift = -siegert.ZETA_HALF / math.sqrt(2 * math.pi) * math.sqrt(config.dt / curves.TAU)
@@ -125,20 +111,20 @@ def measure_in_noise(
         level = curves.THRESHOLD - shift * sigma if threshold is None else threshold
         system = neurons.InNoise(neurons.lif(v_th=level), sigma)
         start = LIFState(jnp.full(size, curves.RESET))
-        found = bpc.simulate(
+        solution = bpc.simulate(
             system, start, drives[curve, point],
             t1=end, dt=config.dt, solver=bpc.GridSpikes(), throw=False,
             max_spikes=math.ceil(0.2 * end) * size,
             key=jax.random.fold_in(jax.random.fold_in(key, curve), point),
         )  # fmt: skip
-        assert found.spikes is not None
+        assert solution.spikes is not None
         late = 0.5 * config.dt  # spikes are at the ends of steps
         trains = bpc.analysis.spike_statistics(
-            found.spikes, size, t0=settle + late, t1=end + late, window=config.t1 / 2
+            solution.spikes, size, t0=settle + late, t1=end + late, window=config.t1 / 2
         )
         rates = 1e3 * trains.rate
         error = rates.std(ddof=1) / math.sqrt(size)
-        return {"rate": rates.mean(), "error": error, "ok": found.ok & trains.ok}
+        return {"rate": rates.mean(), "error": error, "ok": solution.ok & trains.ok}
 
     return _swept(run, means.shape, 1, "a smaller dt")
 
@@ -149,14 +135,14 @@ def _swept(run, shape: tuple[int, int], chunk: int, remedy: str) -> dict[str, np
     **Raises:** `InputError` if one fails.
     """
     axes = {"curve": np.arange(shape[0]), "point": np.arange(shape[1])}
-    found = bpc.sweep(run, axes, chunk=chunk, progress=False)
-    if not found.ok.all():
-        raise InputError(f"{int((~found.ok).sum())} solves failed. Pass {remedy}.")
-    return {name: found[name].values for name in found.data_vars}
+    swept = bpc.sweep(run, axes, chunk=chunk, progress=False)
+    if not swept.ok.all():
+        raise InputError(f"{int((~swept.ok).sum())} solves failed. Pass {remedy}.")
+    return {name: swept[name].values for name in swept.data_vars}
 
 
-def _stacked(found: list[Curve]) -> dict[str, np.ndarray]:
-    """Each field of the curves as one array; shorter lines are padded with NaN."""
+def _stacked(family: list[Curve]) -> dict[str, np.ndarray]:
+    """Arrays of each field of the curves; shorter lines are padded with NaN."""
 
     def padded(x):
         x = np.asarray(x)
@@ -164,19 +150,15 @@ def _stacked(found: list[Curve]) -> dict[str, np.ndarray]:
 
     table = {}
     for name in Curve._fields:
-        values = [getattr(own, name) for own in found]
+        values = [getattr(curve, name) for curve in family]
         most = max(np.size(x) for x in values)
         table[name] = np.array([padded(x) for x in values])
     return table
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """All curves, measured and by theory, model by model.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    config = check(config)
-    found = []
+    """All curves, measured and by theory, model by model."""
+    tables = []
     for name, (make, t1, theory) in MODELS.items():
         expected = parts(f"{name}, theory", lambda theory=theory: _stacked(theory(config.points)))
         rate = parts(
@@ -185,27 +167,33 @@ def run(config: Config, parts: study.Parts) -> xr.Dataset:
                 "rate": measure(make, drives, t1, config.quick)
             },
         )["rate"]
-        found.append(expected | {"rate": rate, "error": np.zeros_like(rate)})
+        tables.append(expected | {"rate": rate, "error": np.zeros_like(rate)})
     expected = _stacked(curves.in_noise(config.means))
     sigmas = np.array([*curves.NOISE.values()])
     noisy = parts("LIF in noise", lambda: measure_in_noise(config, expected["drive"], sigmas))
-    found.append(expected | {name: noisy[name] for name in ("rate", "error")})
-    return _dataset(found).assign_attrs(
+    tables.append(expected | {name: noisy[name] for name in ("rate", "error")})
+    return _dataset(tables).assign_attrs(
         {"dt": config.dt, "t1": config.t1, "neurons": config.neurons, "seed": config.seed}
     )
 
 
-def _dataset(found: list[dict[str, np.ndarray]]) -> xr.Dataset:
-    """All curves one after another, the shorter ones padded with NaN."""
+def _dataset(tables: list[dict[str, np.ndarray]]) -> xr.Dataset:
+    """All curves one after another, the shorter ones padded with NaN; quadratic neurons at the
+    drives of their normal form.
+    """
     dims = {name: ("curve",) for name in ("panel", "label", "onset")}
     dims |= {name: ("curve", "point") for name in ("drive", "theory", "rate", "error")}
     dims |= {name: ("curve", "line") for name in ("line_drive", "line_rate")}
-    sets = [xr.Dataset({name: (dims[name], x) for name, x in own.items()}) for own in found]
+    sets = [xr.Dataset({name: (dims[name], x) for name, x in own.items()}) for own in tables]
     sizes = {dim: max(one.sizes[dim] for one in sets) for dim in ("point", "line")}
     padded = [
         one.pad({dim: (0, size - one.sizes[dim]) for dim, size in sizes.items()}) for one in sets
     ]
     dataset = xr.concat(padded, "curve")
+    quadratic = dataset.label.isin([*curves.RESETS])
+    for name in ("onset", "drive", "line_drive"):
+        drive = dataset[name]
+        dataset[name] = drive.where(~quadratic, curves.as_quadratic(drive))
     for name in ("theory", "rate", "error", "line_rate"):
         dataset[name].attrs["unit"] = "Hz"
     return dataset
@@ -232,16 +220,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     return table
 
 
-def _figure():
-    from figures.theory import firing_rates
-
-    return firing_rates
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
-
+STUDY = study.Study("firing_rates", Config, run, summary, folder="theory")
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

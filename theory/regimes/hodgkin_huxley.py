@@ -16,11 +16,11 @@ import xarray as xr
 
 import bpcjax as bpc
 from bpcjax.analysis import Bifurcation, Branch, Cycles, fixed_points, follow
+from experiments.common import study
+from experiments.common.study import setting
 
 from ..closed_forms import hodgkin_huxley as oracle, hodgkin_huxley_cycles as cycles
-from . import study
 
-NAME = "hodgkin_huxley"
 E_L = -54.4  # mV, on which the last digits depend
 
 
@@ -28,11 +28,11 @@ E_L = -54.4  # mV, on which the last digits depend
 class Config(study.Config):
     """Equilibria, cycles and hysteresis of the Hodgkin-Huxley neuron."""
 
-    currents: int = 61
+    currents: int = setting(61, least=2, quick=17)
     """Currents at which the two states are integrated."""
-    settle: float = 600.0
+    settle: float = setting(600.0, above=0)
     """How long they settle before firing is counted for as long again, ms."""
-    cycles: int = 110
+    cycles: int = setting(110, least=2, quick=13)
     """Points on the branch of cycles towards its fold and beyond."""
 
 
@@ -42,14 +42,14 @@ def neuron() -> bpc.neurons.HodgkinHuxley:
 
 
 class Flow(bpc.AbstractSystem):
-    """The axon without its events: a spike of it changes nothing, and cycles of a smooth flow take
-    much less to compile.
+    """Smooth flow of the axon, without its events: a spike of it changes nothing, and cycles of a
+    flow take much less to compile.
     """
 
     axon: bpc.neurons.HodgkinHuxley
 
     def vector_field(self, t, y, args):
-        """That of the axon."""
+        """Vector field of the axon."""
         return self.axon.vector_field(t, y, args)
 
 
@@ -78,13 +78,13 @@ def rests(count: int) -> dict[str, np.ndarray]:
 def firing(current: float) -> tuple:
     """A state on the cycle at this current, between spikes."""
     axon, saved = neuron(), np.linspace(0.0, 200.0, 801)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         axon, axon.rest(), current, t1=200.0, dt=0.02, max_spikes=50, saveat=dfx.SaveAt(ts=saved)
     )
-    last = found.spikes.times[: int(found.spikes.count)]
+    last = solution.spikes.times[: int(solution.spikes.count)]
     period = float(last[-1] - last[-2])
     place = int(np.searchsorted(saved, float(last[-2]) + 0.4 * period))
-    return jax.tree.map(lambda x: x[place], found.ys), period
+    return jax.tree.map(lambda x: x[place], solution.ys), period
 
 
 def extremes(branch: Branch, points: int = 200) -> tuple[np.ndarray, np.ndarray]:
@@ -95,10 +95,10 @@ def extremes(branch: Branch, points: int = 200) -> tuple[np.ndarray, np.ndarray]
     @jax.vmap
     def one(y, current, period):
         saved = dfx.SaveAt(ts=jnp.linspace(0.0, period, points), fn=lambda t, y, args: y.v)
-        found = bpc.simulate(
+        solution = bpc.simulate(
             axon, y, current, t1=period, dt=period / 400, saveat=saved, max_steps=402, throw=False
         )
-        return found.ys.min(), found.ys.max()
+        return solution.ys.min(), solution.ys.max()
 
     low, high = one(branch.y, branch.p, branch.period)
     return np.asarray(low), np.asarray(high)
@@ -124,9 +124,9 @@ def cycle_branch(toward: float, count: int, step: float, legs: int, name: str):
     }
 
 
-def hysteresis(config: Config, count: int) -> dict[str, np.ndarray]:
+def hysteresis(config: Config) -> dict[str, np.ndarray]:
     """The rate (Hz) into which the neuron settles, from rest and from firing, over the current."""
-    axon = neuron()
+    axon, count = neuron(), config.currents
     currents = jnp.linspace(4.0, 12.0, count)
     from_rest = axon.rest((count,))
     # each rest of its own current, a little pushed
@@ -146,32 +146,30 @@ def hysteresis(config: Config, count: int) -> dict[str, np.ndarray]:
             max_spikes=int(count * t1 * 0.12), throw=False,
         )  # fmt: skip
 
-    found = settle(starts, drive)
-    spikes = found.spikes
+    solution = settle(starts, drive)
+    spikes = solution.spikes
     counted = (spikes.times >= config.settle) & (spikes.neurons >= 0)
     counts = jnp.zeros(2 * count).at[spikes.neurons].add(counted, mode="drop")
     rate = 1000 * counts / config.settle
-    rate = jnp.where(found.ok, rate, jnp.nan)
+    rate = jnp.where(solution.ok, rate, jnp.nan)
     return {"current": currents, "rate_up": rate[:count], "rate_down": rate[count:]}
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """The study, part by part."""
-    quick = config.quick
-    few = min(config.cycles, 13) if quick else config.cycles
-    currents = min(config.currents, 17) if quick else config.currents
-    found = parts("rests and Hopf points", lambda: rests(120))
-    found |= parts(
-        "cycles towards the fold", lambda: cycle_branch(-1.0, few, 3.0, 1 if quick else 10, "down")
+    """Rests, cycles, hysteresis and the independent calculation, part by part."""
+    legs = 1 if config.quick else 10
+    data = parts("rests and Hopf points", lambda: rests(120))
+    data |= parts(
+        "cycles towards the fold", lambda: cycle_branch(-1.0, config.cycles, 3.0, legs, "down")
     )
-    if not quick:
-        found |= parts(
+    if not config.quick:
+        data |= parts(
             "cycles towards the second Hopf point", lambda: cycle_branch(1.0, 90, 4.0, 1, "up")
         )
-    found |= parts("hysteresis", lambda: hysteresis(config, currents))
-    found |= parts("closed forms", theory)
-    data = {name: (_dims(name), np.asarray(values)) for name, values in found.items()}
-    return xr.Dataset(data, attrs={"e_l": E_L, "settle": config.settle})
+    data |= parts("hysteresis", lambda: hysteresis(config))
+    data |= parts("closed forms", theory)
+    variables = {name: (_dims(name), np.asarray(values)) for name, values in data.items()}
+    return xr.Dataset(variables, attrs={"e_l": E_L, "settle": config.settle})
 
 
 def theory() -> dict[str, np.ndarray]:
@@ -194,7 +192,7 @@ def _dims(name: str) -> tuple[str, ...]:
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """Special points, and how far they are from the independent calculation."""
-    found = {
+    metrics = {
         "first Hopf point (uA/cm2)": float(dataset.hopf_I[0]),
         "second Hopf point (uA/cm2)": float(dataset.hopf_I[1]),
         "largest difference of Hopf points": float(
@@ -202,22 +200,18 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         ),
     }
     if dataset.down_fold.size:
-        found["fold of cycles (uA/cm2)"] = float(dataset.down_fold[0])
-        found["difference of the fold"] = float(
+        metrics["fold of cycles (uA/cm2)"] = float(dataset.down_fold[0])
+        metrics["difference of the fold"] = float(
             abs(dataset.down_fold.values[0] - dataset.exact_fold_I.values[0])
         )
     both = (dataset.rate_down > 0) & (dataset.rate_up == 0)
     if both.any():
-        found["two states from (uA/cm2)"] = float(dataset.current[both].min())
-        found["two states to (uA/cm2)"] = float(dataset.current[both].max())
-    return found
+        metrics["two states from (uA/cm2)"] = float(dataset.current[both].min())
+        metrics["two states to (uA/cm2)"] = float(dataset.current[both].max())
+    return metrics
 
 
-def _figure():
-    from figures.theory import hodgkin_huxley
-
-    return hodgkin_huxley
-
+STUDY = study.Study("hodgkin_huxley", Config, run, summary, folder="theory")
 
 if __name__ == "__main__":
-    study.main(NAME, Config, run, summary, _figure, __doc__)
+    STUDY.main()

@@ -36,16 +36,16 @@ from bpcjax.analysis import (
     recovery_rate,
     switch,
 )
-from experiments.common import InputError
+from experiments.common import InputError, study
+from experiments.common.study import setting
 
 from ..closed_forms import first_passage, mean_field
-from . import study
 
-NAME = "mean_field_memory"
 LOW, HIGH = 0.5, 2.5  # beta, of the pitchfork
 COLD = 2.0  # beta, of the escape
 FIELDS = 1.2, 1.5, 2.0, 3.0  # beta, of the branches in the field
 SMALL = 1e-5  # push, of the state at rest
+LINE = np.arange(100, 641) / 200  # beta, of closed forms: 0.5 ... 3.2, with 1
 BORDER = 0.5826  # -zeta(1/2) / sqrt(2 pi): Broadie, Glasserman & Kou (1997)
 
 
@@ -64,47 +64,27 @@ class FreeEnergy(eqx.Module):
 class Config(study.Config):
     """Pitchfork, critical slowing and escape of the Curie-Weiss model."""
 
-    step: float = 0.02
+    step: float = setting(0.02, above=0, most=0.2, quick=lambda x: max(x, 0.05))
     """Between two points of a branch at most."""
-    rates: int = 41
+    rates: int = setting(41, least=2, quick=13)
     """At how many values of beta the return to rest is measured."""
-    paths: int = 12
+    paths: int = setting(12, least=1, quick=4)
     """At how many values of beta the barrier is measured."""
-    copies: int = 1000
+    copies: int = setting(1000, least=2, quick=300)
     """How many copies run until noise has driven them out, at each temperature."""
-    temperatures: tuple[float, ...] = (0.04, 0.05, 0.06, 0.08)
-    """Of the noise."""
-    dt: float = 0.1
+    temperatures: tuple[float, ...] = setting(
+        (0.04, 0.05, 0.06, 0.08), least=0.02, below=0.2, quick=lambda x: x[-3:]
+    )
+    """Of the noise; at the least one waits exp(8) times."""
+    dt: float = setting(0.1, above=0, most=0.5)
     """Step of the noisy runs, in the unit of the flow's tau."""
     seed: int = 0
     """Of the noise."""
 
-
-def check(config: Config) -> Config:
-    """The config, cut down where it is to be quick.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
-    """
-    for name, least in (("rates", 2), ("paths", 1), ("copies", 2)):
-        if getattr(config, name) < least:
-            raise InputError(f"{name} must be at least {least}, got {getattr(config, name)}.")
-    for name, most in (("step", 0.2), ("dt", 0.5)):
-        if not 0 < getattr(config, name) <= most:
-            value = getattr(config, name)
-            raise InputError(f"{name} must be positive, and at most {most}, got {value}.")
-    least = 0.02  # one waits exp(8) times there
-    if len(config.temperatures) < 2 or not all(least <= t < 0.2 for t in config.temperatures):
-        raise InputError(
-            f"temperatures must be two or more, from {least} to 0.2, got {config.temperatures}."
-        )
-    if config.quick:
-        few = {"rates": 13, "paths": 4, "copies": 300}
-        fewer = {name: min(getattr(config, name), most) for name, most in few.items()}
-        warm = config.temperatures[-3:]
-        config = dataclasses.replace(
-            config, **fewer, temperatures=warm, step=max(config.step, 0.05)
-        )
-    return config
+    def verify(self) -> None:
+        """A slope over temperatures needs two of them."""
+        if len(self.temperatures) < 2:
+            raise InputError(f"temperatures must be two or more, got {self.temperatures}.")
 
 
 def at(beta) -> bpc.GradientFlow:
@@ -125,28 +105,28 @@ def _arrays(branch: Branch, name: str) -> dict[str, np.ndarray]:
 
 
 def pitchfork(config: Config) -> dict[str, np.ndarray]:
-    """The branch of no memory over beta, and those that leave it."""
+    """Branch of no memory over beta, and those that leave it."""
     options: Any = dict(step=config.step, count=1000, bounds=(LOW, HIGH))
     none = follow(at(LOW), _beta, jnp.array(0.0), LOW, 0.0, **options)
     (special,) = (s for s in none.special if s.kind is Bifurcation.BRANCH)
     plus, minus = switch(at(LOW), _beta, special, 0.0, **options)
     if plus.y[-1] < 0:
         plus, minus = minus, plus
-    found = _arrays(none, "none") | _arrays(plus, "plus") | _arrays(minus, "minus")
-    return found | {"pitchfork": np.array([special.p])}
+    arrays = _arrays(none, "none") | _arrays(plus, "plus") | _arrays(minus, "minus")
+    return arrays | {"pitchfork": np.array([special.p])}
 
 
 def in_field(config: Config) -> dict[str, np.ndarray]:
-    """At some values of beta, the branch from a strong field against the memory to one for it."""
-    found, folds = {}, []
+    """Branches at some values of beta, from a strong field against the memory to one for it."""
+    arrays, folds = {}, []
     for k, beta in enumerate(FIELDS):
         start, h = jnp.array(-1.0), -0.6
         branch = follow(at(beta), None, start, h, step=config.step, count=2000, bounds=(h, -h))
-        found |= _arrays(branch, f"field{k}")
+        arrays |= _arrays(branch, f"field{k}")
         turns = [s for s in branch.special if s.kind is Bifurcation.FOLD]
         pairs = [(s.p, float(s.y)) for s in turns]
         folds.append(pairs if len(pairs) == 2 else [(np.nan, np.nan)] * 2)
-    return found | {"folds": np.array(folds)}
+    return arrays | {"folds": np.array(folds)}
 
 
 def slowing(config: Config) -> dict[str, np.ndarray]:
@@ -164,26 +144,26 @@ def slowing(config: Config) -> dict[str, np.ndarray]:
     @jax.vmap
     def measure(beta, rest, guess):
         times = jnp.array([1.0, 2.0]) / guess
-        found = bpc.simulate(
+        solution = bpc.simulate(
             at(beta), rest + SMALL, 0.0, t1=times[1], dt=0.02 / guess,
             saveat=dfx.SaveAt(ts=times), max_steps=128, throw=False,
         )  # fmt: skip
-        away = jnp.log(found.ys - rest)
+        away = jnp.log(solution.ys - rest)
         rate = (away[0] - away[1]) / (times[1] - times[0])
-        return jnp.where(found.ok, rate, jnp.nan), recovery_rate(at(beta), rest, 0.0)
+        return jnp.where(solution.ok, rate, jnp.nan), recovery_rate(at(beta), rest, 0.0)
 
     measured, linear = measure(jnp.asarray(betas), jnp.asarray(rest), jnp.asarray(expected))
     return {"beta": betas, "measured": measured, "linear": linear, "expected": expected}
 
 
 def barriers(config: Config) -> dict[str, np.ndarray]:
-    """The barrier between both signs of the memory, on the path of least energy."""
+    """Barrier between both signs of the memory, on the path of least energy."""
     betas = np.linspace(1.1, HIGH, config.paths)
-    found = [
+    heights = [
         energy_path(FreeEnergy(beta), jnp.array(-1.0), jnp.array(1.0), 0.0).barrier
         for beta in betas
     ]
-    return {"barrier_beta": betas, "barrier": np.asarray(found)}
+    return {"barrier_beta": betas, "barrier": np.asarray(heights)}
 
 
 def potential(m):
@@ -192,7 +172,7 @@ def potential(m):
 
 
 def mean_time(temperature: float, dt: float = 0.0) -> float:
-    """The exact mean time from one memory to its mirror image, seen at each `dt`: as if the border
+    """Exact mean time from one memory to its mirror image, seen at each `dt`: as if the border
     were further out by `BORDER` amplitudes of a step.
     """
     rest = float(mean_field.magnetisation(COLD))
@@ -202,7 +182,7 @@ def mean_time(temperature: float, dt: float = 0.0) -> float:
 
 
 def escape(config: Config) -> dict[str, np.ndarray]:
-    """How long noise takes from one memory to its mirror image."""
+    """Mean times that noise takes from one memory to its mirror image."""
     rest = float(mean_field.magnetisation(COLD))
 
     def left(m):
@@ -211,31 +191,40 @@ def escape(config: Config) -> dict[str, np.ndarray]:
     cold, rows = FreeEnergy(jnp.asarray(COLD)), []
     for k, temperature in enumerate(config.temperatures):
         exact, seen = mean_time(temperature), mean_time(temperature, config.dt)
-        found = escape_times(
+        times = escape_times(
             bpc.Langevin(cold, jnp.asarray(temperature)), jnp.array(rest), left, 0.0,
             count=config.copies, t1=jnp.asarray(3 * exact), dt=config.dt,
             key=jax.random.fold_in(jax.random.key(config.seed), k), solver=dfx.Heun(),
         )  # fmt: skip
         law = kramers_rate(cold, jnp.array(rest), jnp.array(0.0), temperature, 0.0)
-        rows.append((found.mean, found.error, exact, seen, 1 / law))
+        rows.append((times.mean, times.error, exact, seen, 1 / law))
     columns = np.array(rows, float).T
     names = "time", "time_error", "time_exact", "time_seen", "time_kramers"
     return {"temperature": np.array(config.temperatures)} | dict(zip(names, columns, strict=True))
 
 
-def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """The study, part by part.
-
-    **Raises:** `InputError` naming the argument that makes no sense.
+def closed_forms() -> dict[str, tuple]:
+    """Closed forms as variables: the folds in the field, and over `line_beta` the overlap, the rate
+    of return, the field of the fold and the barrier.
     """
-    config = check(config)
-    found = parts("pitchfork", lambda: pitchfork(config))
-    found |= parts("branches in the field", lambda: in_field(config))
-    found |= parts("critical slowing", lambda: slowing(config))
-    found |= parts("barriers", lambda: barriers(config))
-    found |= parts("escape", lambda: escape(config))
-    data = {name: (_dims(name), np.asarray(values)) for name, values in found.items()}
-    return xr.Dataset(data, {"field_beta": list(FIELDS)}, {"dt": config.dt, "cold": COLD})
+    beta = LINE
+    m, (h, _) = mean_field.magnetisation(beta), mean_field.spinodal(beta)
+    curves = {"m": m, "rate": -mean_field.slope(m, beta), "h": h}
+    curves |= {"barrier": mean_field.barrier(beta)}
+    folds = ("field_beta", "side", "h_and_m"), exact_folds(FIELDS)
+    return {"exact_folds": folds} | {f"line_{k}": ("line_beta", x) for k, x in curves.items()}
+
+
+def run(config: Config, parts: study.Parts) -> xr.Dataset:
+    """The study, part by part."""
+    arrays = parts("pitchfork", lambda: pitchfork(config))
+    arrays |= parts("branches in the field", lambda: in_field(config))
+    arrays |= parts("critical slowing", lambda: slowing(config))
+    arrays |= parts("barriers", lambda: barriers(config))
+    arrays |= parts("escape", lambda: escape(config))
+    data: dict = {name: (_dims(name), np.asarray(values)) for name, values in arrays.items()}
+    coords = {"field_beta": list(FIELDS), "line_beta": LINE}
+    return xr.Dataset(data | closed_forms(), coords, {"dt": config.dt, "cold": COLD})
 
 
 def _dims(name: str) -> tuple[str, ...]:
@@ -250,7 +239,7 @@ def _dims(name: str) -> tuple[str, ...]:
 
 
 def exact_folds(beta) -> np.ndarray:
-    """The folds [beta, side, (h, m)] in closed form, in the order in which they are met."""
+    """Folds [beta, side, (h, m)] in closed form, in the order along the branch."""
     h, m = mean_field.spinodal(np.asarray(beta, float))
     return np.stack([np.stack([h, m], axis=-1), np.stack([-h, -m], axis=-1)], axis=1)
 
@@ -263,15 +252,15 @@ def slopes(dataset: xr.Dataset) -> dict[str, float]:
     centred = x - (weight * x).sum() / weight.sum()
     over = weight * centred / (weight * centred**2).sum()
     names = {"measured": "time", "seen": "time_seen", "exact": "time_exact", "law": "time_kramers"}
-    found = {key: float(over @ np.log(dataset[name].values)) for key, name in names.items()}
-    return found | {"error": float(np.sqrt((over**2 * error**2).sum()))}
+    slope = {key: float(over @ np.log(dataset[name].values)) for key, name in names.items()}
+    return slope | {"error": float(np.sqrt((over**2 * error**2).sum()))}
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """How far all of it is from the closed forms."""
 
-    def off(found, known) -> float:
-        return float(np.abs(np.asarray(found) - np.asarray(known)).max())
+    def off(measured, known) -> float:
+        return float(np.abs(np.asarray(measured) - np.asarray(known)).max())
 
     wrong = sum(
         int((dataset[f"{name}_stable"] != stable(dataset[f"{name}_p"])).sum())
@@ -280,7 +269,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     near = np.abs(dataset.beta.values - 1) < 0.02
     leading = np.where(dataset.beta < 1, 1 - dataset.beta, 2 * (dataset.beta - 1))
     away = (dataset.time - dataset.time_seen) / dataset.time_error
-    found = slopes(dataset)
+    slope = slopes(dataset)
     return {
         "pitchfork: error of beta": off(dataset.pitchfork, 1.0),
         "branches: error of m": max(
@@ -302,23 +291,14 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         "Kramers' time over the exact one, coldest": float(
             (dataset.time_kramers / dataset.time_exact).values[dataset.temperature.values.argmin()]
         ),
-        "slope of log time over 1 / T, measured": found["measured"],
-        "its standard error": found["error"],
-        "slope, exact (seen at each step)": found["seen"],
-        "slope, Kramers (the barrier)": found["law"],
+        "slope of log time over 1 / T, measured": slope["measured"],
+        "its standard error": slope["error"],
+        "slope, exact (seen at each step)": slope["seen"],
+        "slope, Kramers (the barrier)": slope["law"],
     }
 
 
-def _figure():
-    from figures.theory import mean_field_memory
-
-    return mean_field_memory
-
-
-def main() -> None:
-    """The command line."""
-    study.main(NAME, Config, run, summary, _figure, __doc__)
-
+STUDY = study.Study("mean_field_memory", Config, run, summary, folder="theory")
 
 if __name__ == "__main__":
-    main()
+    STUDY.main()

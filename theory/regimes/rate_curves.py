@@ -132,7 +132,7 @@ def quadratic(points: int) -> list[Curve]:
 
     The latter's drives are those of the Izhikevich model: see `as_quadratic`.
     """
-    found = []
+    family = []
     for label, cell in IZHIKEVICH.items():
         a, b = cell["a"], cell["b"]
         onset = np.fmin(folds.izhikevich_fold(b).drive, folds.izhikevich_hopf(a, b).drive)
@@ -141,7 +141,7 @@ def quadratic(points: int) -> list[Curve]:
             times = neurons_ivp.izhikevich(lambda t: drive, length, **cell)
             return 1 / (times[-1] - times[-2])
 
-        found.append(_solved("Izhikevich", label, float(onset), 12.0, points, rate))
+        family.append(_solved("Izhikevich", label, float(onset), 12.0, points, rate))
     for label, low in RESETS.items():
         onset = -(max(low, 0.0) ** 2)  # below, also a neuron that has fired comes to rest
 
@@ -149,18 +149,18 @@ def quadratic(points: int) -> list[Curve]:
             return fi.qif_rate(as_quadratic(drive), low, _CUT)
 
         ends = (BIAS + x / SCALE for x in (onset, 1.0))
-        found.append(_closed("theta, QIF", label, *ends, points, rate))
-    return found
+        family.append(_closed("theta, QIF", label, *ends, points, rate))
+    return family
 
 
 def as_quadratic(drive):
-    """The drive of `x' = x^2 + I` (in ms) for a drive of an Izhikevich neuron without recovery."""
-    return SCALE * (np.asarray(drive) - BIAS)
+    """Drive of `x' = x^2 + I` (in ms) for a drive of an Izhikevich neuron without recovery."""
+    return SCALE * (drive - BIAS)
 
 
 def adaptive(points: int) -> list[Curve]:
     """AdEx neurons: the interval at the fixed point of the map from spike to spike."""
-    found = []
+    family = []
     for label, cell in ADEX.items():
         own = {name: cell[name] for name in folds.AdExCell._fields}
         onset = np.fmin(folds.adex_fold(folds.AdExCell(**own)).drive,
@@ -173,10 +173,10 @@ def adaptive(points: int) -> list[Curve]:
                 if abs(after - guess[0]) < 1e-9 * (1 + abs(after)):
                     return 1 / interval
                 guess[0] -= (after - guess[0]) / (slope - 1)
-            raise ValueError(f"AdEx, {label}: no fixed point was found at {drive} pA.")
+            raise ValueError(f"AdEx, {label}: no fixed point at {drive} pA.")
 
-        found.append(_solved("AdEx", label, float(onset), 2000.0, points, rate))
-    return found
+        family.append(_solved("AdEx", label, float(onset), 2000.0, points, rate))
+    return family
 
 
 def squid(points: int) -> list[Curve]:
@@ -184,12 +184,12 @@ def squid(points: int) -> list[Curve]:
     up to the Hopf point beyond, so that in between the axon can do both.
     """
     drive = FIRST + (LAST - FIRST) * np.linspace(0, 1, points - 1) ** 2
-    found = [cycles.settled(x) for x in drive]
-    rate = np.array([1e3 / own.period for own in found])
+    orbits = [cycles.settled(x) for x in drive]
+    rate = np.array([1e3 / own.period for own in orbits])
     line = CubicHermiteSpline(
-        1e3 / rate[::-1], drive[::-1], [own.tangent[3] for own in found[::-1]]
+        1e3 / rate[::-1], drive[::-1], [own.tangent[3] for own in orbits[::-1]]
     )
-    period = np.linspace(found[0].period, found[-1].period, LINE)
+    period = np.linspace(orbits[0].period, orbits[-1].period, LINE)
     hopf = float(membrane.hopf_points(high=-50.0, points=26)[0].drive)
     lines = np.append(SILENT, drive), np.append(0.0, rate), line(period), 1e3 / period
     return [Curve("squid axon", "", hopf, *lines)]

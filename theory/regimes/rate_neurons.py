@@ -27,19 +27,19 @@ class InNoise(bpc.AbstractSpikingSystem):
     sigma: Float[Array, "*n"] = bpc.parameter(nonnegative=True)  # mV
 
     def rest(self, shape: tuple[int, ...] = ()) -> LIFState:
-        """The neuron's own."""
+        """Rest of the neuron without noise."""
         return self.neuron.rest(shape)
 
     def vector_field(self, t, y, args):
-        """The neuron's own."""
+        """Drift: the neuron's vector field."""
         return self.neuron.vector_field(t, y, args)
 
     def guard(self, t, y, args):
-        """The neuron's own."""
+        """Guard of the neuron."""
         return self.neuron.guard(t, y, args)
 
     def reset(self, t, y, args, fired):
-        """The neuron's own."""
+        """Reset of the neuron."""
         return self.neuron.reset(t, y, args, fired)
 
     def noise(self, t, y, args):

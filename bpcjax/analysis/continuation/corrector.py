@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from ...system import AbstractSystem, bind
+from ...system import AbstractSystem
+from ...views import bind
 from .._flow import Flow
 from .branches import AbstractFollowed, Equilibria
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import root_scalar
 
 from .branches import Cycles, Equilibria
 from .corrector import Arc, Point
@@ -66,6 +65,8 @@ def _hopf(arc: Arc, z: np.ndarray, frequency: float) -> Point | None:
         return point, values[np.argmin(np.abs(values - 1j * frequency))]
 
     start, near = float(z[-1]), 1e-3 * (1 + abs(float(z[-1])))
+    from scipy.optimize import root_scalar  # slow to load, and rarely needed
+
     with np.errstate(all="ignore"):  # there may be none
         solved = root_scalar(lambda p: rest(p)[1].real, x0=start, x1=start + near, method="secant")
     point, value = rest(float(solved.root))

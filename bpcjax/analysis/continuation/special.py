@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import PyTree
-from scipy.optimize import brentq
 
 from .branches import Equilibria
 from .corrector import Arc, Point, bordered
@@ -116,8 +115,10 @@ def _root(arc: Arc, here: Point, there: Point, test) -> float:
         # Where branches cross the corrector's equations are singular, and it may fail: at zero.
         return 0.0 if point is None else float(np.clip(test(point), -1e3, 1e3))
 
-    found: Any = brentq(value, 0.0, 1.0, xtol=PRECISION)
-    return found
+    from scipy.optimize import brentq  # slow to load, and rarely needed
+
+    root: Any = brentq(value, 0.0, 1.0, xtol=PRECISION)
+    return root
 
 
 def _special(arc: Arc, here: Point, there: Point, kind: Bifurcation, part: float) -> Special:

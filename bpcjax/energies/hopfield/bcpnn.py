@@ -1,13 +1,13 @@
 """The Bayesian confidence propagation network, with its free energy."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
+from ...system import as_parameter, is_traced, parameter
+from ..base import AbstractEnergy
 
 
 def randomised(
@@ -25,7 +25,7 @@ def randomised(
     return (1 - prior) * p + prior * chance, both + (prior * chance) ** 2
 
 
-class BCPNN(eqx.Module):
+class BCPNN(AbstractEnergy):
     """`F(s) = -s W s / 2 - b s + T sum s log s`, for columns `s` [H, M] that sum to 1 each.
 
     `W` [H, M, H, M] is symmetric and empty within columns, so that `F` falls whenever a column is
@@ -52,9 +52,6 @@ class BCPNN(eqx.Module):
             raise ValueError("weights must be symmetric in their two pairs of axes.")
         if jnp.einsum("hmhn->hmn", self.weights).any():
             raise ValueError("weights must be zero within a column: units there exclude another.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @classmethod
     def from_probabilities(
@@ -96,9 +93,6 @@ class BCPNN(eqx.Module):
         coupling = -0.5 * jnp.vdot(y, self._field(y))
         entropy = self.temperature * jnp.sum(xlogy(y, y))
         return {"coupling": coupling, "bias": -jnp.vdot(y, self.bias), "entropy": entropy}
-
-    def __call__(self, y: Float[Array, "H M"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def _field(self, y: Float[Array, "H M"]) -> Float[Array, "H M"]:
         matrix = self.weights.reshape(self.bias.size, self.bias.size)

@@ -2,13 +2,11 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int, PyTree
+from jaxtyping import Array, ArrayLike, Float, Int
 
-from ...system import check_parameters, parameter
-from ..base import as_bias, as_number, as_patterns, check_state
+from ...system import parameter
+from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state
 
 
 class Match(NamedTuple):
@@ -19,7 +17,7 @@ class Match(NamedTuple):
     probability: Float[Array, ""]
 
 
-class DelayHopfield(eqx.Module):
+class DelayHopfield(AbstractMemory):
     """`E(Y) = |Y|^2 / 2 - lse_{mu, s}(beta (<T_s X_mu, Y> + a_mu)) / beta`, `T_s` a cyclic shift.
 
     `Y` [N, D] is what delay lines of N units hold, D steps long, and each memory a raster [N, D]
@@ -38,40 +36,14 @@ class DelayHopfield(eqx.Module):
         self.beta = as_number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
 
-    def __check_init__(self) -> None:
-        check_parameters(self)
-
     def scores(self, y: Float[Array, "N D"]) -> Float[Array, "P D"]:
-        """`beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift.
-
-        **Raises:** `ValueError` if `y` has not the shape of a pattern.
-        """
+        """`beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift."""
         check_state(y, self.patterns.shape[1:])
         spectrum = jnp.fft.rfft(y)
         stored = jnp.fft.rfft(self.patterns)
         products = jnp.einsum("pnf,nf->pf", stored.conj(), spectrum)
         overlaps = jnp.fft.irfft(products, n=y.shape[-1])
         return self.beta * (overlaps.astype(y.dtype) + self.bias[:, None])
-
-    def log_posterior(self, y: Float[Array, "N D"]) -> Float[Array, "P D"]:
-        """The log probability of each memory and each shift given `y`."""
-        return jax.nn.log_softmax(self.scores(y), axis=(0, 1))
-
-    def posterior(self, y: Float[Array, "N D"]) -> Float[Array, "P D"]:
-        """The probability of each memory and each shift given `y`."""
-        return jnp.exp(self.log_posterior(y))
-
-    def terms(self, y: Float[Array, "N D"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it."""
-        evidence = jax.nn.logsumexp(self.scores(y)) / self.beta
-        return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
-
-    def __call__(self, y: Float[Array, "N D"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
-
-    def update(self, y: Float[Array, "N D"]) -> Float[Array, "N D"]:
-        """`y - grad E(y)`: the posterior mean of the stored rasters, each at its shift."""
-        return y - jax.grad(self)(y)
 
     def match(self, y: Float[Array, "N D"]) -> Match:
         """Which memory the raster is, and when: the largest entry of the posterior."""

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import check_parameters, parameter
-from ..base import as_patterns, check_state
+from ...system import parameter
+from ..base import AbstractEnergy, as_patterns, check_state
 
 
 def _power(power: int, u: Float[Array, "*P"]) -> Float[Array, "*P"]:
@@ -19,7 +18,7 @@ def _exponential(size: int, u: Float[Array, "*P"]) -> Float[Array, "*P"]:
     return jnp.exp(u - size)
 
 
-class DenseHopfield(eqx.Module):
+class DenseHopfield(AbstractEnergy):
     """`E(y) = -sum_mu F(x_mu . y)`, for patterns `X` [P, N] and a separation function `F`.
 
     `F(u) = u**2 / 2` is the classical memory with its diagonal, `u**n` stores of the order of
@@ -35,9 +34,6 @@ class DenseHopfield(eqx.Module):
         self.separation = separation
         if not callable(separation):
             raise ValueError(f"separation must be a function of overlaps, got {separation!r}.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @classmethod
     def polynomial(cls, patterns: ArrayLike, power: int) -> "DenseHopfield":
@@ -58,9 +54,6 @@ class DenseHopfield(eqx.Module):
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
         """The energy split into its parts (here one)."""
         return {"alignment": -jnp.sum(self.separation(self.patterns @ y))}
-
-    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
         """All spins (+-1) aligned at once to lower the energy: the sign of its exact difference

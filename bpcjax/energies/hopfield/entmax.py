@@ -119,7 +119,7 @@ def _conjugate_jvp(alpha, primals, tangents):
     return _conjugate(*primals, alpha), jnp.vdot(_entmax(*primals, alpha), tangents[0])
 
 
-def conjugate(scores: Float[Array, " P"], alpha: ArrayLike) -> Float[Array, ""]:
+def entmax_conjugate(scores: Float[Array, " P"], alpha: ArrayLike) -> Float[Array, ""]:
     """`max_p p . z - Omega(p)`, whose gradient is `entmax`; log-sum-exp in the limit `alpha = 1`.
 
     **Raises:** `ValueError` if `alpha` is not above 1.

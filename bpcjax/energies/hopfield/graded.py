@@ -1,15 +1,14 @@
 """The graded Hopfield energy (Hopfield 1984): activities between -1 and 1."""
 
-import equinox as eqx
 import jax.numpy as jnp
 from jax.scipy.special import xlogy
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
-from ..base import as_number, check_state
+from ...system import parameter
+from ..base import AbstractEnergy, as_bias, as_couplings, as_number, check_state
 
 
-class GradedHopfield(eqx.Module):
+class GradedHopfield(AbstractEnergy):
     """`E(V) = -V W V / 2 - b V + sum_i G(V_i) / beta`, activities `V` in [-1, 1], `G' = artanh`.
 
     With potentials `u = artanh(V) / beta` the gradient in `V` is `u - W V - b`: the network
@@ -24,19 +23,11 @@ class GradedHopfield(eqx.Module):
     bias: Float[Array, " N"] = parameter()
 
     def __init__(self, weights: ArrayLike, beta: ArrayLike, bias: ArrayLike | None = None):
-        self.weights = as_parameter(weights)
+        self.weights = as_couplings(weights)
         self.beta = as_number("beta", beta)
-        size = self.weights.shape[0] if self.weights.ndim else 0
-        if self.weights.shape != (size, size) or size == 0:
-            raise ValueError(f"weights must be square [N, N], got shape {self.weights.shape}.")
-        if not is_traced(self.weights) and not jnp.allclose(self.weights, self.weights.T):
-            raise ValueError("weights must be symmetric: pass (weights + weights.T) / 2.")
-        self.bias = jnp.zeros(size, self.weights.dtype) if bias is None else as_parameter(bias)
-        if self.bias.shape != (size,):
-            raise ValueError(f"bias must have shape ({size},), got {self.bias.shape}.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
+        if self.weights.size == 0:
+            raise ValueError("weights must be square [N, N] with N at least 1.")
+        self.bias = as_bias(bias, self.weights.shape[0], self.weights.dtype, "unit")
 
     def activity(self, potentials: Float[Array, " N"]) -> Float[Array, " N"]:
         """`V = tanh(beta u)`."""
@@ -58,9 +49,6 @@ class GradedHopfield(eqx.Module):
             "bias": -self.bias @ y,
             "entropy": entropy / self.beta,
         }
-
-    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def drive(self, potentials: Float[Array, " N"]) -> Float[Array, " N"]:
         """`tau u' = -u + W V + b = -dE/dV`, at `V = activity(u)`."""

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..._arrays import sized
-from ...system import Scalar, check_parameters, parameter
+from ...system import Module, Scalar, parameter
 
 Lagrangian = Callable[[Float[Array, " n"]], Scalar]
 
@@ -44,76 +44,58 @@ class RectifiedPower(eqx.Module):
         return jnp.sum(jnp.maximum(x, 0) ** self.power) / self.power
 
 
-class Exponential(eqx.Module):
+class Exponential(Module):
     """`sum exp(beta x) / beta`: the activation `exp(beta x)`."""
 
     beta: Float[Array, ""] = parameter(1.0, positive=True)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
         return jnp.sum(jnp.exp(self.beta * x)) / self.beta
 
 
-class LogCosh(eqx.Module):
+class LogCosh(Module):
     """`sum log(cosh(beta x)) / beta`: tanh."""
 
     beta: Float[Array, ""] = parameter(1.0, positive=True)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
         u = self.beta * x
         return jnp.sum(jnp.logaddexp(u, -u) - jnp.log(2.0)) / self.beta
 
 
-class Softplus(eqx.Module):
+class Softplus(Module):
     """`sum log(1 + exp(beta x)) / beta`: the logistic function."""
 
     beta: Float[Array, ""] = parameter(1.0, positive=True)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
         return jnp.sum(jax.nn.softplus(self.beta * x)) / self.beta
 
 
-class LogSumExp(eqx.Module):
+class LogSumExp(Module):
     """`log(sum exp(beta x)) / beta`: softmax."""
 
     beta: Float[Array, ""] = parameter(1.0, positive=True)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
         return jax.nn.logsumexp(self.beta * x) / self.beta
 
 
-class Spherical(eqx.Module):
+class Spherical(Module):
     """`gain sqrt(|x|^2 + eps)`: divisive normalisation to that length."""
 
     gain: Float[Array, ""] = parameter(1.0, positive=True)
     eps: Float[Array, ""] = parameter(1e-6, positive=True)
 
-    def __check_init__(self) -> None:
-        check_parameters(self)
-
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
         return self.gain * jnp.sqrt(jnp.sum(x * x) + self.eps)
 
 
-class LayerNorm(eqx.Module):
+class LayerNorm(Module):
     """`n gain sqrt(var(x) + eps)`: the normalisation of transformers, `gain (x - mean) / std`."""
 
     gain: Float[Array, ""] = parameter(1.0, positive=True)
     eps: Float[Array, ""] = parameter(1e-6, positive=True)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
         return x.size * self.gain * jnp.sqrt(jnp.var(x) + self.eps)

@@ -1,15 +1,13 @@
 """The modern continuous Hopfield energy (Ramsauer et al. 2020), with a prior over memories."""
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float
 
-from ...system import as_parameter, check_parameters, parameter
-from ..base import as_bias, as_number, as_patterns, check_state
+from ...system import as_parameter, parameter
+from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state
 
 
-class ModernHopfield(eqx.Module):
+class ModernHopfield(AbstractMemory):
     """`E(y) = |y|^2 / 2 - lse(beta (X y + a)) / beta`, for patterns `X` [P, N] and biases `a` [P].
 
     Its descent at `dt = tau` is `update`, one step of softmax attention (Ramsauer et al. 2020,
@@ -27,9 +25,6 @@ class ModernHopfield(eqx.Module):
         self.beta = as_number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
 
-    def __check_init__(self) -> None:
-        check_parameters(self)
-
     @classmethod
     def from_prior(
         cls, patterns: ArrayLike, beta: ArrayLike, log_prior: ArrayLike
@@ -40,29 +35,6 @@ class ModernHopfield(eqx.Module):
         return cls(patterns, beta, as_parameter(log_prior) / beta - half_square)
 
     def scores(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """`beta (X y + a)`: the log posterior, up to normalisation.
-
-        **Raises:** `ValueError` if `y` has not the patterns' length.
-        """
+        """`beta (X y + a)`: the log posterior, up to normalisation."""
         check_state(y, self.patterns.shape[1:])
         return self.beta * (self.patterns @ y + self.bias)
-
-    def log_posterior(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """The log probability of each memory given `y`."""
-        return jax.nn.log_softmax(self.scores(y))
-
-    def posterior(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """The probability of each memory given `y`: `softmax(beta (X y + a))`."""
-        return jnp.exp(self.log_posterior(y))
-
-    def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it."""
-        evidence = jax.nn.logsumexp(self.scores(y)) / self.beta
-        return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
-
-    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
-
-    def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
-        """`y - grad E(y) = X.T posterior(y)`: attention with keys = values = patterns, once."""
-        return y - jax.grad(self)(y)

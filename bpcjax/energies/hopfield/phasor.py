@@ -1,11 +1,10 @@
 """Memories of phasors: units on the complex plane, whose phases are spike times of a rhythm."""
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Complex, Float, PyTree
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
-from ..base import as_bias, as_number, as_patterns, check_state
+from ...system import parameter
+from ..base import AbstractEnergy, as_bias, as_couplings, as_number, as_patterns, check_state
 from .modern import ModernHopfield
 
 
@@ -20,7 +19,7 @@ def join(y: Float[Array, "*batch two_N"]) -> Complex[Array, "*batch N"]:
     return jnp.asarray(real + 1j * imaginary)
 
 
-class PhasorHopfield(eqx.Module):
+class PhasorHopfield(AbstractEnergy):
     """`E(z) = |z|^2 / 2 - lse(beta (Re(X^* z) + a)) / beta`, complex patterns `X` [P, N].
 
     It is the modern Hopfield energy of real and imaginary parts: `real`, a `ModernHopfield` over
@@ -36,9 +35,6 @@ class PhasorHopfield(eqx.Module):
         self.patterns = as_patterns(jnp.asarray(patterns) + 0j)
         self.beta = as_number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.real.dtype)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @property
     def real(self) -> ModernHopfield:
@@ -59,12 +55,8 @@ class PhasorHopfield(eqx.Module):
         return self.real.posterior(split(z))
 
     def terms(self, y: Complex[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it."""
         check_state(y, self.patterns.shape[1:])
         return self.real.terms(split(y), args)
-
-    def __call__(self, y: Complex[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def update(self, z: Complex[Array, " N"]) -> Complex[Array, " N"]:
         """`X.T posterior(z)`: one step of attention, the exact descent of `E`."""
@@ -72,7 +64,7 @@ class PhasorHopfield(eqx.Module):
         return join(self.real.update(split(z)))
 
 
-class ThresholdPhasor(eqx.Module):
+class ThresholdPhasor(AbstractEnergy):
     """`E(z) = -z^* W z / 2 + threshold |z|_1`, Hermitian `W` [N, N], units 0 or on the circle.
 
     `update` sets each unit to the direction of its field `W z` where that is longer than the
@@ -85,15 +77,8 @@ class ThresholdPhasor(eqx.Module):
     threshold: Float[Array, ""] = parameter(nonnegative=True)
 
     def __init__(self, weights: ArrayLike, threshold: ArrayLike = 0.0):
-        self.weights = as_parameter(jnp.asarray(weights) + 0j)
+        self.weights = as_couplings(jnp.asarray(weights) + 0j)
         self.threshold = as_number("threshold", threshold)
-        if self.weights.ndim != 2 or self.weights.shape[0] != self.weights.shape[1]:
-            raise ValueError(f"weights must be square [N, N], got shape {self.weights.shape}.")
-        if not is_traced(self.weights) and not jnp.allclose(self.weights, self.weights.conj().T):
-            raise ValueError("weights must be Hermitian: pass (weights + weights.conj().T) / 2.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @classmethod
     def hebb(cls, patterns: ArrayLike, threshold: ArrayLike = 0.0) -> "ThresholdPhasor":
@@ -104,13 +89,9 @@ class ThresholdPhasor(eqx.Module):
         return cls(weights * (1 - jnp.eye(size, dtype=weights.dtype)), threshold)
 
     def terms(self, y: Complex[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it."""
         check_state(y, self.weights.shape[:1])
         coupling = -0.5 * jnp.real(jnp.vdot(y, self.weights @ y))
         return {"coupling": coupling, "threshold": self.threshold * jnp.sum(jnp.abs(y))}
-
-    def __call__(self, y: Complex[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def update(self, z: Complex[Array, " N"]) -> Complex[Array, " N"]:
         """All units at once along their fields; 0 where a field is not above the threshold."""

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import as_parameter, check_parameters, is_traced, parameter
-from ..base import as_patterns, check_state
+from ...system import Module, as_parameter, is_traced, parameter
+from ..base import AbstractEnergy, as_patterns, check_state
 
 
-class CycleHopfield(eqx.Module):
+class CycleHopfield(AbstractEnergy):
     """Cycles [P, D, N] of D spin patterns, held by synapses with all delays 0 ... D - 1.
 
     `J(tau) = eps(tau) / N sum_{mu, a} x_mu(a + 1) x_mu(a - tau)^T` drives `S(t + 1) =
@@ -34,9 +33,6 @@ class CycleHopfield(eqx.Module):
         self.efficacy = ones if efficacy is None else as_parameter(efficacy)
         if self.efficacy.shape != (length,):
             raise ValueError(f"efficacy must have shape ({length},), got {self.efficacy.shape}.")
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @property
     def symmetric(self) -> bool:
@@ -84,9 +80,6 @@ class CycleHopfield(eqx.Module):
             parts[f"delay {tau}"] = -0.5 * size * self.efficacy[tau] * jnp.sum(after * before)
         return parts
 
-    def __call__(self, y: Float[Array, "D N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
-
     def update(self, y: Float[Array, "D N"]) -> Float[Array, "D N"]:
         """One time step of all spins: signs of their fields, the oldest of the history for 0.
 
@@ -97,7 +90,7 @@ class CycleHopfield(eqx.Module):
         return jnp.concatenate([new[None], y[:-1]])
 
 
-class SequenceMemory(eqx.Module):
+class SequenceMemory(Module):
     """Chains of spin patterns [P, N]: each one calls for the next, the last for the first.
 
     `S_i <- sign(sum_mu x^{mu+1}_i f(m^mu_i))`, `m^mu_i = sum_{j != i} x^mu_j S_j / (N - 1)` with
@@ -113,9 +106,6 @@ class SequenceMemory(eqx.Module):
         if not callable(separation):
             raise ValueError(f"separation must be a function of overlaps, got {separation!r}.")
         self.separation = separation
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @classmethod
     def polynomial(cls, patterns: ArrayLike, power: int) -> "SequenceMemory":

@@ -4,12 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import check_parameters, parameter
-from ..base import as_bias, as_number, as_patterns, check_state
-from .entmax import check_order, conjugate, entmax
+from ...system import parameter
+from ..base import AbstractEnergy, as_bias, as_number, as_patterns, check_state
+from .entmax import check_order, entmax, entmax_conjugate
 
 
-class SparseHopfield(eqx.Module):
+class SparseHopfield(AbstractEnergy):
     """`E(y) = |y|^2 / 2 - Omega*(beta (X y + a)) / beta`, patterns `X` [P, N], biases `a` [P].
 
     `Omega*` is the conjugate of Tsallis' negative entropy of order `alpha`: 2 is sparsemax (Hu et
@@ -35,9 +35,6 @@ class SparseHopfield(eqx.Module):
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
         self.alpha = check_order(alpha)
 
-    def __check_init__(self) -> None:
-        check_parameters(self)
-
     def scores(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
         """`beta (X y + a)`.
 
@@ -51,12 +48,8 @@ class SparseHopfield(eqx.Module):
         return entmax(self.scores(y), self.alpha)
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it."""
-        evidence = conjugate(self.scores(y), self.alpha) / self.beta
+        evidence = entmax_conjugate(self.scores(y), self.alpha) / self.beta
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
-
-    def __call__(self, y: Float[Array, " N"], args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
         """`X.T posterior(y) = y - grad E(y)`: sparse attention, once.

@@ -6,6 +6,6 @@ from .bayesian import (
 )
 from .free_energy import Arrow as Arrow, PredictiveCoding as PredictiveCoding
 from .losses import Categorical as Categorical, Gaussian as Gaussian, Rectified as Rectified
-from .maps import Constant as Constant, Convolution as Convolution, Dense as Dense
+from .maps import Constant as Constant, ConvolutionMap as ConvolutionMap, DenseMap as DenseMap
 from .precision_posteriors import Gammas as Gammas, Wishart as Wishart
 from .weight_posteriors import MatrixNormal as MatrixNormal, SynapticNormal as SynapticNormal

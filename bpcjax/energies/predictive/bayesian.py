@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from ..._arrays import sized
+from ..base import AbstractEnergy
 from .free_energy import Arrow, PredictiveCoding
 from .losses import AbstractMismatch
-from .maps import Dense, identity
+from .maps import DenseMap, identity
 from .weight_posteriors import AbstractPosterior
 
 
@@ -42,10 +43,10 @@ class BayesianArrow(eqx.Module):
     def arrow(self, weights: Float[Array, "m n"], mismatch: AbstractMismatch) -> Arrow:
         """The arrow of weights that are known."""
         weights, bias = (weights[:, :-1], weights[:, -1]) if self.bias else (weights, None)
-        return Arrow(self.pre, self.post, Dense(weights, bias, self.activation), mismatch)
+        return Arrow(self.pre, self.post, DenseMap(weights, bias, self.activation), mismatch)
 
 
-class BayesianPredictiveCoding(eqx.Module):
+class BayesianPredictiveCoding(AbstractEnergy):
     """`F = sum over arrows of E_q[-log p(z_post | z_pre, W)]`, of one sample; with `kl` once for
     all samples it is the variational free energy, a bound of minus the log evidence.
 
@@ -85,9 +86,6 @@ class BayesianPredictiveCoding(eqx.Module):
             a.name: a.posterior.expected_energy(z[a.post].ravel(), a.features(z[a.pre]))
             for a in self._joined(z)
         }
-
-    def __call__(self, y: PyTree, args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def kl(self) -> Float[Array, ""]:
         """The divergence of all posteriors from their priors."""

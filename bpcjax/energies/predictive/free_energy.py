@@ -9,8 +9,9 @@ from jaxtyping import Array, ArrayLike, Float, Key, PyTree
 
 from ..._arrays import sized
 from ...system import parameter
+from ..base import AbstractEnergy
 from .losses import AbstractMismatch, Categorical, Rectified
-from .maps import AbstractMap, Constant, Dense
+from .maps import AbstractMap, Constant, DenseMap
 
 Layers = tuple[Any, ...]  # an array a layer, or None
 
@@ -56,7 +57,7 @@ class Arrow(eqx.Module):
         return jax.vjp(self.back, z)[1](error)[0]
 
 
-class PredictiveCoding(eqx.Module):
+class PredictiveCoding(AbstractEnergy):
     """`F = sum over arrows of E(z_post, predict(z_pre))`, of one sample.
 
     The directions are data: an arrow may lead from causes to what they generate, from what is
@@ -97,7 +98,7 @@ class PredictiveCoding(eqx.Module):
         for k, (n, m) in enumerate(zip(sizes, sizes[1:], strict=False)):
             scale = jnp.sqrt((1.0 if k == last else 2.0) / n)
             weights = scale * jax.random.normal(jax.random.fold_in(key, k), (m, n))
-            arrows.append(Arrow(k, k + 1, Dense(weights), output if k == last else hidden))
+            arrows.append(Arrow(k, k + 1, DenseMap(weights), output if k == last else hidden))
         return cls(arrows)
 
     @property
@@ -150,9 +151,6 @@ class PredictiveCoding(eqx.Module):
                 f"{post.size}."
             )
         return mu if post is None else mu.reshape(post.shape)
-
-    def __call__(self, y: PyTree, args: PyTree = None) -> Float[Array, ""]:
-        return sum(self.terms(y, args).values(), start=jnp.zeros(()))
 
     def errors(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, "..."]]:
         """`-dE/dmu` of each arrow: what its error neurons are to say."""

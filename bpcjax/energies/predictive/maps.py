@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from ..._arrays import sized
-from ...system import as_parameter, check_parameters, parameter
+from ...system import Module, as_parameter, parameter
 
 
 def identity(z: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -17,11 +17,8 @@ def identity(z: Float[Array, "..."]) -> Float[Array, "..."]:
     return z
 
 
-class AbstractMap(eqx.Module):
+class AbstractMap(Module):
     """What the activity of a layer predicts of another."""
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @abstractmethod
     def __call__(self, z: Float[Array, "..."] | None) -> Float[Array, "..."]:
@@ -57,7 +54,7 @@ class Constant(AbstractMap):
         return self.value
 
 
-class Dense(AbstractMap):
+class DenseMap(AbstractMap):
     """`W f(z) + b`, for weights [m, n], a bias [m] (0 by default) and an `activation` f.
 
     With f the identity, predictions are currents that spikes of z add up to.
@@ -95,7 +92,7 @@ class Dense(AbstractMap):
         return (slope**2 * _diagonal(self.weights, by)).reshape(z.shape)
 
 
-class Convolution(AbstractMap):
+class ConvolutionMap(AbstractMap):
     """`k * f(z) + b`: a kernel [out, in, height, width] moved over maps [in, rows, columns].
 
     The edge is padded with zeros so that a `stride` of 1 keeps the size of the maps.
@@ -138,5 +135,5 @@ class Convolution(AbstractMap):
         if by.ndim == 2:
             return super().squared(z, by)
         slope = jax.jvp(self.activation, (z,), (jnp.ones_like(z),))[1]
-        square = Convolution(self.kernel**2, stride=self.stride)
+        square = ConvolutionMap(self.kernel**2, stride=self.stride)
         return slope**2 * jax.vjp(square, z)[1](by.reshape(square(z).shape))[0]

@@ -15,8 +15,7 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from ...system import as_parameter
-from .expected import expected
-from .losses import AbstractMismatch, Gaussian
+from .losses import AbstractMismatch, Gaussian, expected
 from .precision_posteriors import AbstractNoise, Gammas, Wishart
 
 

@@ -6,34 +6,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..._arrays import as_indices, as_times
-from ...stepping import SpikeRecord
+from ...spikes import Spikes
 from ...system import as_parameter, is_traced
 from .stdp import AbstractSTDP, Moment, Window
-
-
-class Train(NamedTuple):
-    """Spikes in the order of their `times` (ms), and the `neurons` that sent them; padded with
-    `inf` and -1."""
-
-    times: Float[Array, " events"]
-    neurons: Int[Array, " events"]
-
-    @classmethod
-    def of(cls, record: SpikeRecord, part: slice = slice(None)) -> "Train":
-        """The spikes in a record of the neurons in `part`, a slice without a step, counted from
-        its start."""
-        if part.step not in (None, 1):
-            raise ValueError(f"part must be a slice without a step, got {part}.")
-        start = part.start or 0
-        own = record.neurons >= start
-        if part.stop is not None:
-            own = own & (record.neurons < part.stop)
-        times = jnp.where(own, record.times, jnp.inf)
-        order = jnp.argsort(times, stable=True)
-        return cls(times[order], jnp.where(own, record.neurons - start, -1)[order])
 
 
 class Rewards(NamedTuple):
@@ -43,7 +21,7 @@ class Rewards(NamedTuple):
     amounts: Float[Array, " events"]
 
 
-def pair_sum(window: Window, pre: Train, post: Train, shape: tuple[int, int]) -> Array:
+def pair_sum(window: Window, pre: Spikes, post: Spikes, shape: tuple[int, int]) -> Array:
     """The change [post, pre], of this shape, by all pairs of the spikes of two trains.
 
     What `TraceSTDP(window)` sums up; it has derivatives in the times.
@@ -65,8 +43,8 @@ def _paired(window, pre, post, shape, good):
 def replay(
     rule: AbstractSTDP,
     weights: Float[ArrayLike, "post pre"],
-    pre: Train,
-    post: Train,
+    pre: Spikes,
+    post: Spikes,
     *,
     rewards: Rewards | None = None,
     state: PyTree = None,
@@ -75,7 +53,8 @@ def replay(
 ) -> tuple[Float[Array, "post pre"], PyTree]:
     """The weights, and the state of the rule, after two trains of spikes from `t0` on.
 
-    For synapses within one population give its `Train.of(record)` twice. `rewards` follow the
+    For synapses within one population give its spikes twice; those of a part of a network are
+    `spikes.of(slice)`. `rewards` follow the
     spikes of their instant. The state is that of the last event, or of `t1` if given, with which
     the next record goes on.
 
@@ -169,7 +148,7 @@ def _within(times: Array, start: Array, end: Array | None) -> Any:
     return _hold(inside, "times: there are spikes or rewards before t0 or after t1.")
 
 
-def _checked(pre: Train, post: Train, shape: Any) -> tuple[Train, Train, Any]:
+def _checked(pre: Spikes, post: Spikes, shape: Any) -> tuple[Spikes, Spikes, Any]:
     good, checked = np.array(True), []
     for name, train, size in (("pre", pre, shape[1]), ("post", post, shape[0])):
         times = as_times(train.times, f"{name}: times")
@@ -183,5 +162,5 @@ def _checked(pre: Train, post: Train, shape: Any) -> tuple[Train, Train, Any]:
         at, who = _known(times, neurons)
         named = (at == np.inf) | ((who >= 0) & (who < size))
         good &= _hold(named, f"{name}: neurons must be in 0..{size - 1}, as the weights have.")
-        checked.append(Train(times, neurons))
+        checked.append(Spikes(times, neurons))
     return checked[0], checked[1], good

@@ -14,7 +14,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ...system import check_parameters, is_traced, parameter
+from ...system import Module, is_traced, parameter
 
 Weights = Float[Array, "post pre"]
 
@@ -29,7 +29,7 @@ class Moment(NamedTuple):
     reward: Float[Array, ""] | float = 0.0
 
 
-class AbstractBounds(eqx.Module):
+class AbstractBounds(Module):
     """How a weight resists its growth."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ class Hard(AbstractBounds):
     high: Float[Array, ""] = parameter(1.0)
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         _check_order(self.low, self.high)
 
     def __call__(self, weights, up, down):
@@ -79,7 +79,7 @@ class Soft(AbstractBounds):
     power: Float[Array, ""] = parameter(1.0, nonnegative=True)
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         _check_order(self.low, self.high)
 
     def __call__(self, weights, up, down):
@@ -88,7 +88,7 @@ class Soft(AbstractBounds):
         return jnp.clip(weights + up * above - down * below, self.low, self.high) - weights
 
 
-class Window(eqx.Module):
+class Window(Module):
     """The change by one pair, `t_post - t_pre` (ms) apart: `a_plus exp(-d / tau_plus)` where the
     presynaptic spike came first, `-a_minus exp(d / tau_minus)` where it came second, 0 at once.
 
@@ -100,9 +100,6 @@ class Window(eqx.Module):
     tau_plus: Float[Array, ""] = parameter(20.0, positive=True)  # ms
     tau_minus: Float[Array, ""] = parameter(20.0, positive=True)  # ms
 
-    def __check_init__(self) -> None:
-        check_parameters(self)
-
     def __call__(self, delay: Float[Array, "*pairs"]) -> Float[Array, "*pairs"]:
         """The change by pairs of these delays; none for those that are not finite."""
         pair = jnp.isfinite(delay)
@@ -112,7 +109,7 @@ class Window(eqx.Module):
         return jnp.where(pair & (delay > 0), up, jnp.where(pair & (delay < 0), -down, 0.0))
 
 
-class AbstractSTDP(eqx.Module):
+class AbstractSTDP(Module):
     """A rule for synapses that see the spikes of the two neurons which they join."""
 
     @abstractmethod
@@ -127,7 +124,7 @@ class AbstractSTDP(eqx.Module):
         """
 
 
-class Traces(NamedTuple):
+class STDPTraces(NamedTuple):
     """What neurons remember of their own spikes, one number for each of `pre` and of `post`."""
 
     pre: Float[Array, " pre"]
@@ -148,7 +145,7 @@ class TraceSTDP(AbstractSTDP):
     nearest: bool = eqx.field(default=False, static=True)
 
     def init(self, weights):
-        return Traces(jnp.zeros(weights.shape[1]), jnp.zeros(weights.shape[0]))
+        return STDPTraces(jnp.zeros(weights.shape[1]), jnp.zeros(weights.shape[0]))
 
     def _left(self, trace: Array, spikes: Array) -> Array:
         return jnp.where(spikes > 0, 1.0, trace) if self.nearest else trace + spikes
@@ -159,7 +156,7 @@ class TraceSTDP(AbstractSTDP):
         post = state.post * jnp.exp(-seen.dt / self.window.tau_minus)
         up = self.window.a_plus * seen.post[:, None] * pre[None]
         down = self.window.a_minus * post[:, None] * seen.pre[None]
-        traces = Traces(self._left(pre, seen.pre), self._left(post, seen.post))
+        traces = STDPTraces(self._left(pre, seen.pre), self._left(post, seen.post))
         return self.bounds(weights, up, down), traces
 
 
@@ -176,9 +173,6 @@ class TriggeredSTDP(AbstractSTDP):
     target: Float[Array, ""] = parameter(0.4, nonnegative=True)
     high: Float[Array, ""] = parameter(1.0, positive=True)
     power: Float[Array, ""] = parameter(1.0, nonnegative=True)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def init(self, weights):
         return jnp.zeros(weights.shape[1])
@@ -218,9 +212,6 @@ class RewardSTDP(AbstractSTDP):
     tau: Float[Array, ""] = parameter(1000.0, positive=True)  # ms
     rate: Float[Array, ""] = parameter(1.0, nonnegative=True)
     bounds: AbstractBounds = eqx.field(default_factory=Free)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def init(self, weights):
         return Eligible(self.rule.init(weights), jnp.zeros(weights.shape))

@@ -6,13 +6,12 @@ Evidence is kept apart from the prior: it decays by `keep` at each observation, 
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from ...energies import ModernHopfield
-from ...system import check_parameters, is_traced, parameter
+from ...system import Module, is_traced, parameter
 
 
 def _check_keep(keep: Array) -> None:
@@ -20,7 +19,7 @@ def _check_keep(keep: Array) -> None:
         raise ValueError(f"keep must be in (0, 1], got {keep}. 1 forgets nothing.")
 
 
-class Dirichlet(eqx.Module):
+class Dirichlet(Module):
     """The posterior over probabilities of units in columns (of two units: Bernoulli inputs).
 
     Evidence is the number of times [P, H, M] that each unit of a column was active for a memory.
@@ -30,7 +29,7 @@ class Dirichlet(eqx.Module):
     keep: Float[Array, ""] = parameter(1.0)
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         _check_keep(self.keep)
 
     def init(self, memories: int, columns: int, units: int) -> Float[Array, "P H M"]:
@@ -89,7 +88,7 @@ def _seen(
     return NormalEvidence(count, mean, scatter)
 
 
-class Normal(eqx.Module):
+class Normal(Module):
     """The posterior over patterns whose observations have Gaussian noise of variance `1 / beta`.
 
     The prior is worth `prior_count` observations of `prior_mean`.
@@ -101,7 +100,7 @@ class Normal(eqx.Module):
     keep: Float[Array, ""] = parameter(1.0)
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         _check_keep(self.keep)
 
     def init(self, memories: int, size: int) -> NormalEvidence:
@@ -136,7 +135,7 @@ class Normal(eqx.Module):
         return ModernHopfield.from_prior(self.mean(seen), self.beta, log_prior)
 
 
-class NormalGamma(eqx.Module):
+class NormalGamma(Module):
     """The posterior over patterns and over the precision of each of their units.
 
     The prior: precision Gamma(`shape`, rate `scale`), pattern Normal about `prior_mean` with
@@ -150,7 +149,7 @@ class NormalGamma(eqx.Module):
     keep: Float[Array, ""] = parameter(1.0)
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         _check_keep(self.keep)
 
     def init(self, memories: int, size: int) -> NormalEvidence:

@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 
 
 class Belief(NamedTuple):
@@ -18,7 +17,7 @@ class Belief(NamedTuple):
     covariance: Float[Array, "..."]
 
 
-class BayesianNeuron(eqx.Module):
+class BayesianNeuron(Module):
     """A neuron with escape noise, `rho = rate exp((w . x - threshold) / width)`, of which its
     synapses infer the weights w from the spikes that it fires.
 
@@ -36,9 +35,6 @@ class BayesianNeuron(eqx.Module):
     threshold: Float[Array, ""] = parameter(0.0)  # in the unit of w . x
     width: Float[Array, ""] = parameter(1.0, positive=True)  # in the unit of w . x
     tau: Float[Array, ""] = parameter(20.0, positive=True)  # ms
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def log_rate(self, weights: Float[Array, " n"], x: Float[Array, " n"]) -> Float[Array, ""]:
         """`log rho`, for known weights."""

@@ -14,7 +14,7 @@ from ...networks.layers import Layers
 from ...simulate import simulate
 from ...stepping import GridSpikes, Surrogate
 from ...stepping.base import AbstractSpikes
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 from .codes import AbstractCode, CurrentCode
 from .readouts import AbstractReadout, MembraneReadout
 
@@ -33,7 +33,7 @@ class Classified(NamedTuple):
     ok: Bool[Array, "..."]
 
 
-class Classifier(eqx.Module):
+class Classifier(Module):
     """`layers` that see inputs in a `code` for `steps` steps of `dt`, and what is read from them.
 
     One solve for a whole batch. With `GridSpikes(spike=Surrogate(...))` (the default) its
@@ -51,7 +51,7 @@ class Classifier(eqx.Module):
     dt: Float[Array, ""] = parameter(1.0, positive=True)  # ms
 
     def __check_init__(self) -> None:
-        check_parameters(self)
+        super().__check_init__()
         if self.layers.source is not None:
             raise ValueError("layers: their source is what the code gives; leave it out.")
         self.readout.check(self.layers)

@@ -13,7 +13,7 @@ from ..._arrays import as_floating
 from ...encode import Linear
 from ...encode.spikes import is_known, require
 from ...inputs.poisson import poisson_counts
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 
 Inputs = Shaped[Array, "... pre"]
 Drawn = Key[Array, ""] | Any | None
@@ -29,15 +29,12 @@ def _countable(x: Float[Array, "..."]) -> Bool[Array, "..."]:
     return good
 
 
-class AbstractCode(eqx.Module):
+class AbstractCode(Module):
     """What a batch of inputs becomes: a drive that stays, or spikes in each bin.
 
     Integers and truths are taken as numbers. Inputs that have no code, as NaN, are refused with a
     `ValueError` where they are known; where they are traced, what they become is not finite.
     """
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def check(self, steps: int, dt: Any) -> Bool[Array, ""]:
         """Hook: whether `steps` bins of `dt` (ms) have room for the code.

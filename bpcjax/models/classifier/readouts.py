@@ -2,22 +2,18 @@
 
 from abc import abstractmethod
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ...networks.layers import Layers, LayersState
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 
 Trace = Float[Array, "steps ... classes"]
 
 
-class AbstractReadout(eqx.Module):
+class AbstractReadout(Module):
     """A number of each output neuron at each step, and the scores that they amount to."""
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @abstractmethod
     def look(self, y: LayersState) -> Float[Array, "... classes"]:

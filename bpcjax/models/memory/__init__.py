@@ -9,9 +9,16 @@ from .attention import (
     linear_attention as linear_attention,
     sparse_attention as sparse_attention,
 )
-from .certify import Certificate as Certificate, certify as certify, smallest_beta as smallest_beta
+from .certify import (
+    RecallCertificate as RecallCertificate,
+    certify as certify,
+    smallest_beta as smallest_beta,
+)
 from .event_path import EventPath as EventPath, event_path as event_path
-from .first_spike import first_spike as first_spike, log_mean_latency as log_mean_latency
+from .first_spike import (
+    log_mean_latency as log_mean_latency,
+    sample_first_spike as sample_first_spike,
+)
 from .lif_memory import LIFMemory as LIFMemory
 from .modes import Hold as Hold, Shot as Shot, Thermal as Thermal, VisibleSpikes as VisibleSpikes
 from .retrieve import Retrieval as Retrieval, gram as gram, retrieve as retrieve

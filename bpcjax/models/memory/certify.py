@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float
 from ...energies import ModernHopfield
 
 
-class Certificate(eqx.Module):
+class RecallCertificate(eqx.Module):
     """Guarantees for one query [N] put to P memories; logarithms, so that none underflows.
 
     Of every memory i: `separation` Delta_i, the least difference of scores (over beta) by which
@@ -76,7 +76,7 @@ def _log_miss(gaps: Float[Array, " P"]) -> Float[Array, " P"]:
 
 def certify(
     patterns: ArrayLike, beta: ArrayLike, query: ArrayLike, *, bias: ArrayLike | None = None
-) -> Certificate:
+) -> RecallCertificate:
     """The guarantees of `ModernHopfield(patterns, beta, bias)` for a query [N].
 
     Differences of scores are taken before they are multiplied by beta, so that it may be extreme.
@@ -95,7 +95,7 @@ def certify(
 
 
 @eqx.filter_jit
-def _certify(energy: ModernHopfield, query: Float[Array, " N"]) -> Certificate:
+def _certify(energy: ModernHopfield, query: Float[Array, " N"]) -> RecallCertificate:
     x, beta, a = energy.patterns, energy.beta, energy.bias
     count = x.shape[0]
 
@@ -120,7 +120,7 @@ def _certify(energy: ModernHopfield, query: Float[Array, " N"]) -> Certificate:
     gaps = gaps - gaps.max()  # where rounding chose another best
     log_p = jax.nn.log_softmax(gaps)
     spread = log_p[:, None] + log_p[None, :] + jnp.log(squares)
-    return Certificate(
+    return RecallCertificate(
         beta,
         separation,
         well,

@@ -8,7 +8,7 @@ from ...energies import ModernHopfield
 from ...system import Scalar
 
 
-def first_spike(
+def sample_first_spike(
     energy: ModernHopfield,
     query: Float[Array, " N"],
     key: Key[Array, ""],

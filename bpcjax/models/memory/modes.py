@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ...energies import ModernHopfield
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 
 M = TypeVar("M", bound=eqx.Module)
 
@@ -48,11 +48,8 @@ def of_kind(memory: M, dtype: Any) -> M:
     return jax.tree.map(as_kind, memory)
 
 
-class AbstractMode(eqx.Module):
+class AbstractMode(Module):
     """How spikes of memories drive the visible units, whose flow is always `tau x' = held - x`."""
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     @abstractmethod
     def held(self, query: Float[Array, " N"]) -> Float[Array, " N"]:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Key
 
 from ..._arrays import sized
 from ...energies.predictive.free_energy import Arrow, PredictiveCoding
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 
 
 class Seen(NamedTuple):
@@ -57,7 +57,7 @@ def chain(energy: PredictiveCoding) -> tuple[Arrow, ...]:
     return arrows
 
 
-class AbstractPhases(eqx.Module):
+class AbstractPhases(Module):
     """A way to find what the synapses of a network see of a sample with its label."""
 
     @abstractmethod
@@ -94,9 +94,6 @@ class NudgedPhases(AbstractPhases):
     output_quantum: Float[Array, ""] = parameter(0.05, positive=True)
     strength: Float[Array, ""] = parameter(1.0, positive=True)
     steps: int = eqx.field(static=True, converter=sized("steps", 1), default=2)
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def values(self, energy, x):
         return _rest(energy, x, lambda z: self.quantum * jnp.round(z / self.quantum))

@@ -13,10 +13,11 @@ from ...networks.projection import Projection
 from ...networks.synapses import Exponential
 from ...networks.weights import Lateral, OneToOne
 from ...networks.wrappers import EscapeRate, EscapeState
-from ...system import AbstractKeyed, AbstractSpikingSystem, parameter
+from ...system import AbstractSpikingSystem, parameter
+from ...views import AbstractLayered, AbstractSameState
 
 
-class WinnerTakeAll(AbstractSpikingSystem):
+class WinnerTakeAll(AbstractSameState):
     """Excitatory neurons, each with an inhibitory partner that silences all others.
 
     Neurons 0..size-1 are excitatory, the next `size` inhibitory; all are of the kind `neuron`. A
@@ -46,6 +47,11 @@ class WinnerTakeAll(AbstractSpikingSystem):
         )
         return Network(self.neuron, [to_partner, to_others])
 
+    @property
+    def inner(self) -> AbstractSpikingSystem:
+        """The network."""
+        return self.network
+
     def rest(self, shape: tuple[int, ...] = ()) -> NetworkState:
         """All neurons at rest.
 
@@ -55,40 +61,10 @@ class WinnerTakeAll(AbstractSpikingSystem):
             raise ValueError(f"shape: the circuit has {2 * self.size} neurons, got {shape}.")
         return self.network.rest(2 * self.size)
 
-    def _all(self, args):
+    def drive(self, t, y, args):
         given = jnp.zeros(()) if args is None else jnp.asarray(args)
         given = jnp.broadcast_to(given, (self.size,))
         return jnp.concatenate([given, jnp.zeros_like(given)])
-
-    def vector_field(self, t, y, args):
-        return self.network.vector_field(t, y, self._all(args))
-
-    def noise(self, t, y, args):
-        return self.network.noise(t, y, self._all(args))
-
-    def guard(self, t, y, args):
-        return self.network.guard(t, y, self._all(args))
-
-    def reset(self, t, y, args, fired):
-        return self.network.reset(t, y, self._all(args), fired)
-
-    def kick(self, t, y, args, spikes):
-        return self.network.kick(t, y, self._all(args), spikes)
-
-    def inputs(self):
-        return self.network.inputs()
-
-    def arrive(self, t, y, args, arrivals):
-        return self.network.arrive(t, y, self._all(args), arrivals)
-
-    def emits(self, y, fired):
-        return self.network.emits(y, fired)
-
-    def whole_steps(self, y, h):
-        return self.network.whole_steps(y, h)
-
-    def mark_cut(self, y):
-        return self.network.mark_cut(y)
 
 
 class Divided(NamedTuple):
@@ -115,7 +91,7 @@ class _Divisive(AbstractSpikingSystem):
         return y
 
 
-class SoftWinnerTakeAll(AbstractKeyed):
+class SoftWinnerTakeAll(AbstractLayered):
     """Neurons that share a constant total `rate` in proportion to `exp(u)`: a soft winner.
 
     `tau du/dt = -u + args`; neuron k spikes at the rate `rate * softmax(u)_k`, so each spike is a
@@ -139,12 +115,3 @@ class SoftWinnerTakeAll(AbstractKeyed):
     def rest(self, shape: tuple[int, ...] = ()) -> EscapeState:
         """No drive yet: all equal."""
         return self.layer.rest(shape)
-
-    def vector_field(self, t, y, args):
-        return self.layer.vector_field(t, y, args)
-
-    def guard(self, t, y, args):
-        return self.layer.guard(t, y, args)
-
-    def reset(self, t, y, args, fired):
-        return self.layer.reset(t, y, args, fired)

@@ -11,7 +11,7 @@ from ..._arrays import sized
 from ...encode.spikes import require
 from ...networks.wrappers import Refractory
 from ...neurons import LIF
-from ...system import check_parameters, parameter
+from ...system import Module, parameter
 from .circuits import WinnerTakeAll
 
 
@@ -31,7 +31,7 @@ class _State(NamedTuple):
     partner_held: Float[Array, "*batch n"]
 
 
-class DiehlCook(eqx.Module):
+class DiehlCook(Module):
     """The circuit `WinnerTakeAll` of leaky neurons in steps of `dt / substeps`, for batches.
 
     Inputs are spikes in bins of `dt`; in a bin they are a constant drive of `gain` mV each, times
@@ -55,9 +55,6 @@ class DiehlCook(eqx.Module):
     partner_tau: Float[Array, ""] = parameter(20.0, positive=True)  # ms
     partner_threshold: Float[Array, ""] = parameter(10.0, positive=True)  # mV
     partner_hold: Float[Array, ""] = parameter(2.0, nonnegative=True)  # ms
-
-    def __check_init__(self) -> None:
-        check_parameters(self)
 
     def circuit(self, thresholds: Float[Array, " n"]) -> WinnerTakeAll:
         """The same circuit for the engine's solvers: its drive is the `args` of a solve."""

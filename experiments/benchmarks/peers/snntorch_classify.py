@@ -1,6 +1,6 @@
 """A leaky network in snnTorch, trained an epoch at a time: `python snntorch_classify.py FOLDER`.
 
-`FOLDER/asked.npz` holds images `x` [n, pixels] and `labels`, `test_x` and `test_labels`, the first
+`FOLDER/inputs.npz` holds images `x` [n, pixels] and `labels`, `test_x` and `test_labels`, the first
 weights `into` and `out`, and `settings.json` the rest. Each line of standard input, `name seed`,
 trains one epoch of the network of that name (`hoisted` or `unhoisted`) in batches drawn by the
 seed, and a line of JSON with its seconds and mean loss comes back; `ask name` gives its accuracy on
@@ -22,7 +22,7 @@ from snntorch import surrogate
 class Network(torch.nn.Module):
     """Two layers; the second integrates, and its mean potential is the answer."""
 
-    def __init__(self, into, out, told: dict, hoisted: bool):
+    def __init__(self, into, out, settings: dict, hoisted: bool):
         super().__init__()
         self.first = torch.nn.Linear(*into.shape)
         self.second = torch.nn.Linear(*out.shape)
@@ -31,15 +31,15 @@ class Network(torch.nn.Module):
             self.second.weight.copy_(torch.tensor(out.T))
             self.first.bias.zero_()
             self.second.bias.zero_()
-        keeps = 1 - told["dt"] / told["tau"]
-        slope = surrogate.fast_sigmoid(slope=told["slope"])
+        keeps = 1 - settings["dt"] / settings["tau"]
+        slope = surrogate.fast_sigmoid(slope=settings["slope"])
         self.hidden = snntorch.Leaky(
             beta=keeps, spike_grad=slope, reset_mechanism="zero", reset_delay=False
         )
         self.output = snntorch.Leaky(beta=keeps, reset_mechanism="none")
-        self.steps, self.hoisted = told["steps"], hoisted
-        self.enters, self.drive = told["dt"] / told["tau"], told["drive"]
-        self.gain = told["gain"]
+        self.steps, self.hoisted = settings["steps"], hoisted
+        self.enters, self.drive = settings["dt"] / settings["tau"], settings["drive"]
+        self.gain = settings["gain"]
 
     def current(self, x):
         """What an image gives to the first layer in a step."""
@@ -62,17 +62,17 @@ class Network(torch.nn.Module):
 
 def main(folder: Path) -> None:
     """Answer each line of standard input by one of JSON."""
-    told = json.loads((folder / "settings.json").read_text())
-    asked = np.load(folder / "asked.npz")
-    x, labels = torch.tensor(asked["x"]), torch.tensor(asked["labels"], dtype=torch.long)
-    test, right = torch.tensor(asked["test_x"]), asked["test_labels"]
-    batch = told["batch"]
+    settings = json.loads((folder / "settings.json").read_text())
+    inputs = np.load(folder / "inputs.npz")
+    x, labels = torch.tensor(inputs["x"]), torch.tensor(inputs["labels"], dtype=torch.long)
+    test, right = torch.tensor(inputs["test_x"]), inputs["test_labels"]
+    batch = settings["batch"]
     count = len(x) // batch
     models, rules = {}, {}
     for name in ("hoisted", "unhoisted"):
-        model = Network(asked["into"], asked["out"], told, name == "hoisted")
-        optimiser = torch.optim.Adam(model.parameters(), lr=told["rate"])
-        whole = told["epochs"] * count
+        model = Network(inputs["into"], inputs["out"], settings, name == "hoisted")
+        optimiser = torch.optim.Adam(model.parameters(), lr=settings["rate"])
+        whole = settings["epochs"] * count
 
         def falls(step, whole=whole):
             return 0.5 * (1 + math.cos(math.pi * min(step / whole, 1.0)))
@@ -84,8 +84,8 @@ def main(folder: Path) -> None:
         first, second = line.split()
         if first == "ask":
             with torch.no_grad():
-                found = torch.cat([models[second](part) for part in test.split(1000)])
-            share = float((found.argmax(1).numpy() == right).mean())
+                output = torch.cat([models[second](part) for part in test.split(1000)])
+            share = float((output.argmax(1).numpy() == right).mean())
             print(json.dumps({"accuracy": share}), flush=True)
             continue
         model, (optimiser, schedule) = models[first], rules[first]

@@ -1,7 +1,7 @@
 """PyTorch's `scaled_dot_product_attention` on arrays of a file.
 
-`python torch_attention.py FOLDER ROUNDS` reads `asked.npz` there (query [Q, N], keys [P, N],
-values [P, M], beta), writes `found.npy` [Q, M] and prints a line of JSON: the best seconds of one
+`python torch_attention.py FOLDER ROUNDS` reads `inputs.npz` there (query [Q, N], keys [P, N],
+values [P, M], beta), writes `outputs.npy` [Q, M] and prints a line of JSON: the best seconds of one
 call in double and in single precision, and the version.
 """
 
@@ -17,21 +17,21 @@ import torch
 def main(folder: Path, rounds: int) -> None:
     """Both precisions; the single one is written."""
     torch.set_grad_enabled(False)
-    asked = np.load(folder / "asked.npz")
-    seconds, found = {}, torch.empty(0)
+    inputs = np.load(folder / "inputs.npz")
+    seconds, output = {}, torch.empty(0)
     for dtype in (torch.float64, torch.float32):
         query, keys, values = (
-            torch.tensor(asked[name], dtype=dtype)[None] for name in ("query", "keys", "values")
+            torch.tensor(inputs[name], dtype=dtype)[None] for name in ("query", "keys", "values")
         )
         best = float("inf")
         for _ in range(rounds + 1):
             start = time.perf_counter()
-            found = torch.nn.functional.scaled_dot_product_attention(
-                query, keys, values, scale=float(asked["beta"])
+            output = torch.nn.functional.scaled_dot_product_attention(
+                query, keys, values, scale=float(inputs["beta"])
             )
             best = min(best, time.perf_counter() - start)
         seconds[str(dtype).removeprefix("torch.")] = best
-    np.save(folder / "found.npy", found[0].numpy())
+    np.save(folder / "outputs.npy", output[0].numpy())
     print(json.dumps({"seconds": seconds, "version": torch.__version__}))
 
 

@@ -1,0 +1,5 @@
+"""Old place of `bpcjax.learning.locality.certificate`."""
+
+from .._moved import moved
+
+moved(__name__, "bpcjax.learning.locality.certificate")

@@ -1,0 +1,5 @@
+"""Old place of `bpcjax.networks.projection`."""
+
+from ._moved import moved
+
+moved(__name__, "bpcjax.networks.projection")

@@ -1,0 +1,94 @@
+"""Spikes as a value: what solves record, encoders give, data hold, decoders and replays read."""
+
+import warnings
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from ._arrays import is_traced
+
+
+class Spikes(eqx.Module):
+    """Spikes in the order of their times, and the neurons (or channels) that sent them.
+
+    `times` (ms) is padded with `inf`, `neurons` with -1: of a network, the place in the flattened
+    guard. `count` is how many spikes there were, by default those at finite times; where it
+    exceeds the room, or a time is NaN, `ok` is False. Leading axes are batch axes. `steps`, from a
+    solve in whole steps: how many of these had begun and ended before each spike since the run
+    began at its first `t0`, which single precision can hold where it cannot hold the time (padded
+    with -1).
+    """
+
+    times: Float[Array, "*batch room"]
+    neurons: Int[Array, "*batch room"]
+    count: Int[Array, "*batch"]
+    steps: Int[Array, "*batch room"] | None = None
+
+    def __init__(self, times: Any, neurons: Any, count: Any = None, steps: Any = None):
+        self.times, self.neurons, self.steps = times, neurons, steps
+        self.count = _finite(times) if count is None else count
+
+    @property
+    def ok(self) -> Bool[Array, "*batch"]:
+        """Whether every spike found room, and no time is NaN."""
+        times = jnp.asarray(self.times)
+        return (jnp.asarray(self.count) <= times.shape[-1]) & ~jnp.isnan(times).any(axis=-1)
+
+    @property
+    def channels(self) -> Int[Array, "*batch room"]:
+        """The former name of `neurons`."""
+        warnings.warn("Spikes.channels is now Spikes.neurons", DeprecationWarning, stacklevel=2)
+        return self.neurons
+
+    def trim(self) -> tuple[np.ndarray, np.ndarray]:
+        """Times and neurons without padding, as arrays of numpy.
+
+        **Raises:** `ValueError` under a transformation, for a batch, and where spikes were lost.
+        """
+        if is_traced(self.times, self.neurons, self.count):
+            raise ValueError("trim: under a transformation the number of spikes is not known.")
+        if np.ndim(self.times) != 1:
+            raise ValueError(
+                f"trim: spikes are a batch, times have shape {np.shape(self.times)}; take a row "
+                "by `jax.tree.map(lambda x: x[i], spikes)`."
+            )
+        if not bool(self.ok):
+            raise ValueError(
+                f"trim: {int(self.count)} spikes in a room of {len(self.times)}, or NaN times; "
+                "give the solve (max_spikes) or the encoder (room) more room."
+            )
+        count = int(self.count)
+        return np.asarray(self.times)[:count], np.asarray(self.neurons)[:count]
+
+    def of(self, part: slice = slice(None)) -> "Spikes":
+        """The spikes of the neurons in `part`, a slice without a step, counted from its start.
+
+        Where spikes had found no room, `times` is NaN throughout: some of them may be lost.
+
+        **Raises:** `ValueError` for a slice with a step, or bounds that are negative.
+        """
+        start = part.start or 0
+        if part.step not in (None, 1) or start < 0 or (part.stop or 0) < 0:
+            raise ValueError(f"part must be a slice without a step or negative bounds, got {part}.")
+        own = self.neurons >= start
+        if part.stop is not None:
+            own = own & (self.neurons < part.stop)
+        times = jnp.where(own, self.times, jnp.inf)
+        order = jnp.argsort(times, axis=-1, stable=True)
+
+        def take(x, empty):
+            return jnp.take_along_axis(jnp.where(own, x, empty), order, axis=-1)
+
+        times = jnp.take_along_axis(times, order, axis=-1)
+        times = jnp.where(self.ok[..., None], times, jnp.nan)
+        steps = None if self.steps is None else take(self.steps, -1)
+        return Spikes(times, take(self.neurons - start, -1), own.sum(-1, dtype=jnp.int32), steps)
+
+
+def _finite(times: Any) -> Any:
+    if is_traced(times):
+        return jnp.isfinite(times).sum(axis=-1, dtype=jnp.int32)
+    return np.isfinite(np.asarray(times)).sum(axis=-1, dtype=np.int32)
