@@ -33,6 +33,7 @@ def test_the_sign_of_the_start_decides():
     assert found.ok.all()
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_random_starts():
     # 200 counts of 100 uniform starts: their spread, known to 1 part in sqrt(400), is the error.
     starts = jax.random.uniform(jax.random.key(0), (20_000,), minval=-1.0, maxval=3.0)

@@ -74,6 +74,7 @@ def test_maps_are_spiking_systems_with_a_clock():
     np.testing.assert_allclose(found.exponents.sum(), np.log(0.3), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_driven_neuron_neither_forgets_nor_amplifies():
     neuron = bpc.neurons.LIF()
     found = lyapunov(neuron, neuron.rest(), 150.0, t1=2000.0, dt=0.1)

@@ -24,6 +24,7 @@ def gamma_trains(rng, size, order, rate, t1):
 # --- closed forms ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, 4, 25])
 def test_gamma_trains_are_as_irregular_as_renewal_theory_says(order):
     # Cox (1962), Renewal Theory, for gamma intervals of mean 1: CV^2 = 1 / k, and counts in

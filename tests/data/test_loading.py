@@ -67,6 +67,7 @@ def test_a_set_in_its_own_folder_of_many_is_found(own, monkeypatch):
     check(load_set([dataset], "train"), arrays)  # neither folder nor network: the cache
 
 
+@pytest.mark.slow
 def test_the_cache_needs_no_tensorflow_datasets(prepared):
     _, _, folder, cache = prepared
     script = """

@@ -30,6 +30,7 @@ def data(seed, n=12):
     return jnp.asarray(x), jnp.asarray(np.tanh(x @ rng.normal(size=(SIZES[0], SIZES[-1]))))
 
 
+@pytest.mark.slow
 def test_linear_oracle_general_sigma():
     # F of the point network with any covariances: at its minimum, with Laplace's determinants,
     # minus the log evidence of theory.closed_forms, from the marginal covariance of y.
@@ -61,6 +62,7 @@ def test_linear_oracle_general_sigma():
     np.testing.assert_allclose(laplace, -evidence, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_uncertainty_term_gradient_on_presyn(getkey):
     # dF/dz_1 by hand: own error, corrections through the mean weights, and m f'(z) V a, the drive
     # away from what the synapses above know little of.

@@ -87,6 +87,7 @@ class Flow(bpc.AbstractSystem):
         return self.energy.update(y) - y
 
 
+@pytest.mark.slow
 def test_the_flow_ends_where_sweeps_end():
     rng = np.random.default_rng(2)
     patterns = rng.integers(0, M, (P, H))
@@ -253,6 +254,7 @@ def test_traces_of_poisson_spikes():
     np.testing.assert_allclose(itself, expected, rtol=0.15)
 
 
+@pytest.mark.slow
 def test_spikes_store_the_patterns_that_were_shown():
     # Slow traces of patterns shown in turn are their frequencies: recall works as from counts.
     rng = np.random.default_rng(5)

@@ -48,6 +48,7 @@ def test_signs_one_by_one_descend_also_with_the_pseudo_inverse():
     assert change.max() <= 1e-12 and change.min() < -0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha, start", [(0.05, 0.3), (0.1, 0.5), (0.138, 0.8)])
 def test_the_first_step_is_that_of_gaussian_crosstalk(alpha, start):
     # m = erf(m0 / sqrt(2 alpha)), with 2,000 units; 4 standard errors of 8 queries.
@@ -148,6 +149,7 @@ class Network(bpc.AbstractSystem):
         return self.energy.drive(y)
 
 
+@pytest.mark.slow
 def test_the_network_of_1984_never_raises_it():
     energy, rng = graded()
     found = bpc.simulate(

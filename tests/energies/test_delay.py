@@ -47,6 +47,7 @@ def test_it_is_the_modern_memory_of_all_shifts(steps):
     np.testing.assert_allclose(found["terms"], found["energy"], rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_shifts_in_time_change_nothing_but_the_shift():
     energy = DelayHopfield(rasters(), 1.2)
     y = jnp.asarray(rasters(2, (4, 7)))
@@ -61,6 +62,7 @@ def test_shifts_in_time_change_nothing_but_the_shift():
         )
 
 
+@pytest.mark.slow
 def test_a_raster_is_recalled_at_the_time_it_comes():
     rng = np.random.default_rng(3)
     patterns = (rng.random((20, 15, 40)) < 0.05).astype(float)
@@ -138,6 +140,7 @@ def run(memory, history, steps=40):
     return final, jnp.concatenate([memory(history)[None], energies])
 
 
+@pytest.mark.slow
 def test_the_functional_never_rises_and_the_cycle_is_found():
     x, rng = cycles(), np.random.default_rng(6)
     memory = CycleHopfield(x)
@@ -185,6 +188,7 @@ def test_bits_of_a_transition_fail_as_gaussian_crosstalk_says(power, size, count
     assert abs(wrong / bits - expected) < 4 * error + 0.1 * expected
 
 
+@pytest.mark.slow
 def test_the_exponential_chain_runs_round_and_one_pattern_stays():
     patterns = np.random.default_rng(9).choice([-1.0, 1.0], (50, 40)).astype(np.float32)
     memory = SequenceMemory.exponential(patterns)

@@ -37,6 +37,7 @@ def test_update_is_softmax_attention_with_keys_and_values_the_patterns():
     )
 
 
+@pytest.mark.slow
 def test_hessian_is_one_minus_beta_times_the_posterior_covariance():
     # Ramsauer et al. (2020), lemma A15: the Jacobian of the update is beta Cov_p(X).
     rng = np.random.default_rng(1)
@@ -115,6 +116,7 @@ def test_terms_sum_to_the_energy():
         np.testing.assert_allclose(sum(energy.terms(y).values()), energy(y), rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_gradient_flow_never_raises_its_energy_and_ends_where_the_update_rests():
     rng = np.random.default_rng(6)
     energy = ModernHopfield(2 * rng.normal(size=(5, 8)), 1.0)

@@ -37,6 +37,7 @@ def test_it_is_the_real_memory_of_real_and_imaginary_parts():
     np.testing.assert_allclose(energy(z), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_its_flow_over_real_parts_descends_to_a_memory():
     rng = np.random.default_rng(1)
     energy = PhasorHopfield(phasors(rng, 5, 16), 1.0)
@@ -59,6 +60,7 @@ def test_spike_times_are_phases():
     np.testing.assert_allclose(recalled, times[3], atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threshold", [0.0, 0.3])
 def test_units_one_by_one_never_raise_the_energy(threshold):
     rng = np.random.default_rng(3)

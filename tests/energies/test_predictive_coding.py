@@ -45,6 +45,7 @@ def silence(energy, args):
     return jax.tree.map(jnp.zeros_like, energy.start(args))
 
 
+@pytest.mark.slow
 def test_unclamped_equals_relu_mlp(getkey):
     energy, args = relu_net(getkey)
     found = settle(PredictiveCodingNetwork(energy), silence(energy, args), args, tol=1e-11)
@@ -86,6 +87,7 @@ def test_F_never_rises_along_the_flow(getkey):
     assert (np.diff(along) < 1e-12).all() and along[0] - along[-1] > 1
 
 
+@pytest.mark.slow
 def test_stop_on_gradient_not_state(getkey):
     # a slow network moves little in any time, and is not at rest for that
     energy, args = relu_net(getkey, label=1)
@@ -99,6 +101,7 @@ def test_stop_on_gradient_not_state(getkey):
     assert not cut.ok and cut.residual > 1e-7  # and it says so
 
 
+@pytest.mark.slow
 def test_where_F_is_least_no_possible_direction_lowers_it(getkey):
     energy, args = relu_net(getkey, label=2)
     found = settle(PredictiveCodingNetwork(energy), silence(energy, args), args, tol=1e-10)
@@ -107,6 +110,7 @@ def test_where_F_is_least_no_possible_direction_lowers_it(getkey):
     assert (jnp.where(z > 0, 0.0, slope) > -1e-9).all() and (z == 0).any() and (z > 0).any()
 
 
+@pytest.mark.slow
 def test_energy_is_mean_over_batch(getkey):
     # a batch twice over has the same mean energy, and teaches the same
     energy = PredictiveCoding.mlp(getkey(), (5, 4, 3))
@@ -150,6 +154,7 @@ def test_learned_feedback_takes_the_place_of_the_transposed_weights(getkey):
     assert changed(y, args) == energy(y, args)
 
 
+@pytest.mark.slow
 def test_fenchel_young_terms_are_zero_at_the_prediction_and_positive_elsewhere(getkey):
     mu, z = 3 * jax.random.normal(getkey(), (50,)), jax.random.uniform(getkey(), (50,))
     for term, other in (Rectified(2.0), z), (Categorical(), z / z.sum()):
@@ -161,6 +166,7 @@ def test_fenchel_young_terms_are_zero_at_the_prediction_and_positive_elsewhere(g
     assert abs(Categorical()(label, mu) + jax.nn.log_softmax(mu)[7]) < 1e-12
 
 
+@pytest.mark.slow
 def test_directions_are_data(getkey):
     # causes generate what is seen, and what is seen predicts them: F is the sum
     down = Arrow(1, 0, DenseMap(jax.random.normal(getkey(), (5, 3))), Gaussian(2.0))
@@ -238,6 +244,7 @@ def two_populations(energy, args, quantum, share, key, cost=0.0):
     return found, system
 
 
+@pytest.mark.slow
 def test_spikes_of_errors_keep_them_within_half_a_quantum(getkey):
     energy, args = linear()
     found, _ = two_populations(energy, args, 0.2, 0.25, getkey(), cost=1e-2)
@@ -270,6 +277,7 @@ def test_two_populations_find_what_one_flow_finds():
     assert 0.7 < slope < 1.3 and errors[0] < 0.4  # noted for this kind of chain: .21 at .2
 
 
+@pytest.mark.slow
 def test_true_errors_make_the_two_populations_one_descent():
     energy, args = linear()
     y = jax.tree.map(lambda a: a + 0.3, energy.start(args))
@@ -281,6 +289,7 @@ def test_true_errors_make_the_two_populations_one_descent():
     np.testing.assert_allclose(system.changes(told, args)[:, :n], plain, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_rectified_values_stay_possible_and_F_falls(getkey):
     energy, args = relu_net(getkey, label=1)
     found, _ = two_populations(energy, args, 0.2, 0.25, getkey(), cost=1e-2)

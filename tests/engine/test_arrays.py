@@ -119,6 +119,7 @@ def test_sizes_are_whole_numbers_of_python():
         _arrays.as_size(-1, "post")
 
 
+@pytest.mark.slow
 def test_ticks_are_decoded(double):
     channels = np.array([0, 1], np.uint8)
     rates = encode.rate(bpc.Spikes(TICKS, channels), 300, t0=np.int64(10**9), t1=5 * 10**9)

@@ -151,6 +151,7 @@ def test_a_guard_that_is_not_a_number_is_not_silent():
     np.testing.assert_array_equal(never.spikes.neurons[: never.spikes.count], [1] * 6)
 
 
+@pytest.mark.slow
 def test_traced_failures_raise_at_run_time():
     @eqx.filter_jit
     def end(c):

@@ -314,6 +314,7 @@ NOBODY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", NOBODY)
 @pytest.mark.parametrize("pre, post", [(3, 2), (0, 2), (3, 0)])
 def test_no_connections_are_a_map_to_zero(make, pre, post):

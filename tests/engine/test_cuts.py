@@ -149,6 +149,7 @@ def test_adaptive_steps_go_on_within_their_tolerance():
     assert_same(whole, pieces, 1e-6)
 
 
+@pytest.mark.slow
 def test_an_ornstein_uhlenbeck_process_goes_on_along_its_path():
     flow = bpc.Langevin(lambda y, args: 0.5 * jnp.sum(y**2), 0.5)
     options = dict(dt=0.1, key=jax.random.key(2), max_steps=128)
@@ -233,6 +234,7 @@ def test_what_cannot_go_on_is_refused_by_name():
         bpc.simulate(other, y, drive, t1=20.0)
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_does_not_go_on_as_if_it_had_not():
     lif = bpc.neurons.LIF()
     options = dict(max_spikes=1, throw=False)

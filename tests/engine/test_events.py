@@ -130,6 +130,7 @@ def test_excursions_inside_one_step_are_spikes(solver):
 
 # Steps of 1/4 are exact in binary, so with Heun the guard is exactly zero at the end of each
 # fourth; Tsit5's weights do not sum to 1 in binary, so there look just after the spike.
+@pytest.mark.slow
 @pytest.mark.parametrize("solver, later", [(HEUN, 0.0), (TSIT5, 1e-12)])
 def test_spikes_at_step_ends_fall_once_and_are_saved_reset(solver, later):
     found = solve(CLOCK, 0.0, 0.0, 4.2, 0.25, solver, saveat=dfx.SaveAt(ts=SAVE + later))
@@ -169,6 +170,7 @@ def test_kicks_across_the_threshold_cascade_at_one_time():
     close(by_state, exact, 1e-8)
 
 
+@pytest.mark.slow
 def test_neurons_that_tie_keep_their_own_derivatives():
     given = pulses((0, 2, 0.3), (1, 2, -0.2)), [0.0] * 3, [1.5, 1.5, 0.2], 50.0
     found = solve(*given)

@@ -113,6 +113,7 @@ def relayed(times, channels, dt, solver, t0=0.0):
 BOUNDS = [(ORDERED, 1e-9), (LOCAL, 1e-4), (GRID, 1e-2)]  # (0.05 / 5)^2, and 0.05 / 5: a step late
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver, bound", BOUNDS)
 def test_order_padding_and_the_start(solver, bound):
     # Out of order, padded as records are, one before the start and one just there.
@@ -154,6 +155,7 @@ def relay(times, channels, weights, per_step=64):
     return bpc.Network(bpc.neurons.LIF(v_th=1e6), [projection])
 
 
+@pytest.mark.slow
 def test_more_events_in_a_step_than_its_window_arrive_all_the_same():
     # Four events of weight 1 at once, a step further on as four times exp(-0.1 / 5).
     network = relay(np.full(4, 2.0), [0, 0, 0, 0], np.eye(1), per_step=3)
@@ -163,6 +165,7 @@ def test_more_events_in_a_step_than_its_window_arrive_all_the_same():
 
 
 # One event at t leaves exp(-(T - t) / 5) at T; by t that is its fifth.
+@pytest.mark.slow
 def test_a_train_is_differentiable_with_local_spikes():
     def end(time):
         network = relay([9.0], [0], np.eye(1))

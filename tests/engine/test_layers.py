@@ -52,6 +52,7 @@ def potentials(network, drive, spike=None, steps=STEPS):
     return v[:steps], counts
 
 
+@pytest.mark.slow
 def test_steps_and_counts_are_those_of_the_written_out_network():
     weights, network = chain((6, 8, 5, 3), jax.random.key(0))
     drive = jax.random.uniform(jax.random.key(1), (6,), minval=0.5, maxval=4.0)
@@ -95,6 +96,7 @@ def test_derivatives_are_backpropagation_through_time(shape, rate):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_batch_is_as_one_after_another():
     _, network = chain((5, 7, 4), jax.random.key(4), synapse=Exponential(3.0))
     drive = jax.random.uniform(jax.random.key(5), (3, 2, 5), minval=0.5, maxval=4.0)
@@ -168,6 +170,7 @@ def test_layers_may_be_of_different_neurons():
             np.testing.assert_allclose(times, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [bpc.GridSpikes(), bpc.OrderedSpikes(dfx.Euler())])
 def test_bins_arrive_at_their_ends(solver):
     # v jumps by what arrives and decays in Euler steps: v_k = sum_j a_j (1 - dt / tau)^(k - j).
@@ -200,6 +203,7 @@ def test_bins_of_another_step_are_no_silent_loss():
     assert not found.ok
 
 
+@pytest.mark.slow
 def test_convolutions_and_pools_are_linear_maps():
     kernel = jax.random.normal(jax.random.key(7), (2, 1, 3, 3))
     conv = bpc.connect.Convolution(kernel, (6, 6))

@@ -126,6 +126,7 @@ def test_order_of_derivatives():
 # --- saving -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_neuron_saved_at_any_time_to_second_order():
     around = np.concatenate([PERIOD * k + np.array([-1e-3, -1e-6, 1e-3]) for k in (1, 2)])
     ts = np.sort(np.concatenate([np.arange(1, 60), np.linspace(0.0123, 59.99, 150), around]))

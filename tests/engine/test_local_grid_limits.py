@@ -55,6 +55,7 @@ def test_kicks_across_the_threshold_give_their_spikes_a_step_a_stage(solver):
     assert (times >= PERIOD - 1e-3).all() and (times <= PERIOD + np.array([1, 2, 3]) * 0.1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [LOCAL, GRID])
 @pytest.mark.parametrize("v0", [1.0, 1.3])
 def test_a_spike_at_the_start(solver, v0):
@@ -102,6 +103,7 @@ def test_an_excursion_inside_one_step_is_a_spike():
 
 
 # Spikes at the integers, in steps of 1/4, which are exact in binary.
+@pytest.mark.slow
 def test_spikes_at_step_ends_fall_once_and_are_saved_reset():
     clock, saved = Hills(*arrays(0.0, 1.0, 1.0)), dfx.SaveAt(ts=SAVE)
     for solver in (LOCAL, GRID):
@@ -159,6 +161,7 @@ def test_rows_of_a_batch_tell_what_became_of_them(solver):
 
 # A hold that ends in the step of its spike: the release waits for the next step, and then is
 # put back to its own time.
+@pytest.mark.slow
 def test_a_hold_shorter_than_a_step():
     cell = bpc.Refractory(neuron(), 0.03)
     times, _ = recorded(run(cell, cell.rest(), *arrays(1.5, 100.0, 0.1), LOCAL))

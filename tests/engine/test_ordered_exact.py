@@ -55,6 +55,7 @@ def test_every_spike_of_recurrent_networks(size):
         assert max(errors(solve(*given, 0.1, dfx.Tsit5()), exact)) < 1e-9
 
 
+@pytest.mark.slow
 def test_heun_keeps_its_order_through_spikes():
     given = problem(20, 0)
     exact, steps = oracle(*given, T1), np.array([0.2, 0.1, 0.05, 0.025])

@@ -23,6 +23,7 @@ def intervals(found):
     return np.diff(steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("t0", STARTS)
 @pytest.mark.parametrize("hold", [1, 20, 1000])
 def test_a_hold_of_whole_steps_lasts_as_many(hold, t0):
@@ -53,6 +54,7 @@ def test_a_delay_of_whole_steps_lasts_as_many(t0):
     assert set(np.diff(causes).tolist()) <= {25, 26}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("t0", STARTS)
 def test_bins_arrive_in_their_steps(t0):
     first = round(t0 / DT)
@@ -71,6 +73,7 @@ def test_bins_arrive_in_their_steps(t0):
     assert int(found.spikes.count) == 2 and found.final.neurons[0].v[0] == 1.0
 
 
+@pytest.mark.slow
 def test_steps_that_single_precision_does_not_tell_apart_are_refused():
     lif = bpc.neurons.LIF()
     with pytest.raises(ValueError, match="dt=0.01 is finer than float32 tells times near"):
@@ -82,6 +85,7 @@ def test_steps_that_single_precision_does_not_tell_apart_are_refused():
     assert jax.jit(end)(1e6).result == bpc.RESULTS.unresolved_time
 
 
+@pytest.mark.slow
 def test_calm_steps_of_ordered_spikes_stay_calm():
     # Steps differ by rounding: what watches for events must not take that for longer steps.
     lif, solver = bpc.neurons.LIF(), bpc.OrderedSpikes()

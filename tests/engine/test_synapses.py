@@ -99,6 +99,7 @@ def log_height_slope(x):
 GAPS = np.concatenate([-np.logspace(-0.05, -9, 40), [0.0], np.logspace(-9, 0.95, 40)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype, bound", [(np.float64, 2e-12), (np.float32, 5e-4)])
 def test_derivatives_go_through_equal_times(dtype, bound):
     def log_kick(rise):
@@ -118,6 +119,7 @@ def test_derivatives_go_through_equal_times(dtype, bound):
 # --- conductances -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_conductance_pulls_towards_its_reversal():
     reversal, weight, tau = np.array([0.0, -80.0, -60.0]), np.array([8.0, 8.0, 50.0]), 4.0
     neuron = bpc.neurons.LIF(v_th=1e3)  # 200 pF, 10 nS, -60 mV
@@ -177,6 +179,7 @@ def test_held_neurons_ignore_jumps(name):
     close(found.ys.neurons.neuron.v[-1], exact, bound)
 
 
+@pytest.mark.slow
 def test_a_jump_leaves_other_variables_alone():
     neuron = bpc.neurons.AdEx()
     train = bpc.SpikeTrain(np.array([1.0]), np.array([0]), 1)

@@ -29,6 +29,7 @@ def two_layers(x, first, second, label):
     return -jax.grad(loss)(first)
 
 
+@pytest.mark.slow
 def test_local_jaxpr():
     def hebb(pre, post, weights, rate):
         return rate * (post.T @ pre - weights)
@@ -242,6 +243,7 @@ def test_owners_must_fit():
         certificate(lambda a, b: b.T @ a, (pre, post), (Pre(), "post"))
 
 
+@pytest.mark.slow
 def test_rules_of_predictive_coding_are_local():
     from bpcjax.energies import DenseMap
 

@@ -42,6 +42,7 @@ def test_latency_puts_one_spike_into_the_bin_of_its_time():
     assert bins[:, 3].sum() == 0  # 0 never spikes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantum", [0.7, 3.0])
 def test_delta_bins_are_those_of_sigma_delta(quantum):
     # The exact events of the stream that stays at x, counted in bins.
@@ -75,6 +76,7 @@ def test_readouts_are_their_formulas():
     np.testing.assert_allclose(FirstSpikeReadout(2.0).scores(counts, dt)[-1], [-0.5, 0.0])
 
 
+@pytest.mark.slow
 def test_a_neuron_with_more_current_fires_first():
     model = Classifier(one_layer(fires=True), CurrentCode(4.0), FirstSpikeReadout(), steps=20)
     model = eqx.tree_at(lambda m: m.layers.layers[1].weights.weights, model, 2.0 * jnp.eye(3))
@@ -97,6 +99,7 @@ def test_other_neurons_need_nothing_else():
     assert found.ok and found.scores[-1].argmax() == 1 and float(found.spikes[0]) > 3
 
 
+@pytest.mark.slow
 def test_many_steps_in_single_precision_are_no_failure():
     # 750 x 0.02 in single precision is not where 750 steps of 0.02 end.
     model = Classifier(one_layer(), CurrentCode(3.0), steps=750, dt=0.02)
@@ -120,6 +123,7 @@ def test_exact_and_stepped_modes_agree_as_steps_shrink():
     assert gaps[1] < gaps[0] / 2 and gaps[2] < gaps[1] / 2
 
 
+@pytest.mark.slow
 def test_spikes_in_bins_drive_as_they_are_weighted():
     amounts = jnp.zeros((1, 6, 3)).at[0, 1, 2].set(2.0)
     model = Classifier(one_layer(), EventCode(), steps=6)
@@ -138,6 +142,7 @@ def named(value):
     return type(value).__name__
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [CurrentCode(4.0), *SPIKES], ids=named)
 def test_bad_images_are_bad_alone(code):
     x = jnp.array([[0.2, 0.9, 0.4], [jnp.nan, 0.9, 0.4], [-0.5, 0.9, 0.4], [200.0, 0.9, 0.4]])
@@ -160,6 +165,7 @@ def test_bad_images_are_bad_alone(code):
         model(x, key=key)
 
 
+@pytest.mark.slow
 def test_a_loss_tells_of_a_bad_image_and_its_derivative_does_not_spoil_others():
     model = Classifier(one_layer(), CurrentCode(4.0))
 
@@ -185,6 +191,7 @@ def test_a_solve_that_fails_has_no_scores():
     assert not found.ok.any() and jnp.isnan(found.scores).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [CurrentCode(0.5), *SPIKES], ids=named)
 @pytest.mark.parametrize("dtype", [int, bool, np.uint8])
 def test_whole_numbers_are_numbers(code, dtype):
@@ -196,6 +203,7 @@ def test_whole_numbers_are_numbers(code, dtype):
         np.testing.assert_array_equal(code.drive(x.astype(dtype)), 0.5 * x)
 
 
+@pytest.mark.slow
 def test_spikes_after_the_last_step_are_refused():
     late = LatencyCode(bpc.encode.Linear(20.0))
     with pytest.raises(ValueError, match=r"until 20.0 ms, and 6 steps end at 6.0 ms"):

@@ -74,6 +74,7 @@ ENERGIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENERGIES)
 def test_no_spike_raises_F(name, getkey):
     energy, args, y0 = ENERGIES[name]()

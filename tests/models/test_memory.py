@@ -80,6 +80,7 @@ def test_each_spike_is_a_draw_from_the_posterior():
     assert abs(gaps.std() / gaps.mean() - 1) < 0.1  # exponential intervals
 
 
+@pytest.mark.slow
 def test_the_same_key_gives_the_same_spikes_and_another_key_others():
     energy, query = system()
     memory = SpikingHopfield(energy, 30.0)

@@ -47,6 +47,7 @@ PAIRS = [  # each Lagrangian and its activation in numpy
 NAMES = [f"{type(pair[0]).__name__}{k}" for k, pair in enumerate(PAIRS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lagrangian, expected", PAIRS, ids=NAMES)
 def test_each_lagrangian_is_convex_with_that_activation(lagrangian, expected):
     rng = np.random.default_rng(0)
@@ -87,6 +88,7 @@ def balance(system, state, drive):
     return lost, -expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(len(PAIRS)), ids=NAMES)
 def test_the_energy_falls_as_the_metric_of_the_layers_says(index):
     visible, hidden = PAIRS[index][0], PAIRS[(index + 1) % len(PAIRS)][0]  # each on both sides
@@ -107,6 +109,7 @@ BOUNDED = [  # layers of both sides that do not run away
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("visible, hidden", BOUNDED)
 def test_the_flow_never_raises_the_energy(visible, hidden):
     system, state, drive = system_of(visible, hidden)

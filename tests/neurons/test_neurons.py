@@ -94,6 +94,7 @@ def test_hodgkin_huxley_fires_as_published():
 # --- Hodgkin & Huxley: rest, rates, events -----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hodgkin_huxley_rests_where_nothing_moves():
     neuron, leaks = HodgkinHuxley(), np.array([-54.387, -60.0, -50.0])
     rest = neuron.rest()
@@ -139,6 +140,7 @@ def test_rates_and_their_derivatives_pass_the_removable_singularities(gate, v, s
             close(slope(v + away), exact, 1e-13)
 
 
+@pytest.mark.slow
 def test_a_smooth_spike_is_counted_once_and_leaves_the_state_as_it_is():
     found, ts = squid(10.0, 30.0), np.asarray(EARLY)
     v, above, times = np.asarray(found.ys.v), np.asarray(found.ys.above), spikes(found)
@@ -225,6 +227,7 @@ def test_theta_has_period_and_phase_response_of_the_quadratic_neuron(v, drive):
     np.testing.assert_allclose(slopes[:4], -closed.theta_advance(v, drive, 3.0), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_theta_without_enough_drive_rests():
     (times, v), _ = phase(*arrays(0.4, -0.25, 60.0, 1.0))
     assert np.isinf(times).all()

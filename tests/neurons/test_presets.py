@@ -168,6 +168,7 @@ EXPECTED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family, name, kind", EXPECTED)
 def test_a_preset_fires_the_pattern_of_its_name(family, name, kind):
     assert pattern_of(spike_times(family[name]), float(family[name].t1)) == kind

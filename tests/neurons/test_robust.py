@@ -108,6 +108,7 @@ def varied(model, random, size):
     return model(**values), [model(**{k: v[i] for k, v in values.items()}) for i in range(size)]
 
 
+@pytest.mark.slow
 @by_name
 def test_a_population_is_its_neurons(model):
     random, size = np.random.default_rng(3), 4

@@ -21,7 +21,7 @@ PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 GALLERY = ROOT / "figures" / "gallery"
 
 BLOCK = re.compile(
-    r"(?P<slow><!-- slow -->\n+)?```python\n(?P<code>.*?)```"  # compiles for more than some seconds
+    r"```python\n(?P<code>.*?)```"
     r"(?:\n+```text\n(?P<printed>.*?)```)?",  # what it prints
     flags=re.DOTALL,
 )
@@ -32,7 +32,6 @@ class Block(NamedTuple):
     name: str  # its page and line
     code: str
     printed: str | None
-    slow: bool
 
 
 def name_of(page: Path) -> str:
@@ -44,7 +43,7 @@ def blocks(page: Path) -> list[Block]:
     return [
         Block(
             f"{name_of(page)}:{text[: m.start('code')].count(chr(10)) + 1}",
-            m["code"], m["printed"], m["slow"] is not None,
+            m["code"], m["printed"],
         )
         for m in BLOCK.finditer(text)
     ]  # fmt: skip
@@ -126,9 +125,10 @@ def check_printed(expected: str, printed: str) -> None:
         assert float(new) == pytest.approx(float(shown), rel=2e-3, abs=unit), printed
 
 
+@pytest.mark.slow  # each compiles for seconds
 @pytest.mark.parametrize(
     "block",
-    [pytest.param(b, id=b.name, marks=[pytest.mark.slow] if b.slow else []) for b in BLOCKS],
+    [pytest.param(b, id=b.name) for b in BLOCKS],
 )
 def test_an_example_runs_by_itself_and_prints_what_is_shown(block, fresh):
     scope = {"__name__": "__main__"}
