@@ -12,7 +12,7 @@ import bpcjax as bpc
 from bpcjax.energies import ModernHopfield
 from bpcjax.models import Hold, Shot, SpikingHopfield
 from experiments.recall import Config
-from experiments.recall.methods import trace
+from experiments.recall.example import trace
 
 
 def system(seed=0, count=6, size=16):
@@ -108,7 +108,7 @@ def test_flow_spikes_posterior_and_report_call_one_energy():
         "spikes": lambda: memory.vector_field(0.0, state, None),
         "report": lambda: trace(config, energy, query, jax.random.key(5))["energy"],
     }
-    config = Config(rate=10.0, t1=0.5)  # what the recall job reports
+    config = Config(rate=10.0, t1=0.5).presentation  # what the recall job reports
     original, calls = ModernHopfield.scores, []
 
     def counted(self, y):
