@@ -80,9 +80,9 @@ def check_shapes(system: AbstractSystem, t0: Any, y0: PyTree, args: PyTree) -> N
             f"args or y0 does not fit the vector field of {name}: {error} "
             f"(y0 has shapes {_describe(y0)}, args {_describe(args)})."
         ) from error
-    wanted, got = jax.tree.structure(y0), jax.tree.structure(rate)
-    if wanted != got:
-        raise ValueError(f"y0 must have the structure of the vector field: {got}, got {wanted}.")
+    structure, got = jax.tree.structure(y0), jax.tree.structure(rate)
+    if structure != got:
+        raise ValueError(f"y0 must have the structure of the vector field: {got}, got {structure}.")
     for x, f in zip(jax.tree.leaves(y0), jax.tree.leaves(rate), strict=True):
         if jnp.broadcast_shapes(jnp.shape(x), f.shape) != jnp.shape(x):
             raise ValueError(
@@ -109,8 +109,8 @@ def check_shapes(system: AbstractSystem, t0: Any, y0: PyTree, args: PyTree) -> N
             f"the kick of {name} does not fit {spikes.shape} spikes: {error}"
         ) from error
     for what, tree in (("reset", after), ("kick", kick)):
-        if tree is not None and jax.tree.structure(tree) != wanted:
-            raise ValueError(f"the {what} of {name} must return the structure of y0, {wanted}.")
+        if tree is not None and jax.tree.structure(tree) != structure:
+            raise ValueError(f"the {what} of {name} must return the structure of y0, {structure}.")
         for x, z in zip(jax.tree.leaves(y0), jax.tree.leaves(tree), strict=False):
             if jnp.broadcast_shapes(jnp.shape(x), z.shape) != jnp.shape(x):
                 raise ValueError(

@@ -47,8 +47,8 @@ def _steps_of_delay(system: AbstractSystem, dt) -> int | None:
     delays = [source.delays for source in system.inputs() if source.delays is not None]
     if is_traced(dt, *delays):
         return None
-    known = [np.asarray(d) for d in delays]  # `jnp` would trace it where `simulate` is traced
-    longest = max((float(d.max(initial=0, where=np.isfinite(d))) for d in known), default=0.0)
+    concrete = [np.asarray(d) for d in delays]  # `jnp` would trace it where `simulate` is traced
+    longest = max((float(d.max(initial=0, where=np.isfinite(d))) for d in concrete), default=0.0)
     return room_for(math.ceil(longest / float(dt)) + 3)
 
 
@@ -193,7 +193,7 @@ def simulate(
 
     Steps begin at `t0 + n dt`; the last one is shorter where `t1` is not among these. Events from
     outside in [t0, t1) are taken; what arrives as a step begins is not yet in a state that is
-    saved there. `found.restart` in the place of `y0` goes on from the end of a
+    saved there. `solution.restart` in the place of `y0` goes on from the end of a
     run with all that is on its way, by default with its solver, steps and keys: see `Restart`.
 
     `args` is the drive: a pytree of arrays and of functions of `t`, smooth within a step (where
@@ -235,7 +235,7 @@ def simulate(
     if max_steps is None and saveat.dense:
         raise ValueError("max_steps: dense output under `jit` needs it: pass a bound on the steps.")
     wrong = wrong_time | too_fine
-    found = dfx.diffeqsolve(
+    raw = dfx.diffeqsolve(
         terms,
         unrolled(method),
         t0,
@@ -257,7 +257,7 @@ def simulate(
         (wrong_parameter, RESULTS.bad_parameter),
         (jnp.array(start.cut), RESULTS.cut_state),
     ]
-    solution = _read(found, start, clock, system, args, method, saveat, event, causes)
+    solution = _read(raw, start, clock, system, args, method, saveat, event, causes)
     return _checked(solution) if throw else solution
 
 
@@ -272,8 +272,8 @@ def _adjoint(max_steps: int | None) -> dfx.AbstractAdjoint:
 
 def _checked(solution: Solution) -> Solution:
     """The solution, or an error that names what failed. (An error cannot pass on keys.)"""
-    keys, rest = eqx.partition(solution, _is_key)
-    return eqx.combine(keys, solution.result.error_if(rest, ~solution.ok))
+    keys, arrays = eqx.partition(solution, _is_key)
+    return eqx.combine(keys, solution.result.error_if(arrays, ~solution.ok))
 
 
 def _is_key(x: Any) -> bool:
@@ -290,15 +290,15 @@ def _steps(start: Start, clock: Clock, wrong) -> dfx.AbstractStepSizeController:
     return starting(start.controller, jnp.where(wrong, 1.0, first))
 
 
-def _read(found, start: Start, clock: Clock, system, args, method, saveat, event, causes):
+def _read(raw, start: Start, clock: Clock, system, args, method, saveat, event, causes):
     """The solution that diffrax's is, with all causes of failure, those given first."""
-    (ts, ended_at) = cast(Any, found.ts)
-    ys, last = _saved((saveat.subs, _END), found.ys, clock.t1, start.y, args)
+    (ts, ended_at) = cast(Any, raw.ts)
+    ys, last = _saved((saveat.subs, _END), raw.ys, clock.t1, start.y, args)
     ts, ended_at = jax.tree.map(
         lambda t: jnp.where(t == beyond(clock.t1), clock.t1, t), (ts, ended_at[-1])
     )
-    final, state = jax.tree.map(lambda x: x[-1], last), found.solver_state
-    ended = succeeded(RESULTS.promote(found.result))
+    final, state = jax.tree.map(lambda x: x[-1], last), raw.solver_state
+    ended = succeeded(RESULTS.promote(raw.result))
     lost, spikes, more = jnp.array(False), None, []
     if isinstance(state, AbstractSpikesState):
         assert isinstance(system, AbstractSpikingSystem)
@@ -310,16 +310,16 @@ def _read(found, start: Start, clock: Clock, system, args, method, saveat, event
         if spikes is not None and event is not None:
             spikes = until(spikes, ended_at)
     causes = [*causes, ((ended | lost) & ~is_finite(last), RESULTS.not_finite), *more]
-    result = widened(found.result, causes)
+    result = widened(raw.result, causes)
     if start.before is not None:
         result = RESULTS.where(succeeded(start.before.result), result, start.before.result)
-    by_event = False if event is None else found.result == dfx.RESULTS.event_occurred
-    adapted = isinstance(found.controller_state, tuple)
-    next_dt = found.controller_state[1] if adapted else clock.dt
+    by_event = False if event is None else raw.result == dfx.RESULTS.event_occurred
+    adapted = isinstance(raw.controller_state, tuple)
+    next_dt = raw.controller_state[1] if adapted else clock.dt
     restart = make_restart(
         start, clock, system, method, state, next_dt, ended_at, final, result, by_event
     )
-    stats = dict(found.stats, solver_state=state) if saveat.solver_state else found.stats
+    stats = dict(raw.stats, solver_state=state) if saveat.solver_state else raw.stats
     if isinstance(system, AbstractSpikingSystem):
         ys, final = _marked(system, saveat, ys), system.mark_cut(final)
-    return Solution(ts, ys, spikes, result, stats, final, restart, found.interpolation)
+    return Solution(ts, ys, spikes, result, stats, final, restart, raw.interpolation)

@@ -96,8 +96,8 @@ def structural(flow: Flow, x: Float[Array, "rows n"]) -> Bool[Array, " n"]:
     around = jnp.concatenate([few, few + 1e-3 * (1 + jnp.abs(few)) * jitter])
     moves = (jax.vmap(flow.jacobian)(around) != 0).any(axis=0)
 
-    def hold(held, _):
-        return ~(moves & ~held[None, :]).any(axis=1), None
+    def hold(constant, _):
+        return ~(moves & ~constant[None, :]).any(axis=1), None
 
     depth = min(4, x.shape[1])
     return jax.lax.scan(hold, jnp.zeros(x.shape[1], bool), length=depth)[0]

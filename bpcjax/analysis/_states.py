@@ -31,9 +31,9 @@ def as_drive(args: PyTree) -> PyTree:
 
 def check_like(y: PyTree, like: PyTree, name: str, model: str) -> None:
     """Raise `ValueError` if the state `y` has not the structure and the shapes of `like`."""
-    shapes, wanted = (jax.tree.map(jnp.shape, tree) for tree in (y, like))
-    if jax.tree.structure(y) != jax.tree.structure(like) or shapes != wanted:
-        raise ValueError(f"{name} must be like {model}, of shapes {wanted}, got {shapes}.")
+    shapes, like_shapes = (jax.tree.map(jnp.shape, tree) for tree in (y, like))
+    if jax.tree.structure(y) != jax.tree.structure(like) or shapes != like_shapes:
+        raise ValueError(f"{name} must be like {model}, of shapes {like_shapes}, got {shapes}.")
 
 
 def as_radius(radius: ArrayLike | PyTree, like: PyTree) -> Vector:

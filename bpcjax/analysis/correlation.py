@@ -103,16 +103,16 @@ def _own_pairs(neurons: Array, place: Array, own: Array, reach: int, dtype: Any)
     """Pairs of spikes of one marked neuron, by lag: the terms i = j of the sum."""
 
     def later(carry):
-        step, found, _ = carry
+        step, counts, _ = carry
         other = jnp.arange(neurons.shape[0]) + step
         same = own & (neurons == neurons.at[other].get(mode="fill", fill_value=-1))
         apart = place.at[other].get(mode="fill", fill_value=0) - place
         near = same & (apart <= reach)
-        found = found.at[jnp.where(near, apart, reach + 1)].add(1, mode="drop")
-        return step + 1, found, near.any()
+        counts = counts.at[jnp.where(near, apart, reach + 1)].add(1, mode="drop")
+        return step + 1, counts, near.any()
 
     itself = jnp.zeros(reach + 1, dtype).at[0].add(own.sum())
     start = jnp.array(1), jnp.zeros(reach + 1, dtype), own.any()
-    _, found, _ = lax.while_loop(lambda carry: carry[2], later, start)
+    _, counts, _ = lax.while_loop(lambda carry: carry[2], later, start)
     # Pairs in one bin count in both orders.
-    return jnp.concatenate([found[:0:-1], (itself + 2 * found)[:1], found[1:]])
+    return jnp.concatenate([counts[:0:-1], (itself + 2 * counts)[:1], counts[1:]])

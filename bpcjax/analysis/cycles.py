@@ -101,8 +101,8 @@ def _shoot(step_map: FlowMap, x0, period, modes, tol):
 
     start = jnp.append(x0, period)
     newton = optx.Newton(rtol=1e-12, atol=1e-2 * tol)
-    found = optx.root_find(miss, newton, start, max_steps=STEPS, throw=False)
-    x, period = found.value[:-1], found.value[-1]
+    root = optx.root_find(miss, newton, start, max_steps=STEPS, throw=False)
+    x, period = root.value[:-1], root.value[-1]
     period = jnp.where(period > 0, period, jnp.nan)
     end, monodromy, fine = step_map.along(x, 0.0, period, jnp.eye(x.size))
     residual = jnp.abs(end - x).max()
@@ -121,8 +121,8 @@ def shooting(
     ends, ok = jax.vmap(lambda x: step_map(x, 0.0, span))(x)
     rate = jax.lax.stop_gradient(step_map.flow.rate(before))
     size = jnp.where((rate**2).sum() > 0, (rate**2).sum(), 1.0)
-    held = jax.lax.stop_gradient(x)
-    misses = jnp.where(modes, x - held, ends - jnp.roll(x, -1, axis=0))
+    constant = jax.lax.stop_gradient(x)
+    misses = jnp.where(modes, x - constant, ends - jnp.roll(x, -1, axis=0))
     return jnp.append(misses.ravel(), rate @ (x[0] - before) / size), ok.all()
 
 

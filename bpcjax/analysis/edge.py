@@ -98,13 +98,13 @@ def edge_state(
     if jax.eval_shape(lambda: system.noise(flow.t, a, args)) is not None:
         raise ValueError(f"system: {type(system).__name__} has noise, so its basins have no edge.")
     options = (leg, close, apart, tol)
-    found, ends = _track(flow, ravel(a), ravel(b), points, radius, t1, dt, legs, options, solver)
+    edge, ends = _track(flow, ravel(a), ravel(b), points, radius, t1, dt, legs, options, solver)
     if known(ends) and (ends[0] == ends[1] or ends.min() < 0):
         raise ValueError(
             f"a and b must end at different attractors within t1={t1}, they end at "
             f"{ends.tolist()} (-1: at none). Pass others, or raise t1 or radius."
         )
-    return found
+    return edge
 
 
 @eqx.filter_jit

@@ -40,25 +40,25 @@ def field(
     **Raises:** `ValueError` for ranges that are not two, of unknown names, or empty; for a grid
     of fewer than two points; for a drive that does not fit.
     """
-    known, names = _names(like), tuple(ranges)
-    if len(names) != 2 or not set(names) <= set(known):
-        raise ValueError(f"ranges: give two of the variables {known}, got {names}.")
+    variables, names = _names(like), tuple(ranges)
+    if len(names) != 2 or not set(names) <= set(variables):
+        raise ValueError(f"ranges: give two of the variables {variables}, got {names}.")
     for name, (low, high) in ranges.items():
         if not (np.isfinite([low, high]).all() and low < high):
             raise ValueError(f"{name}: the range must be finite and rise, got {(low, high)}.")
     if grid < 2:
         raise ValueError(f"grid must be at least 2, got {grid}.")
-    flow, held = flow_of(system, like, args, t), ravel(like)
-    at = np.array([known.index(name) for name in names])
-    x, y = (jnp.linspace(*ranges[name], grid, dtype=held.dtype) for name in names)
-    dx, dy = _rates(flow, held, at, x, y)
+    flow, base = flow_of(system, like, args, t), ravel(like)
+    at = np.array([variables.index(name) for name in names])
+    x, y = (jnp.linspace(*ranges[name], grid, dtype=base.dtype) for name in names)
+    dx, dy = _rates(flow, base, at, x, y)
     return Field(x, y, dx, dy, (names[0], names[1]))
 
 
 @eqx.filter_jit
-def _rates(flow, held, at, x, y):
+def _rates(flow, base, at, x, y):
     def rate(x, y):
-        return flow.rate(held.at[at].set(jnp.stack([x, y])))[at]
+        return flow.rate(base.at[at].set(jnp.stack([x, y])))[at]
 
     return jnp.moveaxis(jax.vmap(jax.vmap(rate, (0, None)), (None, 0))(x, y), -1, 0)
 

@@ -26,7 +26,7 @@ class FlowMap(eqx.Module):
 
     def __call__(self, x: Vector, t0: Any, span: Any) -> tuple[Vector, Bool[Array, ""]]:
         """The state `span` after `t0`, and whether the solve succeeded."""
-        found = simulate(
+        solution = simulate(
             self.flow.system,
             self.flow.layout.unravel(x),
             self.flow.args,
@@ -38,7 +38,7 @@ class FlowMap(eqx.Module):
             max_steps=self.steps + 2,
             throw=False,
         )
-        return self.flow.layout.ravel(jax.tree.map(lambda x: x[-1], found.ys)), found.ok
+        return self.flow.layout.ravel(jax.tree.map(lambda x: x[-1], solution.ys)), solution.ok
 
     def along(
         self, x: Vector, t0: Any, span: Any, directions: Float[Array, "n k"]

@@ -80,8 +80,8 @@ def lanczos(
             raise ValueError(f"{name} must be at least 1, got {value}.")
     steps = min(steps, size)
     starts = jax.random.rademacher(key, (probes, size), jnp.result_type(float))
-    found = jax.lax.map(lambda start: _one(product, start / jnp.sqrt(size), steps), starts)
-    return Ritz(*found)
+    ritz = jax.lax.map(lambda start: _one(product, start / jnp.sqrt(size), steps), starts)
+    return Ritz(*ritz)
 
 
 def hessian_spectrum(

@@ -91,12 +91,12 @@ def _exponents(step_map: FlowMap, x, leg, count: int, skip: int, legs: int) -> L
 
     def advance(now, k):
         x, directions, ok = now
-        x, moved, fine = step_map.along(x, k * leg, leg, directions)
-        directions, r = jnp.linalg.qr(moved)
+        x, images, fine = step_map.along(x, k * leg, leg, directions)
+        directions, r = jnp.linalg.qr(images)
         size = jnp.abs(jnp.diagonal(r))
-        alive = size > eps * jnp.linalg.norm(moved, axis=0).max()
+        alive = size > eps * jnp.linalg.norm(images, axis=0).max()
         growth = jnp.log(jnp.where(alive, size, 0.0))
-        return (x, directions, ok & fine & jnp.isfinite(moved).all()), growth
+        return (x, directions, ok & fine & jnp.isfinite(images).all()), growth
 
     # No coordinate axes: one that the flow keeps to itself would come first, however it shrinks.
     generic = jax.random.normal(jax.random.key(0), (x.size, count), x.dtype)
@@ -137,5 +137,5 @@ def _dimension(exponents: Float[Array, " count"], complete: bool) -> Float[Array
     size = exponents.shape[0]
     part = last / jnp.abs(exponents[jnp.minimum(whole, size - 1)])
     beyond = jnp.where(complete, float(size), jnp.nan)
-    found = jnp.where(whole == size, beyond, whole + part)
-    return jnp.where(jnp.isnan(exponents).any(), jnp.nan, found)
+    dimension = jnp.where(whole == size, beyond, whole + part)
+    return jnp.where(jnp.isnan(exponents).any(), jnp.nan, dimension)

@@ -90,8 +90,8 @@ def phase_response(
 @eqx.filter_jit
 def _derivatives(step_map: FlowMap, x, span, count: int):
     def advance(x, _):
-        after, moved, _ = step_map.along(x, 0.0, span, jnp.eye(x.size, dtype=x.dtype))
-        return after, (x, moved)
+        after, derivative, _ = step_map.along(x, 0.0, span, jnp.eye(x.size, dtype=x.dtype))
+        return after, (x, derivative)
 
     return lax.scan(advance, x, length=count)[1]
 
@@ -101,13 +101,13 @@ def _adjoint(derivatives: np.ndarray, rate: np.ndarray, modes: np.ndarray) -> np
     phase can be told: the multiplier of the shift is not simple.
     """
     free = np.flatnonzero(~modes)
-    found = np.zeros((len(derivatives), len(rate)))
+    gradients = np.zeros((len(derivatives), len(rate)))
     blocks = derivatives[:, free[:, None], free]
     gradient = _shift_covector(np.linalg.multi_dot([np.eye(len(free)), *blocks[::-1]]), rate[free])
     for k in reversed(range(len(blocks))):
         gradient = gradient @ blocks[k]
-        found[k, free] = gradient
-    return found
+        gradients[k, free] = gradient
+    return gradients
 
 
 def _shift_covector(monodromy: np.ndarray, rate: np.ndarray) -> np.ndarray:

@@ -114,12 +114,12 @@ def classify(
     values = jnp.asarray(eigenvalues)
     tol = max(tol, 10 * float(jnp.finfo(jnp.result_type(values, float)).eps))
     values = jnp.asarray(values, complex)
-    known = ~jnp.isnan(values).any(axis=-1)
+    valid = ~jnp.isnan(values).any(axis=-1)
     near = tol * (1 + jnp.where(jnp.isfinite(values), jnp.abs(values), 0.0).max(axis=-1))
     near = near[..., None]
     unstable = (values.real > near).sum(axis=-1)
     marginal = (jnp.abs(values.real) <= near).sum(axis=-1)
     oscillatory = (jnp.abs(values.imag) > near).any(axis=-1)
     return Stability(
-        jnp.where(known, unstable, -1), jnp.where(known, marginal, -1), known & oscillatory
+        jnp.where(valid, unstable, -1), jnp.where(valid, marginal, -1), valid & oscillatory
     )

@@ -19,7 +19,7 @@ from .flow_map import check_noiseless, check_solver
 from .lyapunov import scatter
 
 
-class _Seen(NamedTuple):
+class _WatchedState(NamedTuple):
     """A state, and what it was just after the first spike, with when that came."""
 
     y: PyTree
@@ -45,7 +45,7 @@ class _Watched(AbstractView):
         return y._replace(y=inner)
 
     def up(self, y, change):
-        return _Seen(change, *jax.tree.map(jnp.zeros_like, (y.then, y.at)))
+        return _WatchedState(change, *jax.tree.map(jnp.zeros_like, (y.then, y.at)))
 
     def vector_field(self, t, y, args):
         return self.up(y, self.inner.vector_field(t, y.y, args))
@@ -59,7 +59,7 @@ class _Watched(AbstractView):
         counts = spikes.any() if self.neuron is None else spikes[self.neuron]
         now = counts & jnp.isinf(y.at).all()
         then = jax.tree.map(lambda new, old: jnp.where(now, new, old), after, y.then)
-        return _Seen(after, then, jnp.where(now, t, y.at))
+        return _WatchedState(after, then, jnp.where(now, t, y.at))
 
     def emits(self, y, fired):
         return self.inner.emits(y.y, fired)
@@ -67,7 +67,7 @@ class _Watched(AbstractView):
     def kicked(self, t, y, change):
         now = (y.at == t).all()
         then = jax.tree.map(lambda k, x: jnp.where(now, k, jnp.zeros_like(x)), change, y.then)
-        return _Seen(change, then, jnp.zeros_like(y.at))
+        return _WatchedState(change, then, jnp.zeros_like(y.at))
 
 
 class NextSpike(eqx.Module):
@@ -123,9 +123,9 @@ def after_spike(flow: Flow, x, t0, dt, wait, neuron, solver) -> NextSpike:
     y = flow.layout.unravel(x)
     t0 = jnp.asarray(t0, x.dtype)
     unseen = jnp.full(jax.eval_shape(lambda: system.guard(t0, y, flow.args)).shape, jnp.inf)
-    found = simulate(
+    solution = simulate(
         _Watched(system, neuron),
-        _Seen(y, y, unseen),
+        _WatchedState(y, y, unseen),
         flow.args,
         t0=t0,
         t1=t0 + wait,
@@ -136,9 +136,9 @@ def after_spike(flow: Flow, x, t0, dt, wait, neuron, solver) -> NextSpike:
         event=dfx.Event(lambda t, y, args, **_: jnp.isfinite(y.at).all()),
         throw=False,
     )
-    end = jax.tree.map(lambda leaf: leaf[-1], found.ys)
+    end = jax.tree.map(lambda leaf: leaf[-1], solution.ys)
     at = jnp.ravel(end.at)[0]
-    ok = found.ok & jnp.isfinite(at)
+    ok = solution.ok & jnp.isfinite(at)
     then = jax.tree.map(lambda leaf: jnp.where(ok, leaf, jnp.nan), end.then)
     return NextSpike(then, jnp.where(ok, at - t0, jnp.nan), ok)
 
@@ -189,17 +189,17 @@ def _orbit(flow: Flow, x, dt, wait, count: int, burn_in: int, neuron, solver) ->
         x, direction, ok = now
 
         def to_next(x):
-            found = after_spike(flow, x, 0.0, dt, wait, neuron, solver)
-            return flow.layout.ravel(found.y), found
+            spike = after_spike(flow, x, 0.0, dt, wait, neuron, solver)
+            return flow.layout.ravel(spike.y), spike
 
-        after, moved, found = jax.jvp(to_next, (x,), (direction,), has_aux=True)
-        size = jnp.linalg.norm(moved)
-        direction = jnp.where(size > 0, moved / jnp.where(size > 0, size, 1.0), direction)
-        ok = ok & found.ok
-        return (after, direction, ok), (after, found.interval, jnp.log(size))
+        after, tangent, spike = jax.jvp(to_next, (x,), (direction,), has_aux=True)
+        size = jnp.linalg.norm(tangent)
+        direction = jnp.where(size > 0, tangent / jnp.where(size > 0, size, 1.0), direction)
+        ok = ok & spike.ok
+        return (after, direction, ok), (after, spike.interval, jnp.log(size))
 
     start = x, jnp.ones_like(x) / x.size**0.5, jnp.array(True)
-    (_, _, ok), found = lax.scan(advance, start, length=burn_in + count)
-    states, intervals, growth = jax.tree.map(lambda leaf: leaf[burn_in:], found)
+    (_, _, ok), orbit = lax.scan(advance, start, length=burn_in + count)
+    states, intervals, growth = jax.tree.map(lambda leaf: leaf[burn_in:], orbit)
     y = jax.vmap(flow.layout.unravel)(states)
     return Orbit(y, intervals, growth.mean(), scatter(growth[:, None])[0], ok)

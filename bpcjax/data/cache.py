@@ -18,9 +18,9 @@ VERSION = 1  # of the arrays' names and meaning: what another version wrote is m
 def cache_folder(cache_dir: Path | str | None = None) -> Path:
     """Where prepared sets live: `cache_dir`, else `$BPCJAX_CACHE`, else the user's cache folder
     (`$XDG_CACHE_HOME/bpcjax`, by default `~/.cache/bpcjax`)."""
-    given = cache_dir if cache_dir is not None else os.environ.get("BPCJAX_CACHE")
-    if given:
-        return Path(given).expanduser()
+    folder = cache_dir if cache_dir is not None else os.environ.get("BPCJAX_CACHE")
+    if folder:
+        return Path(folder).expanduser()
     home = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(home) if os.path.isabs(home) else Path("~/.cache").expanduser()
     return base / "bpcjax"

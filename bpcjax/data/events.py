@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Integer
 
-from .._arrays import as_size, held
+from .._arrays import as_size, cast_times
 from ..spikes import Spikes
 from .files import DataError
 from .ragged import offsets_of, taken
@@ -103,10 +103,10 @@ def _flat_times(rows: list[np.ndarray], offsets: np.ndarray) -> np.ndarray:
     for kind in kinds:
         if not np.issubdtype(kind, np.number) or np.issubdtype(kind, np.complexfloating):
             raise DataError(f"times must be real numbers, got {kind}.")
-    kept = len(kinds) == 1 and all(kind in _FLOATING for kind in kinds)
-    dtype = kinds.pop() if kept else np.dtype(float)
+    uniform = len(kinds) == 1 and all(kind in _FLOATING for kind in kinds)
+    dtype = kinds.pop() if uniform else np.dtype(float)
     try:
-        own = [held(f"times[{i}]", row, dtype) for i, row in enumerate(rows)]
+        own = [cast_times(f"times[{i}]", row, dtype) for i, row in enumerate(rows)]
     except ValueError as error:
         raise DataError(str(error)) from None
     times = np.concatenate([*own, np.zeros(0, dtype)])

@@ -84,10 +84,10 @@ def given_folder(data_dir: Path | str | None) -> Path | None:
 
     **Raises:** `DataError` if it is no folder.
     """
-    given = data_dir if data_dir is not None else os.environ.get("BPCJAX_DATA") or None
-    if given is None:
+    path = data_dir if data_dir is not None else os.environ.get("BPCJAX_DATA") or None
+    if path is None:
         return None
-    folder = Path(given).expanduser()
+    folder = Path(path).expanduser()
     if not folder.is_dir():
         who = "data_dir" if data_dir is not None else "BPCJAX_DATA"
         raise DataError(
@@ -107,8 +107,8 @@ def find(files: Sequence[File], places: Sequence[Path]) -> dict[str, Path] | Non
     for place in places:
         there = [(place / file.name).is_file() for file in files]
         if any(there):
-            for file, found in zip(files, there, strict=True):
-                if not found:
+            for file, exists in zip(files, there, strict=True):
+                if not exists:
                     raise DataError(
                         f"data_dir: {place / file.name} is missing, next to its siblings. "
                         "Put the official file there."

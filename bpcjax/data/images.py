@@ -31,8 +31,8 @@ def digits() -> Images:
         from sklearn.datasets import load_digits  # here, since it is slow to import
     except ImportError as error:
         raise ImportError("digits need scikit-learn: pip install 'bpcjax[data]'.") from error
-    found: Any = load_digits()
-    return Images((found.images / 16).astype(np.float32), found.target.astype(np.int64))
+    dataset: Any = load_digits()
+    return Images((dataset.images / 16).astype(np.float32), dataset.target.astype(np.int64))
 
 
 def read_idx(path: Path | str) -> np.ndarray:

@@ -48,14 +48,14 @@ def _locate(
     folder = given_folder(data_dir)
     if folder is not None:
         for dataset in sets:
-            found = find(dataset.files, [*(folder / sub for sub in dataset.folders), folder])
-            if found is not None:
-                return dataset, found
+            paths = find(dataset.files, [*(folder / sub for sub in dataset.folders), folder])
+            if paths is not None:
+                return dataset, paths
         if data_dir is not None:
-            wanted = " or ".join(", ".join(file.name for file in s.files) for s in sets)
+            names = " or ".join(", ".join(file.name for file in s.files) for s in sets)
             places = ", ".join([str(folder), *(str(folder / sub) for sub in sets[0].folders)])
             raise DataError(
-                f"data_dir: no {sets[0].name} in {places}. Put {wanted} there, or leave data_dir "
+                f"data_dir: no {sets[0].name} in {places}. Put {names} there, or leave data_dir "
                 "out to download."
             )
     return sets[0], None
@@ -81,23 +81,23 @@ def load_set(
         whole = [part for part in parts if part]
         return {k: np.concatenate([part[k] for part in whole]) for k in whole[0]}
 
-    found = arrays()
-    if found is None:
+    cached = arrays()
+    if cached is None:
         with _alone(folder):
-            found = arrays()  # another process may have made them meanwhile
-            if found is None:
+            cached = arrays()  # another process may have made them meanwhile
+            if cached is None:
                 from .download import download
                 from .prepare import prepare
 
                 if paths is None:
                     place = cache / "downloads" / dataset.name
                     paths = download(dataset.name, dataset.files, place)
-                made = prepare(dataset, paths, folder)
-                for name, part in made.items():
+                splits = prepare(dataset, paths, folder)
+                for name, part in splits.items():
                     write(folder / f"{name}.npz", part)
-                found = made[split] if split != "all" else arrays()
-    assert found is not None
-    return dataset.result(found)
+                cached = splits[split] if split != "all" else arrays()
+    assert cached is not None
+    return dataset.result(cached)
 
 
 def load(

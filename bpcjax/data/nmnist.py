@@ -48,8 +48,10 @@ def labels_by_list(archive: zipfile.ZipFile, split: str) -> dict[str, int]:
 def labels_by_folder(archive: zipfile.ZipFile, split: str) -> dict[str, int]:
     """The label of each recording by its name, `.../LABEL/NUMBER.bin`, in the order of numbers."""
     names = (name.split("/") for name in archive.namelist() if name.endswith(".bin"))
-    found = sorted((parts for parts in names if parts[-2].isdigit()), key=lambda p: int(p[-1][:-4]))
-    return {"/".join(parts): int(parts[-2]) for parts in found}
+    recordings = sorted(
+        (parts for parts in names if parts[-2].isdigit()), key=lambda p: int(p[-1][:-4])
+    )
+    return {"/".join(parts): int(parts[-2]) for parts in recordings}
 
 
 @dataclass(frozen=True)

@@ -102,12 +102,12 @@ class SpokenDigits(AbstractDataSet):
         """Every recording of the split, by digit, speaker and index."""
         path = paths[self.files[0].name]
         with zipfile.ZipFile(path) as archive:
-            found = []
+            recordings = []
             for name in filter(is_recording, archive.namelist()):
                 digit, speaker, index = name.rsplit("/")[-1][:-4].split("_")
                 if (int(index) < TEST_INDICES) == (split == "test"):
-                    found.append((int(digit), self.speakers.index(speaker), int(index), name))
-            for digit, speaker, _, name in sorted(found):
+                    recordings.append((int(digit), self.speakers.index(speaker), int(index), name))
+            for digit, speaker, _, name in sorted(recordings):
                 samples = read_wav(archive.read(name), f"{name} in {path}")
                 yield {"samples": samples, "label": digit, "speaker": speaker}
 

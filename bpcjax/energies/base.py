@@ -61,12 +61,12 @@ def as_patterns(patterns: ArrayLike, axes: str = "P N") -> Inexact[Array, "..."]
 
     **Raises:** `ValueError` if there is no pattern, or no unit, or if the axes do not fit.
     """
-    found = as_parameter(patterns)
-    if found.ndim != len(axes.split()):
-        raise ValueError(f"patterns must be an array [{axes}], got shape {found.shape}.")
-    if found.size == 0:
-        raise ValueError(f"patterns must hold one pattern or more, got shape {found.shape}.")
-    return found
+    array = as_parameter(patterns)
+    if array.ndim != len(axes.split()):
+        raise ValueError(f"patterns must be an array [{axes}], got shape {array.shape}.")
+    if array.size == 0:
+        raise ValueError(f"patterns must hold one pattern or more, got shape {array.shape}.")
+    return array
 
 
 def as_number(name: str, value: ArrayLike) -> Float[Array, ""]:
@@ -74,10 +74,10 @@ def as_number(name: str, value: ArrayLike) -> Float[Array, ""]:
 
     **Raises:** `ValueError` naming it if it is an array of numbers.
     """
-    found = as_parameter(value)
-    if found.ndim != 0:
-        raise ValueError(f"{name} must be a number, got an array of shape {found.shape}.")
-    return found
+    number = as_parameter(value)
+    if number.ndim != 0:
+        raise ValueError(f"{name} must be a number, got an array of shape {number.shape}.")
+    return number
 
 
 def as_bias(
@@ -87,10 +87,10 @@ def as_bias(
 
     **Raises:** `ValueError` if it has another shape.
     """
-    found = jnp.zeros(count, dtype) if bias is None else as_parameter(bias)
-    if found.shape != (count,):
-        raise ValueError(f"bias must have shape ({count},), one a {of}, got {found.shape}.")
-    return found
+    array = jnp.zeros(count, dtype) if bias is None else as_parameter(bias)
+    if array.shape != (count,):
+        raise ValueError(f"bias must have shape ({count},), one a {of}, got {array.shape}.")
+    return array
 
 
 def as_couplings(weights: ArrayLike) -> Inexact[Array, "N N"]:
@@ -98,13 +98,13 @@ def as_couplings(weights: ArrayLike) -> Inexact[Array, "N N"]:
 
     **Raises:** `ValueError` if they are not square, or, where they are known, not symmetric.
     """
-    found = as_parameter(weights)
-    if found.ndim != 2 or found.shape[0] != found.shape[1]:
-        raise ValueError(f"weights must be square [N, N], got shape {found.shape}.")
-    if not is_traced(found) and not jnp.allclose(found, found.conj().T):
-        kind, other = ("Hermitian", "conj().T") if jnp.iscomplexobj(found) else ("symmetric", "T")
+    matrix = as_parameter(weights)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"weights must be square [N, N], got shape {matrix.shape}.")
+    if not is_traced(matrix) and not jnp.allclose(matrix, matrix.conj().T):
+        kind, other = ("Hermitian", "conj().T") if jnp.iscomplexobj(matrix) else ("symmetric", "T")
         raise ValueError(f"weights must be {kind}: pass (weights + weights.{other}) / 2.")
-    return found
+    return matrix
 
 
 def check_state(y: Any, shape: tuple[int, ...]) -> None:

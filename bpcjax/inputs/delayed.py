@@ -165,8 +165,8 @@ class Late(AbstractInput):
         ring, none = state
         delays, ever, ok = self._in_steps(step, ring)
         back = 1 + jnp.round(lax.stop_gradient(delays)).astype(jnp.int32)
-        seen = self._look_back(ring, none, back, step.index)
-        counts = jnp.where(ever & (seen > 0.5 * _NO_SPIKE), seen, 0.0)
+        arrivals = self._look_back(ring, none, back, step.index)
+        counts = jnp.where(ever & (arrivals > 0.5 * _NO_SPIKE), arrivals, 0.0)
         return jnp.broadcast_to(counts, none.shape), ok, state
 
     def close(self, state, step, spikes):

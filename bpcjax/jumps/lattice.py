@@ -37,8 +37,8 @@ def differences(
     before = energy(y, args)
 
     def after(by):
-        moved = jax.vmap(lambda unit: energy(unravel(flat.at[unit].add(by)), args))
-        return moved(jnp.arange(flat.size)) - before
+        energy_at = jax.vmap(lambda unit: energy(unravel(flat.at[unit].add(by)), args))
+        return energy_at(jnp.arange(flat.size)) - before
 
     return after(quantum), after(-jnp.asarray(quantum))
 
@@ -95,8 +95,8 @@ class _Units(AbstractSpikingSystem):
 
     def reset(self, t, y, args, fired):
         up, down = fired.reshape(2, -1)
-        moved = up.astype(y.moves.dtype) - down.astype(y.moves.dtype)
-        return DescentState(y.origin, y.moves + moved)
+        change = up.astype(y.moves.dtype) - down.astype(y.moves.dtype)
+        return DescentState(y.origin, y.moves + change)
 
 
 class AbstractDescent(AbstractKeyed, AbstractSameState):
@@ -245,7 +245,7 @@ def descend(
         unit, sign = channel % size, jnp.where(channel < size, 1, -1)
         by = jnp.where(fires, sign, 0).astype(state.moves.dtype)
         after = DescentState(state.origin, state.moves.at[unit].add(by))
-        told = (
+        record = (
             t + wait,
             jnp.where(fires, unit, -1).astype(jnp.int32),
             jnp.where(fires, sign, 0).astype(jnp.int32),
@@ -253,11 +253,11 @@ def descend(
             system.energy_of(value, args),
             None if save is None else save(value),
         )
-        return (t + wait, after), told
+        return (t + wait, after), record
 
     start = jnp.zeros(()), DescentState(y0, jnp.zeros(size))
-    (_, state), told = jax.lax.scan(spike, start, jax.random.split(key, spikes))
-    times, units, signs, dwell, energy, saved = told
+    (_, state), records = jax.lax.scan(spike, start, jax.random.split(key, spikes))
+    times, units, signs, dwell, energy, saved = records
     value = system.value(state)
     last = jnp.exp(system.log_rates(value, args)).sum()
     ok = jnp.isfinite(energy).all() & jnp.isfinite(system.energy_of(value, args)) & ~bad

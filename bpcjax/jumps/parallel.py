@@ -70,9 +70,9 @@ def descend_in_parallel(
         up, down = chances(value)
         draw = jax.random.uniform(key, up.shape)
         rises, falls = draw < up, (draw >= up) & (draw < up + down)
-        moved = rises.astype(state.moves.dtype) - falls.astype(state.moves.dtype)
-        told = system.energy_of(value, args), (rises | falls).sum(dtype=jnp.int32)
-        return DescentState(state.origin, state.moves + moved), told
+        change = rises.astype(state.moves.dtype) - falls.astype(state.moves.dtype)
+        record = system.energy_of(value, args), (rises | falls).sum(dtype=jnp.int32)
+        return DescentState(state.origin, state.moves + change), record
 
     start = DescentState(y0, jnp.zeros(size))
     state, (energy, spikes) = jax.lax.scan(step, start, jax.random.split(key, steps))

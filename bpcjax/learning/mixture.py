@@ -66,8 +66,8 @@ def _stateless(
     return optax.GradientTransformation(lambda params: optax.EmptyState(), apply)  # pyright: ignore
 
 
-def _prior_step(seen: Observation, log_prior: Float[Array, " P"]) -> Float[Array, " P"]:
-    return seen.share * jnp.exp(-log_prior) - 1
+def _prior_step(observation: Observation, log_prior: Float[Array, " P"]) -> Float[Array, " P"]:
+    return observation.share * jnp.exp(-log_prior) - 1
 
 
 def spike_em() -> optax.GradientTransformation:
@@ -78,9 +78,11 @@ def spike_em() -> optax.GradientTransformation:
     5 and 6). A rate above `exp(w)` overshoots: `averages` does not.
     """
 
-    def update(seen: Observation, mixture: Mixture) -> Mixture:
-        change = seen.y[None] * jnp.exp(-mixture.weights) - 1
-        return Mixture(seen.share[:, None] * change, _prior_step(seen, mixture.log_prior))
+    def update(observation: Observation, mixture: Mixture) -> Mixture:
+        change = observation.y[None] * jnp.exp(-mixture.weights) - 1
+        return Mixture(
+            observation.share[:, None] * change, _prior_step(observation, mixture.log_prior)
+        )
 
     return _stateless(update)
 
@@ -96,14 +98,14 @@ def averages(rate: float) -> optax.GradientTransformation:
     if not rate > 0:
         raise ValueError(f"rate must be positive, got {rate}.")
 
-    def moved(log_mean, y, time):  # log of exp(-time) exp(log_mean) + (1 - exp(-time)) y
+    def shift(log_mean, y, time):  # log of exp(-time) exp(log_mean) + (1 - exp(-time)) y
         gain = -jnp.expm1(-time) * y
         return jnp.logaddexp(log_mean - time, jnp.log(gain)) - log_mean
 
-    def update(seen: Observation, mixture: Mixture) -> Mixture:
-        time = rate * seen.share[:, None]
-        weights = moved(mixture.weights, seen.y[None], time)
-        return Mixture(weights, moved(mixture.log_prior, seen.share, jnp.asarray(rate)))
+    def update(observation: Observation, mixture: Mixture) -> Mixture:
+        time = rate * observation.share[:, None]
+        weights = shift(mixture.weights, observation.y[None], time)
+        return Mixture(weights, shift(mixture.log_prior, observation.share, jnp.asarray(rate)))
 
     return _stateless(update)
 
@@ -115,9 +117,9 @@ def delta_rule() -> optax.GradientTransformation:
     be chained with `optax.scale(rate)`.
     """
 
-    def update(seen: Observation, mixture: Mixture) -> Mixture:
-        change = seen.share[:, None] * (seen.y[None] - mixture.weights)
-        return Mixture(change, _prior_step(seen, mixture.log_prior))
+    def update(observation: Observation, mixture: Mixture) -> Mixture:
+        change = observation.share[:, None] * (observation.y[None] - mixture.weights)
+        return Mixture(change, _prior_step(observation, mixture.log_prior))
 
     return _stateless(update)
 
@@ -136,13 +138,13 @@ def learn(
     draw from its posterior, and `rule` changes the mixture.
     """
 
-    def step(carry, seen):
+    def step(carry, event):
         mixture, state = carry
-        y, key = seen
+        y, key = event
         memory = energy(mixture)
         winner = jax.random.categorical(key, memory.log_posterior(y))
         share = jax.nn.one_hot(winner, len(mixture.log_prior), dtype=y.dtype)
-        # A rule takes what was seen where optax takes a gradient.
+        # A rule takes an observation where optax takes a gradient.
         updates, state = rule.update(Observation(y, share), state, mixture)  # pyright: ignore
         mixture = jax.tree.map(jnp.add, mixture, updates)
         return (mixture, state), log_evidence(memory, y)

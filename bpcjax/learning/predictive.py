@@ -111,8 +111,8 @@ def incremental(
 
     def update(energy: PredictiveCoding, y: PyTree, args: PyTree, state: IncrementalState):
         drive = jax.vmap(energy.membrane)(y, args)
-        moved, kept = values.update(jax.tree.map(jnp.negative, drive), state.values, y)
-        y = jax.vmap(energy.project)(optax.apply_updates(y, moved))
+        steps, value_state = values.update(jax.tree.map(jnp.negative, drive), state.values, y)
+        y = jax.vmap(energy.project)(optax.apply_updates(y, steps))
         z, errors = jax.vmap(energy.full)(y, args), jax.vmap(energy.errors)(y, args)
         maps: Any = tuple(a.predict for a in energy.arrows)
         before = [z[a.post if a.pre is None else a.pre] for a in energy.arrows]  # a prior has none
@@ -123,6 +123,6 @@ def incremental(
         changes, own = weights.update(products, state.weights, maps)
         after = optax.apply_updates(maps, changes)
         energy = eqx.tree_at(lambda e: tuple(a.predict for a in e.arrows), energy, after)
-        return energy, y, IncrementalState(kept, own)
+        return energy, y, IncrementalState(value_state, own)
 
     return Incremental(init, update)

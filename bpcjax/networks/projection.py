@@ -70,10 +70,10 @@ class Projection(Module):
             return
         if isinstance(self.pre, AbstractTrain):
             raise ValueError("delay: add it to the times of an external train instead.")
-        wanted = self._parts()
+        parts = self._parts()
         shape = self.delay.shape
-        if shape and (len(shape) != 2 or shape[1] not in (1, wanted)):
-            each = f", or one for each connection, [pre, {wanted}]" if wanted else ""
+        if shape and (len(shape) != 2 or shape[1] not in (1, parts)):
+            each = f", or one for each connection, [pre, {parts}]" if parts else ""
             raise ValueError(f"delay must be a number, or [pre, 1]{each}, got shape {shape}.")
 
     def _parts(self) -> int | None:
@@ -98,26 +98,24 @@ class Projection(Module):
         for part in (self.pre, self.post):
             if isinstance(part, Span) and part.stop > size:
                 raise ValueError(f"{name}: {part} goes beyond the population of {size} neurons.")
-        wanted = self.ends(size)
+        ends = self.ends(size)
         if isinstance(self.weights, AbstractWeights):
             got = self.weights.shape()
-            if any(g not in (None, w) for g, w in zip(got, wanted, strict=True)):
-                raise ValueError(
-                    f"{name}.weights has shape {got}: it needs [pre, post] = {wanted}."
-                )
+            if any(g not in (None, w) for g, w in zip(got, ends, strict=True)):
+                raise ValueError(f"{name}.weights has shape {got}: it needs [pre, post] = {ends}.")
         try:
-            given = jax.eval_shape(lambda: self.weights(jnp.zeros(wanted[0])))
+            result = jax.eval_shape(lambda: self.weights(jnp.zeros(ends[0])))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{name}.weights does not take {wanted[0]} spikes: {error}") from error
-        if given.shape != wanted[1:]:
+            raise ValueError(f"{name}.weights does not take {ends[0]} spikes: {error}") from error
+        if result.shape != ends[1:]:
             raise ValueError(
-                f"{name}.weights gives shape {given.shape} for {wanted[0]} spikes: it needs one "
-                f"for each of {wanted[1]} targets."
+                f"{name}.weights gives shape {result.shape} for {ends[0]} spikes: it needs one "
+                f"for each of {ends[1]} targets."
             )
-        if self.delay is not None and self.delay.ndim and self.delay.shape[0] not in (1, wanted[0]):
+        if self.delay is not None and self.delay.ndim and self.delay.shape[0] not in (1, ends[0]):
             raise ValueError(
                 f"{name}.delay has shape {self.delay.shape}: it needs a row for each of "
-                f"{wanted[0]} sources."
+                f"{ends[0]} sources."
             )
 
     def spread(self, spikes: Float[Array, " all"]) -> Float[Array, " all"]:
@@ -134,10 +132,10 @@ class Projection(Module):
         assert isinstance(self.weights, AbstractWeights)
         return self._placed(self.weights.spread_parts(arrivals), size)
 
-    def _placed(self, given: Float[Array, " post"], size: int) -> Float[Array, " all"]:
+    def _placed(self, values: Float[Array, " post"], size: int) -> Float[Array, " all"]:
         if self.post is None:
-            return given
-        return jnp.zeros(size, given.dtype).at[self.post.start : self.post.stop].set(given)
+            return values
+        return jnp.zeros(size, values.dtype).at[self.post.start : self.post.stop].set(values)
 
 
 def _length(part: Span | None, size: int) -> int:

@@ -146,8 +146,8 @@ class Sparse(AbstractWeights):
         post = as_size(post, "post")
         if targets.ndim != 2:
             raise ValueError(f"targets must be [pre, parts], got shape {targets.shape}.")
-        known = not is_traced(targets) and targets.size
-        if known and not 0 <= int(targets.min()) <= int(targets.max()) <= post:
+        concrete = not is_traced(targets) and targets.size
+        if concrete and not 0 <= int(targets.min()) <= int(targets.max()) <= post:
             raise ValueError(
                 f"targets must be in 0..{post - 1}, or {post} for nobody, got "
                 f"{targets.min()}..{targets.max()}."

@@ -66,8 +66,8 @@ class Refractory(AbstractAroundNeuron):
         neuron = self.neuron.reset(t, y.neuron, args, own)
         released = fired & ~own
         active = jnp.where(released, 1.0, jnp.where(spiked, 0.0, y.active))
-        held = jnp.where(spiked, self.duration, 0.0)
-        clock = jnp.where(released | spiked, held, y.clock)
+        hold = jnp.where(spiked, self.duration, 0.0)
+        clock = jnp.where(released | spiked, hold, y.clock)
         return RefractoryState(neuron, active, clock)
 
     def emits(self, y, fired):
@@ -140,8 +140,8 @@ class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
             return jax.random.exponential(key, (), jnp.result_type(float))
 
         index = jnp.arange(count.size, dtype=jnp.uint32)
-        drawn = jax.vmap(draw)(index, count.ravel().astype(jnp.uint32))
-        return drawn.reshape(count.shape).astype(count.dtype)
+        exponentials = jax.vmap(draw)(index, count.ravel().astype(jnp.uint32))
+        return exponentials.reshape(count.shape).astype(count.dtype)
 
     def vector_field(self, t, y, args):
         rate = self.neuron.vector_field(t, y.neuron, args)

@@ -93,7 +93,7 @@ def izhikevich_classes() -> dict[str, Pattern]:
     def cell(a, b, c, d, drive, t1=500.0, y0=None):
         return _pattern(Izhikevich(a, b, c, d), drive, t1, y0)
 
-    held = IzhikevichState(as_parameter(-87.0), as_parameter(0.25 * -87.0))  # by a drive of -25
+    start = IzhikevichState(as_parameter(-87.0), as_parameter(0.25 * -87.0))  # by a drive of -25
     pairs = Pulses(jnp.array([40.0, 60.0, 280.0, 320.0]), as_parameter(4.0), as_parameter(0.65))
     return {  # 1/ms, 1/ms, mV, mV/ms, mV/ms, ms
         "RS": cell(0.02, 0.2, -65, 8, 10),
@@ -102,7 +102,7 @@ def izhikevich_classes() -> dict[str, Pattern]:
         "FS": cell(0.1, 0.2, -65, 2, 10),
         "LTS": cell(0.02, 0.25, -65, 2, 10),
         "TC": cell(0.02, 0.25, -65, 0.05, 1.5),
-        "TC rebound": cell(0.02, 0.25, -65, 0.05, 0, 200.0, held),
+        "TC rebound": cell(0.02, 0.25, -65, 0.05, 0, 200.0, start),
         "RZ": cell(0.1, 0.26, -65, 2, pairs, 400.0),
     }
 

@@ -34,10 +34,10 @@ def pick(states: Any, y: Callable[[Any], Any] | None, count: int) -> np.ndarray:
 
     **Raises:** `ValueError` if that is no number, or, without `y`, if a state is several.
     """
-    found = np.asarray(jax.vmap(_only if y is None else y)(states), float)
-    if found.shape != (count,):
-        raise ValueError(f"y must give one number of a state, got shape {found.shape[1:]}.")
-    return found
+    values = np.asarray(jax.vmap(_only if y is None else y)(states), float)
+    if values.shape != (count,):
+        raise ValueError(f"y must give one number of a state, got shape {values.shape[1:]}.")
+    return values
 
 
 def _only(state: Any) -> Any:

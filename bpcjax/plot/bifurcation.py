@@ -54,9 +54,9 @@ def bifurcation(
     rows = [branches] if isinstance(branches, Branch) else list(branches)
     if not rows:
         raise ValueError("branches: there are none to draw.")
-    for name, given in (("ranges", ranges), ("labels", labels)):
-        if given is not None and len(given) != len(rows):
-            raise ValueError(f"{name}: {len(given)} for {len(rows)} branches.")
+    for name, items in (("ranges", ranges), ("labels", labels)):
+        if items is not None and len(items) != len(rows):
+            raise ValueError(f"{name}: {len(items)} for {len(rows)} branches.")
     curves = [
         _curve(row, y, between)
         for row, between in zip(rows, ranges or [None] * len(rows), strict=True)

@@ -68,8 +68,8 @@ class BrownianCells(dfx.AbstractBrownianPath):
     def _cell(self, number: Int[Array, ""]) -> Vector:
         """The increment over a cell."""
         dtype = self.layout.dtype
-        drawn = jax.random.normal(jax.random.fold_in(self.key, number), (self.layout.size,), dtype)
-        return drawn * jnp.sqrt(self.width).astype(dtype)
+        normal = jax.random.normal(jax.random.fold_in(self.key, number), (self.layout.size,), dtype)
+        return normal * jnp.sqrt(self.width).astype(dtype)
 
     def _inside(self, number: Int[Array, ""], start: Scalar, stop: Scalar) -> Vector:
         """The increment between two parts of a cell: in proportion, and that of a bridge."""

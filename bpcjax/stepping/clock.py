@@ -18,7 +18,7 @@ class Clock(eqx.Module):
     """The steps of a run: from number `first` to the end at `t1`, which is that of step `last`.
 
     Steps from number `whole` on are not whole: the run ends inside. `inside`: whether it may, or
-    begins inside a step, whose events up to `told` after its start are on record already.
+    begins inside a step, whose events up to `horizon` after its start are on record already.
     `on_their_way`: the states of a cut run's inputs, one each.
     """
 
@@ -28,7 +28,7 @@ class Clock(eqx.Module):
     first: Int[Array, ""]
     whole: Int[Array, ""]
     last: Int[Array, ""]
-    told: Scalar
+    horizon: Scalar
     on_their_way: tuple[PyTree, ...] | None = None
     inside: bool = eqx.field(default=True, static=True)
 

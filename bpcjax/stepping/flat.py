@@ -33,8 +33,8 @@ def flat_terms(terms: PyTree, layout: Layout) -> PyTree:
     """The terms of a solve over the vector of a state."""
     if isinstance(terms, dfx.MultiTerm):
         flow, *others = terms.terms
-        rest = (FlatTerm(term, layout, False) for term in others)
-        return dfx.MultiTerm(FlatTerm(flow, layout, True), *rest)
+        diffusions = (FlatTerm(term, layout, False) for term in others)
+        return dfx.MultiTerm(FlatTerm(flow, layout, True), *diffusions)
     return FlatTerm(terms, layout, True)
 
 

@@ -120,7 +120,7 @@ def locate(
 
         lo, hi = pick(lo, a), pick(a, hi)
         low, high = jax.tree.map(pick, low, here), jax.tree.map(pick, here, high)
-        guess, found = earliest(lo, low, hi, high)
+        guess, exists = earliest(lo, low, hi, high)
 
         def straight(step):
             """Whether the slope of no guard that crosses changes much over the last step."""
@@ -128,15 +128,15 @@ def locate(
             return ((high[0] < 0) | (change <= _STRAIGHT * jnp.abs(here[1]))).all()
 
         near = jnp.array(not noisy) & (jnp.abs(guess - a) <= close) & straight(guess - a)
-        done = ~found | (hi - lo <= tiny) | near
+        done = ~exists | (hi - lo <= tiny) | near
         stuck = (tries > 2) & (tries % 2 == 1)  # halve the bracket too: it always shrinks
         guess = jnp.where(done | ~stuck, guess, lo + 0.5 * (hi - lo))
-        return lo, low, hi, high, guess, found, tries + 1, done
+        return lo, low, hi, high, guess, exists, tries + 1, done
 
     low, high = system.slope(t, y), system.slope(t1, y1)
-    guess, found = earliest(t, low, t1, high)
-    start = (t, low, t1, high, guess, found, jnp.array(0, jnp.int32), ~found)
-    _, _, hi, _, a, found, _, done = lax.while_loop(
+    guess, exists = earliest(t, low, t1, high)
+    start = (t, low, t1, high, guess, exists, jnp.array(0, jnp.int32), ~exists)
+    _, _, hi, _, a, exists, _, done = lax.while_loop(
         lambda c: ~c[-1] & (c[-2] < _TRIES), body, start
     )
-    return (hi if noisy else a), found, done
+    return (hi if noisy else a), exists, done

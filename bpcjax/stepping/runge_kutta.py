@@ -88,10 +88,10 @@ class Looped(AbstractExplicitSteps):
             y = add(y0, weigh(row, stages))
             t = t0 + place.astype(t1.dtype) * (t1 - t0)
             k = terms.vf_prod(t, y, args, control)
-            put = jax.tree.map(
+            filled = jax.tree.map(
                 lambda s, x: lax.dynamic_update_index_in_dim(s, x, index, 0), stages, k
             )
-            return put, None
+            return filled, None
 
         empty = jax.tree.map(lambda x: jnp.zeros((count, *jnp.shape(x)), x.dtype), y0)
         stages, _ = lax.scan(stage, empty, (jnp.arange(count), jnp.array(places), jnp.array(rows)))

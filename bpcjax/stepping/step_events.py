@@ -199,8 +199,8 @@ def take_events(neurons: Neurons, watch: Watch, few: int) -> Outcome:
     def some() -> Outcome:
         n = alert.shape[0]
         index = _bits.indices(_bits.pack(alert), few, n)
-        seen = Watch(*(g.at[index].get(mode="clip") for g in watch))
-        outcome = neurons.take(index).outcome(seen)
+        part = Watch(*(g.at[index].get(mode="clip") for g in watch))
+        outcome = neurons.take(index).outcome(part)
         return jax.tree.map(
             lambda all_, some: all_.at[..., index].set(some, mode="drop"),
             neurons.nothing(),

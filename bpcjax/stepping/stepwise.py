@@ -127,9 +127,9 @@ class AbstractWholeSteps(AbstractSpikes):
         if self.inside:
             assert self.clock is not None
             close = rounding(step.t0) + rounding(step.span)
-            told = jnp.where(state.index == self.clock.first, self.clock.told, -jnp.inf)
+            horizon = jnp.where(state.index == self.clock.first, self.clock.horizon, -jnp.inf)
             end = jnp.where(self.unfinished(state), t1 - step.t0, jnp.inf)
-            spiked = spiked & (offsets > told + close) & (offsets <= end + close)
+            spiked = spiked & (offsets > horizon + close) & (offsets <= end + close)
         past = jnp.floor(offsets / step.span + 1e-6).astype(jnp.int32)
         return extend(state.spikes, step.t0 + offsets, spiked, state.index + past)
 

@@ -26,13 +26,13 @@ def _is_key(values: Any) -> bool:
     return isinstance(values, jax.Array) and jnp.issubdtype(values.dtype, jax.dtypes.prng_key)
 
 
-def _axis(name: str, given: Any) -> tuple[Any, np.ndarray]:
+def _axis(name: str, axis: Any) -> tuple[Any, np.ndarray]:
     """The values of an axis as `run` gets them, and as the result is labelled."""
     check_name(name, "axes")
-    if _is_key(given):
-        values, label = given, np.arange(given.size)
+    if _is_key(axis):
+        values, label = axis, np.arange(axis.size)
     else:
-        label = np.asarray(given)
+        label = np.asarray(axis)
         if label.dtype.kind not in "biuf":
             raise TypeError(
                 f"axes[{name!r}] holds {label.dtype}: an axis holds numbers, truth values or keys. "
@@ -41,8 +41,8 @@ def _axis(name: str, given: Any) -> tuple[Any, np.ndarray]:
         with np.errstate(over="ignore"):
             values = np.asarray(jnp.asarray(label))
         finite = label.dtype.kind == "f"
-        kept = np.isfinite(values) == np.isfinite(label) if finite else values == label
-        if not np.all(kept):
+        exact = np.isfinite(values) == np.isfinite(label) if finite else values == label
+        if not np.all(exact):
             raise ValueError(
                 f"axes[{name!r}] exceeds {values.dtype}: turn on jax_enable_x64, or rescale."
             )
@@ -68,7 +68,7 @@ class Grid:
     def __init__(self, axes: Mapping[str, Any]):
         if not axes:
             raise ValueError("axes: pass at least one, as `{name: values}`.")
-        pairs = {name: _axis(name, given) for name, given in axes.items()}
+        pairs = {name: _axis(name, axis) for name, axis in axes.items()}
         self.names = tuple(pairs)
         self.values = {name: values for name, (values, _) in pairs.items()}
         self.labels = {name: label for name, (_, label) in pairs.items()}
@@ -77,13 +77,13 @@ class Grid:
 
     def coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
         """What labels the result: the values; of keys their number, and their words beside it."""
-        found = {}
+        coordinates = {}
         for name, values in self.values.items():
-            found[name] = (name,), self.labels[name]
+            coordinates[name] = (name,), self.labels[name]
             if _is_key(values):
                 words = np.asarray(jax.random.key_data(values)).reshape(len(values), -1)
-                found[f"{name}_data"] = (name, f"{name}_word"), words
-        return found
+                coordinates[f"{name}_data"] = (name, f"{name}_word"), words
+        return coordinates
 
     def cut(self, chunk: int) -> "Blocks":
         """The blocks of at most `chunk` points."""

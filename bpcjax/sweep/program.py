@@ -74,15 +74,15 @@ def _solve(
     run = eqx.combine(dynamic, static)
 
     def arrays(**point):
-        found = run(**{name: point[name] for name in names})  # jax sorts a dict by its keys
-        if not isinstance(found, Mapping) or not found:
-            raise TypeError(f"run must return a dict of arrays, not empty; it returned {found!r}.")
-        return {name: _output(name, value) for name, value in found.items()}
+        result = run(**{name: point[name] for name in names})  # jax sorts a dict by its keys
+        if not isinstance(result, Mapping) or not result:
+            raise TypeError(f"run must return a dict of arrays, not empty; it returned {result!r}.")
+        return {name: _output(name, value) for name, value in result.items()}
 
     return batch(arrays)(**points)
 
 
-def _outputs(found: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Output]:
+def _outputs(arrays: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Output]:
     """What a block gives, checked: names, lengths, dimensions, types.
 
     **Raises:** `ValueError` or `TypeError` naming the output and the remedy.
@@ -90,7 +90,7 @@ def _outputs(found: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Out
     outputs, sizes = {}, {}
     coordinates = grid.coordinates()
     used = {dim for dims, _ in coordinates.values() for dim in dims} | set(coordinates)
-    for name, x in found.items():
+    for name, x in arrays.items():
         check_name(name, "run: output")
         dims, x = (x.dims, x.value) if isinstance(x, _Labelled) else (None, x)
         if name in used or name == DONE:
@@ -106,7 +106,7 @@ def _outputs(found: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Out
             raise ValueError(f"run: output {name!r} has shape {shape} but dimensions {dims}.")
         for dim, size in zip(dims, shape, strict=True):
             check_name(dim, f"run: dimension of {name!r}")
-            if dim in used or dim in found:
+            if dim in used or dim in arrays:
                 raise ValueError(
                     f"run: dimension {dim!r} of {name!r} has a name in use. Rename it."
                 )
@@ -178,8 +178,8 @@ class Program:
     @property
     def memory(self) -> int:
         """Bytes that a block takes while it runs, as the compiler says."""
-        found = self._lowered[0].compile().memory_analysis()
-        return self.output_bytes + (0 if found is None else found.temp_size_in_bytes)
+        analysis = self._lowered[0].compile().memory_analysis()
+        return self.output_bytes + (0 if analysis is None else analysis.temp_size_in_bytes)
 
     def compile(self, most: int) -> None:
         """Compile for at most so many of the devices, side by side; jax keeps what is compiled."""
@@ -194,6 +194,6 @@ class Program:
 
     def __call__(self, device: int, placed: tuple[PyTree, dict[str, Any]]) -> dict[str, np.ndarray]:
         """What a block gives [points, ...]. It may be called in any thread."""
-        found = self._compiled[device](*placed)
-        found = {n: x.value if isinstance(x, _Labelled) else x for n, x in found.items()}
-        return {name: np.asarray(x) for name, x in found.items()}
+        outputs = self._compiled[device](*placed)
+        outputs = {n: x.value if isinstance(x, _Labelled) else x for n, x in outputs.items()}
+        return {name: np.asarray(x) for name, x in outputs.items()}

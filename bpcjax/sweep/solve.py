@@ -50,9 +50,9 @@ def cores() -> int:
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-def solve(program: Program, kept: Store, progress: bool) -> dict[int, str]:
+def solve(program: Program, store: Store, progress: bool) -> dict[int, str]:
     """Solve the chunks of this process that are not done, and say why some failed."""
-    blocks, done = program.blocks, kept.done()
+    blocks, done = program.blocks, store.done()
     own = range(jax.process_index(), len(blocks), jax.process_count())
     todo = [k for k in own if not done[k]]
     reasons: dict[int, str] = {}
@@ -63,10 +63,10 @@ def solve(program: Program, kept: Store, progress: bool) -> dict[int, str]:
 
     def work(block: int, device: int, placed) -> str | None:
         try:
-            found = program(device, placed)
+            outputs = program(device, placed)
         except Exception as error:  # whatever `run` raises belongs to this chunk
             return _reason(error)
-        kept.put(block, found)
+        store.put(block, outputs)
         return None
 
     # Leaving the pool, in whatever way, waits for the chunks that are being solved: they are kept.

@@ -116,8 +116,11 @@ class Store:
         if tuple(self.about["axes"]) != grid.names:
             raise self._other(f"holds a sweep over {self.about['axes']}, not {list(grid.names)}")
         for name, (_, values) in grid.coordinates().items():
-            kept: Any = self.group[name][...] if name in self.group else None
-            if kept is None or (kept.dtype, kept.tobytes()) != (values.dtype, values.tobytes()):
+            labels: Any = self.group[name][...] if name in self.group else None
+            if labels is None or (labels.dtype, labels.tobytes()) != (
+                values.dtype,
+                values.tobytes(),
+            ):
                 raise self._other(f"holds a sweep with other values of axis {name!r}")
         return tuple(self.about["tile"])
 
@@ -130,12 +133,12 @@ class Store:
             )
         for name in ("platform", "jax", "jaxlib"):
             if self.about.get(name) != about[name]:
-                kept = self.about.get(name)
-                raise self._other(f"was begun with {name} = {kept}, not {about[name]}")
+                stored = self.about.get(name)
+                raise self._other(f"was begun with {name} = {stored}, not {about[name]}")
         for name, (dims, shape, dtype) in outputs.items():
-            kept = self.group.get(name)
+            stored = self.group.get(name)
             want = [*blocks.grid.names, *dims], (*blocks.grid.shape, *shape), dtype
-            if kept is None or (kept.attrs[_DIMS], kept.shape, kept.dtype) != want:
+            if stored is None or (stored.attrs[_DIMS], stored.shape, stored.dtype) != want:
                 raise self._other(f"holds another output {name!r}")
         if self.about["program"] != about["program"]:
             raise self._other(

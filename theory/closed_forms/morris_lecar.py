@@ -71,14 +71,14 @@ def _roots(function, low, high, points=4001):
 def folds(cell=None, low=-80.0, high=60.0):
     """Folds between two potentials, in the order of `v`."""
     _checked(cell)
-    found = _roots(lambda v: np.linalg.det(jacobian(v, cell)), low, high)
-    return [Point(drive(v, cell), v, 0.0) for v in found]
+    potentials = _roots(lambda v: np.linalg.det(jacobian(v, cell)), low, high)
+    return [Point(drive(v, cell), v, 0.0) for v in potentials]
 
 
 def _traceless(cell, low, high):
     _checked(cell)
-    found = _roots(lambda v: np.trace(jacobian(v, cell)), low, high)
-    return [(v, np.linalg.det(jacobian(v, cell))) for v in found]
+    potentials = _roots(lambda v: np.trace(jacobian(v, cell)), low, high)
+    return [(v, np.linalg.det(jacobian(v, cell))) for v in potentials]
 
 
 def hopf_points(cell=None, low=-80.0, high=60.0):

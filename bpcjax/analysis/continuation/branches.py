@@ -190,8 +190,8 @@ class SpikeMap(AbstractFollowed):
     def equations(self, flow, unknowns, before):
         x = unknowns
         for _ in range(self.times):
-            found = after_spike(flow, x, 0.0, self.dt, self.wait, self.neuron, self.solver)
-            x = flow.layout.ravel(found.y)
+            spike = after_spike(flow, x, 0.0, self.dt, self.wait, self.neuron, self.solver)
+            x = flow.layout.ravel(spike.y)
         return x - unknowns
 
     def eigenvalues(self, derivative):

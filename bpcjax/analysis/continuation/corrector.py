@@ -69,8 +69,8 @@ class Arc:
         """
         derivative = self.derivative(guess) if near is None and self.neutral else None
         borders = _borders(near.derivative if near else derivative, normal, self.neutral)
-        found = _correct(self._parts, *map(jnp.asarray, (*borders, guess, normal, before)))
-        z, derivative, ok = map(np.asarray, found)
+        result = _correct(self._parts, *map(jnp.asarray, (*borders, guess, normal, before)))
+        z, derivative, ok = map(np.asarray, result)
         if not ok:
             return None
         tangent = _tangent(derivative, normal, *borders)
@@ -204,8 +204,8 @@ def _borders(derivative: Any, along: np.ndarray, count: int) -> tuple[np.ndarray
         return np.zeros((size - 1, 0)), np.zeros((0, size))
     left, _, right = np.linalg.svd(derivative)
     null = right[size - 1 - count :]
-    turned = np.linalg.svd((null @ along)[None])[2]
-    return left[:, size - 1 - count :], turned[1:] @ null
+    rotation = np.linalg.svd((null @ along)[None])[2]
+    return left[:, size - 1 - count :], rotation[1:] @ null
 
 
 def _singular(derivative: np.ndarray) -> int:

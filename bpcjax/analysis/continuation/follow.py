@@ -102,7 +102,7 @@ def follow(
     if not bounds[0] <= float(p0) <= bounds[1]:
         raise ValueError(f"p0={p0} is outside of bounds={bounds}.")
     arc, here = first_point(arc, guess, toward, step)
-    points, found, ending = [here], [], Ending.COUNT
+    points, bifurcations, ending = [here], [], Ending.COUNT
     length = step
     while len(points) < count:
         there = arc.next(here, length)
@@ -115,7 +115,7 @@ def follow(
             end = hopf_end(arc, here, here, step)
             if end is not None:
                 ending = Ending.HOPF
-                found += [(end, 1)]
+                bifurcations += [(end, 1)]
             break
         if not bounds[0] <= there.z[-1] <= bounds[1]:
             ending = Ending.BOUNDS
@@ -127,12 +127,12 @@ def follow(
             end = hopf_end(arc, here, there, step)
             if end is not None or is_still(arc, here, there):
                 ending = Ending.STUCK if end is None else Ending.HOPF
-                found += [] if end is None else [(end, 1)]
+                bifurcations += [] if end is None else [(end, 1)]
                 break
-        found += specials(arc, here, there)
+        bifurcations += specials(arc, here, there)
         points.append(there)
         here, length = there, min(step, 1.5 * length)
-    return _branch(arc, points, found, ending)
+    return _branch(arc, points, bifurcations, ending)
 
 
 def switch(
@@ -203,7 +203,7 @@ def _begin(system, where, y0, p0, args, of: AbstractFollowed) -> tuple[Arc, np.n
     return arc, np.append(np.asarray(unknowns), float(p0))
 
 
-def _branch(arc: Arc, points: list[Point], found: list, ending: Ending) -> Branch:
+def _branch(arc: Arc, points: list[Point], bifurcations: list, ending: Ending) -> Branch:
     z = np.stack([point.z for point in points])
     periods = [arc.of.period(x[:-1]) for x in z]
     states = jnp.asarray(np.stack([arc.of.state(x[:-1]) for x in z]))
@@ -218,8 +218,8 @@ def _branch(arc: Arc, points: list[Point], found: list, ending: Ending) -> Branc
         jnp.stack([point.eigenvalues for point in points]),
         jnp.asarray(stable),
         None if periods[0] is None else jnp.asarray(periods),
-        tuple(special for special, _ in found),
+        tuple(special for special, _ in bifurcations),
         ending,
-        tuple(count for _, count in found),
+        tuple(count for _, count in bifurcations),
         singular,
     )

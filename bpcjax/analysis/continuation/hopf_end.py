@@ -38,13 +38,13 @@ def hopf_end(arc: Arc, here: Point, there: Point, step: float) -> Special | None
     speeds = [np.linalg.norm(arc.rate(point)) for point in (here, there)]
     z = here.z + speeds[0] / max(sum(speeds), 1e-300) * (there.z - here.z)
     frequency = 2 * np.pi / float(z[-2])
-    found = _hopf(arc, np.append(arc.of.state(z[:-1]), z[-1]), frequency)
-    if found is None:
+    hopf = _hopf(arc, np.append(arc.of.state(z[:-1]), z[-1]), frequency)
+    if hopf is None:
         return None
     last = np.append(arc.of.state(here.z[:-1]), here.z[-1])
-    if np.linalg.norm(found.z - last) > NEAR * step:
+    if np.linalg.norm(hopf.z - last) > NEAR * step:
         return None
-    return Special(Bifurcation.HOPF, float(found.z[-1]), arc.unravel(found.z[:-1]))
+    return Special(Bifurcation.HOPF, float(hopf.z[-1]), arc.unravel(hopf.z[:-1]))
 
 
 def _hopf(arc: Arc, z: np.ndarray, frequency: float) -> Point | None:

@@ -38,26 +38,26 @@ def specials(arc: Arc, here: Point, there: Point) -> list[tuple[Special, int]]:
     """The special points between two successive points, in order, with how many exponents (or
     complex pairs of them) cross at each.
     """
-    found = []
+    points = []
     turns = here.tangent[-1] * there.tangent[-1] < 0
     if np.sign(_determinant(arc, here)) * np.sign(_determinant(arc, there)) < 0:
         part = _root(arc, here, there, lambda point: _determinant(arc, point))
-        found.append((Bifurcation.BRANCH, part, 1))
+        points.append((Bifurcation.BRANCH, part, 1))
     elif turns:
         part = _root(arc, here, there, lambda point: point.tangent[-1])
-        found.append((Bifurcation.FOLD, part, 1))
+        points.append((Bifurcation.FOLD, part, 1))
     for part, count in _crossings(arc, here, there):
         point = arc.between(here, there, part)
         kind = None if point is None else _kind_at(arc, point)  # none on a branch point
         if kind is Bifurcation.PERIOD_DOUBLING:
-            found.append((kind, part, count))
+            points.append((kind, part, count))
         elif kind is not None:
-            found.append((kind, part, max(1, count // 2)))
+            points.append((kind, part, max(1, count // 2)))
         elif count > 1:  # the determinant changes its sign twice, or more often, or not at all
-            found = [one for one in found if abs(one[1] - part) > TOGETHER]
-            found.append((Bifurcation.BRANCH, part, count))
-    found.sort(key=lambda one: one[1])
-    return [(_special(arc, here, there, kind, part), count) for kind, part, count in found]
+            points = [one for one in points if abs(one[1] - part) > TOGETHER]
+            points.append((Bifurcation.BRANCH, part, count))
+    points.sort(key=lambda one: one[1])
+    return [(_special(arc, here, there, kind, part), count) for kind, part, count in points]
 
 
 def _kind_at(arc: Arc, point: Point) -> Bifurcation | None:

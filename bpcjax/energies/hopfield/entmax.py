@@ -20,12 +20,12 @@ def check_order(alpha: ArrayLike) -> float:
     **Raises:** `ValueError` if it is not a finite number above 1.
     """
     try:
-        found = float(alpha)  # pyright: ignore
+        order = float(alpha)  # pyright: ignore
     except (TypeError, jax.errors.ConcretizationTypeError) as error:
         raise ValueError(f"alpha must be one known number, got {alpha!r}.") from error
-    if not 1 < found < jnp.inf:
+    if not 1 < order < jnp.inf:
         raise ValueError(f"alpha must be above 1, got {alpha}: softmax is the limit alpha = 1.")
-    return found
+    return order
 
 
 def _shifted(scores: Float[Array, " P"], alpha: float) -> Float[Array, " P"]:

@@ -37,8 +37,8 @@ class BayesianArrow(eqx.Module):
 
     def features(self, z: Float[Array, "..."]) -> Float[Array, " n"]:
         """What the weights act on."""
-        found = self.activation(z.ravel())
-        return jnp.append(found, jnp.ones((), found.dtype)) if self.bias else found
+        rates = self.activation(z.ravel())
+        return jnp.append(rates, jnp.ones((), rates.dtype)) if self.bias else rates
 
     def arrow(self, weights: Float[Array, "m n"], mismatch: AbstractMismatch) -> Arrow:
         """The arrow of weights that are known."""
@@ -106,8 +106,8 @@ class BayesianPredictiveCoding(AbstractEnergy):
     def at(self, natural: tuple[Any, ...]) -> "BayesianPredictiveCoding":
         """The network of these natural parameters."""
         return BayesianPredictiveCoding(
-            eqx.tree_at(lambda a: a.posterior, a, a.posterior.at(found))
-            for a, found in zip(self.arrows, natural, strict=True)
+            eqx.tree_at(lambda a: a.posterior, a, a.posterior.at(parameters))
+            for a, parameters in zip(self.arrows, natural, strict=True)
         )
 
     def statistics(self, y: PyTree, args: PyTree = None) -> tuple[Any, ...]:

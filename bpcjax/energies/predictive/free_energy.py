@@ -106,12 +106,12 @@ class PredictiveCoding(AbstractEnergy):
         """The number of layers."""
         return 1 + max(max(a.post, -1 if a.pre is None else a.pre) for a in self.arrows)
 
-    def _of(self, given: PyTree) -> Layers:
-        if given is None:
+    def _of(self, values: PyTree) -> Layers:
+        if values is None:
             return (None,) * self.depth
-        if len(given) != self.depth:
-            raise ValueError(f"there are {self.depth} layers, got values of {len(given)}.")
-        return tuple(given)
+        if len(values) != self.depth:
+            raise ValueError(f"there are {self.depth} layers, got values of {len(values)}.")
+        return tuple(values)
 
     def full(self, y: PyTree, args: PyTree = None) -> Layers:
         """The values of all layers, `None` of those left out."""
@@ -134,8 +134,8 @@ class PredictiveCoding(AbstractEnergy):
         """What each arrow predicts, also of a layer that is left out."""
         z = self.full(y, args)
         pre = {a: None if a.pre is None else z[a.pre] for a in self.arrows}
-        known = (a for a in self.arrows if a.pre is None or z[a.pre] is not None)
-        return {a.name: a.predict(pre[a]) for a in known}
+        arrows = (a for a in self.arrows if a.pre is None or z[a.pre] is not None)
+        return {a.name: a.predict(pre[a]) for a in arrows}
 
     def terms(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, ""]]:
         """The energy of each arrow, which sum to it."""
@@ -184,16 +184,16 @@ class PredictiveCoding(AbstractEnergy):
         negative: then a spike past it certainly lowers F.
         """
         z = self.full(y, args)
-        found: list = [None if value is None else jnp.zeros_like(value) for value in self._of(y)]
+        bounds: list = [None if value is None else jnp.zeros_like(value) for value in self._of(y)]
         for a in self._joined(z):
             flat = self._predict(a, z).ravel()
             bound = jnp.abs(a.strength) * a.mismatch.curvature(flat)
-            if found[a.post] is not None:
+            if bounds[a.post] is not None:
                 own = jnp.diagonal(bound) if bound.ndim == 2 else bound
-                found[a.post] = found[a.post] + own.reshape(found[a.post].shape)
-            if a.pre is not None and found[a.pre] is not None:
-                found[a.pre] = found[a.pre] + a.predict.squared(z[a.pre], bound)
-        return tuple(found)
+                bounds[a.post] = bounds[a.post] + own.reshape(bounds[a.post].shape)
+            if a.pre is not None and bounds[a.pre] is not None:
+                bounds[a.pre] = bounds[a.pre] + a.predict.squared(z[a.pre], bound)
+        return tuple(bounds)
 
     def differences(
         self, y: PyTree, args: PyTree, quantum: ArrayLike
@@ -210,7 +210,7 @@ class PredictiveCoding(AbstractEnergy):
                 changed = value.ravel().at[unit].add(by).reshape(value.shape)
                 total = jnp.zeros(())
                 for a in joined:
-                    mu = known[a.name]
+                    mu = predictions[a.name]
                     if a.post == k:
                         after = a.mismatch(changed, mu)
                     elif a.pre == k:
@@ -224,7 +224,7 @@ class PredictiveCoding(AbstractEnergy):
             return jax.vmap(of_unit)(jnp.arange(value.size))
 
         joined = self._joined(z)
-        known = {a.name: self._predict(a, z) for a in joined}
+        predictions = {a.name: self._predict(a, z) for a in joined}
         quantum = jnp.asarray(quantum)
         free = [(k, value) for k, value in enumerate(self._of(y)) if value is not None]
         up, down = (

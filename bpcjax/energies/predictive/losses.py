@@ -150,11 +150,11 @@ def _gaussian(mismatch: Gaussian, z, mean, variance):
 @expected.register
 def _rectified(mismatch: Rectified, z, mean, variance):
     # E[relu(mu)^2] = (m^2 + v) Phi(m / s) + m s phi(m / s)
-    known = variance <= 0
-    std = jnp.sqrt(jnp.where(known, 1.0, variance))
+    certain = variance <= 0
+    std = jnp.sqrt(jnp.where(certain, 1.0, variance))
     ratio = mean / std
     square = (mean**2 + variance) * norm.cdf(ratio) + mean * std * norm.pdf(ratio)
-    square = jnp.where(known, jax.nn.relu(mean) ** 2, square)
+    square = jnp.where(certain, jax.nn.relu(mean) ** 2, square)
     more = 0.5 * jnp.sum(mismatch.precision * (square - jax.nn.relu(mean) ** 2))
     return mismatch(z, mean) + more
 

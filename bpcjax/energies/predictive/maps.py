@@ -126,10 +126,10 @@ class ConvolutionMap(AbstractMap):
             raise ValueError(
                 f"kernel takes {self.kernel.shape[1]} maps [in, rows, columns], got {shape}."
             )
-        moved = jax.lax.conv_general_dilated(
+        output = jax.lax.conv_general_dilated(
             self.activation(z)[None], self.kernel, (self.stride, self.stride), "SAME"
         )
-        return moved[0] + self.bias[:, None, None]
+        return output[0] + self.bias[:, None, None]
 
     def squared(self, z, by):
         if by.ndim == 2:

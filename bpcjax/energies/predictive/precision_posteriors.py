@@ -77,8 +77,8 @@ class Wishart(AbstractNoise):
     root: Float[Array, "m m"]
 
     def __init__(self, scatter: ArrayLike, count: ArrayLike):
-        found = as_parameter(scatter)
-        self.scatter, self.count = _checked(found, count, len(found) - 1)
+        matrix = as_parameter(scatter)
+        self.scatter, self.count = _checked(matrix, count, len(matrix) - 1)
         self.root = jnp.linalg.cholesky(0.5 * (self.scatter + self.scatter.T))
         if not is_traced(self.root) and bool(jnp.isnan(self.root).any()):
             raise ValueError(

@@ -105,13 +105,13 @@ class Certificate:
             lines.append("shared signals: " + ", ".join(self.shared))
         if self.opaque:
             lines.append("taken to mix everything: " + ", ".join(self.opaque))
-        for kind, found in (("not local", self.nonlocal_), ("not causal", self.noncausal)):
-            for d in found[:5]:
+        for kind, dependencies in (("not local", self.nonlocal_), ("not causal", self.noncausal)):
+            for d in dependencies[:5]:
                 at, of = list(d.at), list(d.of)
                 slope = f"(derivative {d.derivative:.3g})"
                 lines.append(f"{kind}: {d.output}{at} depends on {d.input}{of} {slope}")
-            if len(found) > 5:
-                lines.append(f"{kind}: {len(found) - 5} more")
+            if len(dependencies) > 5:
+                lines.append(f"{kind}: {len(dependencies) - 5} more")
         return "\n".join(lines)
 
 
@@ -150,8 +150,8 @@ def certificate(
         leaves = list(flat)
         for k, x in zip(dynamic, arrays, strict=True):
             leaves[k] = x
-        found = rule(*jax.tree.unflatten(structure, leaves))
-        return [x for x in jax.tree.leaves(found)]
+        result = rule(*jax.tree.unflatten(structure, leaves))
+        return [x for x in jax.tree.leaves(result)]
 
     shape = jax.eval_shape(rule, *_with_arrays(args))
     out_labels = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(shape)]
@@ -165,7 +165,7 @@ def certificate(
         deps[np.arange(x.size), start + np.arange(x.size)] = True
         inputs.append(Known(deps.reshape(*x.shape, total), None))
         start += x.size
-    found = interpreter.closed(jaxpr, inputs)
+    influence = interpreter.closed(jaxpr, inputs)
 
     slopes = _slopes(of_arrays, arrays)
     parts = [
@@ -174,10 +174,14 @@ def certificate(
     ]
     bad: dict[str, list[Dependency]] = {"local": [], "causal": []}
     used: set[str] = set()
-    for o, (label, owner, known) in enumerate(zip(out_labels, out_whose, found, strict=True)):
-        out = _Part(f"update{label}", known.deps.shape[:-1],
-                    _indices(owner, known.deps.shape[:-1], label))  # fmt: skip
-        split = np.split(known.deps.reshape(-1, total), np.cumsum([x.size for x in arrays])[:-1], 1)
+    for o, (label, owner, dependence) in enumerate(
+        zip(out_labels, out_whose, influence, strict=True)
+    ):
+        out = _Part(f"update{label}", dependence.deps.shape[:-1],
+                    _indices(owner, dependence.deps.shape[:-1], label))  # fmt: skip
+        split = np.split(
+            dependence.deps.reshape(-1, total), np.cumsum([x.size for x in arrays])[:-1], 1
+        )
         for i, (part, deps) in enumerate(zip(parts, split, strict=True)):
             if isinstance(whose[dynamic[i]], Shared) and deps.any():
                 used.add(part.name)
@@ -234,22 +238,22 @@ def _indices(owner: Owner, shape: tuple[int, ...], name: str) -> _Index:
     )  # fmt: skip
 
 
-def _stranger(out: _Index, known: _Index) -> np.ndarray:
+def _stranger(out: _Index, source: _Index) -> np.ndarray:
     """Where [outputs, inputs] an output's owner has no access to the input."""
-    if known.shared or out.hidden:
-        return np.zeros((len(out.pre), len(known.pre)), bool)
-    if known.hidden or out.shared:
-        return np.ones((len(out.pre), len(known.pre)), bool)
+    if source.shared or out.hidden:
+        return np.zeros((len(out.pre), len(source.pre)), bool)
+    if source.hidden or out.shared:
+        return np.ones((len(out.pre), len(source.pre)), bool)
 
     def differs(mine, other):
         return (other[None] != NOWHERE) & (mine[:, None] != other[None])
 
-    return differs(out.post, known.post) | differs(out.pre, known.pre)
+    return differs(out.post, source.post) | differs(out.pre, source.pre)
 
 
-def _later(out: _Index, known: _Index) -> np.ndarray:
-    timed = (out.time[:, None] != NOWHERE) & (known.time[None] != NOWHERE)
-    return timed & (known.time[None] > out.time[:, None])
+def _later(out: _Index, source: _Index) -> np.ndarray:
+    timed = (out.time[:, None] != NOWHERE) & (source.time[None] != NOWHERE)
+    return timed & (source.time[None] > out.time[:, None])
 
 
 def _names(rule: Callable, count: int) -> list[str]:
@@ -285,10 +289,10 @@ def _spread(owners: PyTree, tree: PyTree, name: str) -> list[Owner]:
             f"{name} must be a prefix of what they own, with Pre, Post, Synapse, Shared or "
             f"Elsewhere at its leaves: {error}"
         ) from error
-    found = jax.tree.leaves(full, is_leaf=is_owner)
-    if not all(is_owner(x) for x in found):
+    leaves = jax.tree.leaves(full, is_leaf=is_owner)
+    if not all(is_owner(x) for x in leaves):
         raise ValueError(f"{name} must have Pre, Post, Synapse, Shared or Elsewhere at its leaves.")
-    return found
+    return leaves
 
 
 def _slopes(of_arrays: Callable, arrays: list[Any]) -> Callable[[int, int], np.ndarray]:
@@ -300,7 +304,7 @@ def _slopes(of_arrays: Callable, arrays: list[Any]) -> Callable[[int, int], np.n
         if i not in done:
             real = jnp.issubdtype(arrays[i].dtype, jnp.floating)
             done[i] = jax.jacfwd(of_arrays, argnums=i)(*arrays) if real else [None] * len(shapes)
-        found, size = done[i][o], (int(np.prod(shapes[o])), arrays[i].size)
-        return np.full(size, np.nan) if found is None else np.asarray(found).reshape(size)
+        block, size = done[i][o], (int(np.prod(shapes[o])), arrays[i].size)
+        return np.full(size, np.nan) if block is None else np.asarray(block).reshape(size)
 
     return slopes

@@ -67,8 +67,8 @@ class Interpreter:
             return env[atom]
 
         for eqn in jaxpr.eqns:
-            found = self.equation(eqn, [read(atom) for atom in eqn.invars])
-            env.update(zip(eqn.outvars, found, strict=True))
+            outputs = self.equation(eqn, [read(atom) for atom in eqn.invars])
+            env.update(zip(eqn.outvars, outputs, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
     def closed(self, jaxpr, args: list[Known]) -> list[Known]:
@@ -104,10 +104,10 @@ class Interpreter:
         return [Known(np.broadcast_to(union, (*s, self.inputs)), None) for s in shapes]
 
     def union(self, *args: Known) -> np.ndarray:
-        found = np.zeros(self.inputs, bool)
+        deps = np.zeros(self.inputs, bool)
         for arg in args:
-            found = found | arg.deps.reshape(-1, self.inputs).any(axis=0)
-        return found
+            deps = deps | arg.deps.reshape(-1, self.inputs).any(axis=0)
+        return deps
 
     def rule(self, name: str, eqn, args: list[Known]) -> list[Any] | None:
         params, shape = eqn.params, eqn.outvars[0].aval.shape
@@ -250,14 +250,14 @@ class Interpreter:
                 return [Known(c.deps, None) for c in carry] if stop.any() else carry
 
     def branch(self, params, args: list[Known]) -> list[Known]:
-        index, rest = args[0], args[1:]
+        index, operands = args[0], args[1:]
         branches = params["branches"]
         if index.value is not None:
-            return self.closed(branches[int(np.clip(index.value, 0, len(branches) - 1))], rest)
-        found = [self.closed(branch, rest) for branch in branches]
+            return self.closed(branches[int(np.clip(index.value, 0, len(branches) - 1))], operands)
+        outcomes = [self.closed(branch, operands) for branch in branches]
         which = self.union(index)
         return [Known(np.logical_or.reduce([o.deps for o in outs]) | which, None)
-                for outs in zip(*found, strict=True)]  # fmt: skip
+                for outs in zip(*outcomes, strict=True)]  # fmt: skip
 
 
 def _killed(one: Known, other: Known) -> np.ndarray:
@@ -268,10 +268,10 @@ def _killed(one: Known, other: Known) -> np.ndarray:
 
 
 def _elementwise(deps: list[np.ndarray], shape) -> np.ndarray:
-    found = np.zeros((*shape, deps[0].shape[-1]), bool)
+    union = np.zeros((*shape, deps[0].shape[-1]), bool)
     for one in deps:
-        found |= one
-    return found
+        union |= one
+    return union
 
 
 def _agreed(one: Known, other: Known) -> Any:

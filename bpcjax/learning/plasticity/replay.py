@@ -96,16 +96,16 @@ def _replayed(rule, weights, pre, post, rewards, state, start, end, good):
     last = real & (times != jnp.append(times[1:], jnp.inf))
 
     def step(carry, event):
-        weights, state, now, seen = carry
+        weights, state, now, pending = carry
         t, who, much, real, last = event
-        seen = seen.at[who].add(jnp.where(real, much, 0.0), mode="drop")
-        # The rule is told when the instant is over: all its spikes at once.
-        told = jnp.where(last, seen, 0.0)
+        pending = pending.at[who].add(jnp.where(real, much, 0.0), mode="drop")
+        # A rule sees an instant once it is over: all its spikes at once.
+        counts = jnp.where(last, pending, 0.0)
         dt = jnp.where(last, t - now, 0.0)
-        moment = Moment(dt, told[:n_pre], told[n_pre:-1], told[-1])
+        moment = Moment(dt, counts[:n_pre], counts[n_pre:-1], counts[-1])
         change, state = rule.update(moment, state, weights)
-        now, seen = jnp.where(last, t, now), jnp.where(last, 0.0, seen)
-        return (weights + change, state, now, seen), None
+        now, pending = jnp.where(last, t, now), jnp.where(last, 0.0, pending)
+        return (weights + change, state, now, pending), None
 
     state = rule.init(weights) if state is None else state
     events = jnp.where(real, times, 0.0), who, much, real, last

@@ -183,8 +183,8 @@ class TriggeredSTDP(AbstractSTDP):
         """The change by so many `spikes` of each neuron, with `seen` the sum of the traces that
         its synapses had at them."""
         room = jnp.maximum(self.high - weights, 0.0) ** self.power
-        wanted = weights + self.rate * (seen - self.target * spikes[:, None]) * room
-        return jnp.where(spikes[:, None] > 0, jnp.clip(wanted, 0.0, self.high) - weights, 0.0)
+        proposal = weights + self.rate * (seen - self.target * spikes[:, None]) * room
+        return jnp.where(spikes[:, None] > 0, jnp.clip(proposal, 0.0, self.high) - weights, 0.0)
 
     def update(self, seen, state, weights=None):
         trace = state * jnp.exp(-seen.dt / self.tau)
@@ -218,8 +218,8 @@ class RewardSTDP(AbstractSTDP):
 
     def update(self, seen, state, weights=None):
         weights = _given(weights)
-        asked, inner = self.rule.update(seen, state.rule, weights)
-        trace = state.trace * jnp.exp(-seen.dt / self.tau) + asked
+        increment, inner = self.rule.update(seen, state.rule, weights)
+        trace = state.trace * jnp.exp(-seen.dt / self.tau) + increment
         change = self.rate * seen.reward * trace
         change = self.bounds(weights, jnp.maximum(change, 0.0), jnp.maximum(-change, 0.0))
         return change, Eligible(inner, trace)

@@ -68,9 +68,9 @@ def _none(memories: int, size: int) -> NormalEvidence:
     return NormalEvidence(jnp.zeros(memories), empty, empty)
 
 
-def _seen(
+def _welford(
     keep: Float[Array, ""],
-    seen: NormalEvidence,
+    evidence: NormalEvidence,
     y: Float[Array, " N"],
     share: Float[Array, " P"],
 ) -> NormalEvidence:
@@ -79,12 +79,12 @@ def _seen(
     The scatter grows by `share * keep * count / new_count * away^2`, which rounding cannot make
     negative, as it can the product of the departures from the old mean and from the new.
     """
-    left = keep * seen.count
+    left = keep * evidence.count
     count = left + share
     some = jnp.where(count > 0, count, 1.0)
-    away = y[None] - seen.mean
-    mean = seen.mean + (share / some)[:, None] * away
-    scatter = keep * seen.scatter + (share * (left / some))[:, None] * away * away
+    away = y[None] - evidence.mean
+    mean = evidence.mean + (share / some)[:, None] * away
+    scatter = keep * evidence.scatter + (share * (left / some))[:, None] * away * away
     return NormalEvidence(count, mean, scatter)
 
 
@@ -111,7 +111,7 @@ class Normal(Module):
         self, seen: NormalEvidence, y: Float[Array, " N"], share: Float[Array, " P"]
     ) -> NormalEvidence:
         """The evidence after `y` was seen, of which each memory takes its share."""
-        return _seen(self.keep, seen, y, share)
+        return _welford(self.keep, seen, y, share)
 
     def count(self, seen: NormalEvidence) -> Float[Array, " P"]:
         """How many observations the posterior is worth: its variance is `1 / (beta count)`."""
@@ -160,7 +160,7 @@ class NormalGamma(Module):
         self, seen: NormalEvidence, y: Float[Array, " N"], share: Float[Array, " P"]
     ) -> NormalEvidence:
         """The evidence after `y` was seen, of which each memory takes its share."""
-        return _seen(self.keep, seen, y, share)
+        return _welford(self.keep, seen, y, share)
 
     def posterior(self, seen: NormalEvidence) -> tuple[Array, Array, Array, Array]:
         """Mean [P, N], count [P, 1], shape [P, 1] and scale [P, N] of the posterior."""

@@ -24,10 +24,13 @@ def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
 
     def update(updates, state, params=None):
         _check(params)
-        moved = jax.tree.map(
-            lambda seen, now, first: seen - (1 - keep) * (now - first), updates, params, prior
+        change = jax.tree.map(
+            lambda statistic, now, first: statistic - (1 - keep) * (now - first),
+            updates,
+            params,
+            prior,
         )
-        return moved, state
+        return change, state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)  # pyright: ignore
 
@@ -48,10 +51,13 @@ def natural_gradient(
     def update(updates, state, params=None):
         _check(params)
         rho = rate(state.count) if callable(rate) else rate
-        moved = jax.tree.map(
-            lambda seen, now, first: rho * (first + scale * seen - now), updates, params, prior
+        change = jax.tree.map(
+            lambda statistic, now, first: rho * (first + scale * statistic - now),
+            updates,
+            params,
+            prior,
         )
-        return moved, optax.ScaleByScheduleState(state.count + 1)
+        return change, optax.ScaleByScheduleState(state.count + 1)
 
     return optax.GradientTransformation(init, update)  # pyright: ignore
 

@@ -81,11 +81,11 @@ class BayesianNeuron(Module):
         if belief.covariance.ndim == 2:  # Sherman-Morrison: never negative, at any step
             shrunk = 1 + gain * (x @ reach)
             covariance = belief.covariance - gain / shrunk * jnp.outer(reach, reach)
-            moved = reach / shrunk
+            direction = reach / shrunk
         else:
             shrunk = 1 + gain * x * reach
-            covariance, moved = belief.covariance / shrunk, reach / shrunk
-        return Belief(belief.mean + moved * (spikes - expected) / self.width, covariance)
+            covariance, direction = belief.covariance / shrunk, reach / shrunk
+        return Belief(belief.mean + direction * (spikes - expected) / self.width, covariance)
 
     def learn(
         self, belief: Belief, x: Float[Array, "T n"], spikes: Float[Array, " T"], dt: float
@@ -93,8 +93,8 @@ class BayesianNeuron(Module):
         """The belief after all bins, and how much each spike count surprised: minus its log
         probability under `E[rho]`, up to what no belief changes."""
 
-        def step(belief, seen):
-            x, spikes = seen
+        def step(belief, sample):
+            x, spikes = sample
             expected = dt * self.expected_rate(belief, x)
             surprise = expected - spikes * jnp.log(expected)
             return self.update(belief, x, spikes, dt), surprise

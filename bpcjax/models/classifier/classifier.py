@@ -85,7 +85,7 @@ class Classifier(Module):
             drive = layers.weighted(jnp.where(good[..., None], drive, 0.0))
         y0 = jax.tree.map(lambda leaf: leaf.astype(x.dtype), layers.rest(batch))
         solve = GridSpikes(spike=Surrogate()) if solver is None else solver
-        found = simulate(
+        solution = simulate(
             layers,
             y0,
             drive,
@@ -104,10 +104,10 @@ class Classifier(Module):
             max_steps=self.steps + 1,
             throw=False,
         )
-        assert found.ys is not None
-        seen, counts = found.ys
-        ok = found.ok & good
-        scores = self.readout.scores(seen[: self.steps], dt)
+        assert solution.ys is not None
+        trace, counts = solution.ys
+        ok = solution.ok & good
+        scores = self.readout.scores(trace[: self.steps], dt)
         spikes = tuple(jnp.where(ok, of[-1].sum(-1), jnp.nan) for of in counts if of is not None)
         inputs = None if inputs is None else jnp.where(ok, inputs, jnp.nan)
         return Classified(jnp.where(ok[None, ..., None], scores, jnp.nan), spikes, inputs, ok)

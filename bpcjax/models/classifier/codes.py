@@ -89,8 +89,8 @@ class RateCode(AbstractSpikeCode):
             raise ValueError("key: spikes at a rate are drawn: pass `key=jax.random.key(...)`.")
         good = _countable(x := as_floating(x))
         mean = (self.rate * dt).astype(x.dtype) * jnp.where(good, x, 0.0)
-        drawn = poisson_counts(key, jnp.broadcast_to(mean, (steps, *x.shape)))
-        return jnp.where(good[None], drawn, jnp.nan)
+        counts = poisson_counts(key, jnp.broadcast_to(mean, (steps, *x.shape)))
+        return jnp.where(good[None], counts, jnp.nan)
 
 
 class LatencyCode(AbstractSpikeCode):

@@ -29,9 +29,9 @@ class AbstractReadout(Module):
             raise ValueError(f"readout: {type(self).__name__} counts spikes: the last layer must.")
 
 
-def _so_far(seen: Trace) -> Float[Array, " steps ..."]:
+def _so_far(trace: Trace) -> Float[Array, " steps ..."]:
     """How many steps there were, after each."""
-    return jnp.arange(1, len(seen) + 1, dtype=seen.dtype).reshape(-1, *(1,) * (seen.ndim - 1))
+    return jnp.arange(1, len(trace) + 1, dtype=trace.dtype).reshape(-1, *(1,) * (trace.ndim - 1))
 
 
 class MembraneReadout(AbstractReadout):

@@ -70,8 +70,10 @@ def _log_miss(gaps: Float[Array, " P"]) -> Float[Array, " P"]:
     top = jnp.argmax(gaps)
     others = jax.nn.logsumexp(jnp.where(jnp.arange(gaps.shape[0]) == top, -jnp.inf, gaps))
     log_p = jax.nn.log_softmax(gaps)
-    rest = jnp.log1p(-jnp.exp(jnp.minimum(log_p, -jnp.log(2.0))))
-    return jnp.where(jnp.arange(gaps.shape[0]) == top, others - jnp.logaddexp(0.0, others), rest)
+    complement = jnp.log1p(-jnp.exp(jnp.minimum(log_p, -jnp.log(2.0))))
+    return jnp.where(
+        jnp.arange(gaps.shape[0]) == top, others - jnp.logaddexp(0.0, others), complement
+    )
 
 
 def certify(
@@ -176,6 +178,6 @@ def _smallest_beta(x, a, query, memory, odds):
         above = excess(middle) > 0
         return jnp.where(above, middle, low), jnp.where(above, high, middle)
 
-    found = jax.lax.fori_loop(0, 80, halve, (low, high))[1]
-    found = jnp.where(excess(jnp.zeros_like(found)) <= 0, 0.0, found)
-    return jnp.where((least > 0) | (found == 0), found, jnp.inf)
+    root = jax.lax.fori_loop(0, 80, halve, (low, high))[1]
+    root = jnp.where(excess(jnp.zeros_like(root)) <= 0, 0.0, root)
+    return jnp.where((least > 0) | (root == 0), root, jnp.inf)

@@ -101,8 +101,8 @@ def event_path(
         t = past.t + wait
         due = t <= end
         past = _travel(memory, past, jnp.minimum(t, end), path_key)
-        seen = past.y.x if past.y.seen is None else past.y.seen
-        winner = jax.random.categorical(draw_key, memory.energy.scores(seen)).astype(jnp.int32)
+        signal = past.y.x if past.y.seen is None else past.y.seen
+        winner = jax.random.categorical(draw_key, memory.energy.scores(signal)).astype(jnp.int32)
         fires, last = due, past.last
         if last is not None and memory.refractory is not None:
             fires = due & (past.t - last[winner] >= memory.refractory)
@@ -145,8 +145,8 @@ def event_path(
 def _felt(memory: SpikingHopfield, y: MemoryState, winner: Int[Array, ""]) -> MemoryState:
     """The state after the arrival of a spike of the memory `winner`."""
     pattern, per_tau = memory.energy.patterns[winner], memory.rate * memory.tau
-    x, held = memory.mode.jump(y, pattern, jnp.ones((), pattern.dtype), per_tau)
-    return y._replace(x=y.x + x, held=y.held + held)
+    x, target = memory.mode.jump(y, pattern, jnp.ones((), pattern.dtype), per_tau)
+    return y._replace(x=y.x + x, held=y.held + target)
 
 
 def _travel(memory: SpikingHopfield, past: _Past, t: Float[Array, ""], key) -> _Past:
@@ -184,8 +184,8 @@ def _relaxed(memory: SpikingHopfield, y: MemoryState, span: Float[Array, ""], ke
         spread = jnp.sqrt(temperature * -jnp.expm1(-2 * span / memory.tau))
         x = x + spread * jax.random.normal(key, x.shape, x.dtype)
     visible = memory.mode.visible()
-    seen = None if visible is None or y.seen is None else y.seen * jnp.exp(-span / visible.tau)
-    return MemoryState(x, y.held, seen)
+    trace = None if visible is None or y.seen is None else y.seen * jnp.exp(-span / visible.tau)
+    return MemoryState(x, y.held, trace)
 
 
 def _drift(memory: SpikingHopfield, past: _Past, t: Float[Array, ""], key) -> _Past:

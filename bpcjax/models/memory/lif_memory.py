@@ -43,9 +43,9 @@ class _LIFLayer(AbstractSpikingSystem):
 
     def kick(self, t, y, args, spikes):
         sent = spikes @ self.energy.patterns
-        x, held = self.mode.jump(y.visible, sent, spikes.sum(), self.rate * self.tau)
+        x, target = self.mode.jump(y.visible, sent, spikes.sum(), self.rate * self.tau)
         inhibition = self.gain * spikes.sum()
-        return LIFMemoryState(jnp.zeros_like(y.v), inhibition, MemoryState(x, held))
+        return LIFMemoryState(jnp.zeros_like(y.v), inhibition, MemoryState(x, target))
 
 
 class LIFMemory(AbstractLayered):

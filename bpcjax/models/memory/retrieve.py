@@ -69,12 +69,12 @@ def retrieve(
     scores = jax.vmap(energy.scores)(queries)
 
     def spike(carry, key):
-        scores, held = carry
+        scores, target = carry
         wait_key, draw_key = jax.random.split(key)
         # exp(-d / tau) of an exponential wait at `rate` is a uniform number to this power
         wait = jax.random.exponential(wait_key, (len(queries), 1), scores.dtype)
         decay = jnp.exp(-wait / (memory.rate * memory.tau))
-        scores = held + (scores - held) * decay
+        scores = target + (scores - target) * decay
         winner = _draw(scores, jax.random.uniform(draw_key, (len(queries),), scores.dtype))
         return (scores, kernel[winner] + offset[None]), (winner, decay[:, 0])
 
@@ -114,12 +114,12 @@ def _draw(scores: Float[Array, "Q P"], uniform: Float[Array, " Q"]) -> Int[Array
     target = jnp.minimum(uniform, 1 - jnp.finfo(scores.dtype).eps) * cumulated[:, -1]
     block = (cumulated <= target[:, None]).sum(axis=1)
     before = jnp.take_along_axis(cumulated, jnp.maximum(block - 1, 0)[:, None], axis=1)[:, 0]
-    rest = target - jnp.where(block > 0, before, 0.0)
+    remainder = target - jnp.where(block > 0, before, 0.0)
     inside = jnp.take_along_axis(weight, block[:, None, None], axis=1)[:, 0]
     within = jnp.cumsum(inside, axis=1)
-    # rounding may leave the rest at the block's sum: then its last memory with weight
-    rest = jnp.minimum(rest, jnp.nextafter(within[:, -1], jnp.zeros((), scores.dtype)))
-    place = (within <= rest[:, None]).sum(axis=1)
+    # rounding may leave the remainder at the block's sum: then its last memory with weight
+    remainder = jnp.minimum(remainder, jnp.nextafter(within[:, -1], jnp.zeros((), scores.dtype)))
+    place = (within <= remainder[:, None]).sum(axis=1)
     return (block * width + place).astype(jnp.int32)
 
 

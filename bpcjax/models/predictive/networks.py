@@ -85,7 +85,7 @@ def settle(
         def still(t, y, args, **kwargs):
             return of(network.value(y), args) < goal
 
-        found = dfx.diffeqsolve(
+        solution = dfx.diffeqsolve(
             dfx.ODETerm(network.vector_field),
             dfx.Tsit5() if solver is None else solver,
             t0=0.0,
@@ -98,13 +98,13 @@ def settle(
             max_steps=max_steps,
             throw=False,
         )
-        y = jax.tree.map(lambda leaf: leaf[-1], found.ys)
+        y = jax.tree.map(lambda leaf: leaf[-1], solution.ys)
         residual = of(network.value(y), args)
-        return y, residual, residual < 0.5 * began, steps + found.stats["num_steps"]
+        return y, residual, residual < 0.5 * began, steps + solution.stats["num_steps"]
 
     def going(carry):
-        _, residual, moved, _ = carry
-        return (residual >= tol) & moved  # a leg that gained nothing is the last
+        _, residual, progress, _ = carry
+        return (residual >= tol) & progress  # a leg that gained nothing is the last
 
     start = y0, of(network.value(y0), args), jnp.array(True), jnp.zeros((), int)
     y, residual, _, steps = jax.lax.while_loop(going, leg, start)
@@ -148,10 +148,10 @@ class SpikingPredictiveCoding(AbstractDescent):
     def at(self, values: PyTree, args: PyTree = None) -> Populations:
         """Both populations at `values`, errors at 0."""
         z = self.energy.full(values, args)
-        wanted = {a.name for a in self.energy.arrows if a.pre is not None and z[a.pre] is not None
+        names = {a.name for a in self.energy.arrows if a.pre is not None and z[a.pre] is not None
                   and values[a.pre] is not None and z[a.post] is not None}  # fmt: skip
         zeros = jax.tree.map(jnp.zeros_like, self.energy.errors(values, args))
-        return Populations(values, {name: zeros[name] for name in zeros if name in wanted})
+        return Populations(values, {name: zeros[name] for name in zeros if name in names})
 
     def energy_of(self, value: Populations, args):
         return self.energy(value.values, args)

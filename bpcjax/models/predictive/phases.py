@@ -140,7 +140,7 @@ class NudgedPhases(AbstractPhases):
             for k, mu in enumerate(mus[:-1])
         ]
         sent = [jnp.zeros_like(mu) for mu in mus]
-        moved = errors = jnp.zeros((), x.dtype)
+        spikes = errors = jnp.zeros((), x.dtype)
         for _ in range(self.steps):
             targets, _, heard = self._corrections(arrows, z, y, stiff, offsets)
             sizes = [self.error_quantum] * (len(mus) - 1) + [self.output_quantum]
@@ -148,13 +148,13 @@ class NudgedPhases(AbstractPhases):
             errors = errors + sum((jnp.abs(a - b) / size).sum() for a, b, size in changes)
             sent = heard
             moves = [_spike(t - v, v, self.quantum) for t, v in zip(targets, z[1:], strict=True)]
-            moved = moved + sum(jnp.abs(move).sum() for move in moves)
+            spikes = spikes + sum(jnp.abs(move).sum() for move in moves)
             z = [x, *(v + self.quantum * m for v, m in zip(z[1:], moves, strict=True))]
         _, true, _ = self._corrections(arrows, z, y, stiff, offsets)
         scale = [sign / self.strength * h for h in stiff[1:-1]] + [sign / self.strength]
         post = tuple(e * by for e, by in zip(true, scale, strict=True))
         total = attracted((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
-        return Seen(tuple(z), post), Spent(free, moved, errors, loss, total)
+        return Seen(tuple(z), post), Spent(free, spikes, errors, loss, total)
 
     def _corrections(self, arrows, z, y, stiff, offsets):
         """From the top: the potentials that hidden layers aim at, true errors, and those sent."""
@@ -232,5 +232,5 @@ class Backpropagation(AbstractPhases):
         z, mus = self.values(energy, x)
         value, slopes = jax.value_and_grad(loss)([jnp.zeros_like(mu) for mu in mus])
         none = jnp.zeros((), x.dtype)
-        seen = Seen(tuple(z), tuple(-slope for slope in slopes))
-        return seen, Spent(none, none, none, value, value)
+        factors = Seen(tuple(z), tuple(-slope for slope in slopes))
+        return factors, Spent(none, none, none, value, value)

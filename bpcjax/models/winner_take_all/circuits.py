@@ -62,9 +62,9 @@ class WinnerTakeAll(AbstractSameState):
         return self.network.rest(2 * self.size)
 
     def drive(self, t, y, args):
-        given = jnp.zeros(()) if args is None else jnp.asarray(args)
-        given = jnp.broadcast_to(given, (self.size,))
-        return jnp.concatenate([given, jnp.zeros_like(given)])
+        drive = jnp.zeros(()) if args is None else jnp.asarray(args)
+        drive = jnp.broadcast_to(drive, (self.size,))
+        return jnp.concatenate([drive, jnp.zeros_like(drive)])
 
 
 class Divided(NamedTuple):

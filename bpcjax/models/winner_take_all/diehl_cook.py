@@ -27,8 +27,8 @@ class _State(NamedTuple):
     partner: Float[Array, "*batch n"]  # mV above rest, of the inhibitory ones
     inhibition: Float[Array, "*batch n"]  # synaptic currents, mV
     excitation: Float[Array, "*batch n"]
-    held: Float[Array, "*batch n"]  # steps of refractoriness left
-    partner_held: Float[Array, "*batch n"]
+    refractory: Float[Array, "*batch n"]  # steps of refractoriness left
+    partner_refractory: Float[Array, "*batch n"]
 
 
 class DiehlCook(Module):
@@ -66,8 +66,10 @@ class DiehlCook(Module):
         th = jnp.concatenate([thresholds, jnp.full(size, self.partner_threshold)])
         zero = jnp.zeros(())
         neuron = LIF(both(self.tau, self.partner_tau), jnp.ones(()), zero, th, zero)
-        held = Refractory(neuron, both(self.hold, self.partner_hold))
-        return WinnerTakeAll(held, size, self.excitation, self.inhibition, self.tau_e, self.tau_i)
+        refractory = Refractory(neuron, both(self.hold, self.partner_hold))
+        return WinnerTakeAll(
+            refractory, size, self.excitation, self.inhibition, self.tau_e, self.tau_i
+        )
 
     def drive(
         self, weights: Float[Array, "n inputs"], spikes: Float[Array, "bins *batch inputs"]
@@ -97,9 +99,9 @@ class DiehlCook(Module):
 
         def step(y: _State, drive: Array) -> tuple[_State, Array]:
             v = decay * y.v + (1 - decay) * drive - kick * y.inhibition
-            v = jnp.where(y.held > 0, 0.0, v)
+            v = jnp.where(y.refractory > 0, 0.0, v)
             partner = partner_decay * y.partner + partner_kick * y.excitation
-            partner = jnp.where(y.partner_held > 0, 0.0, partner)
+            partner = jnp.where(y.partner_refractory > 0, 0.0, partner)
             won, answered = v >= thresholds, partner >= self.partner_threshold
             sent = answered.astype(v.dtype)
             others = sent.sum(axis=-1, keepdims=True) - sent
@@ -108,8 +110,10 @@ class DiehlCook(Module):
                 partner=jnp.where(answered, 0.0, partner),
                 inhibition=decay_i * y.inhibition + self.inhibition * others,
                 excitation=decay_e * y.excitation + self.excitation * won,
-                held=jnp.where(won, hold, jnp.maximum(y.held - 1, 0.0)),
-                partner_held=jnp.where(answered, partner_hold, jnp.maximum(y.partner_held - 1, 0)),
+                refractory=jnp.where(won, hold, jnp.maximum(y.refractory - 1, 0.0)),
+                partner_refractory=jnp.where(
+                    answered, partner_hold, jnp.maximum(y.partner_refractory - 1, 0)
+                ),
             )
             return new, won
 
@@ -143,8 +147,8 @@ def poisson_spikes(
 ) -> Float[Array, "bins *batch inputs"]:
     """Bins of `dt` (ms) with or without a spike, at `rates` (1/ms), to a probability of 2^-16."""
     spike = -jnp.expm1(-jnp.asarray(dt) * rates)
-    drawn = jax.random.bits(key, (bins, *rates.shape), jnp.uint16)
-    return (drawn < jnp.round(65535 * spike)[None].astype(jnp.uint16)).astype(rates.dtype)
+    bits = jax.random.bits(key, (bins, *rates.shape), jnp.uint16)
+    return (bits < jnp.round(65535 * spike)[None].astype(jnp.uint16)).astype(rates.dtype)
 
 
 def traces_at(
@@ -164,8 +168,8 @@ def traces_at(
 
     left = jnp.asarray(decay)
 
-    def step(trace: Array, seen: Array) -> tuple[Array, Array]:
-        trace = left * (trace + seen)
+    def step(trace: Array, count: Array) -> tuple[Array, Array]:
+        trace = left * (trace + count)
         return trace, trace
 
     fits = require(spikes.sum() <= room, f"room: there are more spikes than {room}. Pass more.")
