@@ -1,4 +1,4 @@
-"""How what a caller hands over becomes an array: through numpy, so that no number wraps.
+"""Conversion of arguments to arrays: through numpy, so that no number wraps.
 
 JAX casts whole numbers to its own integers first, which are of 32 bits in single precision.
 """
@@ -17,7 +17,7 @@ _LEAST, _MOST = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 
 
 def is_traced(*values: Any) -> bool:
-    """Whether some value is not known yet, because a transformation traces the code."""
+    """Whether a value is abstract, because a JAX transformation traces the code."""
     return any(isinstance(value, jax.core.Tracer) for value in values)  # pyright: ignore
 
 
@@ -79,8 +79,8 @@ def as_floating(value: ArrayLike | Any) -> Array:
 
 
 def cast_times(name: str, times: np.ndarray, dtype: Any) -> np.ndarray:
-    """Times in a floating type. Whole numbers (ticks of a clock) that differ still do, and most
-    others: those are rounded as any number is.
+    """Times [...] cast to a floating type. Whole numbers (ticks of a clock) that differ still do,
+    and most others: those are rounded as any number is.
 
     **Raises:** `ValueError` where they do not, or a finite one is beyond the type.
     """
@@ -103,9 +103,9 @@ def cast_times(name: str, times: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def as_times(times: ArrayLike | Any, name: str = "times") -> Float[Array, "..."]:
-    """Times as a floating array, checked where they are known: see `cast_times`.
+    """Times as a floating array; concrete ones are checked: see `cast_times`.
 
-    **Raises:** `ValueError` with the name where they are not real numbers, or not held.
+    **Raises:** `ValueError` with the name where they are not real numbers, or do not fit the type.
     """
     floating = isinstance(times, jax.Array) and jnp.issubdtype(times.dtype, jnp.floating)
     if floating or is_traced(*jax.tree.leaves(times)):
@@ -124,7 +124,7 @@ def _check_whole(array: Any, name: str) -> None:
 
 
 def known_indices(values: ArrayLike | Any, name: str) -> Int[np.ndarray, "..."]:
-    """Whole numbers that are known as an array of 32 bits; nothing at all is whole.
+    """Concrete indices as a numpy array of int32; an empty one may be of any type.
 
     **Raises:** `ValueError` with the name where they are not whole, or beyond them.
     """
@@ -137,7 +137,7 @@ def known_indices(values: ArrayLike | Any, name: str) -> Int[np.ndarray, "..."]:
 
 
 def as_indices(values: ArrayLike | Any, name: str) -> Int[Array, "..."]:
-    """Whole numbers as an array of 32 bits. What is traced and beyond them ends at their bounds.
+    """Indices as an array of int32. What is traced and beyond its range is clipped to it.
 
     **Raises:** `ValueError` as `known_indices`.
     """
@@ -151,7 +151,7 @@ def as_indices(values: ArrayLike | Any, name: str) -> Int[Array, "..."]:
 
 
 def as_size(value: Any, name: str, least: int = 0) -> int:
-    """A whole number as Python's, which compares and hashes as a static field must.
+    """A size as Python's int, which compares and hashes as a static field must.
 
     **Raises:** `ValueError` with the name where it is not whole, or below `least`.
     """
@@ -165,10 +165,10 @@ def as_size(value: Any, name: str, least: int = 0) -> int:
 
 
 def choose(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
-    """The tree `yes` where `which` holds, else `no`."""
+    """Select: the tree `yes` where the mask `which` holds, else `no`."""
     return jax.tree.map(lambda a, b: jnp.where(which, a, b), yes, no)
 
 
 def sized(name: str, least: int = 0) -> Callable[[Any], Any]:
-    """The converter of a static field that holds such a number, or `None` for none."""
+    """Converter of a static field that holds a size of at least `least`, or `None` for none."""
     return lambda value: None if value is None else as_size(value, name, least)

@@ -1,4 +1,4 @@
-"""Checks of what a user hands to a solve: each error names the argument and the remedy."""
+"""Validation of the arguments of a solve: each error names the argument and the remedy."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from .system import AbstractSpikingSystem, AbstractSystem, is_traced
 
 
 def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
-    """Whether the times make no sense, where they are traced.
+    """Validate times: where they are traced, whether they make no sense.
 
     **Raises:** `ValueError` naming the argument where they are known.
     """
@@ -34,7 +34,7 @@ def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
 
 
 def unresolved(t0: Any, t1: Any, dt: Any, dtype: Any) -> Bool[Array, ""]:
-    """Whether `dtype` does not tell times `dt` apart near `t0` or `t1`, where they are traced.
+    """Whether `dtype` cannot resolve steps of `dt` near `t0` or `t1`, where they are traced.
 
     **Raises:** `ValueError` naming `dt` where they are known.
     """

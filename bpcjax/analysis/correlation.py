@@ -1,4 +1,4 @@
-"""Which spikes follow which: the cross-correlogram of two populations."""
+"""Cross-correlogram of two populations of spiking neurons."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from ._trains import arrays, bins, check_size, counts, places, trains
 
 
 class Correlogram(eqx.Module):
-    """Pairs of spikes by how much later the second is: found, expected, and the ratio `value`."""
+    """Cross-correlogram: pairs of spikes by how much later the second is: counted, expected, and
+    the ratio `value`."""
 
     lag: Float[Array, " lags"]  # the middle of each bin
     value: Float[Array, " lags"]
@@ -35,8 +36,8 @@ def cross_correlation(
     lag: Any,
     bin: Any,
 ) -> Correlogram:
-    """How often a neuron of `second` spikes a while after one of `first`, over what independent
-    stationary trains of their rates would give: 1 everywhere for Poisson trains.
+    """Cross-correlogram: how often a neuron of `second` spikes a while after one of `first`, over
+    what independent stationary trains of their rates would give: 1 everywhere for Poisson trains.
 
     With counts x_i(n) in W bins of length `bin` from `t0` to `t1`, at a lag of k bins,
     `pairs` = sum over i in `first`, j != i in `second`, and n of x_i(n) x_j(n + k), and

@@ -1,4 +1,4 @@
-"""The easiest way from one minimum of an energy to another, over its saddle."""
+"""Minimum energy path between two minima of an energy, over its saddle: the string method."""
 
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ SAME = 1e-6  # minima that are nearer, in units of one plus their size, are one
 
 
 class EnergyPath(eqx.Module):
-    """A path of least energy between two minima, and the highest saddle on it.
+    """Minimum energy path between two minima, and the highest saddle on it.
 
     `path` runs from minimum to minimum, its images at equal distances but for the one at the
     `saddle`. `barrier` is the saddle's energy above that of the first image; from the other side
@@ -73,8 +73,8 @@ def energy_path(
     legs: int = 2000,
     tol: float = 1e-10,
 ) -> EnergyPath:
-    """The path of least energy between the minima next to the states `a` and `b`: the string
-    method, then a climbing image, then Newton's method on the gradient for the saddle.
+    """Minimum energy path between the minima next to the states `a` and `b`: the string method,
+    then a climbing image, then Newton's method on the gradient for the saddle.
 
     The first guess is the straight line, or a line through the stacked states `through`, which
     choose among several paths (and lead around a summit that lies on the straight one, where

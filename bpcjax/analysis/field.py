@@ -1,4 +1,4 @@
-"""The vector field of a system on a grid over two of its variables."""
+"""Vector field of a system on a grid over two of its variables, for phase planes."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ._flow import flow_of, ravel
 
 
 class Field(eqx.Module):
-    """The rates `dx` and `dy` of two variables on a grid of them, and their names."""
+    """Vector field on a grid: the rates `dx` and `dy` of two variables, and their names."""
 
     x: Float[Array, " across"] = eqx.field(converter=jnp.asarray)
     y: Float[Array, " up"] = eqx.field(converter=jnp.asarray)

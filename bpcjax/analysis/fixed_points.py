@@ -1,4 +1,4 @@
-"""Where a system rests: Newton's method from a cloud of guesses."""
+"""Fixed points of a system: Newton's method from a cloud of guesses."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ FINER = 1e-6  # of the tolerance: for roots that are uncertain
 
 
 class FixedPoints(eqx.Module):
-    """States where a system may rest, one a row of the leading axis, with what was reached there.
+    """Fixed points, one a row of the leading axis, with the residual and the Jacobian at each.
 
     `residual` is the largest rate of change at the point. A row is `ok` if that is at most the
     tolerance and no guard is past its threshold. A row that is `slow` is no fixed point: there the
@@ -43,8 +43,8 @@ def fixed_points(
     tol: float = 1e-10,
     t: Any = 0.0,
 ) -> FixedPoints:
-    """The fixed points that Newton's method reaches from each row of `guesses`, of every kind
-    (stable or not), and the local minima of the speed that it ends on where there is none.
+    """Newton's method for fixed points, from each row of `guesses`: roots of every kind (stable or
+    not), and the local minima of the speed that it ends on where there is none.
 
     `guesses` has the structure of a state, with one more leading axis; `args` is the drive, taken
     at time `t`. Coordinates that the flow never moves (the mode and the clock of a refractory

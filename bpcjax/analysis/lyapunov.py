@@ -1,4 +1,4 @@
-"""Lyapunov exponents: how fast small differences grow, in every direction."""
+"""Lyapunov exponents: the growth rates of small differences, in every direction."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ BLOCKS = 16  # of which the error is the scatter
 
 
 class Lyapunov(eqx.Module):
-    """Lyapunov exponents, per unit of time, and how well they are known.
+    """Lyapunov exponents, per unit of time, with their standard errors and dimension.
 
     `error` is the standard error of each mean, from the scatter of 16 stretches of the run (NaN
     if it is too short for them). `structural` marks directions that the flow destroys (the mode
@@ -49,7 +49,7 @@ def lyapunov(
     leg: Any = None,
     solver: Any = None,
 ) -> Lyapunov:
-    """The `count` largest Lyapunov exponents (default: all) along the path from `y0` to `t1`, of
+    """Lyapunov exponents: the `count` largest (default: all) along the path from `y0` to `t1`, of
     which the part before `burn_in` only aligns the directions.
 
     Directions pass through `simulate` with steps `dt`, and are made orthonormal by QR after each
@@ -120,7 +120,8 @@ def _exponents(step_map: FlowMap, x, leg, count: int, skip: int, legs: int) -> L
 
 
 def scatter(growth: Float[Array, "legs count"]) -> Float[Array, " count"]:
-    """The standard error of the mean, from means of blocks, within which growth is correlated."""
+    """Standard error by blocks: the standard error of the mean, from means of blocks, within which
+    growth is correlated."""
     length = growth.shape[0] // BLOCKS
     if length < 1:
         return jnp.full(growth.shape[1], jnp.nan)

@@ -1,4 +1,4 @@
-"""Phase response: how much a push at each point of a cycle moves the rhythm."""
+"""Phase response curve: how much a push at each point of a cycle advances its rhythm."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ SIMPLE = 1e-9  # of the largest singular value: below it the multiplier 1 is not
 
 
 class PhaseResponse(eqx.Module):
-    """The response along one period of a cycle, from its start.
+    """Phase response curve along one period of a cycle, from its start.
 
     `gradient` is the advance in time per unit of each variable for a small push at each of
     `times`; a push of the potential is its first leaf. `shift` is the advance measured after a
@@ -48,7 +48,7 @@ def phase_response(
     tol: float = 1e-3,
     solver: Any = None,
 ) -> PhaseResponse:
-    """The phase response of a `cycle` of `find_cycle` at `count` moments of its period.
+    """Phase response curve of a `cycle` of `find_cycle` at `count` moments of its period.
 
     By the adjoint: the left eigenvector of the monodromy matrix for the multiplier of the shift,
     scaled to one unit of time per unit of time along the flow, carried back through the derivatives

@@ -1,4 +1,5 @@
-"""From just after one spike to just after the next: the Poincare map of a spiking system."""
+"""Spike map: the Poincare map of a spiking system, from just after one spike to just after the
+next."""
 
 import math
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from .flow_map import check_noiseless, check_solver
 from .lyapunov import scatter
 
 
-class _WatchedState(NamedTuple):
+class _Seen(NamedTuple):
     """A state, and what it was just after the first spike, with when that came."""
 
     y: PyTree
@@ -35,7 +36,7 @@ class _Watched(AbstractView):
 
     @property
     def inner(self) -> AbstractSpikingSystem:
-        """The system that is watched."""
+        """The spiking system whose next spike is awaited."""
         return self.system
 
     def down(self, y):
@@ -45,7 +46,7 @@ class _Watched(AbstractView):
         return y._replace(y=inner)
 
     def up(self, y, change):
-        return _WatchedState(change, *jax.tree.map(jnp.zeros_like, (y.then, y.at)))
+        return _Seen(change, *jax.tree.map(jnp.zeros_like, (y.then, y.at)))
 
     def vector_field(self, t, y, args):
         return self.up(y, self.inner.vector_field(t, y.y, args))
@@ -59,7 +60,7 @@ class _Watched(AbstractView):
         counts = spikes.any() if self.neuron is None else spikes[self.neuron]
         now = counts & jnp.isinf(y.at).all()
         then = jax.tree.map(lambda new, old: jnp.where(now, new, old), after, y.then)
-        return _WatchedState(after, then, jnp.where(now, t, y.at))
+        return _Seen(after, then, jnp.where(now, t, y.at))
 
     def emits(self, y, fired):
         return self.inner.emits(y.y, fired)
@@ -67,11 +68,12 @@ class _Watched(AbstractView):
     def kicked(self, t, y, change):
         now = (y.at == t).all()
         then = jax.tree.map(lambda k, x: jnp.where(now, k, jnp.zeros_like(x)), change, y.then)
-        return _WatchedState(change, then, jnp.zeros_like(y.at))
+        return _Seen(change, then, jnp.zeros_like(y.at))
 
 
 class NextSpike(eqx.Module):
-    """The state just after a spike, and the interval until it; NaN where `ok` is false."""
+    """Image under the spike map: the state just after a spike, and the interval until it; NaN where
+    `ok` is false."""
 
     y: PyTree
     interval: Scalar
@@ -89,12 +91,12 @@ def next_spike(
     neuron: int | None = None,
     solver: Any = None,
 ) -> NextSpike:
-    """The state of a spiking system just after its next spike (of any neuron, or of the one by
-    that index): its reset done, and its kicks given.
+    """Spike map: the state of a spiking system just after its next spike (of any neuron, or of the
+    one by that index), its reset done and its kicks given.
 
-    The map from spike to spike is this function again and again; with forward-mode derivatives,
-    which move with the spike: a slope of an ISI return map is `jax.jvp` through it. No spike
-    within `wait`, or a failed solve, is `ok=False`.
+    Iterated, it gives the orbit from spike to spike; with forward-mode derivatives, which move with
+    the spike: a slope of an ISI return map is `jax.jvp` through it. No spike within `wait`, or a
+    failed solve, is `ok=False`.
 
     **Raises:** `ValueError` for a system without spikes, for noise, for delays, for a solver that
     does not take spikes in order, for bad times, or if state and drive do not fit.
@@ -125,7 +127,7 @@ def after_spike(flow: Flow, x, t0, dt, wait, neuron, solver) -> NextSpike:
     unseen = jnp.full(jax.eval_shape(lambda: system.guard(t0, y, flow.args)).shape, jnp.inf)
     solution = simulate(
         _Watched(system, neuron),
-        _WatchedState(y, y, unseen),
+        _Seen(y, y, unseen),
         flow.args,
         t0=t0,
         t1=t0 + wait,
@@ -144,10 +146,8 @@ def after_spike(flow: Flow, x, t0, dt, wait, neuron, solver) -> NextSpike:
 
 
 class Orbit(eqx.Module):
-    """Successive states just after spikes, the intervals before them, and how fast small
-    differences grow from spike to spike: the largest exponent of the spike map, per spike, with
-    its standard error.
-    """
+    """Orbit of the spike map: successive states just after spikes, the intervals before them, and
+    the largest Lyapunov exponent of the map, per spike, with its standard error."""
 
     y: PyTree[Float[Array, "count ..."]]
     interval: Float[Array, " count"]
@@ -168,10 +168,10 @@ def orbit(
     neuron: int | None = None,
     solver: Any = None,
 ) -> Orbit:
-    """`count` spikes from `y0`, after the first `burn_in`, by the map of `next_spike`.
+    """Orbit of the spike map of `next_spike`: `count` spikes from `y0`, after the first `burn_in`.
 
     The drive is taken as it is from `t = 0` at each spike, so it should be constant. If the system
-    falls silent (no spike within `wait`) the rest is NaN, and `ok` is false.
+    falls silent (no spike within `wait`) all that follows is NaN, and `ok` is false.
 
     **Raises:** `ValueError` as `next_spike`, and for a `count` below 1.
     """

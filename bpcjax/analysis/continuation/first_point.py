@@ -1,4 +1,4 @@
-"""The first point of a branch, and in how many directions the branch is not isolated there."""
+"""Start of a branch: its first point, and in how many directions it is not isolated there."""
 
 from dataclasses import replace
 from typing import Any

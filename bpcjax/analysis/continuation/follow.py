@@ -1,4 +1,4 @@
-"""Branches of equilibria, cycles and spike maps in a parameter: pseudo-arclength continuation."""
+"""Pseudo-arclength continuation of equilibria, limit cycles and spike maps in a parameter."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -25,10 +25,9 @@ MULTIPLE = 1e-7  # a singular value as small as this is zero at a branch point
 
 
 class Ending(Enum):
-    """Why a branch ends: all points asked for; the parameter or the state at a bound; a guard past
-    its threshold; cycles that shrink to a Hopf point; or no further solution found, at the shortest
-    step.
-    """
+    """Reason why a branch ends: all points asked for; the parameter or the state at a bound; a
+    guard past its threshold; cycles that shrink to a Hopf point; or no further solution found, at
+    the shortest step."""
 
     COUNT = "count"
     HOPF = "Hopf"
@@ -38,7 +37,7 @@ class Ending(Enum):
 
 
 class Branch(eqx.Module):
-    """A branch: its points in order, whether each is stable, and the special points on it.
+    """Solution branch: its points in order, whether each is stable, and the special points on it.
 
     `eigenvalues` are those of the Jacobian for equilibria, multipliers for cycles and spike maps;
     `period` is there for cycles. `special` are in order too: tuples (kind, p, y); at each so many
@@ -74,7 +73,8 @@ def follow(
     toward: Any = 1.0,
     bounds: tuple[Any, Any] = (-np.inf, np.inf),
 ) -> Branch:
-    """The branch of solutions through the guess (`y0`, `p0`), at most `count` points of it.
+    """Pseudo-arclength continuation: the branch of solutions through the guess (`y0`, `p0`), at
+    most `count` points of it.
 
     `where` picks the parameter, a scalar, in the system: `lambda m: m.beta`; with `None` it is the
     drive `args` itself. Points are at most `step` apart, in the common length of parameter and
@@ -146,8 +146,8 @@ def switch(
     of: AbstractFollowed | None = None,
     bounds: tuple[Any, Any] = (-np.inf, np.inf),
 ) -> tuple[Branch, Branch]:
-    """The two halves of the branch that crosses another at a branch point, or that begins at a
-    period doubling (with twice the period).
+    """Branch switching: the two halves of the branch that crosses another at a branch point, or
+    that begins at a period doubling (with twice the period).
 
     `of` is that of the branch on which the point was found.
 

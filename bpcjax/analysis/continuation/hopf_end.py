@@ -1,4 +1,4 @@
-"""Where cycles shrink to a point: the Hopf point at which their branch ends."""
+"""Hopf point at which a branch of cycles ends: they shrink to a point there."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,9 +16,8 @@ ON_AXIS = 1e-8  # of the frequency: how near the eigenvalues must be
 
 
 def is_through(arc: Arc, here: Point, there: Point) -> bool:
-    """Whether a step of a branch of cycles went through a point, to the opposite phase of the
-    cycles that it came from: their equations hold on both sides.
-    """
+    """Whether a step of a branch of cycles passed through the Hopf point, to the opposite phase of
+    the cycles that it came from: their equations hold on both sides."""
     if not isinstance(arc.of, Cycles):
         return False
     speed = arc.rate(here)
@@ -26,7 +25,7 @@ def is_through(arc: Arc, here: Point, there: Point) -> bool:
 
 
 def is_still(arc: Arc, here: Point, there: Point) -> bool:
-    """Whether a step ended on a point that rests."""
+    """Whether a step ended on an equilibrium."""
     rates = arc.rate(here), arc.rate(there)
     return bool(np.linalg.norm(rates[1]) <= GONE * np.linalg.norm(rates[0]))
 

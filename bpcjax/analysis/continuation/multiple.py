@@ -1,4 +1,5 @@
-"""Roots where the Jacobian is singular: found by that, because the equations hardly tell where.
+"""Multiple roots: sharpened by the singular Jacobian, because the equations hardly tell their
+place.
 
 Next to a root of multiplicity m the equations are as small as the distance to the power m. So an
 error of the equations, if only of rounding, is an error of its m-th root in the place, and the
@@ -57,8 +58,8 @@ def _bends(flow: Flow, x: np.ndarray, free: np.ndarray, along: np.ndarray) -> np
 
 
 def sharpen(flow: Flow, x: np.ndarray, constant: np.ndarray, again: Callable) -> np.ndarray:
-    """The roots [rows, n]; where the Jacobian is singular within a root's uncertainty, the point
-    where it is.
+    """Sharpen roots [rows, n]: where the Jacobian is singular within a root's uncertainty, take the
+    point where it is.
 
     Coordinates that are `constant` stay. `again` takes rows further steps of Newton's method.
     """

@@ -1,4 +1,4 @@
-"""The special points of a branch: where it turns, splits, or loses its stability."""
+"""Special points of a branch: folds, branch points, Hopf points, period doublings and tori."""
 
 from enum import Enum
 from typing import Any, NamedTuple
@@ -14,10 +14,10 @@ TOGETHER = 1e-6  # of a step: special points as near as this are one
 
 
 class Bifurcation(Enum):
-    """Kinds of special points: the parameter turns round (of equilibria, or of cycles); a complex
-    pair of eigenvalues crosses the imaginary axis (and cycles end there); another branch crosses; a
-    multiplier passes -1; a complex pair of multipliers passes the unit circle.
-    """
+    """Kinds of bifurcations: FOLD, the parameter turns round (of equilibria, or of cycles); HOPF, a
+    complex pair of eigenvalues crosses the imaginary axis (and cycles end there); BRANCH, another
+    branch crosses; PERIOD_DOUBLING, a multiplier passes -1; TORUS, a complex pair of multipliers
+    passes the unit circle."""
 
     FOLD = "fold"
     HOPF = "Hopf"
@@ -27,7 +27,7 @@ class Bifurcation(Enum):
 
 
 class Special(NamedTuple):
-    """A special point of a branch."""
+    """Special point of a branch: its kind, the parameter `p` and the state `y` there."""
 
     kind: Bifurcation
     p: Any
