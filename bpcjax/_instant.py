@@ -9,6 +9,7 @@ ULPS = 8  # what a few sums and products of times may be off by, in units of the
 
 
 def rounding(t: Any) -> Float[Array, "..."]:
-    """Rounding of a time near `t`: two times no further apart are one instant. It grows with `|t|`."""
+    """Rounding of a time near `t`: two times no further apart are one instant. It grows with
+    `|t|`."""
     t = jnp.asarray(t)
     return ULPS * float(jnp.finfo(t.dtype).eps) * jnp.abs(t)

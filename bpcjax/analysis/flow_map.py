@@ -43,7 +43,8 @@ class FlowMap(eqx.Module):
     def along(
         self, x: Vector, t0: Any, span: Any, directions: Float[Array, "n k"]
     ) -> tuple[Vector, Float[Array, "n k"], Bool[Array, ""]]:
-        """The state [n] `span` after `t0`, and the tangent map applied to `directions` (columns)."""
+        """The state [n] `span` after `t0`, and the tangent map applied to `directions`
+        (columns)."""
 
         def push(direction):
             return jax.jvp(lambda x: self(x, t0, span), (x,), (direction,), has_aux=True)

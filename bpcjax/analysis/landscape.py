@@ -23,7 +23,7 @@ class Plane(eqx.Module):
     corners: Float[Array, "2 2"]
 
     def coordinates(self, states: PyTree) -> Float[Array, "... 2"]:
-        """Orthogonal projection: the coordinates [..., 2] of states, stacked on any leading axes."""
+        """Orthogonal projection: the coordinates [..., 2] of states on any leading axes."""
         origin, states = jax.tree.leaves(self.origin), jax.tree.leaves(as_floats(states))
         lead = states[0].shape[: states[0].ndim - origin[0].ndim]
         pairs = zip(states, origin, strict=True)

@@ -22,7 +22,8 @@ def jacobian(system: AbstractSystem, y: PyTree, args: PyTree = None, *, t: Any =
 
 
 def hessian(energy: Energy | GradientFlow | Langevin, y: PyTree, args: PyTree = None) -> Matrix:
-    """Hessian [n, n] of an energy, or of a flow's energy, at `y`, in the order of `ravel_pytree`."""
+    """Hessian [n, n] of an energy, or of a flow's energy, at `y`, in the order of
+    `ravel_pytree`."""
     of = energy.energy if isinstance(energy, GradientFlow | Langevin) else energy
     y = as_floats(y)
     layout = Layout.of(y)

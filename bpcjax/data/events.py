@@ -1,4 +1,4 @@
-"""Recordings of events of unequal length: from an event camera, a cochlea, or a user's own."""
+"""Event recordings of unequal length: from an event camera, a cochlea, or a user's own."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _FLOATING = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
 
 
 class Events(eqx.Module):
-    """Recordings one after another: number `i` is `times[offsets[i]:offsets[i + 1]]`.
+    """Event recordings one after another: number `i` is `times[offsets[i]:offsets[i + 1]]`.
 
     Times are sorted within a recording, in ms unless they are a user's own. A channel is an index
     into a grid of the given `shape` in C order: `np.unravel_index(channels, shape)`. `labels` has
@@ -46,12 +46,12 @@ class Events(eqx.Module):
 
     @property
     def counts(self) -> Integer[np.ndarray, " n"]:
-        """How many events each recording has."""
+        """The number of events of each recording [recordings]."""
         return np.diff(self.offsets)
 
     @property
     def size(self) -> int:
-        """How many channels there are."""
+        """The number of channels: the product of `shape`."""
         return math.prod(self.shape)
 
     def between(self, start: float, stop: float) -> "Events":
@@ -153,7 +153,8 @@ def events(
     *,
     shape: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
 ) -> Events:
-    """A user's own recordings: `times[i]` and `channels[i]` are the events of recording `i`.
+    """Event recordings of a user's own: `times[i]` and `channels[i]` are the events of recording
+    `i`.
 
     Recordings may differ in length or be empty. Times are finite numbers in the time unit of the
     model to be fed (ms for the neurons here); unsorted ones are sorted, each with its channel,

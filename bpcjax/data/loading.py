@@ -1,4 +1,4 @@
-"""Data sets by name: from the cache, a folder of their files, or the network."""
+"""Loading of data sets by name: from the cache, a folder of their files, or the network."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -68,7 +68,7 @@ def load_set(
     *,
     cache_dir: Path | str | None = None,
 ) -> Any:
-    """`load`, of the first of the `sets` that is found."""
+    """`load` for the first of the `sets` whose files are there."""
     dataset, paths = _locate(sets, data_dir)
     cache = cache_folder(cache_dir)
     folder = cache / dataset.mark

@@ -1,4 +1,5 @@
-"""N-MNIST: an event camera before moving MNIST digits (Orchard, Jayawant, Cohen & Thakor 2015)."""
+"""N-MNIST: recordings of an event camera before moving MNIST digits (Orchard, Jayawant, Cohen &
+Thakor 2015)."""
 
 import csv
 import io
@@ -56,7 +57,8 @@ def labels_by_folder(archive: zipfile.ZipFile, split: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class EventFiles(AbstractDataSet):
-    """Recordings in zip files: `members` says which file has a split, and how labels are found."""
+    """Event recordings in zip files: `members` says which file has a split, and how labels are
+    read."""
 
     name: str
     files: tuple[File, ...]
@@ -78,7 +80,7 @@ class EventFiles(AbstractDataSet):
                 yield {"times": times, "channels": channels, "label": label}
 
     def result(self, arrays: dict[str, np.ndarray]) -> Events:
-        """Times in ms (float32 keeps all 23 bits of a microsecond count apart)."""
+        """Events with times in ms (float32 keeps all 23 bits of a microsecond count apart)."""
         times = arrays["times"].astype(np.float32) / np.float32(1000)
         offsets = offsets_of(arrays["lengths"])
         return Events(times, arrays["channels"], offsets, arrays["label"], GRID)

@@ -1,4 +1,4 @@
-"""From files to arrays through TensorFlow Datasets, without TensorFlow.
+"""Preparation of data sets through TensorFlow Datasets, without TensorFlow.
 
 Builders write array_record files and are read as data sources, which need none. This module is
 imported when a set is prepared, not before.

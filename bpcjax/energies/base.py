@@ -1,4 +1,4 @@
-"""Energies and memories: what they have in common, and what they are made of and refuse."""
+"""Base classes of energies and of memories, and checks of their arrays."""
 
 from abc import abstractmethod
 from typing import Any
@@ -16,7 +16,7 @@ class AbstractEnergy(Module):
 
     @abstractmethod
     def terms(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it."""
+        """Terms of the energy, by name, which sum to it."""
 
     def __call__(self, y: PyTree, args: PyTree = None) -> Float[Array, ""]:
         return sum(self.terms(y, args).values(), start=jnp.zeros(()))
@@ -32,18 +32,18 @@ class AbstractMemory(AbstractEnergy):
 
     @abstractmethod
     def scores(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The log posterior of each memory, up to normalisation.
+        """Scores [P]: the log posterior of each memory, up to normalisation.
 
         **Raises:** `ValueError` if `y` has not the shape of a pattern.
         """
 
     def log_posterior(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The log probability of each memory given `y`."""
+        """Log posterior [P]: the log probability of each memory given `y`."""
         scores = self.scores(y)
         return jax.nn.log_softmax(scores, axis=tuple(range(scores.ndim)))
 
     def posterior(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The probability of each memory given `y`: the softmax of its scores."""
+        """Posterior [P]: the probability of each memory given `y`, the softmax of its scores."""
         return jnp.exp(self.log_posterior(y))
 
     def terms(self, y, args=None):
@@ -51,8 +51,8 @@ class AbstractMemory(AbstractEnergy):
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
 
     def update(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """`y - grad E(y)`, the posterior mean of the patterns: attention with keys = values =
-        patterns, once."""
+        """One step of attention with keys = values = patterns: `y - grad E(y)`, the posterior mean
+        of the patterns."""
         return y - jax.grad(self)(y)
 
 

@@ -1,4 +1,4 @@
-"""A system's own spikes, which arrive after a transmission delay."""
+"""Delayed input: a system's own spikes, which arrive after a transmission delay."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class _OnTheirWay(NamedTuple):
 
 
 class Late(AbstractInput):
-    """Spikes of the system itself after `delays` (ms): one for all, `[pre, 1]`, or
+    """Delayed input: spikes of the system itself after `delays` (ms): one for all, `[pre, 1]`, or
     `[pre, parts]`, where each spike arrives in parts; `inf` means never. `pre`: the ends of the
     slice of neurons that are meant (`None`: all).
 
