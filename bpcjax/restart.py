@@ -1,4 +1,4 @@
-"""Runs that are cut: what goes over a cut, and the steps of the run that goes on."""
+"""Restart of runs that are cut: what goes over a cut, and the steps of the run that goes on."""
 
 import dataclasses
 import math
@@ -35,8 +35,8 @@ class _Partitioned(eqx.Module):
 
 
 class Restart(eqx.Module):
-    """What stands in the place of `y0` for the run that goes on: the state, its time, and all
-    that the state does not hold.
+    """Restart point, which stands in the place of `y0` for the run that goes on: the state, its
+    time, and all that the state does not hold.
 
     `simulate(system, solution.restart, args, t1=...)` is the run that was not cut: to the bit with
     `GridSpikes` and `LocalSpikes`, wherever the cut is; to the accuracy of the inner solver with
@@ -61,8 +61,8 @@ class Restart(eqx.Module):
 
 
 class Start(NamedTuple):
-    """Where a run begins, and by what it goes; `before`: the run that it goes on from, `grid`: the
-    same if its steps go on too; `cut`: whether the state is known not to be whole."""
+    """Beginning of a run: its state, and by what it goes; `before`: the run that it goes on from,
+    `grid`: the same if its steps go on too; `cut`: whether the state is known not to be whole."""
 
     y: PyTree
     t0: Any
@@ -115,7 +115,7 @@ def room_for(steps: int) -> int:
 
 
 def clock_of(start: Start, t1: Any, dtype: Any) -> Clock:
-    """The steps of a run up to `t1`."""
+    """Clock of a run up to `t1`: its grid of steps."""
     grid = start.grid
     origin, first, horizon = (
         (start.t0, 0, -math.inf) if grid is None else (grid.origin, grid.step, grid.told)
@@ -149,9 +149,9 @@ def make_restart(
     start: Start, clock: Clock, system: Any, solver: Any, solver_state: Any, next_dt: Any, t: Any,
     final: PyTree, result: Any, by_event: Any,
 ) -> Restart:  # fmt: skip
-    """What the run that goes on needs: `solver` and its last state, the next adapted step.
+    """Restart point at the end of a run: `solver` and its last state, the next adapted step.
 
-    `by_event`: whether the run was ended by an event of diffrax (`False` where none was asked for).
+    `by_event`: whether the run was ended by an event of diffrax (`False` where none was passed).
     """
     y, step, on_their_way = final, clock.whole, ()
     horizon, origin = jnp.full((), -jnp.inf, clock.dt.dtype), clock.origin

@@ -1,4 +1,4 @@
-"""One front for every time integration: a system, a start, an end, a step."""
+"""`simulate`: time integration of a system, from a start to an end in steps."""
 
 import dataclasses
 import math
@@ -188,8 +188,8 @@ def simulate(
     progress_meter: dfx.AbstractProgressMeter | None = None,
     throw: bool = True,
 ) -> Solution:
-    """Integrate `system` from `y0` at `t0` (0 unless given) to `t1` with steps `dt` (all in the
-    system's time unit).
+    """Time integration of `system` from `y0` at `t0` (0 unless given) to `t1` with steps `dt` (all
+    in the system's time unit).
 
     Steps begin at `t0 + n dt`; the last one is shorter where `t1` is not among these. Events from
     outside in [t0, t1) are taken; what arrives as a step begins is not yet in a state that is

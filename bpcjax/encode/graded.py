@@ -1,4 +1,4 @@
-"""Direct and latency coding: a number for each channel as a current, or as the time of one spike."""
+"""Direct and latency coding: a number for each channel as a current, or as the time of a spike."""
 
 from collections.abc import Callable
 

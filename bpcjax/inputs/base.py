@@ -57,8 +57,8 @@ class AbstractInput(Module):
         return None
 
     def resume(self, fresh: PyTree, carried: PyTree | None) -> PyTree:
-        """Restart hook: hook: the state in which a cut run goes on, from the `fresh` one of the
-        time of the cut and what was `carried` over it."""
+        """Hook: the state in which a cut run goes on, from the `fresh` one of the time of the cut
+        and what was `carried` over it."""
         return fresh
 
     # One event after another
@@ -80,7 +80,7 @@ class AbstractInput(Module):
     def send(
         self, state: PyTree, times: Float[Array, " n"], spiked: Bool[Array, " n"]
     ) -> tuple[PyTree, Bool[Array, ""]]:
-        """Push spikes of the system itself: the state after, and whether there was room for them."""
+        """Push own spikes: the state after, and whether there was room for them."""
         return state, jnp.array(True)
 
     # Step by step

@@ -1,4 +1,4 @@
-"""Layers of neurons, one feeding the next: the shape of networks that classify."""
+"""Layered networks of spiking neurons, one layer feeding the next, as in classifiers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ def _each(weights: Callable, x: Float[Array, "... pre"]) -> Float[Array, "... po
 
 
 class Layer(Module):
-    """`size` neurons of one kind, and how the layer below (or the input) reaches them.
+    """Layer: `size` neurons of one kind, and how the layer below (or the input) reaches them.
 
     `weights`: a matrix [pre, size], one of `bpcjax.connect`, or any linear callable of one
     sample's spikes, through `synapse`; `recurrent` the same from the layer itself; `bias` is a
@@ -79,13 +79,13 @@ class Layer(Module):
                 )
 
     def current(self, neuron: PyTree, synapse: PyTree) -> Float[Array, "..."]:
-        """What its synapse and its bias drive the neurons with."""
+        """Input current of the neurons: that of the synapse plus the bias."""
         v = self.neuron.potential(neuron)
         synaptic, bias = self.synapse.current(synapse, v), jnp.broadcast_to(self.bias, v.shape)
         return bias if synaptic is None else bias + synaptic
 
     def received(self, neuron: PyTree, weighted: Float[Array, "..."] | None, synapse: PyTree):
-        """What weighted spikes add to the state of the neurons, and to that of the synapse."""
+        """Increments of the states of the neurons and of the synapse by weighted spikes."""
         if weighted is None:
             return jax.tree.map(jnp.zeros_like, (neuron, synapse))
         jump = self.synapse.jump(weighted)
@@ -95,8 +95,8 @@ class Layer(Module):
 
 
 class LayersState(NamedTuple):
-    """By layer: the `neurons`' states, those of their `synapses`, and the spikes of each neuron so
-    far (`counts`; `None` for a layer that does not fire)."""
+    """State of layers, by layer: the `neurons`' states, those of their `synapses`, and the spikes
+    of each neuron so far (`counts`; `None` for a layer that does not fire)."""
 
     neurons: tuple[PyTree, ...]
     synapses: tuple[PyTree, ...]
@@ -104,7 +104,8 @@ class LayersState(NamedTuple):
 
 
 class Layers(AbstractSpikingSystem):
-    """Layers one above the other, each with its own kind of neuron; itself a spiking system.
+    """Layered network: layers one above the other, each with its own kind of neuron; itself a
+    spiking system.
 
     `args` is a current into the first layer: `drive(x)` of a constant input, so that its weights
     are applied once and not at every step. Or spikes come from a `source`, an input whose arrivals
@@ -139,7 +140,7 @@ class Layers(AbstractSpikingSystem):
             below = layer.size
 
     def rest(self, shape: tuple[int, ...] = ()) -> LayersState:
-        """All at rest, for a batch of the given shape."""
+        """The state at rest of all layers, for a batch of the given shape."""
         parts = [(layer, (*shape, layer.size)) for layer in self.layers]
         return LayersState(
             tuple(layer.neuron.rest(own) for layer, own in parts),
@@ -148,7 +149,7 @@ class Layers(AbstractSpikingSystem):
         )
 
     def weighted(self, x: Float[Array, "... pre"]) -> Float[Array, "... post"]:
-        """What the first layer's weights make of inputs, or of spikes from outside.
+        """Weighted input: the first layer's weights applied to inputs, or to spikes from outside.
 
         **Raises:** `ValueError` if these are not as many as the weights take.
         """

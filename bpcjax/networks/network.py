@@ -1,4 +1,4 @@
-"""A network: neurons, and projections between them. It is itself a spiking system."""
+"""Network: a population of neurons, and projections between them. It is itself a spiking system."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,8 @@ from .projection import Projection
 
 
 class NetworkState(NamedTuple):
-    """The neurons' state, and one state per projection's synapse (`None` without projections).
+    """State of a network: the neurons' state, and one state per projection's synapse (`None`
+    without projections).
 
     `way` is `Cut()` in a state out of a run with delays, whose spikes on their way are not in it.
     """
@@ -24,7 +25,7 @@ class NetworkState(NamedTuple):
 
 
 class Network(AbstractSpikingSystem):
-    """A population with projections among itself and from outside.
+    """Network: a population with projections among itself and from outside.
 
     `args` is an external current (pA), `None` for none. Populations of one kind lie one after
     another on the last axis, with parameters one per neuron; projections name them by slices.

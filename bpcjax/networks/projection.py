@@ -1,4 +1,4 @@
-"""A projection: from whom, through what, with which delay, to whom."""
+"""Projection: from whom, through which weights and synapse, with which delay, to whom."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,13 +16,13 @@ from .weights import AbstractWeights, Dense
 
 
 class Span(eqx.Module):
-    """Neurons `start` to `stop` of a population (a slice, but static and hashable)."""
+    """Slice of a population, neurons `start` to `stop` (static and hashable)."""
 
     start: int = eqx.field(converter=sized("start"), static=True)
     stop: int = eqx.field(converter=sized("stop"), static=True)
 
     def of(self, x: Array) -> Array:
-        """Their part of an array with the neurons on its first axis."""
+        """The slice of an array with the neurons on its first axis."""
         return x[self.start : self.stop]
 
 
@@ -47,7 +47,7 @@ def _as_source(pre: Any) -> Any:
 
 
 class Projection(Module):
-    """Spikes of `pre` reach `post` through `weights` and `synapse`, after `delay`.
+    """Projection: spikes of `pre` reach `post` through `weights` and `synapse`, after `delay`.
 
     `weights`: a matrix [pre, post], one of `bpcjax.connect`, or any linear callable of the spikes,
     in the synapse's unit (pA for a current, nS for a conductance, mV for `Delta`). `pre`: a slice
@@ -119,12 +119,13 @@ class Projection(Module):
             )
 
     def spread(self, spikes: Float[Array, " all"]) -> Float[Array, " all"]:
-        """What spikes of the population, or arrivals of an external source, give all neurons."""
+        """Weighted spikes at all neurons, from spikes of the population or arrivals of an external
+        source."""
         own = self.pre.of(spikes) if isinstance(self.pre, Span) else spikes
         return self._placed(self.weights(own), spikes.shape[0])
 
     def deliver(self, arrivals: Float[Array, "..."], size: int) -> Float[Array, " all"]:
-        """The same for what arrives late or from outside, in a population of `size`."""
+        """Weighted arrivals of a delayed or external projection, at a population of `size`."""
         if arrivals.ndim == 1:
             return self._placed(self.weights(arrivals), size)
         if arrivals.shape[1] == 1:

@@ -1,4 +1,4 @@
-"""The turns of a step: from one event to the next, until its end."""
+"""Event loop of a step: from one event to the next, until its end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ from .runge_kutta import looped
 
 
 class Remainder(eqx.Module):
-    """The rest of a step: from (t, y), just after the last event, on trial to its end (y1)."""
+    """Remainder of a step: from (t, y), just after the last event, on trial to its end (y1)."""
 
     t: Scalar
     y: Vector
@@ -44,7 +44,7 @@ class Remainder(eqx.Module):
 
 
 class EventLoop(eqx.Module):
-    """One step of a solve, over the vector of the state."""
+    """Event loop of one step of a solve, over the vector of the state."""
 
     terms: PyTree
     system: FlatSystem
@@ -66,7 +66,7 @@ class EventLoop(eqx.Module):
         return jnp.asarray(_frozen(test, self.system, h, t, y))
 
     def due(self, inputs: tuple[PyTree, ...]) -> Any:
-        """When something arrives next."""
+        """Time of the next arrival from any of the inputs."""
         pairs = zip(self.system.inputs, inputs, strict=True)
         times = [source.due(state) for source, state in pairs]
         return jnp.stack(times).min() if times else jnp.inf
@@ -76,9 +76,9 @@ class EventLoop(eqx.Module):
         return jnp.asarray(self.due(inputs) < t1 - rounding(t1))
 
     def first_crossing(self, now: Remainder, t1):
-        """Where to look for the next crossing, up to `t1`, whether there is one, whether the
-        search converged, whether it is due at once, and whether something jumped over zero.
-        """
+        """Root search: where to look for the next crossing, up to `t1`, whether there is one,
+        whether the search converged, whether it is due at once, and whether something jumped over
+        zero."""
 
         def search(this: EventLoop, now: Remainder, t1):
             def flow(a):
@@ -94,9 +94,8 @@ class EventLoop(eqx.Module):
         return a, exists | at_once, converged | at_once, at_once, jumped
 
     def next_event(self, now: Remainder, t0, t1, none: Piece) -> tuple[Remainder, Piece]:
-        """The rest of the step after the next event, and the piece before it; `now` itself, no
-        longer busy, and `none`, if there is no event.
-        """
+        """Next event: the remainder of the step after it, and the piece before it; `now` itself, no
+        longer busy, and `none`, if there is no event."""
         yes = jnp.array(True)
         due = _no_sooner(self.due(now.inputs), now.t)
         # What is crossed in the instant of an arrival is crossed before it.

@@ -1,4 +1,4 @@
-"""Where a guard rises through zero in a step: roots of cubics, and the search on the true flow."""
+"""Root finding for guards: roots of cubics, and the search on the true flow."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def _cubic(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Guar
 
 
 def cubic(g0: Guards, d0: Guards, g1: Guards, d1: Guards, at: Guards) -> tuple[Guards, Guards]:
-    """Value and slope at `at` of the Hermite cubic with the given values and slopes at 0 and 1."""
+    """Hermite cubic: value and slope at `at`, for the given values and slopes at 0 and 1."""
     a, b = _cubic(g0, d0, g1, d1)
     return ((a * at + b) * at + d0) * at + g0, (3 * a * at + 2 * b) * at + d0
 
@@ -36,14 +36,14 @@ def _peak(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Guard
 
 
 def crosses(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> Bool[Array, "*n"]:
-    """Whether the cubic with values `g0 < 0`, `g1` and slopes `d0`, `d1` (per unit of the
-    interval) reaches zero: at its end, or on an excursion inside.
-    """
+    """Crossing test: whether the cubic with values `g0 < 0`, `g1` and slopes `d0`, `d1` (per unit
+    of the interval) reaches zero, at its end or on an excursion inside."""
     return (g1 >= 0) | (_peak(g0, d0, g1, d1)[1] >= 0)
 
 
 def first_root(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> Guards:
-    """The place in [0, 1] of the first rise of each cubic through zero; `inf` where none."""
+    """First root: the place in [0, 1] of the first rise of each cubic through zero; `inf` where
+    none."""
     a, b = _cubic(g0, d0, g1, d1)
     place, height, curvature = _peak(g0, d0, g1, d1)
     ends_above = g1 >= 0
@@ -68,7 +68,8 @@ _TRIES = 120
 
 
 def near_zero(system: FlatSystem, h: Scalar, t: Scalar, y: Vector, noisy: bool) -> Bool[Array, ""]:
-    """Whether some guard is within a third of its change in a time `h` of zero, or past it.
+    """Cautious test: whether some guard is within a third of its change in a time `h` of zero, or
+    past it.
 
     A cubic stays below its Bezier points, which are its ends and those a third of its end
     slopes away: where this is false at both ends of a step, no guard can rise to zero inside.
@@ -88,7 +89,8 @@ def locate(
     y1: Vector,
     noisy: bool,
 ) -> tuple[Scalar, Bool[Array, ""], Bool[Array, ""]]:
-    """Time of the first crossing in (t, t1]; whether there is one; whether the search converged.
+    """Event location: time of the first crossing in (t, t1]; whether there is one; whether the
+    search converged.
 
     `advance(a)` is the state at time `a` on the flow from (t, y). Each try evaluates the flow at
     the root of the cubics on the current bracket and keeps the part that holds the first

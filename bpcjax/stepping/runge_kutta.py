@@ -15,10 +15,9 @@ from .base import AbstractAround
 
 
 class AbstractExplicitSteps(AbstractAround):
-    """The steps of an explicit Runge-Kutta solver: same tableau, error estimate and interpolation,
-    the same numbers to rounding, but nothing carried from step to step, so that a jump of the
-    state needs no care, and no loop that one mode of differentiation cannot pass.
-    """
+    """Explicit Runge-Kutta solver after one of diffrax: same tableau, error estimate and
+    interpolation, the same numbers to rounding, but nothing carried from step to step, so that a
+    jump of the state needs no care, and no loop that one mode of differentiation cannot pass."""
 
     inner: dfx.AbstractERK
 
@@ -49,9 +48,8 @@ class AbstractExplicitSteps(AbstractAround):
 
 
 class Unrolled(AbstractExplicitSteps):
-    """Stages written out: for a large population up to ten times faster than a loop over them,
-    whose buffers cost more than the arithmetic.
-    """
+    """Unrolled Runge-Kutta solver, stages written out: for a large population up to ten times
+    faster than a loop over them, whose buffers cost more than the arithmetic."""
 
     def advance(self, terms, t0: Any, t1: Any, y0, args):
         tableau: Any = self.inner.tableau
@@ -66,7 +64,8 @@ class Unrolled(AbstractExplicitSteps):
 
 
 class Looped(AbstractExplicitSteps):
-    """Stages in a `scan`: the equations stand in the program once, so that it compiles sooner."""
+    """Looped Runge-Kutta solver, stages in a `scan`: the equations stand in the program once, so
+    that it compiles sooner."""
 
     def advance(self, terms, t0: Any, t1: Any, y0, args):
         tableau: Any = self.inner.tableau

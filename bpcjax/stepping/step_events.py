@@ -1,4 +1,4 @@
-"""The events of one step of a population, each neuron on its own."""
+"""Local events of one step of a population, each neuron on its own."""
 
 from typing import Any, NamedTuple
 
@@ -18,9 +18,8 @@ _LAST = 64  # units of rounding of a step, before its end
 
 
 class Outcome(NamedTuple):
-    """What became of the neurons: where in the step their events fell (2: nowhere), which of
-    these were spikes, and the state at the end of the step.
-    """
+    """Outcome of a step for the neurons: where in it their events fell (2: nowhere), which of these
+    were spikes, and the state at its end."""
 
     place: Float[Array, "*n"]
     spiked: Bool[Array, "*n"]
@@ -28,7 +27,7 @@ class Outcome(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """The guards at both ends of a step, and their change over it at the slope of the start."""
+    """Guards at both ends of a step, and their change over it at the slope of the start."""
 
     g0: Guards
     d0: Guards
@@ -36,15 +35,16 @@ class Watch(NamedTuple):
 
     @property
     def alert(self) -> Bool[Array, "*n"]:
-        """Who may have an event: past threshold at an end, or bound for it at the start."""
+        """Mask of neurons that may have an event: past threshold at an end, or bound for it at the
+        start."""
         return ~((self.g0 < 0) & (self.g1 < 0) & (self.g0 + 0.5 * self.d0 < 0))
 
 
 class Neurons(eqx.Module):
-    """Neurons over a step of length `h`: the drive and the state at both ends, as if there were
-    no events.
+    """Population in a step: neurons over a step of length `h`: the drive and the state at both
+    ends, as if there were no events.
 
-    `back` is how far before the step, in steps, an event may be found late.
+    `back` is how far before the step, in steps, an event may be detected late.
     """
 
     system: AbstractSpikingSystem
@@ -75,12 +75,12 @@ class Neurons(eqx.Module):
 
     @property
     def t1(self) -> Any:
-        """The end of the step."""
+        """The time at which the step ends."""
         return self.t0 + self.h
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the guard."""
+        """The shape of the guard: one entry a neuron."""
         return jax.eval_shape(lambda: self.system.guard(self.t0, self.y0, self.drive0)).shape
 
     def watch(self) -> Watch:

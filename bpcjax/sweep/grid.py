@@ -1,4 +1,4 @@
-"""The points of a sweep: the product of its axes, cut into blocks of one static shape."""
+"""Parameter grid of a sweep: the product of its axes, cut into blocks of one static shape."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -63,7 +63,8 @@ def _fit(size: int, room: int) -> int:
 
 
 class Grid:
-    """The product of axes, the last running fastest, in blocks of at most `chunk` points."""
+    """Parameter grid: the product of axes, the last running fastest, in blocks of at most `chunk`
+    points."""
 
     def __init__(self, axes: Mapping[str, Any]):
         if not axes:
@@ -76,7 +77,8 @@ class Grid:
         self.size = math.prod(self.shape)
 
     def coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-        """What labels the result: the values; of keys their number, and their words beside it."""
+        """Coordinates that label the result: the values; of keys their number, and their words
+        beside it."""
         coordinates = {}
         for name, values in self.values.items():
             coordinates[name] = (name,), self.labels[name]
@@ -95,7 +97,7 @@ class Grid:
 
 
 class Blocks:
-    """A grid cut into blocks of one shape; those at the far edges are padded."""
+    """Blocks of one shape that a grid is cut into; those at the far edges are padded."""
 
     def __init__(self, grid: Grid, tile: tuple[int, ...]):
         self.grid, self.tile = grid, tile

@@ -1,4 +1,4 @@
-"""One compiled program for a block of points: its outputs, its memory, its fingerprint."""
+"""Compiled program for a block of points: its outputs, its memory, its fingerprint."""
 
 import functools
 import hashlib
@@ -30,7 +30,7 @@ class _Labelled(eqx.Module):
 
 
 class Output(NamedTuple):
-    """What each point gives under one name, without the dimensions of the grid."""
+    """Output of each point under one name, without the dimensions of the grid."""
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
@@ -38,7 +38,8 @@ class Output(NamedTuple):
 
 
 def population(run: Run) -> Run:
-    """`batch=population`: all points of a chunk as one population, in one call of `run`.
+    """Batching rule `batch=population`: all points of a chunk as one population, in one call of
+    `run`.
 
     `run` gets its arguments with shape [points], and returns arrays with the points on their
     last axis, as the state of a population has its neurons; a number without axes, such as
@@ -131,7 +132,8 @@ def _digest(text: str, tree: PyTree) -> str:
 
 
 class Program:
-    """`run` over the points of one block, traced once and compiled once for each device.
+    """Compiled program: `run` over the points of one block, traced once and compiled once for each
+    device.
 
     The traces are those of one `jit`, so they last from sweep to sweep. Arrays that a callable
     module `run` holds are arguments; those that a function closes over are constants.
@@ -171,7 +173,7 @@ class Program:
 
     @property
     def output_bytes(self) -> int:
-        """The size of what a block gives."""
+        """The number of bytes of a block's outputs."""
         sizes = (math.prod(o.shape) * o.dtype.itemsize for o in self.outputs.values())
         return self.blocks.points * sum(sizes)
 
@@ -193,7 +195,7 @@ class Program:
         return self._arrays[device], jax.device_put(points, self.devices[device])
 
     def __call__(self, device: int, placed: tuple[PyTree, dict[str, Any]]) -> dict[str, np.ndarray]:
-        """What a block gives [points, ...]. It may be called in any thread."""
+        """Run a block: its outputs [points, ...]. It may be called in any thread."""
         outputs = self._compiled[device](*placed)
         outputs = {n: x.value if isinstance(x, _Labelled) else x for n, x in outputs.items()}
         return {name: np.asarray(x) for name, x in outputs.items()}

@@ -1,4 +1,4 @@
-"""The chunks of a sweep, each on a device of its own, side by side."""
+"""Scheduler of a sweep: its chunks, each on a device of its own, side by side."""
 
 import contextlib
 import logging
@@ -15,7 +15,8 @@ from .store import Store
 
 @contextlib.contextmanager
 def together(what: str) -> Iterator[None]:
-    """Leave this block when all processes do; an exception here does not hold up the others."""
+    """Barrier: leave this block when all processes do; an exception here does not hold up the
+    others."""
     try:
         yield
     finally:
@@ -45,7 +46,7 @@ def _lanes(program: Program) -> list[int]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of CPU cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 

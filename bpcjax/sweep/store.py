@@ -1,4 +1,4 @@
-"""Where a sweep is kept: one Zarr group that is a labelled data set at any time."""
+"""Store of a sweep: one Zarr group that is a labelled data set at any time."""
 
 import contextlib
 import os
@@ -52,7 +52,7 @@ def _make(root: Any, blocks: Blocks, outputs: Mapping[str, Output], about: dict[
 
 
 class Store:
-    """The group of a sweep, in a folder or (`path=None`) in memory.
+    """Zarr store of a sweep, in a folder or (`path=None`) in memory.
 
     Every block is a Zarr chunk of each output, so that no two of them share a file, in whatever
     process they are solved. A block counts once `done` is true at its points, which is written
@@ -148,13 +148,13 @@ class Store:
         self._arrays = {name: self.group[name] for name in [*outputs, DONE]}
 
     def done(self) -> np.ndarray:
-        """Which blocks are done [blocks]."""
+        """Mask [blocks] of those that are done."""
         return self._arrays[DONE][
             tuple(slice(None, None, tile) for tile in self.blocks.tile)
         ].ravel()
 
     def put(self, block: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep what a block gave; it may be called in any thread.
+        """Write what a block gave; it may be called in any thread.
 
         **Raises:** `OSError` if the disk is full or the folder cannot be written to.
         """

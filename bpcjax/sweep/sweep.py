@@ -22,7 +22,7 @@ _SHOWN = 5  # failed chunks in an error's text
 
 
 class SweepError(RuntimeError):
-    """Some chunks of a sweep failed; the others are done, and kept.
+    """Error of a sweep of which some chunks failed; the others are done, and stored.
 
     `dataset` holds them, with NaN elsewhere; `failed` has, for each failed chunk, the first and
     last value of each axis, and why. With a `store` the same call tries these chunks again.
@@ -43,7 +43,8 @@ def sweep(
     batch: Batch = jax.vmap,
     progress: bool = True,
 ) -> Any:
-    """`run(**point)` at every point of the product of `axes`: an `xarray.Dataset`.
+    """Parameter sweep: `run(**point)` at every point of the product of `axes`, as an
+    `xarray.Dataset`.
 
     `axes` maps each argument of `run` to its values, an array [n] of numbers or of keys
     (`jax.random.split`; labelled by their number). `run` returns a dict of arrays, or of

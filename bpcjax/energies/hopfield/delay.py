@@ -48,7 +48,7 @@ class DelayHopfield(AbstractMemory):
         return self.beta * (overlaps.astype(y.dtype) + self.bias[:, None])
 
     def match(self, y: Float[Array, "N D"]) -> Match:
-        """Best match of a raster: which memory it is, and when, the largest entry of the posterior."""
+        """Best match of a raster: which memory, and when, by the largest entry of the posterior."""
         log_posterior = self.log_posterior(y)
         best = jnp.argmax(log_posterior)
         memory, shift = jnp.divmod(best, y.shape[-1])

@@ -84,7 +84,7 @@ class ThresholdPhasor(AbstractEnergy):
 
     @classmethod
     def hebb(cls, patterns: ArrayLike, threshold: ArrayLike = 0.0) -> "ThresholdPhasor":
-        """Hebb's rule `W = X.T conj(X) / N` with an empty diagonal, for patterns [P, N] of phasors."""
+        """Hebb's rule `W = X.T conj(X) / N` with an empty diagonal, for phasors [P, N]."""
         x = as_patterns(jnp.asarray(patterns) + 0j)
         size = x.shape[-1]
         weights = x.T @ x.conj() / size

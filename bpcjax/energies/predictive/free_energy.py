@@ -279,7 +279,7 @@ class PredictiveCoding(AbstractEnergy):
         )
 
     def nudged(self, layer: int, strength: ArrayLike) -> "PredictiveCoding":
-        """Nudged network: another `strength` of the arrows into a `layer`; a negative one repels."""
+        """Nudged network: another `strength` of the arrows into a `layer`; below 0 it repels."""
 
         def with_strength(a: Arrow) -> Arrow:
             return (

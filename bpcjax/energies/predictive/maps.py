@@ -13,7 +13,7 @@ from ...system import Module, as_parameter, parameter
 
 
 def identity(z: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Identity activation: what a layer sends is linear in its spikes."""
+    """Identity activation `z`: what a layer sends is linear in its spikes."""
     return z
 
 
@@ -27,7 +27,7 @@ class AbstractMap(Module):
     def moved(
         self, z: Float[Array, "..."], unit: Array, by: Array, mu: Float[Array, "..."]
     ) -> Float[Array, "..."]:
-        """Hook: the prediction after the `unit` of `z.ravel()` moved `by`; `mu` is the one before."""
+        """Hook: the prediction after the `unit` of `z.ravel()` moved `by`; `mu` is that before."""
         return self(z.ravel().at[unit].add(by).reshape(z.shape))
 
     def squared(self, z: Float[Array, "..."], by: Float[Array, "..."]) -> Float[Array, "..."]:

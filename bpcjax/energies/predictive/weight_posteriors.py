@@ -105,8 +105,8 @@ class MatrixNormal(AbstractPosterior):
         noise_std: ArrayLike = 1.0,
         count: ArrayLike | None = None,
     ) -> "MatrixNormal":
-        """Prior with Wishart noise: a prior: weights of standard deviation `weight_std` about 0,
-        noise of `noise_std` (the mean precision is `noise_std^-2`), worth `count` samples (m + 2 by
+        """Prior with Wishart noise: weights of standard deviation `weight_std` about 0, noise of
+        `noise_std` (the mean precision is `noise_std^-2`), worth `count` samples (m + 2 by
         default)."""
         count = as_parameter(rows + 2 if count is None else count)
         variance = as_parameter(noise_std) ** 2
@@ -134,7 +134,7 @@ class MatrixNormal(AbstractPosterior):
         return cls(jnp.zeros((noise.size, columns)), ratio * jnp.eye(columns), noise)
 
     def spread(self, a: Float[Array, " n"]) -> Float[Array, ""]:
-        """Uncertainty of a prediction, `a . V a`, in units of the noise."""
+        """Uncertainty of what `a` predicts, `a . V a`, in units of the noise."""
         return a @ self.covariance @ a
 
     def expected_energy(self, z, a):
@@ -170,7 +170,7 @@ class MatrixNormal(AbstractPosterior):
         return Sums(count, a.T @ a, z.T @ a, self.noise.outer(z, z))
 
     def log_evidence(self, prior: "MatrixNormal") -> Float[Array, ""]:
-        """Log evidence: the log density of all the samples that took the `prior` to this posterior."""
+        """Log evidence of all the samples that took the `prior` to this posterior."""
         half_count = 0.5 * (self.noise.count - prior.noise.count)
         dets = 0.5 * self.noise.size * (self._log_det() - prior._log_det())
         normaliser = self.noise.log_normaliser() - prior.noise.log_normaliser()

@@ -1,4 +1,5 @@
-"""A proof, from a rule's own equations, that a synapse needs nothing but what it has.
+"""Locality certificate: a proof, from a rule's own equations, that a synapse needs nothing but what
+it has.
 
 `certificate` follows every input element through the program of an update (`dependence`) and
 compares what each output element can depend on with what its owner may know: the synapse from j to
@@ -23,8 +24,8 @@ NOWHERE = -1
 
 @dataclasses.dataclass(frozen=True)
 class Pre:
-    """Numbers of presynaptic neurons: `axis` counts these, `time` (if any) the steps; the numbers
-    along all other axes (a batch) are the neuron's own."""
+    """Owner of presynaptic numbers: `axis` counts the neurons, `time` (if any) the steps; the
+    numbers along all other axes (a batch) are the neuron's own."""
 
     axis: int = -1
     time: int | None = None
@@ -32,7 +33,7 @@ class Pre:
 
 @dataclasses.dataclass(frozen=True)
 class Post:
-    """Numbers of postsynaptic neurons, as `Pre`."""
+    """Owner of postsynaptic numbers, as `Pre`."""
 
     axis: int = -1
     time: int | None = None
@@ -40,7 +41,7 @@ class Post:
 
 @dataclasses.dataclass(frozen=True)
 class Synapse:
-    """Numbers of synapses: the axes `post` and `pre` count their neurons."""
+    """Owner of synaptic numbers: the axes `post` and `pre` count their neurons."""
 
     post: int = -2
     pre: int = -1
@@ -49,14 +50,15 @@ class Synapse:
 
 @dataclasses.dataclass(frozen=True)
 class Shared:
-    """A signal that all synapses may know: a rate, a clock, a key, a reward."""
+    """Owner of a shared signal, which all synapses may know: a rate, a clock, a key, a reward."""
 
     time: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Elsewhere:
-    """Numbers that no synapse of this layer may know: other layers, labels, a loss."""
+    """Owner of foreign numbers, which no synapse of this layer may know: other layers, labels, a
+    loss."""
 
     time: int | None = None
 
@@ -65,10 +67,11 @@ Owner = Pre | Post | Synapse | Shared | Elsewhere
 
 
 class Dependency(NamedTuple):
-    """One output element that depends on an input element it should not know.
+    """Offending dependency: an output element that depends on an input element it should not know.
 
     `derivative` is the derivative at the example: not zero, it *proves* the offence; zero or NaN
-    (numbers without derivatives), the dependency is in the program but was not seen to act.
+    (numbers without derivatives), the dependency is in the program but without effect at the
+    example.
     """
 
     output: str
@@ -80,9 +83,9 @@ class Dependency(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Certificate:
-    """What was found. `nonlocal_` and `noncausal` are the offences, `shared` the names of the
-    shared signals that are used, `opaque` the operations that were not understood and so taken to
-    mix everything."""
+    """Locality certificate of a rule: `nonlocal_` and `noncausal` are the offences, `shared` the
+    names of the shared signals that are used, `opaque` the operations that were not understood and
+    so taken to mix everything."""
 
     nonlocal_: tuple[Dependency, ...]
     noncausal: tuple[Dependency, ...]
@@ -121,7 +124,8 @@ def certificate(
     owners: tuple[PyTree, ...],
     outputs: PyTree = Synapse(),
 ) -> Certificate:
-    """What `rule(*args)` depends on, element by element, against what owners may know.
+    """Locality certificate: what `rule(*args)` depends on, element by element, against what owners
+    may know.
 
     `owners` says for every argument (or, as a prefix, for each part of it) whose its numbers are:
     `Pre`, `Post`, `Synapse`, `Shared` or `Elsewhere`; `outputs` says the same of the result. An

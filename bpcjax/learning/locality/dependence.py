@@ -1,4 +1,4 @@
-"""What each number of a program can depend on: sets of inputs, carried through its equations.
+"""Dependence analysis of a program: for each number, the set of inputs that it can depend on.
 
 An abstract interpreter of jaxprs. Every value carries, for each of its elements, the set of input
 elements that it may depend on, and its value where no input enters. Sets only grow by mistake:
@@ -37,26 +37,27 @@ MOST_STEPS = 10_000  # of a loop whose end is known
 
 
 class Known(NamedTuple):
-    """An array as the interpreter sees it: `deps` [*shape, inputs], and its `value` or None."""
+    """Abstract array of the interpreter: `deps` [*shape, inputs], and its `value` or None."""
 
     deps: np.ndarray
     value: Any
 
 
 def constant(value: Any, inputs: int) -> Known:
-    """A number that depends on nothing."""
+    """Abstract constant: a number that depends on no input."""
     return Known(np.zeros((*np.shape(value), inputs), bool), value)
 
 
 class Interpreter:
-    """Carries sets of `inputs` through equations; `opaque` names those it did not understand."""
+    """Abstract interpreter: carries sets of `inputs` through equations; `opaque` names those it did
+    not understand."""
 
     def __init__(self, inputs: int):
         self.inputs = inputs
         self.opaque: set[str] = set()
 
     def run(self, jaxpr, consts, args: list[Known]) -> list[Known]:
-        """The outputs of an open jaxpr."""
+        """Interpret an open jaxpr: its outputs for the inputs `args`."""
         env: dict[Any, Known] = {}
         env.update(zip(jaxpr.constvars, (constant(c, self.inputs) for c in consts), strict=True))
         env.update(zip(jaxpr.invars, args, strict=True))
@@ -139,7 +140,8 @@ class Interpreter:
         return None
 
     def moved(self, eqn, args: list[Known]) -> list[np.ndarray] | None:
-        """The equation itself, on the places of elements in place of the elements."""
+        """Index operations: the equation itself, on the places of elements in place of the
+        elements."""
         count = MOVES[eqn.primitive.name]
         count = len(args) if count is None else count
         if any(a.value is None for a in args[count:]):
@@ -159,7 +161,7 @@ class Interpreter:
         return [deps[np.where(i, s, ends[-1])] for s, i in zip(sources, inside, strict=True)]
 
     def linear(self, eqn, args: list[Known]) -> np.ndarray:
-        """Products summed: an element enters where its partner is not known to be zero."""
+        """Products summed: an element enters where its partner is not constant zero."""
 
         def some(arg):
             if arg.value is None:

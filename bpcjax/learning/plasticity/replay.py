@@ -1,4 +1,4 @@
-"""Recorded spikes, given to a rule of spike timing one instant after another."""
+"""Replay of recorded spikes to a rule of spike timing, one instant after another."""
 
 from typing import Any, NamedTuple
 
@@ -15,14 +15,15 @@ from .stdp import AbstractSTDP, Moment, Window
 
 
 class Rewards(NamedTuple):
-    """Rewards by the order of their `times` (ms), padded with `inf`, and their `amounts`."""
+    """Reward train: `amounts` of rewards by the order of their `times` (ms), padded with `inf`."""
 
     times: Float[Array, " events"]
     amounts: Float[Array, " events"]
 
 
 def pair_sum(window: Window, pre: Spikes, post: Spikes, shape: tuple[int, int]) -> Array:
-    """The change [post, pre], of this shape, by all pairs of the spikes of two trains.
+    """Sum over spike pairs: the change [post, pre], of this shape, by all pairs of the spikes of
+    two trains.
 
     What `TraceSTDP(window)` sums up; it has derivatives in the times.
 
@@ -51,7 +52,8 @@ def replay(
     t0: ArrayLike = 0.0,
     t1: ArrayLike | None = None,
 ) -> tuple[Float[Array, "post pre"], PyTree]:
-    """The weights, and the state of the rule, after two trains of spikes from `t0` on.
+    """Replay of two trains of spikes from `t0` on: the weights, and the state of the rule, after
+    them.
 
     For synapses within one population give its spikes twice; those of a part of a network are
     `spikes.of(slice)`. `rewards` follow the

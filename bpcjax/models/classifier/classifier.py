@@ -1,4 +1,4 @@
-"""A spiking network that classifies: a code, layers of neurons, a readout."""
+"""Spiking classifier: a code, layers of neurons, a readout."""
 
 from typing import Any, NamedTuple
 
@@ -20,8 +20,9 @@ from .readouts import AbstractReadout, MembraneReadout
 
 
 class Classified(NamedTuple):
-    """The `scores` [steps, ..., classes] after each step, the last being the answer; how many
-    `spikes` [...] each layer sent (and `inputs` before them, `None` for a current); `ok` [...].
+    """Classification: the `scores` [steps, ..., classes] after each step, the last being the
+    answer; how many `spikes` [...] each layer sent (and `inputs` before them, `None` for a
+    current); `ok` [...].
 
     An input that is not `ok`, because it has no code or the solve failed, has NaN for all the
     rest: it is no answer, and what is made of it is NaN too. It leaves the others as they are.
@@ -34,7 +35,8 @@ class Classified(NamedTuple):
 
 
 class Classifier(Module):
-    """`layers` that see inputs in a `code` for `steps` steps of `dt`, and what is read from them.
+    """Spiking classifier: `layers` with inputs in a `code` for `steps` steps of `dt`, and a
+    `readout`.
 
     One solve for a whole batch. With `GridSpikes(spike=Surrogate(...))` (the default) its
     derivatives are those that learning takes; any other surrogate, inner solver or `OrderedSpikes`

@@ -1,4 +1,4 @@
-"""What a modern Hopfield memory guarantees for a query, before it is asked."""
+"""Recall certificate: what a modern Hopfield memory guarantees for a query, before it runs."""
 
 import math
 
@@ -11,7 +11,7 @@ from ...energies import ModernHopfield
 
 
 class RecallCertificate(eqx.Module):
-    """Guarantees for one query [N] put to P memories; logarithms, so that none underflows.
+    """Recall certificate for one query [N] put to P memories; logarithms, so that none underflows.
 
     Of every memory i: `separation` Delta_i, the least difference of scores (over beta) by which
     the pattern itself prefers it to another; whether it is `well_separated`, so that exactly one
@@ -79,7 +79,7 @@ def _log_miss(gaps: Float[Array, " P"]) -> Float[Array, " P"]:
 def certify(
     patterns: ArrayLike, beta: ArrayLike, query: ArrayLike, *, bias: ArrayLike | None = None
 ) -> RecallCertificate:
-    """The guarantees of `ModernHopfield(patterns, beta, bias)` for a query [N].
+    """Recall certificate of `ModernHopfield(patterns, beta, bias)` for a query [N].
 
     Differences of scores are taken before they are multiplied by beta, so that it may be extreme.
     Takes P^2 N operations.
@@ -142,7 +142,7 @@ def smallest_beta(
     patterns: ArrayLike, query: ArrayLike, memory: int, miss: float,
     *, bias: ArrayLike | None = None,
 ) -> Float[Array, ""]:  # fmt: skip
-    """The least beta at which the posterior misses `memory` with probability `miss`, exactly.
+    """Smallest beta at which the posterior misses `memory` with probability `miss`, exactly.
 
     `1 - p = s / (1 + s)`, `s = sum_j exp(-beta g_j)` over the other memories with the gaps g_j of
     scores at the query; found by bisection. `inf` where another memory is preferred at any beta,

@@ -11,10 +11,9 @@ from .spiking_hopfield import SpikingHopfield
 
 
 class Retrieval(eqx.Module):
-    """Answers to Q queries: the memory `recalled` [Q], the most frequent of its last half of
-    `winners` [Q, S] (ties: the first); `weights` [Q, S + 1], with which the query and the
-    patterns of the winners make up the visible state at the last spike; the `scores` [Q, P]
-    there; `ok` [Q].
+    """Retrieval of Q queries: the memory `recalled` [Q], the most frequent of its last half of
+    `winners` [Q, S] (ties: the first); `weights` [Q, S + 1], with which the query and the patterns
+    of the winners make up the visible state at the last spike; the `scores` [Q, P] there; `ok` [Q].
     """
 
     recalled: Int[Array, " Q"]
@@ -26,7 +25,8 @@ class Retrieval(eqx.Module):
     def states(
         self, patterns: Float[Array, "P N"], queries: Float[ArrayLike, "Q N"]
     ) -> Float[Array, "Q N"]:
-        """The visible states at the last spikes, of the patterns and queries that were asked."""
+        """Visible states [Q, N] at the last spikes, from the patterns and queries of the
+        retrieval."""
         queries = jnp.asarray(queries)
         rows = jnp.arange(len(queries))[:, None]
         share = jnp.zeros((len(queries), len(patterns)), self.weights.dtype)
@@ -35,7 +35,8 @@ class Retrieval(eqx.Module):
 
 
 def gram(memory: SpikingHopfield) -> Float[Array, "P P"]:
-    """`beta X X.T`: how each memory's spike shifts all scores, for `retrieve`."""
+    """Gram matrix `beta X X.T` [P, P]: how each memory's spike shifts all scores, for
+    `retrieve`."""
     patterns = memory.energy.patterns
     return memory.energy.beta * patterns @ patterns.T
 
@@ -49,7 +50,8 @@ def retrieve(
     spikes: int,
     kernel: Float[Array, "P P"] | None = None,
 ) -> Retrieval:
-    """`spikes` draws from the posterior that follows them, for each query: the memory in `Hold`.
+    """Retrieval in kernel form: `spikes` draws from the posterior that follows them, for each
+    query, by the memory in `Hold`.
 
     The scores `u = beta (X x + a)` themselves relax, `u <- k_z + (u - k_z) exp(-d / tau)` with a
     row of the `kernel` (of `gram(memory)`, computed here if it is not given) plus `beta a`, so

@@ -1,4 +1,4 @@
-"""The spiking Bayesian Hopfield memory: hypotheses that spike at the rate of their posterior."""
+"""Spiking Hopfield memory: hypotheses that spike at the rate of their posterior."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ class _Layer(AbstractSpikingSystem):
 
 
 class SpikingHopfield(AbstractLayered):
-    """A memory whose neuron mu fires at the escape rate `rate * posterior_mu(x)`.
+    """Spiking Hopfield memory: neuron mu fires at the escape rate `rate * posterior_mu(x)`.
 
     The total rate is constant and each spike is an exact draw from the posterior over memories
     at that time. As `rate * tau` grows the visible state follows `tau x' = -grad E(x)` of the
@@ -108,7 +108,7 @@ class SpikingHopfield(AbstractLayered):
         return EscapeRate(neuron=layer, hazard=jnp.exp, key=self.key)
 
     def start(self, query: ArrayLike) -> EscapeState:
-        """The state that a query [N] puts on the visible units, before any spike.
+        """Initial state: the query [N] on the visible units, before any spike.
 
         **Raises:** `ValueError` if the query does not have the patterns' length.
         """

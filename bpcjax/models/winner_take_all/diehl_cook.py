@@ -1,4 +1,5 @@
-"""Unsupervised learning by a winner-take-all circuit with plastic inputs (Diehl & Cook 2015)."""
+"""Diehl-Cook network: unsupervised learning by a winner-take-all circuit with plastic inputs (Diehl
+& Cook 2015)."""
 
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from .circuits import WinnerTakeAll
 
 
 class Learned(NamedTuple):
-    """What changes by experience: `weights` [neurons, inputs] and `thresholds` (mV)."""
+    """Learned parameters: `weights` [neurons, inputs] and `thresholds` (mV)."""
 
     weights: Float[Array, "n inputs"]
     thresholds: Float[Array, " n"]
@@ -32,7 +33,8 @@ class _State(NamedTuple):
 
 
 class DiehlCook(Module):
-    """The circuit `WinnerTakeAll` of leaky neurons in steps of `dt / substeps`, for batches.
+    """Diehl-Cook network: the circuit `WinnerTakeAll` of leaky neurons in steps of `dt / substeps`,
+    for batches.
 
     Inputs are spikes in bins of `dt`; in a bin they are a constant drive of `gain` mV each, times
     their weights. Between the ends of its steps the circuit is solved exactly. Its potentials are
@@ -145,7 +147,8 @@ def poisson_spikes(
     bins: int,
     dt: Float[ArrayLike, ""] = 1.0,
 ) -> Float[Array, "bins *batch inputs"]:
-    """Bins of `dt` (ms) with or without a spike, at `rates` (1/ms), to a probability of 2^-16."""
+    """Bernoulli approximation of Poisson spikes: bins of `dt` (ms) with or without one, at `rates`
+    (1/ms), to a probability of 2^-16."""
     spike = -jnp.expm1(-jnp.asarray(dt) * rates)
     bits = jax.random.bits(key, (bins, *rates.shape), jnp.uint16)
     return (bits < jnp.round(65535 * spike)[None].astype(jnp.uint16)).astype(rates.dtype)
@@ -157,7 +160,8 @@ def traces_at(
     decay: Float[ArrayLike, ""],
     room: int,
 ) -> Float[Array, "n inputs"]:
-    """The sum, for each neuron, of the inputs' traces at its spikes, all `room` of them at most.
+    """Spike-triggered sums: for each neuron, of the inputs' traces at its spikes, all `room` of
+    them at most.
 
     A trace gains 1 at the start of a bin with an input spike, and falls by `decay` to its end,
     where the circuit's spikes are.
@@ -183,6 +187,6 @@ def traces_at(
 
 
 def unit_length(weights: Float[Array, "n inputs"], length: Float[ArrayLike, ""]) -> Array:
-    """Weights scaled so that those of each neuron have this length: each neuron's own doing."""
+    """Weight normalisation: those of each neuron are scaled to this length, by the neuron alone."""
     norm = jnp.sqrt((weights**2).sum(axis=1, keepdims=True))
     return weights * (jnp.asarray(length) / norm)
