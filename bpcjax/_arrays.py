@@ -22,7 +22,7 @@ def is_traced(*values: Any) -> bool:
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """What is known as an array of numpy's, if it holds numbers."""
+    """Concrete value as a numpy array, if it holds numbers."""
     array = np.asarray(value)
     if array.dtype != object:
         return array if jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool else None

@@ -121,8 +121,9 @@ def _is_sub(x: Any) -> bool:
 _END = dfx.SubSaveAt(t1=True)
 
 
-def _asked(saveat: dfx.SaveAt, t1) -> dfx.SaveAt:
-    """What is saved, and always the end: to tell whether the state stayed finite, and to go on."""
+def _with_end(saveat: dfx.SaveAt, t1) -> dfx.SaveAt:
+    """`SaveAt` of the solve: what the user saves, and always the end, to tell whether the state
+    stayed finite, and to go on."""
 
     def leaves(sub: dfx.SubSaveAt) -> dfx.SubSaveAt:
         sub = eqx.tree_at(lambda s: s.fn, sub, _Leaves(sub.fn, t1))
@@ -139,7 +140,7 @@ def _asked(saveat: dfx.SaveAt, t1) -> dfx.SaveAt:
 
 
 def _saved(subs: PyTree, rows: PyTree, t0, y0, args) -> PyTree:
-    """What was saved, in the structure that the user's functions give it."""
+    """Saved states, in the structure that the user's functions give it."""
 
     def one(sub: dfx.SubSaveAt, leaves: PyTree) -> PyTree:
         like = eqx.filter_eval_shape(sub.fn, t0, y0, args)
@@ -149,7 +150,7 @@ def _saved(subs: PyTree, rows: PyTree, t0, y0, args) -> PyTree:
 
 
 def _from_the_cut(saveat: dfx.SaveAt, ys: PyTree, before: Restart, args) -> PyTree:
-    """What was saved, with the state at the cut for that from which steps are made."""
+    """Saved states, with the state at the cut for that from which steps are made."""
 
     def one(sub: dfx.SubSaveAt, rows: PyTree) -> PyTree:
         if not sub.t0:
@@ -161,7 +162,7 @@ def _from_the_cut(saveat: dfx.SaveAt, ys: PyTree, before: Restart, args) -> PyTr
 
 
 def _marked(system: AbstractSpikingSystem, saveat: dfx.SaveAt, ys: PyTree) -> PyTree:
-    """What was saved, states marked as out of the middle of a run."""
+    """Saved states, marked as out of the middle of a run."""
 
     def one(sub: dfx.SubSaveAt, rows: PyTree) -> PyTree:
         return system.mark_cut(rows) if sub.fn is _END.fn else rows
@@ -243,7 +244,7 @@ def simulate(
         None,
         y0,
         args,
-        saveat=_asked(saveat, t1),
+        saveat=_with_end(saveat, t1),
         stepsize_controller=_steps(start, clock, wrong),
         adjoint=_adjoint(max_steps) if adjoint is None else adjoint,
         max_steps=max_steps,

@@ -198,7 +198,8 @@ def _report(flow: Flow, string, top, equilibria: FixedPoints):
 
 
 def curvatures(matrix: Matrix):
-    """How many curvatures fall, how many rise, and what they are; flat ones do neither."""
+    """Index of a symmetric matrix: how many curvatures fall, how many rise, and what they are; flat
+    ones do neither."""
     safe = jnp.where(jnp.isfinite(matrix).all(), 0.5 * (matrix + matrix.T), 0.0)
     own = jnp.linalg.eigvalsh(safe)
     flat = FLAT * jnp.abs(own).max()

@@ -64,7 +64,7 @@ def _rates(flow, base, at, x, y):
 
 
 def _names(like: PyTree) -> tuple[str, ...]:
-    """What each number of a state is called, in the order of `ravel_pytree`."""
+    """Names of the numbers of a state, in the order of `ravel_pytree`."""
     names: list[str] = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(like):
         own = jax.tree_util.keystr(path[-1:], simple=True)

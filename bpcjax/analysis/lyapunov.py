@@ -14,7 +14,7 @@ from ..system import AbstractSystem, bad_parameters
 from ._flow import known
 from .flow_map import FlowMap, map_of
 
-STEPS = 10  # of the solver between two orthonormalisations, unless told otherwise
+STEPS = 10  # of the solver between two orthonormalisations, by default
 BLOCKS = 16  # of which the error is the scatter
 
 

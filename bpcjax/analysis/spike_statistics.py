@@ -122,7 +122,7 @@ def _statistics(spikes, size, windows, min_intervals, t0, t1, window) -> SpikeSt
 
 
 def _ranks(neurons: Array, place: Array) -> Array:
-    """How many spikes of the same neuron in the same window come before each."""
+    """Rank of each spike among those of the same neuron in the same window."""
     index = jnp.arange(neurons.shape[0])
     old = (neurons[1:] == neurons[:-1]) & (place[1:] == place[:-1])
     old = jnp.pad(old, (1, 0))[: neurons.shape[0]]

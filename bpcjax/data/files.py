@@ -80,7 +80,7 @@ class File:
         return path
 
 
-def given_folder(data_dir: Path | str | None) -> Path | None:
+def data_folder(data_dir: Path | str | None) -> Path | None:
     """Data folder: `data_dir`, which must exist, else `$BPCJAX_DATA` if it is set.
 
     **Raises:** `DataError` if it is no folder.

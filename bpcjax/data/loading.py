@@ -10,7 +10,7 @@ import numpy as np
 from .cache import cache_folder, read, writable, write
 from .dataset import AbstractDataSet
 from .events import Events
-from .files import DataError, find, given_folder
+from .files import DataError, data_folder, find
 from .images import FASHION_MNIST, MNIST, Images, digits
 from .nmnist import NMNIST, NMNIST_PART
 from .speech import SPOKEN_DIGITS, Recordings
@@ -45,7 +45,7 @@ def _locate(
     sets: Sequence[AbstractDataSet], data_dir: Path | str | None
 ) -> tuple[AbstractDataSet, dict[str, Path] | None]:
     """The first of the sets that the folder has, with its checked files; else the first one."""
-    folder = given_folder(data_dir)
+    folder = data_folder(data_dir)
     if folder is not None:
         for dataset in sets:
             paths = find(dataset.files, [*(folder / sub for sub in dataset.folders), folder])

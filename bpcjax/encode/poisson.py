@@ -25,7 +25,7 @@ def _room(mean: Array) -> int:
 def _search(
     table: Float[Array, "rows n"], rows: Int[Array, " m"], values: Float[Array, " m"]
 ) -> Int[Array, " m"]:
-    """How many entries of the given row, rising, are at most the value: by bisection."""
+    """Binary search: how many entries of the given row, rising, are at most the value."""
     low = jnp.zeros_like(rows)
     high = jnp.full_like(rows, table.shape[1])
     for _ in range(table.shape[1].bit_length()):

@@ -47,7 +47,7 @@ class Bins(AbstractInput):
         return None
 
     def _last(self, step):
-        """What arrives as the step ends, and whether steps are bins."""
+        """Arrivals as the step ends, and whether steps are bins."""
         dt = self.dt.astype(jnp.result_type(step.span))
         start = step.number.astype(dt.dtype) * dt
         slack = 1e-3 * dt + rounding(start)

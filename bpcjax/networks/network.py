@@ -113,7 +113,7 @@ class Network(AbstractSpikingSystem):
         return y._replace(neurons=self.neurons.mark_cut(y.neurons), way=Cut() if late else y.way)
 
     def _received(self, y: NetworkState, inputs, own) -> NetworkState:
-        """What weighted spikes, for each projection, add to the state."""
+        """Increment of the state by weighted spikes, for each projection."""
         total = jax.tree.map(jnp.zeros_like, y.neurons) if own is None else own
         synapses = []
         for (projection, state), weighted in zip(self._pairs(y), inputs, strict=True):

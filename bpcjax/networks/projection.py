@@ -80,7 +80,7 @@ class Projection(Module):
         return self.weights.parts() if isinstance(self.weights, AbstractWeights) else None
 
     def source(self) -> AbstractInput | None:
-        """Where its spikes come from, if not from the population at once."""
+        """Source of the spikes, if they are not from the population at once, else `None`."""
         if isinstance(self.pre, AbstractTrain):
             return self.pre
         if self.delay is None:

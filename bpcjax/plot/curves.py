@@ -76,7 +76,7 @@ def lyapunov(result: Lyapunov, ax: Axes | None = None, *, unit: str = "ms") -> A
     ax = axes(ax)
     ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     few = shown.size <= _NAMED
-    spread = np.nan_to_num(error)  # NaN: not known
+    spread = np.nan_to_num(error)  # NaN: no estimate
     for place, k in enumerate(shown):
         colour = f"C{place}" if few else "0.3"
         name = _with_error(final[k], error[k]) if few else None

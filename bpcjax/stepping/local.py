@@ -77,8 +77,8 @@ class LocalSpikes(AbstractWholeSteps):
         powers = spikes, left, 0.5 * left * left
 
         def receive(y):
-            def given(order: int):
-                """What all spikes give, each times a power of the time that is left to it."""
+            def impulse(order: int):
+                """Increment by all spikes, each times a power of the time that is left to it."""
                 change = jax.tree.map(jnp.zeros_like, y)
                 kick = system.kick(ends, y, args, powers[order])
                 change = change if kick is None else add(change, kick)
@@ -87,7 +87,7 @@ class LocalSpikes(AbstractWholeSteps):
                 )
 
             _, along = jax.linearize(lambda y: system.vector_field(ends, y, args), y)
-            return add(y, add(given(0), along(add(given(1), along(given(2))))))
+            return add(y, add(impulse(0), along(add(impulse(1), along(impulse(2))))))
 
         y1 = events.end
         coupled = jax.eval_shape(lambda: system.kick(ends, y1, args, spikes)) is not None

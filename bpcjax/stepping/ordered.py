@@ -26,7 +26,7 @@ from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
 
-ROOM = 128  # spikes on their way through a delayed projection, unless told otherwise
+ROOM = 128  # spikes on their way through a delayed projection, by default
 
 
 class OrderedState(AbstractSpikesState):

@@ -114,7 +114,7 @@ def unrolled(solver: Any) -> Any:
 
 
 def looped(solver: Any) -> Any:
-    """The same steps with their stages in a loop, if `solver` is `Unrolled`."""
+    """Looped solver with the same steps, if `solver` is `Unrolled`."""
     return Looped(solver.inner) if type(solver) is Unrolled else solver
 
 

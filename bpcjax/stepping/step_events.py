@@ -115,7 +115,7 @@ class Neurons(eqx.Module):
         return jax.tree.map(between, self.drive0, self.drive1)
 
     def take(self, index: Int[Array, " few"]) -> "Neurons":
-        """Some of the neurons, which lie on the last axis."""
+        """Sub-population of the neurons at `index` on the last axis."""
         (n,) = self.shape
 
         def some(x):
@@ -129,7 +129,7 @@ class Neurons(eqx.Module):
         return self.outcome_and_resets(watch)[0]
 
     def outcome_and_resets(self, watch: Watch) -> tuple[Outcome, PyTree]:
-        """The same, and each neuron's state just after its own event."""
+        """Outcome of the step, and each neuron's state just after its own event."""
         flow0 = self._flow(self.t0, self.y0, self.drive0)
         flow1 = self._flow(self.t1, self.y1, self.drive1)
         d1 = self._slope(self.t1, self.y1, self.drive1)[1]

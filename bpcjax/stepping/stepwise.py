@@ -31,7 +31,7 @@ from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
 
-ROOM = 64  # steps that a ring of delayed spikes holds, unless told otherwise
+ROOM = 64  # steps that a ring of delayed spikes holds, by default
 
 
 class WholeState(AbstractSpikesState):
@@ -136,7 +136,7 @@ class AbstractWholeSteps(AbstractSpikes):
     def landed(
         self, inputs, states, take: Callable[[Any, PyTree], tuple[Any, Bool[Array, ""], PyTree]]
     ) -> tuple[list[Any], tuple[PyTree, ...], Bool[Array, ""]]:
-        """What `take` takes from each input, the inputs' states after, and whether it is whole."""
+        """Arrivals from each input by `take`, the inputs' states after, and whether it is whole."""
         if not inputs:
             return [], (), jnp.array(True)
         pairs = zip(inputs, states, strict=True)

@@ -113,11 +113,11 @@ class Blocks:
             yield int(place) * tile, size, tile
 
     def region(self, block: int) -> Index:
-        """Where in the grid the block lies."""
+        """Slices of the grid that the block covers."""
         return tuple(slice(at, min(at + tile, size)) for at, size, tile in self._starts(block))
 
     def size(self, block: int) -> int:
-        """How many points of the grid the block has, without its padding."""
+        """Number of points of the grid in the block, without its padding."""
         return math.prod(part.stop - part.start for part in self.region(block))
 
     def values(self, block: int) -> dict[str, Any]:

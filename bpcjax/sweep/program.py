@@ -84,7 +84,7 @@ def _solve(
 
 
 def _outputs(arrays: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Output]:
-    """What a block gives, checked: names, lengths, dimensions, types.
+    """Outputs of a block, checked: names, lengths, dimensions, types.
 
     **Raises:** `ValueError` or `TypeError` naming the output and the remedy.
     """

@@ -70,7 +70,7 @@ def solve(program: Program, store: Store, progress: bool) -> dict[int, str]:
         store.put(block, outputs)
         return None
 
-    # Leaving the pool, in whatever way, waits for the chunks that are being solved: they are kept.
+    # Leaving the pool, in whatever way, waits for the chunks that are being solved, and stores them.
     with _bar(total, initial, progress) as bar, _quiet(), ThreadPoolExecutor(len(free)) as pool:
         if todo:
             program.compile(len(todo))
@@ -135,7 +135,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """What an exception says, without the trace that jax puts before it."""
+    """Message of an exception, without the trace that jax puts before it."""
     text = str(error)
     head, mark, tail = text.rpartition("EquinoxRuntimeError: ")
     if mark:

@@ -49,7 +49,7 @@ def drive(v, cell=None):
 
 
 def jacobian(v, cell=None):
-    """Of (v, w) at that rest state."""
+    """Jacobian [2, 2] of (v, w) at the rest state of potential `v` (mV)."""
     p = Cell() if cell is None else cell
     m, dm = _gate(v, p.v1, p.v2)
     w, dw = _gate(v, p.v3, p.v4)

@@ -68,7 +68,7 @@ class Config(study.Config):
 
     @property
     def weight(self) -> float:
-        """The excitatory weight, mV."""
+        """Excitatory weight (mV), scaled to the size of the network."""
         return 0.1 * math.sqrt(12_500 / self.neurons)
 
 

@@ -88,7 +88,7 @@ class Config(study.Config):
 
 
 def at(beta) -> bpc.GradientFlow:
-    """The flow without noise."""
+    """Gradient flow of the mean-field memory at `beta`, without noise."""
     return bpc.GradientFlow(FreeEnergy(beta))
 
 
@@ -216,7 +216,7 @@ def closed_forms() -> dict[str, tuple]:
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """The study, part by part."""
+    """Run the study part by part: the pitchfork, branches, slowing, barriers and escape."""
     arrays = parts("pitchfork", lambda: pitchfork(config))
     arrays |= parts("branches in the field", lambda: in_field(config))
     arrays |= parts("critical slowing", lambda: slowing(config))

@@ -64,7 +64,7 @@ def _dims(name: str) -> tuple[str, ...]:
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """The study, part by part."""
+    """Run the study part by part: all fixed points, branches, slow loop and barriers."""
     arrays = parts("all fixed points", lambda: census(config))
     arrays |= parts("branches", lambda: branches(config))
     arrays |= parts("slow loop", lambda: slow_loop(config))

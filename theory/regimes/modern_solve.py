@@ -37,12 +37,12 @@ class Memory(NamedTuple):
 
     @classmethod
     def of(cls, seed: int, count: int) -> "Memory":
-        """Random orthogonal patterns."""
+        """Memory of `count` random orthonormal patterns."""
         key = jax.random.key(seed)
         return cls(jnp.linalg.qr(jax.random.normal(key, (count + EXTRA, count)))[0].T)
 
     def at(self, beta) -> bpc.GradientFlow:
-        """Gradient flow at `beta`."""
+        """Gradient flow of the memory at the inverse temperature `beta`."""
         return bpc.GradientFlow(bpc.energies.ModernHopfield(self.patterns, beta))
 
     def weights(self, y, beta) -> Float[Array, " P"]:

@@ -103,9 +103,8 @@ class Arc:
         return _borders(point.derivative, point.tangent, self.neutral)
 
     def lasting(self, point: Point, step: float) -> int:
-        """How many directions are singular at a point, and at its neighbours in one of them. At a
-        branch point they are singular there alone.
-        """
+        """Number of singular directions at a point, and at its neighbours in one of them. At a
+        branch point they are singular there alone."""
         count = _singular(point.derivative)
         if not count:
             return 0
@@ -209,7 +208,7 @@ def _borders(derivative: Any, along: np.ndarray, count: int) -> tuple[np.ndarray
 
 
 def _singular(derivative: np.ndarray) -> int:
-    """How many directions of the unknowns, other than the branch's own, change nothing."""
+    """Number of null directions of the unknowns, other than the branch's own."""
     sizes = np.linalg.svd(derivative, compute_uv=False)
     return int((sizes <= SINGULAR * sizes[0]).sum())
 

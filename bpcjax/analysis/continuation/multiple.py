@@ -90,7 +90,7 @@ def _moved(x: np.ndarray, free: np.ndarray, change: np.ndarray) -> np.ndarray:
 
 
 def _errors(flow: Flow, x: np.ndarray, free: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
-    """How wrong the equations [rows, n] may be: what is left of them, and rounding of their terms.
+    """Error bound of the equations [rows, n]: what is left of them, and rounding of their terms.
 
     Terms may cancel at a root, in the derivative as well, but not all around.
     """

@@ -78,7 +78,8 @@ def _kind(arc: Arc, critical: complex, scale: float) -> Bifurcation | None:
 
 
 def _determinant(arc: Arc, point: Point) -> float:
-    """Of the equations' derivative, bordered by the tangent: it changes sign where branches cross.
+    """Determinant of the equations' derivative, bordered by the tangent: it changes sign where
+    branches cross.
 
     Scaled, so that only its sign matters, and its zero. Neutral directions border it as well.
     """
@@ -92,7 +93,8 @@ def _determinant(arc: Arc, point: Point) -> float:
 
 
 def _crossings(arc: Arc, here: Point, there: Point) -> list[tuple[float, int]]:
-    """Where exponents cross the imaginary axis, as parts of the way, and how many do together.
+    """Crossings of the imaginary axis by exponents, as parts of the way, and how many cross
+    together.
 
     The k-th largest real part is a continuous function of the way.
     """

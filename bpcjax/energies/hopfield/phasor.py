@@ -39,7 +39,7 @@ class PhasorHopfield(AbstractEnergy):
 
     @property
     def real(self) -> ModernHopfield:
-        """The same energy over real and imaginary parts."""
+        """Equivalent `ModernHopfield` over real and imaginary parts."""
         return ModernHopfield(split(self.patterns), self.beta, self.bias)
 
     def scores(self, z: Complex[Array, " N"]) -> Float[Array, " P"]:

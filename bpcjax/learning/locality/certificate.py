@@ -243,7 +243,7 @@ def _indices(owner: Owner, shape: tuple[int, ...], name: str) -> _Index:
 
 
 def _stranger(out: _Index, source: _Index) -> np.ndarray:
-    """Where [outputs, inputs] an output's owner has no access to the input."""
+    """Mask [outputs, inputs] of the inputs to which an output's owner has no access."""
     if source.shared or out.hidden:
         return np.zeros((len(out.pre), len(source.pre)), bool)
     if source.hidden or out.shared:

@@ -74,7 +74,7 @@ def replay(
     if rewards.times.ndim != 1 or rewards.times.shape != rewards.amounts.shape:
         raise ValueError("rewards: times and amounts must be two arrays of one length.")
     good = good & _rising("rewards", rewards.times)
-    (amounts,) = _known(rewards.amounts)
+    (amounts,) = _concrete(rewards.amounts)
     good &= _hold(abs(amounts) < np.inf, "rewards: amounts must be finite.")
 
     dtype = jnp.result_type(pre.times, post.times, rewards.times)
@@ -131,13 +131,13 @@ def _hold(good: Any, message: str) -> Any:
     return good
 
 
-def _known(*values: Any) -> tuple[Any, ...]:
+def _concrete(*values: Any) -> tuple[Any, ...]:
     """Values that are known as numpy's, on which a check compiles nothing."""
     return values if is_traced(*values) else tuple(np.asarray(value) for value in values)
 
 
 def _rising(name: str, times: Array) -> Any:
-    (times,) = _known(times)  # pyright: ignore[reportAssignmentType]
+    (times,) = _concrete(times)  # pyright: ignore[reportAssignmentType]
     good = _hold(times == times, f"{name}: times must not be NaN; pad with inf.")
     up = (times[1:] >= times[:-1]).all() & (times > -np.inf).all()
     return good & _hold(up, f"{name}: times must rise; sort them, padding (inf) last.")
@@ -145,7 +145,7 @@ def _rising(name: str, times: Array) -> Any:
 
 def _within(times: Array, start: Array, end: Array | None) -> Any:
     last = start + np.inf if end is None else end
-    times, start, last = _known(times, start, last)
+    times, start, last = _concrete(times, start, last)
     inside = (times == np.inf) | ((times >= start) & (times <= last))
     return _hold(inside, "times: there are spikes or rewards before t0 or after t1.")
 
@@ -161,7 +161,7 @@ def _checked(pre: Spikes, post: Spikes, shape: Any) -> tuple[Spikes, Spikes, Any
                 f"{times.shape} and {neurons.shape}."
             )
         good = good & _rising(name, times)
-        at, who = _known(times, neurons)
+        at, who = _concrete(times, neurons)
         named = (at == np.inf) | ((who >= 0) & (who < size))
         good &= _hold(named, f"{name}: neurons must be in 0..{size - 1}, as the weights have.")
         checked.append(Spikes(times, neurons))

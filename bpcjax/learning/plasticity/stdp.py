@@ -152,7 +152,7 @@ class TraceSTDP(AbstractSTDP):
         return jnp.where(spikes > 0, 1.0, trace) if self.nearest else trace + spikes
 
     def update(self, seen, state, weights=None):
-        weights = _given(weights)
+        weights = _require_weights(weights)
         pre = state.pre * jnp.exp(-seen.dt / self.window.tau_plus)
         post = state.post * jnp.exp(-seen.dt / self.window.tau_minus)
         up = self.window.a_plus * seen.post[:, None] * pre[None]
@@ -190,7 +190,7 @@ class TriggeredSTDP(AbstractSTDP):
     def update(self, seen, state, weights=None):
         trace = state * jnp.exp(-seen.dt / self.tau)
         at_spikes = seen.post[:, None] * trace[None]
-        return self.change(_given(weights), at_spikes, seen.post), trace + seen.pre
+        return self.change(_require_weights(weights), at_spikes, seen.post), trace + seen.pre
 
 
 class Eligible(NamedTuple):
@@ -219,7 +219,7 @@ class RewardSTDP(AbstractSTDP):
         return Eligible(self.rule.init(weights), jnp.zeros(weights.shape))
 
     def update(self, seen, state, weights=None):
-        weights = _given(weights)
+        weights = _require_weights(weights)
         increment, inner = self.rule.update(seen, state.rule, weights)
         trace = state.trace * jnp.exp(-seen.dt / self.tau) + increment
         change = self.rate * seen.reward * trace
@@ -227,7 +227,7 @@ class RewardSTDP(AbstractSTDP):
         return change, Eligible(inner, trace)
 
 
-def _given(weights: Any) -> Any:
+def _require_weights(weights: Any) -> Any:
     if weights is None:
         raise ValueError("params: the rule needs the weights, as update(seen, state, weights).")
     return weights

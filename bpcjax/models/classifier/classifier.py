@@ -100,7 +100,7 @@ class Classifier(Module):
                     dfx.SubSaveAt(t1=True, fn=lambda t, y, args: y.counts),
                 ]
             ),
-            # All steps are kept for the way back: nothing is computed twice.
+            # A checkpoint at every step: the backward pass computes nothing twice.
             adjoint=dfx.RecursiveCheckpointAdjoint(checkpoints=self.steps),
             # Times in single precision may leave a last crumb of a step.
             max_steps=self.steps + 1,

@@ -118,7 +118,7 @@ class LatencyCode(AbstractSpikeCode):
 
     def bins(self, x, steps, dt, key):
         fits, good = self.check(steps, dt), _countable(x := as_floating(x))
-        # One image after another where they are traced: a curve may refuse all it is given.
+        # One image after another where they are traced: a curve may refuse a whole batch.
         rows = x.reshape(-1, x.shape[-1])
         times = self.curve(rows) if is_known(x) else jax.vmap(self.curve)(rows)
         times = jax.lax.stop_gradient(times.reshape(x.shape))

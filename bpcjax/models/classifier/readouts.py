@@ -30,7 +30,7 @@ class AbstractReadout(Module):
 
 
 def _so_far(trace: Trace) -> Float[Array, " steps ..."]:
-    """How many steps there were, after each."""
+    """The number of steps up to each, to broadcast against the trace."""
     return jnp.arange(1, len(trace) + 1, dtype=trace.dtype).reshape(-1, *(1,) * (trace.ndim - 1))
 
 

@@ -44,7 +44,8 @@ class RecallCertificate(eqx.Module):
         return self.lipschitz < 1
 
     def spikes_for(self, error: ArrayLike) -> Float[Array, ""]:
-        """How many spikes, averaged at the query, come within `error` (rms) of attention's answer.
+        """Number of spikes that, averaged at the query, come within `error` (rms) of attention's
+        answer.
 
         `tr Cov_p / error^2`, and at least one: their mean square error is `tr Cov_p / S` exactly.
         """

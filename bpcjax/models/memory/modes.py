@@ -146,5 +146,5 @@ class VisibleSpikes(AbstractMode):
     def heard(
         self, y: MemoryState, spikes: Float[Array, " N"] | Int[Array, " N"]
     ) -> Float[Array, " N"]:
-        """What `spikes` of the visible units add to their trace."""
+        """Increment of the trace [N] by `spikes` of the visible units."""
         return jnp.sign(y.x) * spikes / (self.rate * self.tau)

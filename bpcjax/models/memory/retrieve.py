@@ -91,7 +91,7 @@ def retrieve(
 
 
 def _weights(decays: Float[Array, "Q S"]) -> Float[Array, "Q S+1"]:
-    """How much of the query and of each winner's pattern is in the state at the last spike.
+    """Weights of the query and of each winner's pattern in the state at the last spike.
 
     The query is held up to the first spike; winner k gains `1 - decay` of the next interval and
     then decays with all others; the last winner has not acted yet.
@@ -112,7 +112,7 @@ def _draw(scores: Float[Array, "Q P"], uniform: Float[Array, " Q"]) -> Int[Array
     weight = jnp.pad(weight, ((0, 0), (0, blocks * width - count)))
     weight = weight.reshape(rows, blocks, width)
     cumulated = jnp.cumsum(weight.sum(axis=2), axis=1)
-    # below the last sum also where rounding would reach it, so that a block is always found
+    # below the last sum also where rounding would reach it, so that there always is a block
     target = jnp.minimum(uniform, 1 - jnp.finfo(scores.dtype).eps) * cumulated[:, -1]
     block = (cumulated <= target[:, None]).sum(axis=1)
     before = jnp.take_along_axis(cumulated, jnp.maximum(block - 1, 0)[:, None], axis=1)[:, 0]

@@ -59,7 +59,7 @@ class DiehlCook(Module):
     partner_hold: Float[Array, ""] = parameter(2.0, nonnegative=True)  # ms
 
     def circuit(self, thresholds: Float[Array, " n"]) -> WinnerTakeAll:
-        """The same circuit for the engine's solvers: its drive is the `args` of a solve."""
+        """Equivalent circuit for the engine's solvers: its drive is the `args` of a solve."""
         size = thresholds.shape[0]
 
         def both(excitatory: Array, inhibitory: Array) -> Array:
@@ -131,9 +131,9 @@ class DiehlCook(Module):
 
 
 def _response(h: Array, tau: Array, membrane: Array) -> Array:
-    """What a current of 1 that decays with `tau` adds to a membrane in the time `h`:
-    `tau (exp(-h / tau) - exp(-h / membrane)) / (tau - membrane)`, and its limit where the two times
-    are equal."""
+    """Response of a membrane in the time `h` to a current of 1 that decays with `tau`: `tau (exp(-h
+    / tau) - exp(-h / membrane)) / (tau - membrane)`, and its limit where the two times are equal.
+    """
     apart = h / tau - h / membrane
     equal = apart == 0
     safe = jnp.where(equal, 1.0, apart)
