@@ -70,7 +70,7 @@ def solve(program: Program, store: Store, progress: bool) -> dict[int, str]:
         store.put(block, outputs)
         return None
 
-    # Leaving the pool, in whatever way, waits for the chunks that are being solved, and stores them.
+    # Leaving the pool, in whatever way, waits for the chunks in work, and stores them.
     with _bar(total, initial, progress) as bar, _quiet(), ThreadPoolExecutor(len(free)) as pool:
         if todo:
             program.compile(len(todo))
