@@ -1,4 +1,4 @@
-"""A functional dynamics engine for spiking networks, on JAX and diffrax."""
+"""bpcjax: a functional dynamics engine for spiking networks, on JAX and diffrax."""
 
 import importlib
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""How what a caller hands over becomes an array: through numpy, so that no number wraps.
+"""Conversion of arguments to arrays: through numpy, so that no number wraps.
 
 JAX casts whole numbers to its own integers first, which are of 32 bits in single precision.
 """
@@ -17,16 +17,16 @@ _LEAST, _MOST = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 
 
 def is_traced(*values: Any) -> bool:
-    """Whether some value is not known yet, because a transformation traces the code."""
+    """Whether a value is abstract, because a JAX transformation traces the code."""
     return any(isinstance(value, jax.core.Tracer) for value in values)  # pyright: ignore
 
 
 def _numbers(value: Any) -> np.ndarray | None:
-    """What is known as an array of numpy's, if it holds numbers."""
-    found = np.asarray(value)
-    if found.dtype != object:
-        return found if jnp.issubdtype(found.dtype, jnp.number) or found.dtype == bool else None
-    return found if all(isinstance(x, numbers.Number) for x in found.flat) else None
+    """Concrete value as a numpy array, if it holds numbers."""
+    array = np.asarray(value)
+    if array.dtype != object:
+        return array if jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool else None
+    return array if all(isinstance(x, numbers.Number) for x in array.flat) else None
 
 
 def _floating(dtype: Any) -> Any:
@@ -45,17 +45,17 @@ def _narrowed(values: np.ndarray, dtype: Any) -> np.ndarray:
         return values
     try:
         with np.errstate(over="ignore"):
-            found = values.astype(dtype)
+            cast = values.astype(dtype)
         wide = values.astype(float) if values.dtype == object else values
-        beyond = np.isfinite(wide) & ~np.isfinite(found)
+        beyond = np.isfinite(wide) & ~np.isfinite(cast)
     except OverflowError:  # a number of Python's beyond all types
         most = float(jnp.finfo(dtype).max)
         beyond = np.array([not -most <= x <= most for x in values.flat])
-        beyond, found = beyond.reshape(values.shape), values
+        beyond, cast = beyond.reshape(values.shape), values
     if beyond.any():
         name, most = np.dtype(dtype).name, float(jnp.finfo(dtype).max)
         raise ValueError(f"{values[beyond][0]} is beyond {name}, which ends at {most:.3g}.")
-    return found
+    return cast
 
 
 def as_floating(value: ArrayLike | Any) -> Array:
@@ -68,107 +68,107 @@ def as_floating(value: ArrayLike | Any) -> Array:
     ):  # numpy cannot hold what is traced
         value = jnp.asarray(jax.tree.map(as_floating, value))
     if not isinstance(value, jax.Array):
-        known = _numbers(value)
-        if known is not None:
-            found = _narrowed(known, _floating(known.dtype))
-            kept = type(value) in (float, complex)  # numpy's own derive from them
-            value = value if kept else float(value) if type(value) is int else found
+        array = _numbers(value)
+        if array is not None:
+            narrow = _narrowed(array, _floating(array.dtype))
+            weak = type(value) in (float, complex)  # numpy's own derive from them
+            value = value if weak else float(value) if type(value) is int else narrow
     value = jnp.asarray(value)
     exact = not jnp.issubdtype(value.dtype, jnp.inexact)
     return value.astype(jnp.result_type(float)) if exact else value
 
 
-def held(name: str, times: np.ndarray, dtype: Any) -> np.ndarray:
-    """Times in a floating type. Whole numbers (ticks of a clock) that differ still do, and most
-    others: those are rounded as any number is.
+def cast_times(name: str, times: np.ndarray, dtype: Any) -> np.ndarray:
+    """Times [...] cast to a floating type. Whole numbers (ticks of a clock) that differ still do,
+    and most others: those are rounded as any number is.
 
     **Raises:** `ValueError` where they do not, or a finite one is beyond the type.
     """
     try:
-        found = _narrowed(times, dtype)
+        cast = _narrowed(times, dtype)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    if found.dtype == times.dtype or not times.size:
-        return found
+    if cast.dtype == times.dtype or not times.size:
+        return cast
     rounded = jnp.issubdtype(times.dtype, jnp.inexact)
     if not rounded and max(-int(times.min()), int(times.max())) <= int(2 / jnp.finfo(dtype).eps):
-        return found
-    before, after = len(np.unique(times)), len(np.unique(found))
+        return cast
+    before, after = len(np.unique(times)), len(np.unique(cast))
     if before - after > (before // 2 if rounded else 0):
         raise ValueError(
             f"{name}: of {before} different times {before - after} become one with another in "
-            f"{found.dtype}. Count them from a later start, or enable double precision."
+            f"{cast.dtype}. Count them from a later start, or enable double precision."
         )
-    return found
+    return cast
 
 
 def as_times(times: ArrayLike | Any, name: str = "times") -> Float[Array, "..."]:
-    """Times as a floating array, checked where they are known: see `held`.
+    """Times as a floating array; concrete ones are checked: see `cast_times`.
 
-    **Raises:** `ValueError` with the name where they are not real numbers, or not held.
+    **Raises:** `ValueError` with the name where they are not real numbers, or do not fit the type.
     """
     floating = isinstance(times, jax.Array) and jnp.issubdtype(times.dtype, jnp.floating)
     if floating or is_traced(*jax.tree.leaves(times)):
-        found = as_floating(times)
+        result = as_floating(times)
     else:
-        known = _numbers(times)
-        if known is None or jnp.issubdtype(known.dtype, jnp.complexfloating):
+        values = _numbers(times)
+        if values is None or jnp.issubdtype(values.dtype, jnp.complexfloating):
             raise ValueError(f"{name} must be real numbers, got {np.asarray(times).dtype}.")
-        found = jnp.asarray(held(name, known, _floating(known.dtype)))
-    return jnp.asarray(found, found.dtype)
+        result = jnp.asarray(cast_times(name, values, _floating(values.dtype)))
+    return jnp.asarray(result, result.dtype)
 
 
-def _check_whole(found: Any, name: str) -> None:
-    if found.size and not jnp.issubdtype(found.dtype, jnp.integer):
-        raise ValueError(f"{name} must be whole numbers, got {found.dtype}.")
+def _check_whole(array: Any, name: str) -> None:
+    if array.size and not jnp.issubdtype(array.dtype, jnp.integer):
+        raise ValueError(f"{name} must be whole numbers, got {array.dtype}.")
 
 
 def known_indices(values: ArrayLike | Any, name: str) -> Int[np.ndarray, "..."]:
-    """Whole numbers that are known as an array of 32 bits; nothing at all is whole.
+    """Concrete indices as a numpy array of int32; an empty one may be of any type.
 
     **Raises:** `ValueError` with the name where they are not whole, or beyond them.
     """
-    found = np.asarray(values)
-    _check_whole(found, name)
-    low, high = (int(found.min()), int(found.max())) if found.size else (0, 0)
+    array = np.asarray(values)
+    _check_whole(array, name)
+    low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
     if low < _LEAST or high > _MOST:
         raise ValueError(f"{name} must be within {_LEAST}..{_MOST}, got {low}..{high}.")
-    return found.astype(np.int32)
+    return array.astype(np.int32)
 
 
 def as_indices(values: ArrayLike | Any, name: str) -> Int[Array, "..."]:
-    """Whole numbers as an array of 32 bits. What is traced and beyond them ends at their bounds.
+    """Indices as an array of int32. What is traced and beyond its range is clipped to it.
 
     **Raises:** `ValueError` as `known_indices`.
     """
     if not is_traced(*jax.tree.leaves(values)):
         return jnp.asarray(known_indices(values, name))
-    found = jnp.asarray(values)
-    _check_whole(found, name)
-    if found.size and jnp.iinfo(found.dtype).max > _MOST:
-        found = jnp.clip(found, max(_LEAST, int(jnp.iinfo(found.dtype).min)), _MOST)
-    return found.astype(jnp.int32)
+    array = jnp.asarray(values)
+    _check_whole(array, name)
+    if array.size and jnp.iinfo(array.dtype).max > _MOST:
+        array = jnp.clip(array, max(_LEAST, int(jnp.iinfo(array.dtype).min)), _MOST)
+    return array.astype(jnp.int32)
 
 
 def as_size(value: Any, name: str, least: int = 0) -> int:
-    """A whole number as Python's, which compares and hashes as a static field must.
+    """A size as Python's int, which compares and hashes as a static field must.
 
     **Raises:** `ValueError` with the name where it is not whole, or below `least`.
     """
     try:
-        found = operator.index(value)
+        number = operator.index(value)
     except TypeError:
         raise ValueError(f"{name} must be a whole number, got {value!r}.") from None
-    if found < least:
-        raise ValueError(f"{name} must be at least {least}, got {found}.")
-    return int(found)
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}.")
+    return int(number)
 
 
 def choose(which: Bool[Array, ""], yes: PyTree, no: PyTree) -> PyTree:
-    """The tree `yes` where `which` holds, else `no`."""
+    """Select: the tree `yes` where the mask `which` holds, else `no`."""
     return jax.tree.map(lambda a, b: jnp.where(which, a, b), yes, no)
 
 
 def sized(name: str, least: int = 0) -> Callable[[Any], Any]:
-    """The converter of a static field that holds such a number, or `None` for none."""
+    """Converter of a static field that holds a size of at least `least`, or `None` for none."""
     return lambda value: None if value is None else as_size(value, name, least)

@@ -1,4 +1,5 @@
-"""Which few of many neurons spiked: found through machine words, faster than a cumulative sum.
+"""Bit mask of the neurons that spiked: a few of many are found through machine words, faster than
+by a cumulative sum.
 
 Bit k of word w stands for neuron `k * words + w`: a layout that packs contiguous rows.
 """
@@ -18,14 +19,14 @@ Carry = TypeVar("Carry")
 
 
 def pack(marks: Bool[Array, " n"]) -> Words:
-    """The marks, 32 to a word."""
+    """Pack a mask [neurons] into words of 32 bits."""
     rows = jnp.pad(marks, (0, -marks.shape[0] % (_WORD * _GROUP))).reshape(_WORD, -1)
     bits = jnp.left_shift(jnp.uint32(1), jnp.arange(_WORD, dtype=jnp.uint32))
     return jnp.where(rows, bits[:, None], jnp.uint32(0)).sum(0, dtype=jnp.uint32)
 
 
 def count(words: Words) -> Int[Array, ""]:
-    """How many marks there are."""
+    """The number of marks that are set."""
     return lax.population_count(words).sum(dtype=jnp.int32)
 
 

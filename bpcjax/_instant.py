@@ -1,4 +1,4 @@
-"""What counts as one instant: times that rounding alone takes apart."""
+"""Tolerance of time: the rounding within which two times are one instant."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ ULPS = 8  # what a few sums and products of times may be off by, in units of the
 
 
 def rounding(t: Any) -> Float[Array, "..."]:
-    """How far two times near `t` may be apart and still be one instant: it grows with `|t|`."""
+    """Rounding of a time near `t`: two times no further apart are one instant. It grows with
+    `|t|`."""
     t = jnp.asarray(t)
     return ULPS * float(jnp.finfo(t.dtype).eps) * jnp.abs(t)

@@ -1,4 +1,4 @@
-"""A state as one vector, and back."""
+"""Layout: a state as one vector, and back."""
 
 import itertools
 import math
@@ -14,7 +14,8 @@ Vector = Float[Array, " size"]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a state lies in a vector (static and hashable: usable as a field of an interpolation)."""
+    """Layout of a state in a vector: shapes and dtypes of its leaves (static and hashable: usable
+    as a field of an interpolation)."""
 
     treedef: Any
     shapes: tuple[tuple[int, ...], ...]
@@ -27,16 +28,16 @@ class Layout:
 
     @property
     def dtype(self) -> Any:
-        """That of the vector: it holds all leaves."""
+        """The dtype of the vector, into which all leaves fit."""
         return jnp.result_type(*self.dtypes)
 
     @property
     def size(self) -> int:
-        """The length of the vector."""
+        """The number of entries of the vector."""
         return sum(map(math.prod, self.shapes))
 
     def ravel(self, y: PyTree) -> Vector:
-        """The state as a vector."""
+        """The state as a vector [size]."""
         dtype = self.dtype
         pairs = zip(self.treedef.flatten_up_to(y), self.shapes, strict=True)
         parts = [jnp.broadcast_to(jnp.asarray(x, dtype), shape).reshape(-1) for x, shape in pairs]

@@ -1,4 +1,4 @@
-"""Old names and old places: they warn once, and keep working."""
+"""Deprecated names and modules: they warn once, and keep working."""
 
 import importlib
 import sys
@@ -28,7 +28,8 @@ class _Face(ModuleType):
 
 
 def renamed(face: str, names: dict[str, str]) -> Callable[[str], Any]:
-    """The `__getattr__` of a face whose old `names` stand for others, given by their full paths."""
+    """`__getattr__` of a module whose deprecated `names` stand for others, given by their full
+    paths."""
     _OLD_NAMES[face] = frozenset(names)
     sys.modules[face].__class__ = _Face
 
@@ -43,7 +44,7 @@ def renamed(face: str, names: dict[str, str]) -> Callable[[str], Any]:
 
 
 def moved(old: str, new: str) -> None:
-    """Fill the module `old` with what is in `new`, to where its code has moved."""
+    """Fill the deprecated module `old` with what is in `new`, to where its code has moved."""
     _warn(old, new, stacklevel=3)
     names = vars(importlib.import_module(new))
     vars(sys.modules[old]).update({k: x for k, x in names.items() if not k.startswith("__")})

@@ -1,4 +1,4 @@
-"""Checks of what a user hands to a solve: each error names the argument and the remedy."""
+"""Validation of the arguments of a solve: each error names the argument and the remedy."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from .system import AbstractSpikingSystem, AbstractSystem, is_traced
 
 
 def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
-    """Whether the times make no sense, where they are traced.
+    """Validate times: where they are traced, whether they make no sense.
 
     **Raises:** `ValueError` naming the argument where they are known.
     """
@@ -34,7 +34,7 @@ def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:
 
 
 def unresolved(t0: Any, t1: Any, dt: Any, dtype: Any) -> Bool[Array, ""]:
-    """Whether `dtype` does not tell times `dt` apart near `t0` or `t1`, where they are traced.
+    """Whether `dtype` cannot resolve steps of `dt` near `t0` or `t1`, where they are traced.
 
     **Raises:** `ValueError` naming `dt` where they are known.
     """
@@ -80,9 +80,9 @@ def check_shapes(system: AbstractSystem, t0: Any, y0: PyTree, args: PyTree) -> N
             f"args or y0 does not fit the vector field of {name}: {error} "
             f"(y0 has shapes {_describe(y0)}, args {_describe(args)})."
         ) from error
-    wanted, got = jax.tree.structure(y0), jax.tree.structure(rate)
-    if wanted != got:
-        raise ValueError(f"y0 must have the structure of the vector field: {got}, got {wanted}.")
+    structure, got = jax.tree.structure(y0), jax.tree.structure(rate)
+    if structure != got:
+        raise ValueError(f"y0 must have the structure of the vector field: {got}, got {structure}.")
     for x, f in zip(jax.tree.leaves(y0), jax.tree.leaves(rate), strict=True):
         if jnp.broadcast_shapes(jnp.shape(x), f.shape) != jnp.shape(x):
             raise ValueError(
@@ -109,8 +109,8 @@ def check_shapes(system: AbstractSystem, t0: Any, y0: PyTree, args: PyTree) -> N
             f"the kick of {name} does not fit {spikes.shape} spikes: {error}"
         ) from error
     for what, tree in (("reset", after), ("kick", kick)):
-        if tree is not None and jax.tree.structure(tree) != wanted:
-            raise ValueError(f"the {what} of {name} must return the structure of y0, {wanted}.")
+        if tree is not None and jax.tree.structure(tree) != structure:
+            raise ValueError(f"the {what} of {name} must return the structure of y0, {structure}.")
         for x, z in zip(jax.tree.leaves(y0), jax.tree.leaves(tree), strict=False):
             if jnp.broadcast_shapes(jnp.shape(x), z.shape) != jnp.shape(x):
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""The ledger: operations of a query, and what they cost on a named technology, in pJ.
+"""Operation counts of a query, and their energy on a named technology, in pJ.
 
 Counts are of the algorithm on hardware that works per operation, not of the solver that simulates
 it. Arithmetic and memory traffic are separate: a `Ledger` without a `Memory` prices arithmetic
@@ -18,7 +18,8 @@ from ._moved import renamed
 
 
 class Counts(eqx.Module):
-    """Operations of one query; numbers, or arrays with one entry a query. They add up with `+`."""
+    """Operation counts of one query; numbers, or arrays with one entry a query. They
+    add up with `+`."""
 
     synaptic: Any = 0.0  # additions of a weight that a spike selects
     macs: Any = 0.0  # multiply-accumulates
@@ -41,7 +42,8 @@ OPERATIONS = tuple(field.name for field in fields(Counts) if field.name != "word
 
 @dataclass(frozen=True)
 class Technology:
-    """What each operation costs (pJ), with the source; `None` is an operation without a price."""
+    """Energy of each kind of operation (pJ) on a chip, with its source; `None` is an operation
+    without a price."""
 
     name: str
     source: str
@@ -57,7 +59,7 @@ class Technology:
 
 @dataclass(frozen=True)
 class Memory:
-    """Where weights and states are kept: the energy of moving a byte (pJ)."""
+    """Memory level where weights and states are kept: the energy of moving a byte (pJ)."""
 
     name: str
     byte: float  # pJ
@@ -130,7 +132,7 @@ def loihi2(*, synaptic: float, updates: float, spikes: float, source: str) -> Te
 
 @dataclass(frozen=True)
 class Ledger:
-    """Prices counts on a technology; with a `memory`, the words moved too."""
+    """Prices of operation counts on a technology; with a `memory`, of the words moved too."""
 
     technology: Technology
     memory: Memory | None = None
@@ -161,7 +163,8 @@ class Ledger:
 
 
 def attention_counts(width: int, memories: int, *, steps: int = 1, batch: int = 1) -> Counts:
-    """Softmax attention of one query of `width` N over P `memories`, `steps` times.
+    """Operation counts of softmax attention: one query of `width` N over P `memories`, `steps`
+    times.
 
     Scores and mixture take N P multiply-accumulates each, the softmax P exponentials, P additions
     and P divisions. A `batch` of queries shares one reading of keys and values.
@@ -178,13 +181,15 @@ def attention_counts(width: int, memories: int, *, steps: int = 1, batch: int = 
 
 
 def hard_attention_counts(width: int, memories: int, *, batch: int = 1) -> Counts:
-    """The value of the best key: N P multiply-accumulates, P comparisons, one value read."""
+    """Operation counts of hard attention, the value of the best key: N P multiply-accumulates, P
+    comparisons, one value read."""
     products = width * memories
     return Counts(macs=products, adds=memories, words=products / batch + 3 * width)
 
 
 def sparse_attention_counts(width: int, memories: int, support: Any, *, batch: int = 1) -> Counts:
-    """Entmax attention whose weights are 0 but for `support` memories: only they are mixed.
+    """Operation counts of entmax attention whose weights are 0 but for `support` memories: only
+    they are mixed.
 
     The threshold takes a sort, `P log2 P` comparisons (Martins & Astudillo 2016, ICML, 1614-1623).
     """
@@ -198,7 +203,8 @@ def sparse_attention_counts(width: int, memories: int, support: Any, *, batch: i
 
 
 def linear_attention_counts(width: int, out: int | None = None, *, batch: int = 1) -> Counts:
-    """Attention with the feature map `elu + 1`, its sum over memories made once, at storage.
+    """Operation counts of linear attention with the feature map `elu + 1`, its sum over memories
+    made once, at storage.
 
     N exponentials, then a product of the N features with a matrix [N, `out`] and with a vector
     (Katharopoulos et al. 2020, ICML): no P at all.
@@ -209,7 +215,8 @@ def linear_attention_counts(width: int, out: int | None = None, *, batch: int = 
 
 
 def classical(width: int, *, sweeps: int = 1, batch: int = 1) -> Counts:
-    """A Hopfield network of N signs: each sweep adds N^2 weights and compares N sums."""
+    """Operation counts of a Hopfield network of N signs: each sweep adds N^2 weights and compares N
+    sums."""
     words = width * width / batch + 2 * width
     return Counts(synaptic=width * width, adds=width, words=words) * sweeps
 
@@ -217,7 +224,8 @@ def classical(width: int, *, sweeps: int = 1, batch: int = 1) -> Counts:
 def spiking(
     inputs: Any, spikes: Any, width: int, memories: int, *, graded: bool = False, reads: bool = True
 ) -> Counts:
-    """The spiking memory in kernel form: `inputs` P + S (N + P) synaptic operations, and the rest.
+    """Operation counts of the spiking memory in kernel form: `inputs` P + S (N + P) synaptic
+    operations, updates and draws.
 
     Each of the `inputs` reaches P memories: a spike adds a weight, a `graded` value (a pixel)
     multiplies it. Each of S `spikes` reaches the P memories through the overlaps of patterns and,
@@ -241,7 +249,8 @@ def spiking(
 def sampled_attention_counts(
     width: int, memories: int, spikes: Any, out: int | None = None
 ) -> Counts:
-    """Attention whose mixture is the mean of S `spikes`, drawn at one query: no feedback.
+    """Operation counts of sampled attention, whose mixture is the mean of S `spikes`, drawn at one
+    query: no feedback.
 
     Scores and one softmax as for attention; a draw is a search in the P cumulated weights, and
     adds a value of `out` (N) numbers.
@@ -260,14 +269,15 @@ def sampled_attention_counts(
 
 
 def synapses_alone(counts: Counts) -> Counts:
-    """Only what spikes add: the price list's usual promise, without states and rates."""
+    """Synaptic operations alone, the price list's usual promise: without states and rates."""
     return Counts(synaptic=counts.synaptic, macs=counts.macs)
 
 
 def break_even(
     ledger: Ledger, made: Callable[[float], Counts], other: Counts, rival: Ledger | None = None
 ) -> float:
-    """The number of spikes S at which `made(S)` costs as much as `other`; negative if never.
+    """Break-even number of spikes S, at which `made(S)` costs as much as `other`; negative if
+    never.
 
     `made` is linear in S. With `synapses_alone` around both this is the line `inputs P + S (N + P)
     = (E_mac / E_ac) 2 N P`. `rival` prices the other, by default the same ledger.

@@ -1,4 +1,4 @@
-"""Flows made of an energy: descent, and descent with thermal noise."""
+"""Flows of an energy: gradient flow, and Langevin dynamics with thermal noise."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,8 @@ def _descent(energy: Energy, tau: Float[Array, ""], y: PyTree, args: PyTree) -> 
 
 
 class GradientFlow(AbstractSystem):
-    """`tau dy/dt = -grad E(y, args)`: the rate model of an energy, which it never raises."""
+    """Gradient flow `tau dy/dt = -grad E(y, args)`: the rate model of an energy, which it never
+    raises."""
 
     energy: Energy
     tau: Float[Array, ""] = parameter(1.0, positive=True)  # in the unit of time
@@ -27,7 +28,7 @@ class GradientFlow(AbstractSystem):
 
 
 class Langevin(AbstractSystem):
-    """`tau dy = -grad E dt + sqrt(2 T tau) dW`: it samples `exp(-E / T)`."""
+    """Langevin dynamics `tau dy = -grad E dt + sqrt(2 T tau) dW`: it samples `exp(-E / T)`."""
 
     energy: Energy
     temperature: Float[Array, ""] = parameter(nonnegative=True)  # in the unit of the energy

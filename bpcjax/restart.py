@@ -1,4 +1,4 @@
-"""Runs that are cut: what goes over a cut, and the steps of the run that goes on."""
+"""Restart of runs that are cut: what goes over a cut, and the steps of the run that goes on."""
 
 import dataclasses
 import math
@@ -19,26 +19,26 @@ from .stepping.stepwise import AbstractWholeSteps
 from .system import Scalar, is_traced, without_cut
 
 
-class _Kept(eqx.Module):
+class _Partitioned(eqx.Module):
     """An object whose arrays may be batched and traced, while all else in it is static."""
 
     arrays: PyTree
-    rest: Any = eqx.field(static=True)
+    static: Any = eqx.field(static=True)
 
     @classmethod
-    def of(cls, tree: PyTree) -> "_Kept":
+    def of(cls, tree: PyTree) -> "_Partitioned":
         return cls(*eqx.partition(tree, eqx.is_array))
 
     @property
     def whole(self) -> PyTree:
-        return eqx.combine(self.arrays, self.rest)
+        return eqx.combine(self.arrays, self.static)
 
 
 class Restart(eqx.Module):
-    """What stands in the place of `y0` for the run that goes on: the state, its time, and all
-    that the state does not hold.
+    """Restart point, which stands in the place of `y0` for the run that goes on: the state, its
+    time, and all that the state does not hold.
 
-    `simulate(system, found.restart, args, t1=...)` is the run that was not cut: to the bit with
+    `simulate(system, solution.restart, args, t1=...)` is the run that was not cut: to the bit with
     `GridSpikes` and `LocalSpikes`, wherever the cut is; to the accuracy of the inner solver with
     `OrderedSpikes`, as the step that the cut falls in is made in two; to the tolerances of
     adaptive steps. An event at the cut happens once. Solver, controller, `dt` and keys are those
@@ -55,14 +55,14 @@ class Restart(eqx.Module):
     told: Scalar  # events up to this long after its start are on record
     on_their_way: tuple[PyTree, ...]
     keys: tuple[Any, Any] | None  # of the white noise, and of systems with draws
-    solver: _Kept
-    controller: _Kept
+    solver: _Partitioned
+    controller: _Partitioned
     result: Any  # a RESULTS: a run that failed cannot go on
 
 
 class Start(NamedTuple):
-    """Where a run begins, and by what it goes; `before`: the run that it goes on from, `grid`: the
-    same if its steps go on too; `cut`: whether the state is known not to be whole."""
+    """Beginning of a run: its state, and by what it goes; `before`: the run that it goes on from,
+    `grid`: the same if its steps go on too; `cut`: whether the state is known not to be whole."""
 
     y: PyTree
     t0: Any
@@ -115,64 +115,64 @@ def room_for(steps: int) -> int:
 
 
 def clock_of(start: Start, t1: Any, dtype: Any) -> Clock:
-    """The steps of a run up to `t1`."""
+    """Clock of a run up to `t1`: its grid of steps."""
     grid = start.grid
-    origin, first, told = (
+    origin, first, horizon = (
         (start.t0, 0, -math.inf) if grid is None else (grid.origin, grid.step, grid.told)
     )
     whole, last, cut_short = _count(origin, t1, start.dt, dtype)
-    begins_inside = is_traced(told) or math.isfinite(float(told))
+    begins_inside = is_traced(horizon) or math.isfinite(float(horizon))
     on_their_way = None if start.before is None else start.before.on_their_way
-    origin, dt, end, told = (jnp.asarray(x, dtype) for x in (origin, start.dt, t1, told))
+    origin, dt, end, horizon = (jnp.asarray(x, dtype) for x in (origin, start.dt, t1, horizon))
     first, whole, last = (jnp.asarray(x).astype(jnp.int32) for x in (first, whole, last))
     # Only for solvers of whole steps is a run that ends inside a step another program.
     whole_steps = isinstance(start.solver, AbstractWholeSteps)
     inside = begins_inside or cut_short or not whole_steps
-    return Clock(origin, dt, end, first, whole, last, told, on_their_way, inside)
+    return Clock(origin, dt, end, first, whole, last, horizon, on_their_way, inside)
 
 
 def _count(origin, t1, dt, dtype) -> tuple[Any, Any, bool]:
     """How many whole steps there are from `origin` to `t1`, how many with one cut short, and
     whether there may be such a one: times equal within their rounding are equal."""
-    known = not is_traced(origin, t1, dt)
-    xp: Any = np if known else jnp
-    origin, t1, dt = (float(x) if known else jnp.asarray(x, dtype) for x in (origin, t1, dt))
+    concrete = not is_traced(origin, t1, dt)
+    xp: Any = np if concrete else jnp
+    origin, t1, dt = (float(x) if concrete else jnp.asarray(x, dtype) for x in (origin, t1, dt))
     steps = (t1 - origin) / dt
     relative = 2 * float(jnp.finfo(dtype).eps) * (abs(t1) + abs(origin)) / dt
     nearest = xp.round(steps)
     on = xp.abs(steps - nearest) <= xp.minimum(relative, 0.5)
     whole = xp.where(on, nearest, xp.floor(steps))
-    return whole, whole + xp.where(on, 0, 1), not (known and bool(on))
+    return whole, whole + xp.where(on, 0, 1), not (concrete and bool(on))
 
 
 def make_restart(
     start: Start, clock: Clock, system: Any, solver: Any, solver_state: Any, next_dt: Any, t: Any,
     final: PyTree, result: Any, by_event: Any,
 ) -> Restart:  # fmt: skip
-    """What the run that goes on needs: `solver` and its last state, the next adapted step.
+    """Restart point at the end of a run: `solver` and its last state, the next adapted step.
 
-    `by_event`: whether the run was ended by an event of diffrax (`False` where none was asked for).
+    `by_event`: whether the run was ended by an event of diffrax (`False` where none was passed).
     """
     y, step, on_their_way = final, clock.whole, ()
-    told, origin = jnp.full((), -jnp.inf, clock.dt.dtype), clock.origin
+    horizon, origin = jnp.full((), -jnp.inf, clock.dt.dtype), clock.origin
     if isinstance(solver, AbstractSpikes):
         inside = solver_state.resumption()
         if inside is not None:
             before, step = inside
             unfinished = step < clock.last
             y = choose(unfinished, before, final)
-            told = jnp.where(unfinished, t - clock.time(step), told)
+            horizon = jnp.where(unfinished, t - clock.time(step), horizon)
         pairs = zip(system.inputs(), solver_state.inputs, strict=True)
         on_their_way = tuple(source.leave(state) for source, state in pairs)
         solver = dataclasses.replace(solver, clock=None, max_spikes=None)
     constant = isinstance(start.controller, dfx.ConstantStepSize)
     if by_event is not False or not constant:  # steps begin anew
         anew = jnp.asarray(by_event) if constant else jnp.array(True)
-        first = final, t, jnp.zeros_like(step), jnp.full_like(told, -jnp.inf)
-        y, origin, step, told = choose(anew, first, (y, origin, step, told))
+        first = final, t, jnp.zeros_like(step), jnp.full_like(horizon, -jnp.inf)
+        y, origin, step, horizon = choose(anew, first, (y, origin, step, horizon))
     if by_event is not False and any(x is not None for x in on_their_way):
         result = RESULTS.where(by_event, RESULTS.ended_by_event, result)
     return Restart(
-        final, y, t, clock.dt, next_dt, origin, step, told, on_their_way, start.keys,
-        _Kept.of(solver), _Kept.of(start.controller), result,
+        final, y, t, clock.dt, next_dt, origin, step, horizon, on_their_way, start.keys,
+        _Partitioned.of(solver), _Partitioned.of(start.controller), result,
     )  # fmt: skip

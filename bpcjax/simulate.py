@@ -1,4 +1,4 @@
-"""One front for every time integration: a system, a start, an end, a step."""
+"""`simulate`: time integration of a system, from a start to an end in steps."""
 
 import dataclasses
 import math
@@ -47,8 +47,8 @@ def _steps_of_delay(system: AbstractSystem, dt) -> int | None:
     delays = [source.delays for source in system.inputs() if source.delays is not None]
     if is_traced(dt, *delays):
         return None
-    known = [np.asarray(d) for d in delays]  # `jnp` would trace it where `simulate` is traced
-    longest = max((float(d.max(initial=0, where=np.isfinite(d))) for d in known), default=0.0)
+    concrete = [np.asarray(d) for d in delays]  # `jnp` would trace it where `simulate` is traced
+    longest = max((float(d.max(initial=0, where=np.isfinite(d))) for d in concrete), default=0.0)
     return room_for(math.ceil(longest / float(dt)) + 3)
 
 
@@ -121,8 +121,9 @@ def _is_sub(x: Any) -> bool:
 _END = dfx.SubSaveAt(t1=True)
 
 
-def _asked(saveat: dfx.SaveAt, t1) -> dfx.SaveAt:
-    """What is saved, and always the end: to tell whether the state stayed finite, and to go on."""
+def _with_end(saveat: dfx.SaveAt, t1) -> dfx.SaveAt:
+    """`SaveAt` of the solve: what the user saves, and always the end, to tell whether the state
+    stayed finite, and to go on."""
 
     def leaves(sub: dfx.SubSaveAt) -> dfx.SubSaveAt:
         sub = eqx.tree_at(lambda s: s.fn, sub, _Leaves(sub.fn, t1))
@@ -139,7 +140,7 @@ def _asked(saveat: dfx.SaveAt, t1) -> dfx.SaveAt:
 
 
 def _saved(subs: PyTree, rows: PyTree, t0, y0, args) -> PyTree:
-    """What was saved, in the structure that the user's functions give it."""
+    """Saved states, in the structure that the user's functions give it."""
 
     def one(sub: dfx.SubSaveAt, leaves: PyTree) -> PyTree:
         like = eqx.filter_eval_shape(sub.fn, t0, y0, args)
@@ -149,7 +150,7 @@ def _saved(subs: PyTree, rows: PyTree, t0, y0, args) -> PyTree:
 
 
 def _from_the_cut(saveat: dfx.SaveAt, ys: PyTree, before: Restart, args) -> PyTree:
-    """What was saved, with the state at the cut for that from which steps are made."""
+    """Saved states, with the state at the cut for that from which steps are made."""
 
     def one(sub: dfx.SubSaveAt, rows: PyTree) -> PyTree:
         if not sub.t0:
@@ -161,7 +162,7 @@ def _from_the_cut(saveat: dfx.SaveAt, ys: PyTree, before: Restart, args) -> PyTr
 
 
 def _marked(system: AbstractSpikingSystem, saveat: dfx.SaveAt, ys: PyTree) -> PyTree:
-    """What was saved, states marked as out of the middle of a run."""
+    """Saved states, marked as out of the middle of a run."""
 
     def one(sub: dfx.SubSaveAt, rows: PyTree) -> PyTree:
         return system.mark_cut(rows) if sub.fn is _END.fn else rows
@@ -188,12 +189,12 @@ def simulate(
     progress_meter: dfx.AbstractProgressMeter | None = None,
     throw: bool = True,
 ) -> Solution:
-    """Integrate `system` from `y0` at `t0` (0 unless given) to `t1` with steps `dt` (all in the
-    system's time unit).
+    """Time integration of `system` from `y0` at `t0` (0 unless given) to `t1` with steps `dt` (all
+    in the system's time unit).
 
     Steps begin at `t0 + n dt`; the last one is shorter where `t1` is not among these. Events from
     outside in [t0, t1) are taken; what arrives as a step begins is not yet in a state that is
-    saved there. `found.restart` in the place of `y0` goes on from the end of a
+    saved there. `solution.restart` in the place of `y0` goes on from the end of a
     run with all that is on its way, by default with its solver, steps and keys: see `Restart`.
 
     `args` is the drive: a pytree of arrays and of functions of `t`, smooth within a step (where
@@ -235,7 +236,7 @@ def simulate(
     if max_steps is None and saveat.dense:
         raise ValueError("max_steps: dense output under `jit` needs it: pass a bound on the steps.")
     wrong = wrong_time | too_fine
-    found = dfx.diffeqsolve(
+    raw = dfx.diffeqsolve(
         terms,
         unrolled(method),
         t0,
@@ -243,7 +244,7 @@ def simulate(
         None,
         y0,
         args,
-        saveat=_asked(saveat, t1),
+        saveat=_with_end(saveat, t1),
         stepsize_controller=_steps(start, clock, wrong),
         adjoint=_adjoint(max_steps) if adjoint is None else adjoint,
         max_steps=max_steps,
@@ -257,7 +258,7 @@ def simulate(
         (wrong_parameter, RESULTS.bad_parameter),
         (jnp.array(start.cut), RESULTS.cut_state),
     ]
-    solution = _read(found, start, clock, system, args, method, saveat, event, causes)
+    solution = _read(raw, start, clock, system, args, method, saveat, event, causes)
     return _checked(solution) if throw else solution
 
 
@@ -272,8 +273,8 @@ def _adjoint(max_steps: int | None) -> dfx.AbstractAdjoint:
 
 def _checked(solution: Solution) -> Solution:
     """The solution, or an error that names what failed. (An error cannot pass on keys.)"""
-    keys, rest = eqx.partition(solution, _is_key)
-    return eqx.combine(keys, solution.result.error_if(rest, ~solution.ok))
+    keys, arrays = eqx.partition(solution, _is_key)
+    return eqx.combine(keys, solution.result.error_if(arrays, ~solution.ok))
 
 
 def _is_key(x: Any) -> bool:
@@ -290,15 +291,15 @@ def _steps(start: Start, clock: Clock, wrong) -> dfx.AbstractStepSizeController:
     return starting(start.controller, jnp.where(wrong, 1.0, first))
 
 
-def _read(found, start: Start, clock: Clock, system, args, method, saveat, event, causes):
+def _read(raw, start: Start, clock: Clock, system, args, method, saveat, event, causes):
     """The solution that diffrax's is, with all causes of failure, those given first."""
-    (ts, ended_at) = cast(Any, found.ts)
-    ys, last = _saved((saveat.subs, _END), found.ys, clock.t1, start.y, args)
+    (ts, ended_at) = cast(Any, raw.ts)
+    ys, last = _saved((saveat.subs, _END), raw.ys, clock.t1, start.y, args)
     ts, ended_at = jax.tree.map(
         lambda t: jnp.where(t == beyond(clock.t1), clock.t1, t), (ts, ended_at[-1])
     )
-    final, state = jax.tree.map(lambda x: x[-1], last), found.solver_state
-    ended = succeeded(RESULTS.promote(found.result))
+    final, state = jax.tree.map(lambda x: x[-1], last), raw.solver_state
+    ended = succeeded(RESULTS.promote(raw.result))
     lost, spikes, more = jnp.array(False), None, []
     if isinstance(state, AbstractSpikesState):
         assert isinstance(system, AbstractSpikingSystem)
@@ -310,16 +311,16 @@ def _read(found, start: Start, clock: Clock, system, args, method, saveat, event
         if spikes is not None and event is not None:
             spikes = until(spikes, ended_at)
     causes = [*causes, ((ended | lost) & ~is_finite(last), RESULTS.not_finite), *more]
-    result = widened(found.result, causes)
+    result = widened(raw.result, causes)
     if start.before is not None:
         result = RESULTS.where(succeeded(start.before.result), result, start.before.result)
-    by_event = False if event is None else found.result == dfx.RESULTS.event_occurred
-    adapted = isinstance(found.controller_state, tuple)
-    next_dt = found.controller_state[1] if adapted else clock.dt
+    by_event = False if event is None else raw.result == dfx.RESULTS.event_occurred
+    adapted = isinstance(raw.controller_state, tuple)
+    next_dt = raw.controller_state[1] if adapted else clock.dt
     restart = make_restart(
         start, clock, system, method, state, next_dt, ended_at, final, result, by_event
     )
-    stats = dict(found.stats, solver_state=state) if saveat.solver_state else found.stats
+    stats = dict(raw.stats, solver_state=state) if saveat.solver_state else raw.stats
     if isinstance(system, AbstractSpikingSystem):
         ys, final = _marked(system, saveat, ys), system.mark_cut(final)
-    return Solution(ts, ys, spikes, result, stats, final, restart, found.interpolation)
+    return Solution(ts, ys, spikes, result, stats, final, restart, raw.interpolation)

@@ -1,4 +1,4 @@
-"""What a simulation returns."""
+"""Solution of a simulation: what `simulate` returns."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from .stepping import RESULTS
 
 
 class Solution(eqx.Module):
-    """What a simulation returns: `ts` and `ys` as in diffrax, the record of spikes, and `result`.
+    """Solution of a simulation: `ts` and `ys` as in diffrax, the record of spikes, and `result`.
 
     `final` is the state at the end; `restart` stands in the place of `y0` for the run that goes on
     from there. `interpolation` is there with `SaveAt(dense=True)`, `spikes` with `max_spikes`.
@@ -31,7 +31,7 @@ class Solution(eqx.Module):
 
     @property
     def ok(self) -> Bool[Array, ""]:
-        """Whether the solve succeeded."""
+        """Whether the solve succeeded: a boolean, one a row under `vmap`."""
         return succeeded(self.result)
 
     def evaluate(self, t: Float[Array, ""]) -> PyTree:

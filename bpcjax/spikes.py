@@ -12,7 +12,7 @@ from ._arrays import is_traced
 
 
 class Spikes(eqx.Module):
-    """Spikes in the order of their times, and the neurons (or channels) that sent them.
+    """Spike train record: times in order, and the neurons (or channels) that sent them.
 
     `times` (ms) is padded with `inf`, `neurons` with -1: of a network, the place in the flattened
     guard. `count` is how many spikes there were, by default those at finite times; where it
@@ -39,7 +39,7 @@ class Spikes(eqx.Module):
 
     @property
     def channels(self) -> Int[Array, "*batch room"]:
-        """The former name of `neurons`."""
+        """Deprecated name of `neurons`, with a `DeprecationWarning`."""
         warnings.warn("Spikes.channels is now Spikes.neurons", DeprecationWarning, stacklevel=2)
         return self.neurons
 

@@ -1,4 +1,4 @@
-"""What a system is: a flow, and, if it spikes, a guard and a reset."""
+"""Systems: a flow, and, if it spikes, a guard and a reset."""
 
 import itertools
 from abc import abstractmethod
@@ -102,11 +102,12 @@ class Module(eqx.Module):
 
 
 class AbstractSystem(Module):
-    """A flow `dy/dt = f(t, y, args)`; `args` is the drive (a current, a query), any pytree."""
+    """Dynamical system: a flow `dy/dt = f(t, y, args)`; `args` is the drive (a current, a query),
+    any pytree."""
 
     @abstractmethod
     def vector_field(self, t: Time, y: PyTree, args: PyTree) -> PyTree:
-        """The rate of change of `y`, in the structure of `y`."""
+        """Vector field: the rate of change of `y`, in the structure of `y`."""
 
     def noise(self, t: Time, y: PyTree, args: PyTree) -> PyTree | None:
         """Hook: the diagonal amplitude of white noise in the structure of `y`, or `None`."""
@@ -125,18 +126,18 @@ def _potential_first(y: PyTree) -> tuple[Array, list[Array], Any]:
 
 
 class AbstractSpikingSystem(AbstractSystem):
-    """A flow that jumps when an entry of its guard rises through zero.
+    """Spiking system: a flow that jumps when an entry of its guard rises through zero.
 
     A population carries its neurons on the last axis of every state leaf.
     """
 
     @abstractmethod
     def guard(self, t: Time, y: PyTree, args: PyTree) -> Float[Array, "*n"]:
-        """How far each neuron is past its threshold: negative means not yet crossed."""
+        """Guard: how far each neuron is past its threshold; negative means not yet crossed."""
 
     @abstractmethod
     def reset(self, t: Time, y: PyTree, args: PyTree, fired: Bool[Array, "*n"]) -> PyTree:
-        """The state after the guards marked in `fired` crossed; the others unchanged.
+        """Reset: the state after the guards marked in `fired` crossed; the others unchanged.
 
         It must not test the threshold again: `fired` says it.
         """
@@ -204,7 +205,7 @@ class AbstractSpikingSystem(AbstractSystem):
 
 
 class Cut(eqx.Module):
-    """The mark of a state from which no run can start: spikes on their way are not in it."""
+    """Mark of a cut state, from which no run can start: spikes on their way are not in it."""
 
 
 def without_cut(y: PyTree) -> tuple[PyTree, bool]:
@@ -218,7 +219,7 @@ def without_cut(y: PyTree) -> tuple[PyTree, bool]:
 
 
 class AbstractKeyed(AbstractSpikingSystem):
-    """A system with random draws; an unset `key` is filled by that of `simulate`."""
+    """System with random draws; an unset `key` is filled by that of `simulate`."""
 
     key: eqx.AbstractVar[Key[Array, ""] | Any | None]
 

@@ -1,4 +1,4 @@
-"""Views: systems that are another one, seen through a part of the state and a drive.
+"""Views: systems that are another one, through a part of the state and a drive.
 
 Here, and nowhere else, hooks are forwarded: who wraps a system derives from one of these classes,
 and no hook of what is inside gets lost.
@@ -13,7 +13,7 @@ from .system import AbstractKeyed, AbstractSpikingSystem, AbstractSystem, Drive,
 
 
 class AbstractView(AbstractSpikingSystem):
-    """A system in whose state there is that of an `inner` one.
+    """View of an `inner` system, whose state is a part of the view's own.
 
     Its own are the flow, the guard, the reset and which crossings are spikes; noise, kicks,
     arrivals and all else that concerns the inner system reach it.
@@ -22,11 +22,11 @@ class AbstractView(AbstractSpikingSystem):
     @property
     @abstractmethod
     def inner(self) -> AbstractSpikingSystem:
-        """The system inside."""
+        """The inner system, to which hooks are forwarded."""
 
     @abstractmethod
     def down(self, y: PyTree) -> PyTree:
-        """The inner system's part of a state, or of a change of it."""
+        """Projection: the inner system's part of a state, or of a change of it."""
 
     @abstractmethod
     def put(self, y: PyTree, inner: PyTree) -> PyTree:
@@ -34,10 +34,11 @@ class AbstractView(AbstractSpikingSystem):
 
     @abstractmethod
     def up(self, y: PyTree, change: PyTree) -> PyTree:
-        """What a change of the inner system's part changes of the whole, in the state `y`."""
+        """Lift: the change of the whole by a change of the inner system's part, in the state
+        `y`."""
 
     def kicked(self, t, y: PyTree, change: PyTree) -> PyTree:
-        """Hook: the same for a kick at `t` (default: as for any change)."""
+        """Hook: the lift of a kick at `t` (default: as for any change)."""
         return self.up(y, change)
 
     def clocks(self, y: PyTree, h) -> PyTree:
@@ -88,7 +89,7 @@ class AbstractView(AbstractSpikingSystem):
 
 
 class AbstractSameState(AbstractView):
-    """A system that is its `inner` one, under a drive of its own: the state is the same."""
+    """View with the same state: a system that is its `inner` one, under a drive of its own."""
 
     def down(self, y):
         return y
@@ -113,24 +114,24 @@ class AbstractSameState(AbstractView):
 
 
 class AbstractLayered(AbstractKeyed, AbstractSameState):
-    """A model with random draws that is its `layer`, built from the model's parameters."""
+    """Model with random draws that is its `layer`, built from the model's parameters."""
 
     layer: eqx.AbstractVar[AbstractSpikingSystem]
 
     @property
     def inner(self) -> AbstractSpikingSystem:
-        """The layer."""
+        """The layer, to which hooks are forwarded."""
         return self.layer
 
 
 class DrivenSpiking(AbstractSameState):
-    """A spiking system whose drive is evaluated at `t`."""
+    """Driven system: a spiking system whose drive is evaluated at `t`."""
 
     system: AbstractSpikingSystem
 
     @property
     def inner(self) -> AbstractSpikingSystem:
-        """The system whose drive it is."""
+        """The spiking system whose drive is evaluated."""
         return self.system
 
     def drive(self, t, y, args):

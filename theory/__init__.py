@@ -1,1 +1,1 @@
-"""Theory that the library is held to."""
+"""Theory that the library is tested against: closed forms, and studies of regimes."""

@@ -1,4 +1,5 @@
-"""Where a system rests, how it loses stability, how far its basins reach: for any system.
+"""Dynamical systems analysis: fixed points, bifurcations, basins of attraction, Lyapunov exponents,
+spike statistics, for any system.
 
 Functions take a system and arrays, and return modules of arrays. They know no model.
 """

@@ -1,4 +1,4 @@
-"""A system as analysis sees it: the vector field as a function of one vector."""
+"""Vector field of a system as a function of one vector, as analysis needs it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def as_floats(y: PyTree) -> PyTree:
 
 
 class Flow(eqx.Module):
-    """The flow of a system over the vector of its state, its drive taken at time `t`."""
+    """Flow of a system over the vector of its state, its drive taken at time `t`."""
 
     system: AbstractSystem
     args: PyTree
@@ -32,12 +32,12 @@ class Flow(eqx.Module):
     layout: Layout = eqx.field(static=True)
 
     def rate(self, x: Vector) -> Vector:
-        """The vector field at `x`."""
+        """The vector field dx/dt [n] at the vector `x` [n]."""
         y = self.layout.unravel(x)
         return self.layout.ravel(self.system.vector_field(self.t, y, self.args))
 
     def jacobian(self, x: Vector) -> Matrix:
-        """Its derivative at `x`."""
+        """The Jacobian [n, n] of the vector field at `x` [n]."""
         return jax.jacfwd(self.rate)(x)
 
     def inside(self, x: Vector) -> Bool[Array, ""]:
@@ -74,7 +74,7 @@ def first_row(rows: PyTree, name: str) -> tuple[PyTree, int]:
 
 
 def ravel(y: PyTree) -> Vector:
-    """A state as a vector."""
+    """A state as a vector [n], in the order of `ravel_pytree`."""
     y = as_floats(y)
     return Layout.of(y).ravel(y)
 
@@ -86,30 +86,31 @@ def ravel_rows(rows: PyTree) -> Float[Array, "rows n"]:
 
 @eqx.filter_jit
 def structural(flow: Flow, x: Float[Array, "rows n"]) -> Bool[Array, " n"]:
-    """Which coordinates the flow never moves, of their own: modes, and clocks that only modes move.
+    """Structural zeros: the coordinates that the flow never moves by itself, which are modes, and
+    clocks that only modes move.
 
     Their rows of the Jacobian are zero everywhere (it is looked at around some of the points `x`),
-    or are so once such coordinates are held.
+    or are so once such coordinates are constant.
     """
     few = jnp.where(jnp.isfinite(x[:8]), x[:8], 0.0)
     jitter = jnp.sin(1.0 + 7.0 * jnp.arange(few.size, dtype=x.dtype)).reshape(few.shape)
     around = jnp.concatenate([few, few + 1e-3 * (1 + jnp.abs(few)) * jitter])
     moves = (jax.vmap(flow.jacobian)(around) != 0).any(axis=0)
 
-    def hold(held, _):
-        return ~(moves & ~held[None, :]).any(axis=1), None
+    def hold(constant, _):
+        return ~(moves & ~constant[None, :]).any(axis=1), None
 
     depth = min(4, x.shape[1])
     return jax.lax.scan(hold, jnp.zeros(x.shape[1], bool), length=depth)[0]
 
 
 def known(*trees: PyTree) -> bool:
-    """Whether no array in them is traced."""
+    """Whether all arrays are concrete: no JAX transformation traces them."""
     return not is_traced(*jax.tree.leaves(trees))
 
 
 def padded(run: Callable, flow: Flow, rows: np.ndarray, *options: Any) -> tuple[np.ndarray, ...]:
-    """What `run` gives for the rows, padded to a power of two: few programs are compiled."""
+    """`run` over rows, padded to a power of two in number, so that few programs are compiled."""
     room = 1 << (len(rows) - 1).bit_length()
     filled = np.resize(rows, (room, rows.shape[1]))
     return tuple(np.asarray(part)[: len(rows)] for part in run(flow, filled, *options))

@@ -1,4 +1,4 @@
-"""How near two states are, in radii, and checks of stacked states."""
+"""Distance between states, in radii, and checks of stacked states."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,8 @@ def stacked(
 ) -> tuple[PyTree, PyTree, Float[Array, "rows n"]]:
     """Stacked states as floating arrays, the first of them, and all as rows of a matrix.
 
-    **Raises:** `ValueError` naming the argument if they are none, or known and not `finite`.
+    **Raises:** `ValueError` naming the argument if there are none, or if concrete ones are not
+    `finite`.
     """
     tree = as_floats(tree)
     like, _ = first_row(tree, name)
@@ -31,13 +32,13 @@ def as_drive(args: PyTree) -> PyTree:
 
 def check_like(y: PyTree, like: PyTree, name: str, model: str) -> None:
     """Raise `ValueError` if the state `y` has not the structure and the shapes of `like`."""
-    shapes, wanted = (jax.tree.map(jnp.shape, tree) for tree in (y, like))
-    if jax.tree.structure(y) != jax.tree.structure(like) or shapes != wanted:
-        raise ValueError(f"{name} must be like {model}, of shapes {wanted}, got {shapes}.")
+    shapes, like_shapes = (jax.tree.map(jnp.shape, tree) for tree in (y, like))
+    if jax.tree.structure(y) != jax.tree.structure(like) or shapes != like_shapes:
+        raise ValueError(f"{name} must be like {model}, of shapes {like_shapes}, got {shapes}.")
 
 
 def as_radius(radius: ArrayLike | PyTree, like: PyTree) -> Vector:
-    """A radius for each entry of a state `like`: from a number, a flat vector, or a pytree whose
+    """Radius for each entry of a state `like`: from a number, a flat vector, or a pytree whose
     leaves broadcast against those of the state; infinity leaves an entry out.
 
     **Raises:** `ValueError` if it fits no state, is not positive, or is infinite everywhere.
@@ -59,5 +60,5 @@ def as_radius(radius: ArrayLike | PyTree, like: PyTree) -> Vector:
 
 
 def distance(y: Vector, z: Vector, radius: Vector) -> Float[Array, ""]:
-    """The distance of two states in radii."""
+    """Euclidean distance of two states, in radii."""
     return jnp.sqrt(jnp.sum(jnp.where(jnp.isinf(radius), 0.0, (y - z) / radius) ** 2))

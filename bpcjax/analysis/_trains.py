@@ -1,4 +1,4 @@
-"""A record of spikes taken apart: one train a neuron, in windows of time."""
+"""Spike trains of a record: one train a neuron, in windows of time."""
 
 import math
 from typing import Any
@@ -18,7 +18,7 @@ def check_size(size: int) -> None:
 
 
 def bins(t0: Any, t1: Any, width: Any, name: str) -> int:
-    """How many bins of `width` fit between the times.
+    """The number of bins of `width` that fit between the times.
 
     **Raises:** `ValueError` naming the argument that makes no sense, `width` as `name`.
     """
@@ -55,10 +55,10 @@ def trains(spikes: Spikes, size: int, t0: Array, t1: Array) -> tuple[Array, Arra
 
 
 def places(times: Array, t0: Array, width: Array) -> Array:
-    """The window of each spike."""
+    """The index of the window in which each spike falls."""
     return jnp.floor((lax.stop_gradient(times) - t0) / width).astype(int)
 
 
 def counts(place: Array, marked: Array, number: int, dtype: Any) -> Array:
-    """How many marked spikes each window has."""
+    """Histogram: how many marked spikes each of `number` windows has."""
     return jnp.zeros(number, dtype).at[jnp.where(marked, place, number)].add(1, mode="drop")

@@ -1,4 +1,4 @@
-"""How much of state space each attractor draws in."""
+"""Basin stability: the share of state space that each attractor draws in."""
 
 from functools import partial
 from typing import Any
@@ -17,7 +17,8 @@ from ._states import as_drive, as_radius, check_like, distance, stacked
 
 
 class Basins(eqx.Module):
-    """Which attractor each start ends at, and the share of the starts that each one draws.
+    """Basins of attraction: which attractor each start ends at, and the share of the starts that
+    each one draws (its basin stability).
 
     Shares are of all starts, so they sum to less than 1 where some end elsewhere. `error` is the
     binomial standard error `sqrt(S (1 - S) / rows)`, which is 0 for shares of 0 and 1. Rows with
@@ -33,7 +34,7 @@ class Basins(eqx.Module):
 def nearest(
     flat: Float[Array, " n"], attractors: Float[Array, "attractors n"], radius: Float[Array, " n"]
 ) -> Int[Array, ""]:
-    """The attractor within a radius of a flat state, -1 if there is none."""
+    """Index of the attractor within a radius of a flat state, -1 if there is none."""
     apart = jax.vmap(distance, (None, 0, None))(flat, attractors, radius)
     at = jnp.argmin(apart)
     return jnp.where(apart[at] <= 1, at, -1)
@@ -42,7 +43,7 @@ def nearest(
 def check_attractors(
     attractors: PyTree, radius: ArrayLike | PyTree
 ) -> tuple[PyTree, Float[Array, "attractors n"], Float[Array, " n"]]:
-    """One of the attractors, all as rows, and the radius of each entry of a state.
+    """Validate attractors: one of them, all as rows, and the radius of each entry of a state.
 
     **Raises:** `ValueError` if they are not finite, or nearer to each other than two radii.
     """
@@ -64,7 +65,8 @@ def check_attractors(
 def label_at_end(
     system: AbstractSystem, y0: PyTree, args: PyTree, points, radius, t1, dt, solver, key
 ) -> tuple[Int[Array, ""], Bool[Array, ""]]:
-    """The attractor that the state is at, `t1` after `y0`, and whether the solve went well."""
+    """Index of the attractor that the state is at, `t1` after `y0`, and whether the solve went
+    well."""
     end = simulate(system, y0, args, t1=t1, dt=dt, solver=solver, key=key, throw=False)
     ok = end.ok & jnp.isfinite(ravel(y0)).all()
     last = ravel(jax.tree.map(lambda x: x[-1], end.ys))
@@ -94,8 +96,8 @@ def basin_fractions(
     solver: dfx.AbstractSolver | None = None,
     key: Key[Array, ""] | Any | None = None,
 ) -> Basins:
-    """Run `system` from every one of `starts` at once, and tell which of `attractors` it is
-    nearest to at `t1`, within `radius`.
+    """Basin stability: run `system` from every one of `starts` at once, and tell which of
+    `attractors` it is nearest to at `t1`, within `radius`.
 
     Starts and attractors are states stacked on a leading axis. Distances are euclidean, in radii:
     a number, or one for each entry of a state where these have different units (infinity leaves
@@ -104,7 +106,7 @@ def basin_fractions(
     All starts run in one program, which shows no progress: for a long run pass them in chunks of
     one size (it compiles once), or make each chunk a point of `bpcjax.sweep`.
 
-    Source: Menck et al. (2013), Nature Physics 9:89 (basin stability).
+    Source: Menck et al. (2013), Nature Physics 9:89.
 
     **Raises:** `ValueError` naming the argument for starts that are not finite, attractors that
     overlap, a radius that is not positive. Where values are traced, rows of `ok` tell instead.

@@ -1,4 +1,4 @@
-"""Which spikes follow which: the cross-correlogram of two populations."""
+"""Cross-correlogram of two populations of spiking neurons."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ from ._trains import arrays, bins, check_size, counts, places, trains
 
 
 class Correlogram(eqx.Module):
-    """Pairs of spikes by how much later the second is: found, expected, and the ratio `value`."""
+    """Cross-correlogram: pairs of spikes by how much later the second is: counted, expected, and
+    the ratio `value`."""
 
     lag: Float[Array, " lags"]  # the middle of each bin
     value: Float[Array, " lags"]
@@ -35,8 +36,8 @@ def cross_correlation(
     lag: Any,
     bin: Any,
 ) -> Correlogram:
-    """How often a neuron of `second` spikes a while after one of `first`, over what independent
-    stationary trains of their rates would give: 1 everywhere for Poisson trains.
+    """Cross-correlogram: how often a neuron of `second` spikes a while after one of `first`, over
+    what independent stationary trains of their rates would give: 1 everywhere for Poisson trains.
 
     With counts x_i(n) in W bins of length `bin` from `t0` to `t1`, at a lag of k bins,
     `pairs` = sum over i in `first`, j != i in `second`, and n of x_i(n) x_j(n + k), and
@@ -103,16 +104,16 @@ def _own_pairs(neurons: Array, place: Array, own: Array, reach: int, dtype: Any)
     """Pairs of spikes of one marked neuron, by lag: the terms i = j of the sum."""
 
     def later(carry):
-        step, found, _ = carry
+        step, counts, _ = carry
         other = jnp.arange(neurons.shape[0]) + step
         same = own & (neurons == neurons.at[other].get(mode="fill", fill_value=-1))
         apart = place.at[other].get(mode="fill", fill_value=0) - place
         near = same & (apart <= reach)
-        found = found.at[jnp.where(near, apart, reach + 1)].add(1, mode="drop")
-        return step + 1, found, near.any()
+        counts = counts.at[jnp.where(near, apart, reach + 1)].add(1, mode="drop")
+        return step + 1, counts, near.any()
 
     itself = jnp.zeros(reach + 1, dtype).at[0].add(own.sum())
     start = jnp.array(1), jnp.zeros(reach + 1, dtype), own.any()
-    _, found, _ = lax.while_loop(lambda carry: carry[2], later, start)
+    _, counts, _ = lax.while_loop(lambda carry: carry[2], later, start)
     # Pairs in one bin count in both orders.
-    return jnp.concatenate([found[:0:-1], (itself + 2 * found)[:1], found[1:]])
+    return jnp.concatenate([counts[:0:-1], (itself + 2 * counts)[:1], counts[1:]])

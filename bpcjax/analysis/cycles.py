@@ -1,4 +1,4 @@
-"""Periodic orbits by shooting, through spikes as well, and their Floquet multipliers."""
+"""Periodic orbits by the shooting method, through spikes as well, and their Floquet multipliers."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ STEPS = 50  # of Newton's method
 
 
 class Cycle(eqx.Module):
-    """A periodic orbit: a state on it, its period, and its Floquet multipliers by falling size.
+    """Periodic orbit: a state on it, its period, and its Floquet multipliers by falling size.
 
     One multiplier is 1, that of a shift along the orbit. `monodromy` is the derivative of the
     flow over one period (of which the modes, coordinates that only events change, have no
@@ -49,8 +49,8 @@ def find_cycle(
     solver: Any = None,
     tol: float = 1e-9,
 ) -> Cycle:
-    """The periodic orbit next to a guess of a state on it and of its period, by Newton's method on
-    the flow over one period (single shooting), from steps of about `dt`.
+    """Single shooting: the periodic orbit next to a guess of a state on it and of its period, by
+    Newton's method on the flow over one period, from steps of about `dt`.
 
     It may be unstable, if not so much that a period cannot be integrated. Spikes may fall anywhere
     on it but at its start. The drive must not depend on time. An equilibrium, which returns to
@@ -101,8 +101,8 @@ def _shoot(step_map: FlowMap, x0, period, modes, tol):
 
     start = jnp.append(x0, period)
     newton = optx.Newton(rtol=1e-12, atol=1e-2 * tol)
-    found = optx.root_find(miss, newton, start, max_steps=STEPS, throw=False)
-    x, period = found.value[:-1], found.value[-1]
+    root = optx.root_find(miss, newton, start, max_steps=STEPS, throw=False)
+    x, period = root.value[:-1], root.value[-1]
     period = jnp.where(period > 0, period, jnp.nan)
     end, monodromy, fine = step_map.along(x, 0.0, period, jnp.eye(x.size))
     residual = jnp.abs(end - x).max()
@@ -114,15 +114,15 @@ def _shoot(step_map: FlowMap, x0, period, modes, tol):
 def shooting(
     step_map: FlowMap, x: Float[Array, "legs n"], period: Scalar, before: Vector, modes
 ) -> tuple[Float[Array, " m"], Bool[Array, ""]]:
-    """By how much the flow over each leg of a period misses the start of the next, and how much
-    later (in time) the first starts than the state `before`; with whether the solves succeeded.
-    """
+    """Residual of multiple shooting: by how much the flow over each leg of a period misses the
+    start of the next, and how much later (in time) the first starts than the state `before`; with
+    whether the solves succeeded."""
     span = period / len(x)
     ends, ok = jax.vmap(lambda x: step_map(x, 0.0, span))(x)
     rate = jax.lax.stop_gradient(step_map.flow.rate(before))
     size = jnp.where((rate**2).sum() > 0, (rate**2).sum(), 1.0)
-    held = jax.lax.stop_gradient(x)
-    misses = jnp.where(modes, x - held, ends - jnp.roll(x, -1, axis=0))
+    constant = jax.lax.stop_gradient(x)
+    misses = jnp.where(modes, x - constant, ends - jnp.roll(x, -1, axis=0))
     return jnp.append(misses.ravel(), rate @ (x[0] - before) / size), ok.all()
 
 
@@ -144,7 +144,8 @@ def modes_among(flow: Flow, x: Vector, monodromy: Matrix) -> Bool[Array, " n"]:
 def multipliers_of(
     monodromy: Matrix, modes: Bool[Array, " n"] | None = None
 ) -> Complex[Array, " m"]:
-    """The eigenvalues of a derivative over a period, by falling size, without those of modes."""
+    """Floquet multipliers: the eigenvalues of a monodromy matrix, by falling size, without those of
+    modes."""
     host = np.asarray(monodromy)
     if modes is not None:
         free = np.flatnonzero(~np.asarray(modes))

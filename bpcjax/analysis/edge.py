@@ -1,4 +1,4 @@
-"""The state on the border between two basins: bisection, and tracking along the border."""
+"""Edge state on the border between two basins: bisection, and edge tracking."""
 
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,7 +21,8 @@ SAVES = 32  # states of a leg at which the pair may be halved again
 
 
 class EdgeState(eqx.Module):
-    """Where tracking the border of a basin came to rest: `y`, and the largest rate of change there.
+    """Edge state: where tracking the border of a basin came to rest, `y`, and the largest rate of
+    change there.
 
     `track` holds a state of the border for each leg, infinite after the last. `ok` tells that the
     border was found and kept, and that the rates at `y` are at most the tolerance: where the edge
@@ -64,12 +65,13 @@ def edge_state(
     tol: float = 1e-6,
     solver: dfx.AbstractSolver | None = None,
 ) -> EdgeState:
-    """The saddle on the border between the basin of the state `a` and that of the state `b`.
+    """Edge tracking: the saddle on the border between the basin of the state `a` and that of the
+    state `b`.
 
     The line between them is halved until two states `close` to each other end at different
     attractors; both then run until they are `apart`, or for a time `leg` (default: `t1 / 10`), are
-    halved again, and so on: the pair follows the border to its attractor, until the rates there
-    are at most `tol`, for `legs` legs at most. Basins are told as by `basin_fractions`, with its
+    halved again, and so on: the pair follows the border to its attractor, until the rates there are
+    at most `tol`, for `legs` legs at most. Basins are labelled as by `basin_fractions`, with its
     arguments; `close` and `apart` are in radii, and `t1` must let a state that starts `close` to
     the border reach its attractor. A state that ends at a third attractor is on the side of `b`.
 
@@ -98,13 +100,13 @@ def edge_state(
     if jax.eval_shape(lambda: system.noise(flow.t, a, args)) is not None:
         raise ValueError(f"system: {type(system).__name__} has noise, so its basins have no edge.")
     options = (leg, close, apart, tol)
-    found, ends = _track(flow, ravel(a), ravel(b), points, radius, t1, dt, legs, options, solver)
+    edge, ends = _track(flow, ravel(a), ravel(b), points, radius, t1, dt, legs, options, solver)
     if known(ends) and (ends[0] == ends[1] or ends.min() < 0):
         raise ValueError(
             f"a and b must end at different attractors within t1={t1}, they end at "
             f"{ends.tolist()} (-1: at none). Pass others, or raise t1 or radius."
         )
-    return found
+    return edge
 
 
 @eqx.filter_jit

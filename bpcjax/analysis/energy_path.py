@@ -1,4 +1,4 @@
-"""The easiest way from one minimum of an energy to another, over its saddle."""
+"""Minimum energy path between two minima of an energy, over its saddle: the string method."""
 
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ SAME = 1e-6  # minima that are nearer, in units of one plus their size, are one
 
 
 class EnergyPath(eqx.Module):
-    """A path of least energy between two minima, and the highest saddle on it.
+    """Minimum energy path between two minima, and the highest saddle on it.
 
     `path` runs from minimum to minimum, its images at equal distances but for the one at the
     `saddle`. `barrier` is the saddle's energy above that of the first image; from the other side
@@ -73,8 +73,8 @@ def energy_path(
     legs: int = 2000,
     tol: float = 1e-10,
 ) -> EnergyPath:
-    """The path of least energy between the minima next to the states `a` and `b`: the string
-    method, then a climbing image, then Newton's method on the gradient for the saddle.
+    """Minimum energy path between the minima next to the states `a` and `b`: the string method,
+    then a climbing image, then Newton's method on the gradient for the saddle.
 
     The first guess is the straight line, or a line through the stacked states `through`, which
     choose among several paths (and lead around a summit that lies on the straight one, where
@@ -102,11 +102,11 @@ def energy_path(
     flow = flow_of(GradientFlow(energy_of(energy)), a, args)
     string, top = _string(flow, corners, images, legs)
     guesses = jax.vmap(flow.layout.unravel)(jnp.stack([string[0], string[-1], string[top]]))
-    rest = fixed_points(flow.system, guesses, args, tol=tol)
-    found, apart = _report(flow, string, top, rest)
+    equilibria = fixed_points(flow.system, guesses, args, tol=tol)
+    path, apart = _report(flow, string, top, equilibria)
     if known(apart) and apart <= SAME * (1 + jnp.abs(ravel(a)).max()):
         raise ValueError("a and b descend to one minimum: there is nothing in between. Pass two.")
-    return found
+    return path
 
 
 def _even(corners: Float[Array, "corners n"], images: int) -> Float[Array, "images n"]:
@@ -145,9 +145,9 @@ def _string(flow: Flow, corners, images: int, legs: int):
         own = (now.tangents != 0).any(axis=1)
         climbing = own.any()
         length = _length(now.at)
-        moved = jax.vmap(move, (0, 0, None))(now.at, now.tangents, length / images)
-        climbed = jnp.where(own[:, None], moved, now.at)
-        after = jnp.where(climbing, climbed, _even(moved, images))
+        ends = jax.vmap(move, (0, 0, None))(now.at, now.tangents, length / images)
+        climbed = jnp.where(own[:, None], ends, now.at)
+        after = jnp.where(climbing, climbed, _even(ends, images))
         far = jnp.linalg.norm(after - now.at, axis=1).max()
         last = now.leg + 1 >= jnp.where(climbing, CLIMB, legs)
         still = (far <= STILL * length) | last
@@ -170,35 +170,36 @@ def _uphill(flow: Flow, string: Float[Array, "images n"]) -> Float[Array, "image
 
 
 @eqx.filter_jit
-def _report(flow: Flow, string, top, rest: FixedPoints):
+def _report(flow: Flow, string, top, equilibria: FixedPoints):
     """The path with its ends and its saddle in place, and how far apart the two minima are."""
-    a, b, saddle = jax.vmap(flow.layout.ravel)(rest.y)
+    a, b, saddle = jax.vmap(flow.layout.ravel)(equilibria.y)
     apart = jnp.linalg.norm(b - a)
     spacing = _length(string) / (string.shape[0] - 1)
     path = string.at[0].set(a).at[-1].set(b).at[top].set(saddle)
     energies = energies_at(flow, path)
-    falling, rising, own = jax.vmap(curvatures)(-rest.jacobian)
+    falling, rising, own = jax.vmap(curvatures)(-equilibria.jacobian)
     minima = (rising[:2] == a.size).all()
     near = jnp.linalg.norm(saddle - 0.5 * (string[top - 1] + string[top + 1])) <= 2 * spacing
     highest = energies[top] >= energies.max()
     index_one = (falling[2] == 1) & (rising[2] == a.size - 1)
-    ok = rest.ok.all() & minima & index_one & near & highest
+    ok = equilibria.ok.all() & minima & index_one & near & highest
     barrier = jnp.where(ok, energies[top] - energies[0], jnp.nan)
     to_states = jax.vmap(flow.layout.unravel)
-    found = EnergyPath(
+    result = EnergyPath(
         to_states(path),
         energies,
         flow.layout.unravel(saddle),
         barrier,
         own[2],
-        rest.residual[2],
+        equilibria.residual[2],
         ok,
     )
-    return found, apart
+    return result, apart
 
 
 def curvatures(matrix: Matrix):
-    """How many curvatures fall, how many rise, and what they are; flat ones do neither."""
+    """Index of a symmetric matrix: how many curvatures fall, how many rise, and what they are; flat
+    ones do neither."""
     safe = jnp.where(jnp.isfinite(matrix).all(), 0.5 * (matrix + matrix.T), 0.0)
     own = jnp.linalg.eigvalsh(safe)
     flat = FLAT * jnp.abs(own).max()

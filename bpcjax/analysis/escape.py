@@ -1,4 +1,4 @@
-"""How long noise takes to drive a system out of where it is, measured."""
+"""First-passage times out of an attractor under noise, measured by simulation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,8 @@ from ._states import as_drive
 
 
 class EscapeTimes(eqx.Module):
-    """When each of the copies left, in the system's unit of time, and the mean time to leave.
+    """Escape times: when each of the copies left, in the system's unit of time, and the mean time
+    to leave.
 
     A copy with `ok=False` had not left at `t1`, its time (it is censored), or its solve failed and
     its time is NaN. `mean` is the estimate of maximum likelihood for exponential times, the time
@@ -44,7 +45,8 @@ def escape_times(
     key: Key[Array, ""] | Any,
     solver: dfx.AbstractSolver | None = None,
 ) -> EscapeTimes:
-    """Run `count` independent copies of `system` from `y0` until `left(y)` holds, or until `t1`.
+    """Escape times by simulation: run `count` independent copies of `system` from `y0` until
+    `left(y)` holds, or until `t1`.
 
     `key` drives the noise of each copy and the spikes of an `EscapeRate`, so the same call measures
     Langevin and stochastic spiking dynamics. Departures are seen at the ends of steps only. That

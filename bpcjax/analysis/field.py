@@ -1,4 +1,4 @@
-"""The vector field of a system on a grid over two of its variables."""
+"""Vector field of a system on a grid over two of its variables, for phase planes."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ._flow import flow_of, ravel
 
 
 class Field(eqx.Module):
-    """The rates `dx` and `dy` of two variables on a grid of them, and their names."""
+    """Vector field on a grid: the rates `dx` and `dy` of two variables, and their names."""
 
     x: Float[Array, " across"] = eqx.field(converter=jnp.asarray)
     y: Float[Array, " up"] = eqx.field(converter=jnp.asarray)
@@ -40,31 +40,31 @@ def field(
     **Raises:** `ValueError` for ranges that are not two, of unknown names, or empty; for a grid
     of fewer than two points; for a drive that does not fit.
     """
-    known, names = _names(like), tuple(ranges)
-    if len(names) != 2 or not set(names) <= set(known):
-        raise ValueError(f"ranges: give two of the variables {known}, got {names}.")
+    variables, names = _names(like), tuple(ranges)
+    if len(names) != 2 or not set(names) <= set(variables):
+        raise ValueError(f"ranges: give two of the variables {variables}, got {names}.")
     for name, (low, high) in ranges.items():
         if not (np.isfinite([low, high]).all() and low < high):
             raise ValueError(f"{name}: the range must be finite and rise, got {(low, high)}.")
     if grid < 2:
         raise ValueError(f"grid must be at least 2, got {grid}.")
-    flow, held = flow_of(system, like, args, t), ravel(like)
-    at = np.array([known.index(name) for name in names])
-    x, y = (jnp.linspace(*ranges[name], grid, dtype=held.dtype) for name in names)
-    dx, dy = _rates(flow, held, at, x, y)
+    flow, base = flow_of(system, like, args, t), ravel(like)
+    at = np.array([variables.index(name) for name in names])
+    x, y = (jnp.linspace(*ranges[name], grid, dtype=base.dtype) for name in names)
+    dx, dy = _rates(flow, base, at, x, y)
     return Field(x, y, dx, dy, (names[0], names[1]))
 
 
 @eqx.filter_jit
-def _rates(flow, held, at, x, y):
+def _rates(flow, base, at, x, y):
     def rate(x, y):
-        return flow.rate(held.at[at].set(jnp.stack([x, y])))[at]
+        return flow.rate(base.at[at].set(jnp.stack([x, y])))[at]
 
     return jnp.moveaxis(jax.vmap(jax.vmap(rate, (0, None)), (None, 0))(x, y), -1, 0)
 
 
 def _names(like: PyTree) -> tuple[str, ...]:
-    """What each number of a state is called, in the order of `ravel_pytree`."""
+    """Names of the numbers of a state, in the order of `ravel_pytree`."""
     names: list[str] = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(like):
         own = jax.tree_util.keystr(path[-1:], simple=True)

@@ -1,4 +1,4 @@
-"""Where a system rests: Newton's method from a cloud of guesses."""
+"""Fixed points of a system: Newton's method from a cloud of guesses."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ FINER = 1e-6  # of the tolerance: for roots that are uncertain
 
 
 class FixedPoints(eqx.Module):
-    """States where a system may rest, one a row of the leading axis, with what was reached there.
+    """Fixed points, one a row of the leading axis, with the residual and the Jacobian at each.
 
     `residual` is the largest rate of change at the point. A row is `ok` if that is at most the
     tolerance and no guard is past its threshold. A row that is `slow` is no fixed point: there the
@@ -43,8 +43,8 @@ def fixed_points(
     tol: float = 1e-10,
     t: Any = 0.0,
 ) -> FixedPoints:
-    """The fixed points that Newton's method reaches from each row of `guesses`, of every kind
-    (stable or not), and the local minima of the speed that it ends on where there is none.
+    """Newton's method for fixed points, from each row of `guesses`: roots of every kind (stable or
+    not), and the local minima of the speed that it ends on where there is none.
 
     `guesses` has the structure of a state, with one more leading axis; `args` is the drive, taken
     at time `t`. Coordinates that the flow never moves (the mode and the clock of a refractory
@@ -64,86 +64,86 @@ def fixed_points(
         raise ValueError(
             f"tol={tol} cannot be reached in {x.dtype}. Pass a larger one, or enable x64."
         )
-    held = structural(flow, x)
+    constant = structural(flow, x)
     if known(flow, x):
-        found, least = _in_stages(flow, x, held, tol)
-        return _report(flow, found, least, held, tol)
-    arrays, static = eqx.partition((flow, x, held, tol), eqx.is_array)
+        points, least = _in_stages(flow, x, constant, tol)
+        return _report(flow, points, least, constant, tol)
+    arrays, static = eqx.partition((flow, x, constant, tol), eqx.is_array)
     still, begin, fixed, small = eqx.combine(jax.lax.stop_gradient(arrays), static)
-    found, _ = _newton(still, begin, fixed, small, sum(STAGES))
-    found = _implicit(flow, jax.lax.stop_gradient(found), x, held)
-    return _report(flow, found, jnp.zeros(len(x), bool), held, tol)
+    points, _ = _newton(still, begin, fixed, small, sum(STAGES))
+    points = _implicit(flow, jax.lax.stop_gradient(points), x, constant)
+    return _report(flow, points, jnp.zeros(len(x), bool), constant, tol)
 
 
-def _rest(flow: Flow, start, held):
+def _rest(flow: Flow, start, constant):
     """The equations: no change, and what the flow never moves stays as it was."""
-    return lambda x, _: jnp.where(held, x - start, flow.rate(x))
+    return lambda x, _: jnp.where(constant, x - start, flow.rate(x))
 
 
 @eqx.filter_jit
-def _newton(flow: Flow, x, held, tol, steps: int):
+def _newton(flow: Flow, x, constant, tol, steps: int):
     solver = optx.Newton(rtol=1e-12, atol=0.1 * tol)
 
     def one(start):
-        found = optx.root_find(
-            _rest(flow, start, held), solver, start, max_steps=steps, throw=False
+        root = optx.root_find(
+            _rest(flow, start, constant), solver, start, max_steps=steps, throw=False
         )
-        return found.value, jnp.abs(flow.rate(found.value)).max() <= tol
+        return root.value, jnp.abs(flow.rate(root.value)).max() <= tol
 
     return jax.vmap(one)(x)
 
 
 @eqx.filter_jit
-def _least_speed(flow: Flow, x, held):
+def _least_speed(flow: Flow, x, constant):
     solver = optx.BFGS(rtol=1e-8, atol=1e-8)
 
     def one(start):
         def speed(x, _):
-            return 0.5 * (flow.rate(jnp.where(held, start, x)) ** 2).sum()
+            return 0.5 * (flow.rate(jnp.where(constant, start, x)) ** 2).sum()
 
-        found = optx.minimise(speed, solver, start, max_steps=4 * STAGES[-1], throw=False)
-        return jnp.where(held, start, found.value), found.result == optx.RESULTS.successful
+        minimum = optx.minimise(speed, solver, start, max_steps=4 * STAGES[-1], throw=False)
+        return jnp.where(constant, start, minimum.value), minimum.result == optx.RESULTS.successful
 
     return jax.vmap(one)(x)
 
 
-def _in_stages(flow: Flow, guesses, held, tol) -> Any:
+def _in_stages(flow: Flow, guesses, constant, tol) -> Any:
     """The points, and which are minima of the speed. Rows that a stage has settled do not wait
     for the others in the next.
     """
 
     def again(rows):
-        return padded(_newton, flow, rows, held, FINER * tol, STAGES[0])[0]
+        return padded(_newton, flow, rows, constant, FINER * tol, STAGES[0])[0]
 
-    found, least = np.array(guesses), np.zeros(len(guesses), bool)
-    left = np.flatnonzero(np.isfinite(found).all(axis=1))
+    points, least = np.array(guesses), np.zeros(len(guesses), bool)
+    left = np.flatnonzero(np.isfinite(points).all(axis=1))
     for steps in STAGES:
         if len(left):
-            found[left], settled = padded(_newton, flow, found[left], held, tol, steps)
+            points[left], settled = padded(_newton, flow, points[left], constant, tol, steps)
             left = left[~settled]
-    rest = np.setdiff1d(np.flatnonzero(np.isfinite(found).all(axis=1)), left)
+    roots = np.setdiff1d(np.flatnonzero(np.isfinite(points).all(axis=1)), left)
     if len(left):
         guesses = np.asarray(guesses)[left]
-        found[left], least[left] = padded(_least_speed, flow, guesses, held)
-    if len(rest):
-        found[rest] = sharpen(flow, found[rest], np.asarray(held), again)
-    return jnp.asarray(found), jnp.asarray(least)
+        points[left], least[left] = padded(_least_speed, flow, guesses, constant)
+    if len(roots):
+        points[roots] = sharpen(flow, points[roots], np.asarray(constant), again)
+    return jnp.asarray(points), jnp.asarray(least)
 
 
-def _implicit(flow: Flow, x, start, held):
+def _implicit(flow: Flow, x, start, constant):
     """The points `x`, with the derivatives of the implicit function."""
 
     def one(x, start):
-        rest = _rest(flow, start, held)
-        matrix = jax.lax.stop_gradient(jax.jacfwd(lambda x: rest(x, None))(x))
-        miss = jnp.linalg.solve(matrix, rest(x, None))
+        equations = _rest(flow, start, constant)
+        matrix = jax.lax.stop_gradient(jax.jacfwd(lambda x: equations(x, None))(x))
+        miss = jnp.linalg.solve(matrix, equations(x, None))
         return x - jnp.where(jnp.isfinite(miss), miss - jax.lax.stop_gradient(miss), 0.0)
 
     return jax.vmap(one)(x, start)
 
 
 @eqx.filter_jit
-def _report(flow: Flow, x, least, held, tol) -> FixedPoints:
+def _report(flow: Flow, x, least, constant, tol) -> FixedPoints:
     residual = jnp.abs(jax.vmap(flow.rate)(x)).max(axis=1)
     inside = jax.vmap(flow.inside)(x)
     return FixedPoints(
@@ -152,7 +152,7 @@ def _report(flow: Flow, x, least, held, tol) -> FixedPoints:
         residual,
         (residual <= tol) & inside,
         (residual > tol) & least & inside,
-        held,
+        constant,
     )
 
 

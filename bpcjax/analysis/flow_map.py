@@ -1,4 +1,4 @@
-"""The map of a flow over a span of time, as a function of one vector, with its derivative.
+"""Flow map: the state after a span of time, as a function of one vector, with its derivative.
 
 It is `simulate` itself: through spikes the derivative is exact, because each event's time carries
 its own.
@@ -18,7 +18,7 @@ from ._flow import Flow, Vector, flow_of, ravel
 
 
 class FlowMap(eqx.Module):
-    """Where the flow takes a state in so many steps of a solver."""
+    """Flow map over a span of time, in so many steps of a solver."""
 
     flow: Flow
     solver: Any
@@ -26,7 +26,7 @@ class FlowMap(eqx.Module):
 
     def __call__(self, x: Vector, t0: Any, span: Any) -> tuple[Vector, Bool[Array, ""]]:
         """The state `span` after `t0`, and whether the solve succeeded."""
-        found = simulate(
+        solution = simulate(
             self.flow.system,
             self.flow.layout.unravel(x),
             self.flow.args,
@@ -38,12 +38,13 @@ class FlowMap(eqx.Module):
             max_steps=self.steps + 2,
             throw=False,
         )
-        return self.flow.layout.ravel(jax.tree.map(lambda x: x[-1], found.ys)), found.ok
+        return self.flow.layout.ravel(jax.tree.map(lambda x: x[-1], solution.ys)), solution.ok
 
     def along(
         self, x: Vector, t0: Any, span: Any, directions: Float[Array, "n k"]
     ) -> tuple[Vector, Float[Array, "n k"], Bool[Array, ""]]:
-        """The state `span` after `t0`, and what became of small `directions` (columns)."""
+        """The state [n] `span` after `t0`, and the tangent map applied to `directions`
+        (columns)."""
 
         def push(direction):
             return jax.jvp(lambda x: self(x, t0, span), (x,), (direction,), has_aux=True)
@@ -79,7 +80,7 @@ def check_noiseless(system: AbstractSystem, flow: Flow, y: PyTree) -> None:
 def map_of(
     system: AbstractSystem, y0: PyTree, args: PyTree, solver: Any, steps: int, t0: Any = 0.0
 ) -> tuple[FlowMap, Vector]:
-    """The flow map of a system, and its start as a vector.
+    """Flow map of a system, and its start as a vector.
 
     **Raises:** `ValueError` for noise, for delays, for a solver whose derivatives through spikes
     are not exact, and if state, drive and vector field do not fit together.

@@ -1,4 +1,4 @@
-"""The rate at which weak noise leaves a minimum of an energy over a saddle."""
+"""Eyring-Kramers law: the rate at which weak noise leaves a minimum of an energy over a saddle."""
 
 import equinox as eqx
 import jax
@@ -22,10 +22,10 @@ def kramers_rate(
     tau: ArrayLike = 1.0,
     tol: float = 1e-6,
 ) -> Float[Array, ""]:
-    """The rate at which `tau dy = -grad E dt + sqrt(2 T tau) dW` leaves a `minimum` over a
-    `saddle`, for a temperature `T` well below the barrier (Eyring-Kramers law):
-    `|l| / (2 pi tau) sqrt(det H(minimum) / |det H(saddle)|) exp(-barrier / T)`, with `l` the
-    negative eigenvalue at the saddle. It is exact to a relative error of the order of `T`.
+    """Eyring-Kramers law: the rate at which `tau dy = -grad E dt + sqrt(2 T tau) dW` leaves a
+    `minimum` over a `saddle`, for a temperature `T` well below the barrier: `|l| / (2 pi tau)
+    sqrt(det H(minimum) / |det H(saddle)|) exp(-barrier / T)`, with `l` the negative eigenvalue at
+    the saddle. It is exact to a relative error of the order of `T`.
 
     Where several saddles lead out, their rates add up. Source: Kramers (1940), Physica 7:284;
     Berglund (2013), Markov Process. Relat. Fields 19:459.

@@ -1,4 +1,4 @@
-"""The extreme eigenvalues and the spectral density of a Hessian that is too large to write down.
+"""Lanczos method: extreme eigenvalues and spectral density of a Hessian too large to write down.
 
 Lanczos' iteration on products of the Hessian with vectors, with full reorthogonalisation (Golub &
 Van Loan 2013, Matrix Computations, 10.1-10.3); densities by stochastic quadrature (Ubaru, Chen &
@@ -19,7 +19,8 @@ Product = Callable[[Float[Array, " n"]], Float[Array, " n"]]
 
 
 class Ritz(eqx.Module):
-    """What `steps` products tell of a symmetric matrix, from each of `probes` random starts.
+    """Ritz values: what `steps` products tell of a symmetric matrix, from each of `probes` random
+    starts.
 
     `values` [probes, steps] ascend, NaN past the `used` steps of a probe that had seen all of the
     space it can reach; `weights` are the shares of the start vector in them (the quadrature), and
@@ -33,33 +34,34 @@ class Ritz(eqx.Module):
 
     @property
     def smallest(self) -> Float[Array, ""]:
-        """The least value: never below the least eigenvalue, but by rounding."""
+        """The smallest Ritz value: never below the least eigenvalue, but by rounding."""
         return jnp.nanmin(self.values)
 
     @property
     def largest(self) -> Float[Array, ""]:
-        """The greatest value: never above the greatest eigenvalue, but by rounding."""
+        """The largest Ritz value: never above the greatest eigenvalue, but by rounding."""
         return jnp.nanmax(self.values)
 
     @property
     def condition(self) -> Float[Array, ""]:
-        """The ratio of the largest to the smallest; infinite where that is not positive."""
+        """Condition number: the ratio of the largest to the smallest value; infinite where that is
+        not positive."""
         return jnp.where(self.smallest > 0, self.largest / self.smallest, jnp.inf)
 
     @property
     def error(self) -> Float[Array, ""]:
-        """The larger of the residuals at the two ends."""
+        """Error bound: the larger of the residuals at the two ends of the spectrum."""
         low, high = jnp.nanargmin(self.values), jnp.nanargmax(self.values)
         return jnp.maximum(self.residuals.ravel()[low], self.residuals.ravel()[high])
 
     def relaxation(self, tau: ArrayLike = 1.0) -> Float[Array, ""]:
-        """`tau / smallest`: the time in which a gradient flow loses all but 1/e of its slowest
-        departure from rest; infinite where the matrix is not positive."""
+        """Relaxation time `tau / smallest`: the time in which a gradient flow loses all but 1/e of
+        its slowest departure from rest; infinite where the matrix is not positive."""
         return jnp.where(self.smallest > 0, jnp.asarray(tau) / self.smallest, jnp.inf)
 
     def density(self, at: Float[Array, " m"], width: ArrayLike) -> Float[Array, " m"]:
-        """The density of eigenvalues at `at`, each spread as a Gaussian of standard deviation
-        `width`, normalised to 1."""
+        """Spectral density at `at`: the eigenvalues, each spread as a Gaussian of standard
+        deviation `width`, normalised to 1."""
         values = self.values[..., None]
         bell = jax.scipy.stats.norm.pdf(at[None, None, :], values, width)
         return jnp.nansum(self.weights[..., None] * bell, axis=(0, 1)) / self.values.shape[0]
@@ -68,7 +70,8 @@ class Ritz(eqx.Module):
 def lanczos(
     product: Product, size: int, key: Key[Array, ""], *, steps: int, probes: int = 1
 ) -> Ritz:
-    """Of the symmetric matrix [size, size] whose product with a vector is `product`.
+    """Lanczos iteration for the symmetric matrix [size, size] whose product with a vector is
+    `product`.
 
     Starts are random signs, drawn from `key`. `steps` (at most `size` count) products for each of
     `probes` starts: a few tens find the ends, for the density take several starts.
@@ -80,8 +83,8 @@ def lanczos(
             raise ValueError(f"{name} must be at least 1, got {value}.")
     steps = min(steps, size)
     starts = jax.random.rademacher(key, (probes, size), jnp.result_type(float))
-    found = jax.lax.map(lambda start: _one(product, start / jnp.sqrt(size), steps), starts)
-    return Ritz(*found)
+    ritz = jax.lax.map(lambda start: _one(product, start / jnp.sqrt(size), steps), starts)
+    return Ritz(*ritz)
 
 
 def hessian_spectrum(
@@ -93,8 +96,8 @@ def hessian_spectrum(
     steps: int = 40,
     probes: int = 1,
 ) -> Ritz:
-    """Of the second derivative at `y` of an energy, or of a flow's energy, which is never formed:
-    one gradient and its tangent for each product.
+    """Spectrum of the Hessian at `y` of an energy, or of a flow's energy, by Lanczos: it is never
+    formed, but for one gradient and its tangent for each product.
 
     **Raises:** `ValueError` as `lanczos`.
     """

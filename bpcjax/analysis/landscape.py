@@ -1,4 +1,4 @@
-"""The shape of an energy: planes through its states, its values there, its curvatures on a path."""
+"""Energy landscapes: planes through states, values on them, Hessian eigenvalues along a path."""
 
 import math
 
@@ -15,16 +15,15 @@ from .spectrum import hessian
 
 
 class Plane(eqx.Module):
-    """A plane through the state `origin`, spanned by orthonormal `directions` in the order of
-    `ravel_pytree`; `corners` are the lowest and highest coordinates of the states that span it.
-    """
+    """Plane through the state `origin`, spanned by orthonormal `directions` in the order of
+    `ravel_pytree`; `corners` are the lowest and highest coordinates of the states that span it."""
 
     origin: PyTree[Float[Array, "..."]]
     directions: Float[Array, "2 n"]
     corners: Float[Array, "2 2"]
 
     def coordinates(self, states: PyTree) -> Float[Array, "... 2"]:
-        """Where states, stacked on any leading axes, fall on the plane at right angles to it."""
+        """Orthogonal projection: the coordinates [..., 2] of states on any leading axes."""
         origin, states = jax.tree.leaves(self.origin), jax.tree.leaves(as_floats(states))
         lead = states[0].shape[: states[0].ndim - origin[0].ndim]
         pairs = zip(states, origin, strict=True)
@@ -59,8 +58,8 @@ def plane(origin: PyTree, a: PyTree, b: PyTree) -> Plane:
 
 
 def principal_plane(states: PyTree) -> Plane:
-    """The plane through the mean of stacked `states` in which they spread most (the first two
-    principal components), each direction with its largest entry positive.
+    """Principal plane: through the mean of stacked `states`, along their first two principal
+    components, each direction with its largest entry positive.
 
     **Raises:** `ValueError` if they are not finite, or lie on one line.
     """
@@ -82,9 +81,8 @@ def _through(origin: PyTree, directions: Float[Array, "2 n"], rows: Float[Array,
 
 
 class EnergySlice(eqx.Module):
-    """An energy on a grid over a plane: at the coordinates `along` its first direction and
-    `across` to it, in the unit of the state.
-    """
+    """Energy on a grid over a plane: at the coordinates `along` its first direction and `across` to
+    it, in the unit of the state."""
 
     plane: Plane
     along: Float[Array, " columns"]
@@ -93,7 +91,7 @@ class EnergySlice(eqx.Module):
 
 
 def energy_of(energy: Energy | GradientFlow | Langevin) -> Energy:
-    """The energy itself, where a flow that descends it is given."""
+    """The energy itself, or that which a flow descends."""
     return energy.energy if isinstance(energy, GradientFlow | Langevin) else energy
 
 
@@ -146,8 +144,8 @@ def hessian_path(
     path: PyTree,
     args: PyTree = None,
 ) -> Float[Array, "points n"]:
-    """The curvatures of an energy along a `path` of stacked states: the eigenvalues of its second
-    derivative at each of them, rising. A point that is not finite has NaN.
+    """Hessian eigenvalues of an energy along a `path` of stacked states, rising. A point that is
+    not finite has NaN.
 
     **Raises:** `ValueError` if the path is no stack of states.
     """

@@ -1,4 +1,4 @@
-"""Lyapunov exponents: how fast small differences grow, in every direction."""
+"""Lyapunov exponents: the growth rates of small differences, in every direction."""
 
 import math
 from typing import Any
@@ -14,12 +14,12 @@ from ..system import AbstractSystem, bad_parameters
 from ._flow import known
 from .flow_map import FlowMap, map_of
 
-STEPS = 10  # of the solver between two orthonormalisations, unless told otherwise
+STEPS = 10  # of the solver between two orthonormalisations, by default
 BLOCKS = 16  # of which the error is the scatter
 
 
 class Lyapunov(eqx.Module):
-    """Lyapunov exponents, per unit of time, and how well they are known.
+    """Lyapunov exponents, per unit of time, with their standard errors and dimension.
 
     `error` is the standard error of each mean, from the scatter of 16 stretches of the run (NaN
     if it is too short for them). `structural` marks directions that the flow destroys (the mode
@@ -49,7 +49,7 @@ def lyapunov(
     leg: Any = None,
     solver: Any = None,
 ) -> Lyapunov:
-    """The `count` largest Lyapunov exponents (default: all) along the path from `y0` to `t1`, of
+    """Lyapunov exponents: the `count` largest (default: all) along the path from `y0` to `t1`, of
     which the part before `burn_in` only aligns the directions.
 
     Directions pass through `simulate` with steps `dt`, and are made orthonormal by QR after each
@@ -91,12 +91,12 @@ def _exponents(step_map: FlowMap, x, leg, count: int, skip: int, legs: int) -> L
 
     def advance(now, k):
         x, directions, ok = now
-        x, moved, fine = step_map.along(x, k * leg, leg, directions)
-        directions, r = jnp.linalg.qr(moved)
+        x, images, fine = step_map.along(x, k * leg, leg, directions)
+        directions, r = jnp.linalg.qr(images)
         size = jnp.abs(jnp.diagonal(r))
-        alive = size > eps * jnp.linalg.norm(moved, axis=0).max()
+        alive = size > eps * jnp.linalg.norm(images, axis=0).max()
         growth = jnp.log(jnp.where(alive, size, 0.0))
-        return (x, directions, ok & fine & jnp.isfinite(moved).all()), growth
+        return (x, directions, ok & fine & jnp.isfinite(images).all()), growth
 
     # No coordinate axes: one that the flow keeps to itself would come first, however it shrinks.
     generic = jax.random.normal(jax.random.key(0), (x.size, count), x.dtype)
@@ -120,7 +120,8 @@ def _exponents(step_map: FlowMap, x, leg, count: int, skip: int, legs: int) -> L
 
 
 def scatter(growth: Float[Array, "legs count"]) -> Float[Array, " count"]:
-    """The standard error of the mean, from means of blocks, within which growth is correlated."""
+    """Standard error by blocks: the standard error of the mean, from means of blocks, within which
+    growth is correlated."""
     length = growth.shape[0] // BLOCKS
     if length < 1:
         return jnp.full(growth.shape[1], jnp.nan)
@@ -137,5 +138,5 @@ def _dimension(exponents: Float[Array, " count"], complete: bool) -> Float[Array
     size = exponents.shape[0]
     part = last / jnp.abs(exponents[jnp.minimum(whole, size - 1)])
     beyond = jnp.where(complete, float(size), jnp.nan)
-    found = jnp.where(whole == size, beyond, whole + part)
-    return jnp.where(jnp.isnan(exponents).any(), jnp.nan, found)
+    dimension = jnp.where(whole == size, beyond, whole + part)
+    return jnp.where(jnp.isnan(exponents).any(), jnp.nan, dimension)

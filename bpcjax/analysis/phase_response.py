@@ -1,4 +1,4 @@
-"""Phase response: how much a push at each point of a cycle moves the rhythm."""
+"""Phase response curve: how much a push at each point of a cycle advances its rhythm."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ SIMPLE = 1e-9  # of the largest singular value: below it the multiplier 1 is not
 
 
 class PhaseResponse(eqx.Module):
-    """The response along one period of a cycle, from its start.
+    """Phase response curve along one period of a cycle, from its start.
 
     `gradient` is the advance in time per unit of each variable for a small push at each of
     `times`; a push of the potential is its first leaf. `shift` is the advance measured after a
@@ -48,7 +48,7 @@ def phase_response(
     tol: float = 1e-3,
     solver: Any = None,
 ) -> PhaseResponse:
-    """The phase response of a `cycle` of `find_cycle` at `count` moments of its period.
+    """Phase response curve of a `cycle` of `find_cycle` at `count` moments of its period.
 
     By the adjoint: the left eigenvector of the monodromy matrix for the multiplier of the shift,
     scaled to one unit of time per unit of time along the flow, carried back through the derivatives
@@ -90,8 +90,8 @@ def phase_response(
 @eqx.filter_jit
 def _derivatives(step_map: FlowMap, x, span, count: int):
     def advance(x, _):
-        after, moved, _ = step_map.along(x, 0.0, span, jnp.eye(x.size, dtype=x.dtype))
-        return after, (x, moved)
+        after, derivative, _ = step_map.along(x, 0.0, span, jnp.eye(x.size, dtype=x.dtype))
+        return after, (x, derivative)
 
     return lax.scan(advance, x, length=count)[1]
 
@@ -101,13 +101,13 @@ def _adjoint(derivatives: np.ndarray, rate: np.ndarray, modes: np.ndarray) -> np
     phase can be told: the multiplier of the shift is not simple.
     """
     free = np.flatnonzero(~modes)
-    found = np.zeros((len(derivatives), len(rate)))
+    gradients = np.zeros((len(derivatives), len(rate)))
     blocks = derivatives[:, free[:, None], free]
     gradient = _shift_covector(np.linalg.multi_dot([np.eye(len(free)), *blocks[::-1]]), rate[free])
     for k in reversed(range(len(blocks))):
         gradient = gradient @ blocks[k]
-        found[k, free] = gradient
-    return found
+        gradients[k, free] = gradient
+    return gradients
 
 
 def _shift_covector(monodromy: np.ndarray, rate: np.ndarray) -> np.ndarray:

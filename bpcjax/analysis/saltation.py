@@ -1,4 +1,4 @@
-"""What an event does to small differences: the saltation matrix, by its formula."""
+"""Saltation matrix: the derivative of a state across an event, by its formula."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ._flow import Matrix, as_floats, flow_of
 
 
 class Saltation(eqx.Module):
-    """The state just after an event, and the matrix that takes small differences across it.
+    """Saltation matrix at an event, with the state just after it.
 
     `slope` is the rate at which the guard rises through zero; where it is not positive there is no
     crossing, and the matrix is NaN.
@@ -26,8 +26,8 @@ class Saltation(eqx.Module):
 def saltation(
     system: AbstractSystem, y: PyTree, args: PyTree = None, *, neuron: int = 0, t: Any = 0.0
 ) -> Saltation:
-    """The saltation matrix [n, n] at the event of one `neuron`, whose guard rises through zero at
-    `y`, in the order of `ravel_pytree`; resets and kicks are those of the system.
+    """Saltation matrix [n, n] at the event of one `neuron`, whose guard rises through zero at `y`,
+    in the order of `ravel_pytree`; resets and kicks are those of the system.
 
     `S = R_y + (f_after - R_y f_before - R_t) (grad g)^T / (g_t + grad g . f_before)`. The product
     of these and of the derivatives of the flow between events is the derivative of the flow

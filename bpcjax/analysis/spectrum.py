@@ -1,4 +1,4 @@
-"""Derivatives of a system at a state, their spectra, and what these say about stability."""
+"""Jacobians and Hessians at a state, their eigenvalues, and linear stability."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from ._flow import Layout, Matrix, as_floats, flow_of, known, ravel
 
 
 def jacobian(system: AbstractSystem, y: PyTree, args: PyTree = None, *, t: Any = 0.0) -> Matrix:
-    """The derivative [n, n] of the vector field at `y`, in the order of `ravel_pytree`.
+    """Jacobian [n, n] of the vector field at `y`, in the order of `ravel_pytree`.
 
     **Raises:** `ValueError` if state, drive and vector field do not fit together.
     """
@@ -22,9 +22,8 @@ def jacobian(system: AbstractSystem, y: PyTree, args: PyTree = None, *, t: Any =
 
 
 def hessian(energy: Energy | GradientFlow | Langevin, y: PyTree, args: PyTree = None) -> Matrix:
-    """The second derivative [n, n] of an energy, or of a flow's energy, at `y`, in the order of
-    `ravel_pytree`.
-    """
+    """Hessian [n, n] of an energy, or of a flow's energy, at `y`, in the order of
+    `ravel_pytree`."""
     of = energy.energy if isinstance(energy, GradientFlow | Langevin) else energy
     y = as_floats(y)
     layout = Layout.of(y)
@@ -34,7 +33,7 @@ def hessian(energy: Energy | GradientFlow | Langevin, y: PyTree, args: PyTree = 
 def spectrum(
     matrix: Float[Array, "..."], structural: Bool[Array, " n"] | None = None
 ) -> Complex[Array, "..."]:
-    """The eigenvalues [..., m] of each matrix [..., n, n], by falling real part.
+    """Eigenvalues [..., m] of each matrix [..., n, n], by falling real part.
 
     `structural` marks coordinates that the flow never moves (`FixedPoints.structural`): their
     zeros are left out, `m` is the number of the others. Outside of `jit` eigenvalues are computed
@@ -83,7 +82,7 @@ def _unsplit(matrix: np.ndarray, values: np.ndarray, eps: float) -> np.ndarray:
 
 
 class Stability(eqx.Module):
-    """How many directions grow, how many neither grow nor shrink, and whether any rotates.
+    """Linear stability: how many directions grow, how many are marginal, and whether any rotates.
 
     Where the eigenvalues are not known (NaN) both numbers are -1.
     """
@@ -101,7 +100,7 @@ class Stability(eqx.Module):
 def classify(
     eigenvalues: Complex[Array, "*rows n"] | Float[Array, "*rows n"], tol: float = 1e-8
 ) -> Stability:
-    """The kind of a fixed point, from the eigenvalues [..., n] of its Jacobian, for any n.
+    """Linear stability of a fixed point, from the eigenvalues [..., n] of its Jacobian, for any n.
 
     A real part is marginal within `tol`, or within the precision of the eigenvalues' dtype, in
     units of one plus the largest eigenvalue. For a map or a cycle pass the logarithms of its
@@ -114,12 +113,12 @@ def classify(
     values = jnp.asarray(eigenvalues)
     tol = max(tol, 10 * float(jnp.finfo(jnp.result_type(values, float)).eps))
     values = jnp.asarray(values, complex)
-    known = ~jnp.isnan(values).any(axis=-1)
+    valid = ~jnp.isnan(values).any(axis=-1)
     near = tol * (1 + jnp.where(jnp.isfinite(values), jnp.abs(values), 0.0).max(axis=-1))
     near = near[..., None]
     unstable = (values.real > near).sum(axis=-1)
     marginal = (jnp.abs(values.real) <= near).sum(axis=-1)
     oscillatory = (jnp.abs(values.imag) > near).any(axis=-1)
     return Stability(
-        jnp.where(known, unstable, -1), jnp.where(known, marginal, -1), known & oscillatory
+        jnp.where(valid, unstable, -1), jnp.where(valid, marginal, -1), valid & oscillatory
     )

@@ -1,4 +1,5 @@
-"""From just after one spike to just after the next: the Poincare map of a spiking system."""
+"""Spike map: the Poincare map of a spiking system, from just after one spike to just after the
+next."""
 
 import math
 from typing import Any, NamedTuple
@@ -35,7 +36,7 @@ class _Watched(AbstractView):
 
     @property
     def inner(self) -> AbstractSpikingSystem:
-        """The system that is watched."""
+        """The spiking system whose next spike is awaited."""
         return self.system
 
     def down(self, y):
@@ -71,7 +72,8 @@ class _Watched(AbstractView):
 
 
 class NextSpike(eqx.Module):
-    """The state just after a spike, and the interval until it; NaN where `ok` is false."""
+    """Image under the spike map: the state just after a spike, and the interval until it; NaN where
+    `ok` is false."""
 
     y: PyTree
     interval: Scalar
@@ -89,12 +91,12 @@ def next_spike(
     neuron: int | None = None,
     solver: Any = None,
 ) -> NextSpike:
-    """The state of a spiking system just after its next spike (of any neuron, or of the one by
-    that index): its reset done, and its kicks given.
+    """Spike map: the state of a spiking system just after its next spike (of any neuron, or of the
+    one by that index), its reset done and its kicks given.
 
-    The map from spike to spike is this function again and again; with forward-mode derivatives,
-    which move with the spike: a slope of an ISI return map is `jax.jvp` through it. No spike
-    within `wait`, or a failed solve, is `ok=False`.
+    Iterated, it gives the orbit from spike to spike; with forward-mode derivatives, which move with
+    the spike: a slope of an ISI return map is `jax.jvp` through it. No spike within `wait`, or a
+    failed solve, is `ok=False`.
 
     **Raises:** `ValueError` for a system without spikes, for noise, for delays, for a solver that
     does not take spikes in order, for bad times, or if state and drive do not fit.
@@ -123,7 +125,7 @@ def after_spike(flow: Flow, x, t0, dt, wait, neuron, solver) -> NextSpike:
     y = flow.layout.unravel(x)
     t0 = jnp.asarray(t0, x.dtype)
     unseen = jnp.full(jax.eval_shape(lambda: system.guard(t0, y, flow.args)).shape, jnp.inf)
-    found = simulate(
+    solution = simulate(
         _Watched(system, neuron),
         _Seen(y, y, unseen),
         flow.args,
@@ -136,18 +138,16 @@ def after_spike(flow: Flow, x, t0, dt, wait, neuron, solver) -> NextSpike:
         event=dfx.Event(lambda t, y, args, **_: jnp.isfinite(y.at).all()),
         throw=False,
     )
-    end = jax.tree.map(lambda leaf: leaf[-1], found.ys)
+    end = jax.tree.map(lambda leaf: leaf[-1], solution.ys)
     at = jnp.ravel(end.at)[0]
-    ok = found.ok & jnp.isfinite(at)
+    ok = solution.ok & jnp.isfinite(at)
     then = jax.tree.map(lambda leaf: jnp.where(ok, leaf, jnp.nan), end.then)
     return NextSpike(then, jnp.where(ok, at - t0, jnp.nan), ok)
 
 
 class Orbit(eqx.Module):
-    """Successive states just after spikes, the intervals before them, and how fast small
-    differences grow from spike to spike: the largest exponent of the spike map, per spike, with
-    its standard error.
-    """
+    """Orbit of the spike map: successive states just after spikes, the intervals before them, and
+    the largest Lyapunov exponent of the map, per spike, with its standard error."""
 
     y: PyTree[Float[Array, "count ..."]]
     interval: Float[Array, " count"]
@@ -168,10 +168,10 @@ def orbit(
     neuron: int | None = None,
     solver: Any = None,
 ) -> Orbit:
-    """`count` spikes from `y0`, after the first `burn_in`, by the map of `next_spike`.
+    """Orbit of the spike map of `next_spike`: `count` spikes from `y0`, after the first `burn_in`.
 
     The drive is taken as it is from `t = 0` at each spike, so it should be constant. If the system
-    falls silent (no spike within `wait`) the rest is NaN, and `ok` is false.
+    falls silent (no spike within `wait`) all that follows is NaN, and `ok` is false.
 
     **Raises:** `ValueError` as `next_spike`, and for a `count` below 1.
     """
@@ -189,17 +189,17 @@ def _orbit(flow: Flow, x, dt, wait, count: int, burn_in: int, neuron, solver) ->
         x, direction, ok = now
 
         def to_next(x):
-            found = after_spike(flow, x, 0.0, dt, wait, neuron, solver)
-            return flow.layout.ravel(found.y), found
+            spike = after_spike(flow, x, 0.0, dt, wait, neuron, solver)
+            return flow.layout.ravel(spike.y), spike
 
-        after, moved, found = jax.jvp(to_next, (x,), (direction,), has_aux=True)
-        size = jnp.linalg.norm(moved)
-        direction = jnp.where(size > 0, moved / jnp.where(size > 0, size, 1.0), direction)
-        ok = ok & found.ok
-        return (after, direction, ok), (after, found.interval, jnp.log(size))
+        after, tangent, spike = jax.jvp(to_next, (x,), (direction,), has_aux=True)
+        size = jnp.linalg.norm(tangent)
+        direction = jnp.where(size > 0, tangent / jnp.where(size > 0, size, 1.0), direction)
+        ok = ok & spike.ok
+        return (after, direction, ok), (after, spike.interval, jnp.log(size))
 
     start = x, jnp.ones_like(x) / x.size**0.5, jnp.array(True)
-    (_, _, ok), found = lax.scan(advance, start, length=burn_in + count)
-    states, intervals, growth = jax.tree.map(lambda leaf: leaf[burn_in:], found)
+    (_, _, ok), orbit = lax.scan(advance, start, length=burn_in + count)
+    states, intervals, growth = jax.tree.map(lambda leaf: leaf[burn_in:], orbit)
     y = jax.vmap(flow.layout.unravel)(states)
     return Orbit(y, intervals, growth.mean(), scatter(growth[:, None])[0], ok)

@@ -1,4 +1,4 @@
-"""What spike trains are like: rates, irregularity, variability, synchrony."""
+"""Spike train statistics: rates, irregularity, variability, synchrony."""
 
 from typing import Any
 
@@ -12,9 +12,8 @@ from ._trains import arrays, bins, check_size, counts, places, trains
 
 
 class SpikeStatistics(eqx.Module):
-    """Statistics of each neuron's spikes, and of all together; `spike_statistics` says what each
-    is, and where it is NaN.
-    """
+    """Spike train statistics of each neuron, and of all together; `spike_statistics` says what each
+    is, and where it is NaN."""
 
     count: Int[Array, " size"]
     rate: Float[Array, " size"]  # per unit of time; if that is ms, times 1000 is Hz
@@ -36,7 +35,7 @@ def spike_statistics(
     window: Any,
     min_intervals: int = 2,
 ) -> SpikeStatistics:
-    """Statistics of the spikes of `size` neurons from `t0` to before `t1`.
+    """Spike train statistics of `size` neurons from `t0` to before `t1`.
 
     - `rate`: spikes per unit of the system's time.
     - `interval_mean`: NaN below two spikes.
@@ -123,7 +122,7 @@ def _statistics(spikes, size, windows, min_intervals, t0, t1, window) -> SpikeSt
 
 
 def _ranks(neurons: Array, place: Array) -> Array:
-    """How many spikes of the same neuron in the same window come before each."""
+    """Rank of each spike among those of the same neuron in the same window."""
     index = jnp.arange(neurons.shape[0])
     old = (neurons[1:] == neurons[:-1]) & (place[1:] == place[:-1])
     old = jnp.pad(old, (1, 0))[: neurons.shape[0]]

@@ -1,4 +1,4 @@
-"""Signs that a rest state is about to go: slow recovery, and what noise makes of it."""
+"""Early-warning signs of a bifurcation: slow recovery, growing variance and autocorrelation."""
 
 from typing import Any
 
@@ -17,8 +17,9 @@ LARGEST = 100  # entries of a state: the covariance solves a system of their squ
 def recovery_rate(
     system: AbstractSystem, y: PyTree, args: PyTree = None, *, t: Any = 0.0, tol: float = 1e-6
 ) -> Float[Array, ""]:
-    """How fast the slowest small deviation from the rest state `y` dies out, per unit of time:
-    minus the largest real part of the Jacobian's eigenvalues; negative where one grows.
+    """Recovery rate: how fast the slowest small deviation from the rest state `y` dies out, per
+    unit of time: minus the largest real part of the Jacobian's eigenvalues; negative where one
+    grows.
 
     It goes to zero at a fold, a pitchfork, a Hopf point. Coordinates that the flow never moves do
     not count. `args` is the drive, taken at time `t`.
@@ -34,9 +35,10 @@ def recovery_rate(
 def stationary_covariance(
     system: AbstractSystem, y: PyTree, args: PyTree = None, *, t: Any = 0.0, tol: float = 1e-6
 ) -> Matrix:
-    """The covariance [n, n] of small fluctuations about the stable rest state `y`, in the order of
-    `ravel_pytree`: with the Jacobian `J` and the amplitudes `B` of the system's noise hook it
-    solves `J C + C J.T + B B.T = 0` (Gardiner 2009, Stochastic Methods, sec. 4.5.6).
+    """Stationary covariance [n, n] of small fluctuations about the stable rest state `y`, in the
+    order of `ravel_pytree`: with the Jacobian `J` and the amplitudes `B` of the system's noise hook
+    it solves the Lyapunov equation `J C + C J.T + B B.T = 0` (Gardiner 2009, Stochastic Methods,
+    sec. 4.5.6).
 
     Coordinates that the flow never moves have none. For states of up to 100 entries.
 
@@ -79,7 +81,8 @@ def _free(flow: Flow, x: Vector) -> tuple[Matrix, Bool[Array, " n"]]:
 
 
 class WarningSigns(eqx.Module):
-    """The variance of a recorded path and its autocorrelation, each in the structure of a state.
+    """Early-warning signs: the variance of a recorded path and its autocorrelation, each in the
+    structure of a state.
 
     Entries with `ok=False` (samples that are not finite, or that never change) have no
     autocorrelation.
@@ -91,8 +94,8 @@ class WarningSigns(eqx.Module):
 
 
 def warning_signs(samples: PyTree, lag: int = 1) -> WarningSigns:
-    """The variance of stationary `samples` [times, ...], recorded at equal intervals, and the
-    correlation of those that are `lag` samples apart (AR(1) at `lag=1`).
+    """Early-warning signs: the variance of stationary `samples` [times, ...], recorded at equal
+    intervals, and the correlation of those that are `lag` samples apart (AR(1) at `lag=1`).
 
     Both grow as a rest state loses its stability: about one with recovery rate `r`, in noise of
     diffusion `D`, they are `D / r` and `exp(-r dt)` (Scheffer et al. 2009, Nature 461:53). From

@@ -1,4 +1,5 @@
-"""Data sets as arrays, and a user's own events. Preparing a set needs tensorflow-datasets."""
+"""Data sets as arrays, and event recordings of a user's own. Preparing a set needs
+tensorflow-datasets."""
 
 from .cache import cache_folder as cache_folder
 from .events import Events as Events, events as events

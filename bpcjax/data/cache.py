@@ -1,4 +1,4 @@
-"""Arrays kept between runs: whole and unaltered, or not there."""
+"""Cache of arrays between runs: whole and unaltered, or absent."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ VERSION = 1  # of the arrays' names and meaning: what another version wrote is m
 
 
 def cache_folder(cache_dir: Path | str | None = None) -> Path:
-    """Where prepared sets live: `cache_dir`, else `$BPCJAX_CACHE`, else the user's cache folder
-    (`$XDG_CACHE_HOME/bpcjax`, by default `~/.cache/bpcjax`)."""
-    given = cache_dir if cache_dir is not None else os.environ.get("BPCJAX_CACHE")
-    if given:
-        return Path(given).expanduser()
+    """Cache folder of prepared sets: `cache_dir`, else `$BPCJAX_CACHE`, else the user's cache
+    folder (`$XDG_CACHE_HOME/bpcjax`, by default `~/.cache/bpcjax`)."""
+    folder = cache_dir if cache_dir is not None else os.environ.get("BPCJAX_CACHE")
+    if folder:
+        return Path(folder).expanduser()
     home = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(home) if os.path.isabs(home) else Path("~/.cache").expanduser()
     return base / "bpcjax"
@@ -43,7 +43,7 @@ def writable(folder: Path) -> Path:
 
 
 def no_room(folder: Path, error: BaseException) -> DataError:
-    """The error for a write that failed."""
+    """The error to raise for a write that failed."""
     return DataError(
         f"cache_dir: writing to {folder} failed ({error}). Free some space there, or pass another "
         "folder as cache_dir."
@@ -59,7 +59,7 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
 
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Keep `arrays` under `path`, with their checksum and the version.
+    """Write `arrays` to the cache under `path`, with their checksum and the version.
 
     Written beside its place, forced to disk, then renamed: the name is never on half a file.
 
@@ -81,7 +81,7 @@ def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def read(path: Path) -> dict[str, np.ndarray] | None:
-    """The arrays kept under `path`; `None` if there are none, or of another version.
+    """Read the arrays cached under `path`; `None` if there are none, or of another version.
 
     Damaged ones are `None` too, with a warning.
     """

@@ -1,4 +1,4 @@
-"""What a data set is: files, a reader of their examples, and the arrays a user gets."""
+"""Base class of data sets: files, a reader of their examples, and the arrays a user gets."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from .files import File
 
 
 class AbstractDataSet(ABC):
-    """A data set with the splits train and test, read from `files`."""
+    """Data set with the splits train and test, read from `files`."""
 
     name: str
     files: tuple[File, ...]
@@ -29,11 +29,11 @@ class AbstractDataSet(ABC):
 
     @abstractmethod
     def result(self, arrays: dict[str, np.ndarray]) -> Any:
-        """What a user gets, from each feature's rows stacked, or, where they differ in length,
+        """Arrays for the user, from each feature's rows stacked, or, where they differ in length,
         one after another with their `lengths`."""
 
     @property
     def mark(self) -> str:
-        """Name and a short hash of the files' sums: where the prepared set is kept."""
+        """Name and a short hash of the files' sums: the folder of the prepared set."""
         sums = "".join(f"{file.name} {file.sum}\n" for file in self.files)
         return f"{self.name}-{hashlib.sha256(sums.encode()).hexdigest()[:12]}"

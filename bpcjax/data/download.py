@@ -1,4 +1,4 @@
-"""Files from the network: whole and checked, or not there; a stopped download goes on."""
+"""Download of files: whole and checked, or absent; a stopped one goes on."""
 
 import errno
 import os
@@ -50,7 +50,7 @@ def _receive(url: str, part: Path) -> None:
 
 
 def download(name: str, files: Sequence[File], folder: Path) -> dict[str, Path]:
-    """The checked path of each file of the set `name`, by its name, fetched into `folder`.
+    """Download the files of the set `name` into `folder`: the checked path of each, by its name.
 
     What is there already is kept. A file bears its name only when it is whole and checked.
 

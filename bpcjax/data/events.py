@@ -1,4 +1,4 @@
-"""Recordings of events of unequal length: from an event camera, a cochlea, or a user's own."""
+"""Event recordings of unequal length: from an event camera, a cochlea, or a user's own."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Float, Integer
 
-from .._arrays import as_size, held
+from .._arrays import as_size, cast_times
 from ..spikes import Spikes
 from .files import DataError
 from .ragged import offsets_of, taken
@@ -17,7 +17,7 @@ _FLOATING = np.dtype("float16"), np.dtype("float32"), np.dtype("float64")
 
 
 class Events(eqx.Module):
-    """Recordings one after another: number `i` is `times[offsets[i]:offsets[i + 1]]`.
+    """Event recordings one after another: number `i` is `times[offsets[i]:offsets[i + 1]]`.
 
     Times are sorted within a recording, in ms unless they are a user's own. A channel is an index
     into a grid of the given `shape` in C order: `np.unravel_index(channels, shape)`. `labels` has
@@ -46,12 +46,12 @@ class Events(eqx.Module):
 
     @property
     def counts(self) -> Integer[np.ndarray, " n"]:
-        """How many events each recording has."""
+        """The number of events of each recording [recordings]."""
         return np.diff(self.offsets)
 
     @property
     def size(self) -> int:
-        """How many channels there are."""
+        """The number of channels: the product of `shape`."""
         return math.prod(self.shape)
 
     def between(self, start: float, stop: float) -> "Events":
@@ -103,10 +103,10 @@ def _flat_times(rows: list[np.ndarray], offsets: np.ndarray) -> np.ndarray:
     for kind in kinds:
         if not np.issubdtype(kind, np.number) or np.issubdtype(kind, np.complexfloating):
             raise DataError(f"times must be real numbers, got {kind}.")
-    kept = len(kinds) == 1 and all(kind in _FLOATING for kind in kinds)
-    dtype = kinds.pop() if kept else np.dtype(float)
+    uniform = len(kinds) == 1 and all(kind in _FLOATING for kind in kinds)
+    dtype = kinds.pop() if uniform else np.dtype(float)
     try:
-        own = [held(f"times[{i}]", row, dtype) for i, row in enumerate(rows)]
+        own = [cast_times(f"times[{i}]", row, dtype) for i, row in enumerate(rows)]
     except ValueError as error:
         raise DataError(str(error)) from None
     times = np.concatenate([*own, np.zeros(0, dtype)])
@@ -153,7 +153,8 @@ def events(
     *,
     shape: SupportsIndex | tuple[SupportsIndex, ...] | None = None,
 ) -> Events:
-    """A user's own recordings: `times[i]` and `channels[i]` are the events of recording `i`.
+    """Event recordings of a user's own: `times[i]` and `channels[i]` are the events of recording
+    `i`.
 
     Recordings may differ in length or be empty. Times are finite numbers in the time unit of the
     model to be fed (ms for the neurons here); unsorted ones are sorted, each with its channel,

@@ -1,4 +1,4 @@
-"""The files a data set is read from: where they are, and whether they are the official ones."""
+"""Source files of a data set: where they are, and whether they are the official ones."""
 
 import hashlib
 import os
@@ -11,17 +11,18 @@ AGAIN = "Fetch the official file again."
 
 
 class DataError(ValueError):
-    """A data set cannot be read or kept: one line that names the argument and the remedy."""
+    """Error of a data set that cannot be read or stored: one line that names the argument and the
+    remedy."""
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """SHA-256 checksum of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def md5(path: Path) -> str:
-    """The MD5 of a file, in hexadecimal: for files whose publisher gives no other sum."""
+    """MD5 checksum of a file, in hexadecimal: for files whose publisher gives no other sum."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "md5").hexdigest()
 
@@ -32,7 +33,7 @@ def is_recording(name: str) -> bool:
 
 
 def sum_of_members(path: Path) -> str:
-    """A SHA-256 of the sounds in a zip file, by their names without folders.
+    """SHA-256 checksum of the sounds in a zip file, by their names without folders.
 
     It does not depend on how they were packed: services pack the same files differently.
 
@@ -49,7 +50,7 @@ def sum_of_members(path: Path) -> str:
 
 @dataclass(frozen=True)
 class File:
-    """A file that a data set needs: its `name`, its `sum` by `how`, and where it is on the net."""
+    """File of a data set: its `name`, its `sum` by `how`, and its address on the net."""
 
     name: str
     sum: str
@@ -57,7 +58,7 @@ class File:
     how: Callable[[Path], str] = sha256
 
     def check(self, path: Path) -> Path:
-        """`path`, if it is that file.
+        """Verify the file at `path`, and return `path`.
 
         **Raises:** `DataError` naming the file if it cannot be read, is damaged, or is another.
         """
@@ -79,15 +80,15 @@ class File:
         return path
 
 
-def given_folder(data_dir: Path | str | None) -> Path | None:
-    """The folder to look in: `data_dir`, which must exist, else `$BPCJAX_DATA` if it is set.
+def data_folder(data_dir: Path | str | None) -> Path | None:
+    """Data folder: `data_dir`, which must exist, else `$BPCJAX_DATA` if it is set.
 
     **Raises:** `DataError` if it is no folder.
     """
-    given = data_dir if data_dir is not None else os.environ.get("BPCJAX_DATA") or None
-    if given is None:
+    path = data_dir if data_dir is not None else os.environ.get("BPCJAX_DATA") or None
+    if path is None:
         return None
-    folder = Path(given).expanduser()
+    folder = Path(path).expanduser()
     if not folder.is_dir():
         who = "data_dir" if data_dir is not None else "BPCJAX_DATA"
         raise DataError(
@@ -98,7 +99,8 @@ def given_folder(data_dir: Path | str | None) -> Path | None:
 
 
 def find(files: Sequence[File], places: Sequence[Path]) -> dict[str, Path] | None:
-    """The checked path of each file, by its name, in the first of the `places` with any of them.
+    """Find the files in the first of the `places` with any of them: the checked path of each, by
+    its name.
 
     `None` if no place has any.
 
@@ -107,8 +109,8 @@ def find(files: Sequence[File], places: Sequence[Path]) -> dict[str, Path] | Non
     for place in places:
         there = [(place / file.name).is_file() for file in files]
         if any(there):
-            for file, found in zip(files, there, strict=True):
-                if not found:
+            for file, exists in zip(files, there, strict=True):
+                if not exists:
                     raise DataError(
                         f"data_dir: {place / file.name} is missing, next to its siblings. "
                         "Put the official file there."

@@ -1,4 +1,4 @@
-"""Images: the digits that scikit-learn carries, and sets in gzipped IDX files (MNIST's format)."""
+"""Image sets: the digits that scikit-learn carries, and gzipped IDX files (MNIST's format)."""
 
 import gzip
 import struct
@@ -16,7 +16,8 @@ from .files import AGAIN, DataError, File
 
 
 class Images(NamedTuple):
-    """Grey images in 0 (black) to 1, and the class of each: `pixels, labels = load(...)`.
+    """Grey images [n, rows, columns] in 0 (black) to 1, and the class of each: `pixels, labels =
+    load(...)`.
 
     For flat ones: `pixels.reshape(len(pixels), -1)`.
     """
@@ -26,17 +27,18 @@ class Images(NamedTuple):
 
 
 def digits() -> Images:
-    """The 1,797 images of 8 x 8 in 17 grey levels that `sklearn.datasets.load_digits` carries."""
+    """Digits of scikit-learn: the 1,797 images of 8 x 8 in 17 grey levels of
+    `sklearn.datasets.load_digits`."""
     try:
         from sklearn.datasets import load_digits  # here, since it is slow to import
     except ImportError as error:
         raise ImportError("digits need scikit-learn: pip install 'bpcjax[data]'.") from error
-    found: Any = load_digits()
-    return Images((found.images / 16).astype(np.float32), found.target.astype(np.int64))
+    dataset: Any = load_digits()
+    return Images((dataset.images / 16).astype(np.float32), dataset.target.astype(np.int64))
 
 
 def read_idx(path: Path | str) -> np.ndarray:
-    """The array of bytes in a gzipped IDX file.
+    """Read the array of bytes in a gzipped IDX file.
 
     **Raises:** `DataError` naming the file if it is missing, no gzip, cut short, or no IDX file
     of bytes.
@@ -74,7 +76,7 @@ def _parse_idx(raw: bytes, path: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class IdxImages(AbstractDataSet):
-    """A set of 28 x 28 images in four IDX files."""
+    """Set of 28 x 28 images in four IDX files."""
 
     name: str
     files: tuple[File, ...]
@@ -100,13 +102,13 @@ class IdxImages(AbstractDataSet):
             yield {"pixels": image, "label": int(label)}
 
     def result(self, arrays: dict[str, np.ndarray]) -> Images:
-        """Pixels in 0..1."""
+        """Images with pixels in 0..1 (from bytes)."""
         pixels = np.true_divide(arrays["pixels"], 255, dtype=np.float32)
         return Images(pixels, arrays["label"].astype(np.int64))
 
 
 def idx_images(name: str, url: str, sums: dict[str, str]) -> IdxImages:
-    """The set whose files have the given SHA-256 `sums`, by names without their common ending."""
+    """Image set whose files have the given SHA-256 `sums`, by names without their common ending."""
     files = (
         File(f"{part}-ubyte.gz", total, f"{url}{part}-ubyte.gz") for part, total in sums.items()
     )

@@ -1,4 +1,4 @@
-"""Data sets by name: from the cache, a folder of their files, or the network."""
+"""Loading of data sets by name: from the cache, a folder of their files, or the network."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 from .cache import cache_folder, read, writable, write
 from .dataset import AbstractDataSet
 from .events import Events
-from .files import DataError, find, given_folder
+from .files import DataError, data_folder, find
 from .images import FASHION_MNIST, MNIST, Images, digits
 from .nmnist import NMNIST, NMNIST_PART
 from .speech import SPOKEN_DIGITS, Recordings
@@ -45,17 +45,17 @@ def _locate(
     sets: Sequence[AbstractDataSet], data_dir: Path | str | None
 ) -> tuple[AbstractDataSet, dict[str, Path] | None]:
     """The first of the sets that the folder has, with its checked files; else the first one."""
-    folder = given_folder(data_dir)
+    folder = data_folder(data_dir)
     if folder is not None:
         for dataset in sets:
-            found = find(dataset.files, [*(folder / sub for sub in dataset.folders), folder])
-            if found is not None:
-                return dataset, found
+            paths = find(dataset.files, [*(folder / sub for sub in dataset.folders), folder])
+            if paths is not None:
+                return dataset, paths
         if data_dir is not None:
-            wanted = " or ".join(", ".join(file.name for file in s.files) for s in sets)
+            names = " or ".join(", ".join(file.name for file in s.files) for s in sets)
             places = ", ".join([str(folder), *(str(folder / sub) for sub in sets[0].folders)])
             raise DataError(
-                f"data_dir: no {sets[0].name} in {places}. Put {wanted} there, or leave data_dir "
+                f"data_dir: no {sets[0].name} in {places}. Put {names} there, or leave data_dir "
                 "out to download."
             )
     return sets[0], None
@@ -68,7 +68,7 @@ def load_set(
     *,
     cache_dir: Path | str | None = None,
 ) -> Any:
-    """`load`, of the first of the `sets` that is found."""
+    """`load` for the first of the `sets` whose files are there."""
     dataset, paths = _locate(sets, data_dir)
     cache = cache_folder(cache_dir)
     folder = cache / dataset.mark
@@ -81,23 +81,23 @@ def load_set(
         whole = [part for part in parts if part]
         return {k: np.concatenate([part[k] for part in whole]) for k in whole[0]}
 
-    found = arrays()
-    if found is None:
+    cached = arrays()
+    if cached is None:
         with _alone(folder):
-            found = arrays()  # another process may have made them meanwhile
-            if found is None:
+            cached = arrays()  # another process may have made them meanwhile
+            if cached is None:
                 from .download import download
                 from .prepare import prepare
 
                 if paths is None:
                     place = cache / "downloads" / dataset.name
                     paths = download(dataset.name, dataset.files, place)
-                made = prepare(dataset, paths, folder)
-                for name, part in made.items():
+                splits = prepare(dataset, paths, folder)
+                for name, part in splits.items():
                     write(folder / f"{name}.npz", part)
-                found = made[split] if split != "all" else arrays()
-    assert found is not None
-    return dataset.result(found)
+                cached = splits[split] if split != "all" else arrays()
+    assert cached is not None
+    return dataset.result(cached)
 
 
 def load(

@@ -1,4 +1,5 @@
-"""N-MNIST: an event camera before moving MNIST digits (Orchard, Jayawant, Cohen & Thakor 2015)."""
+"""N-MNIST: recordings of an event camera before moving MNIST digits (Orchard, Jayawant, Cohen &
+Thakor 2015)."""
 
 import csv
 import io
@@ -48,13 +49,16 @@ def labels_by_list(archive: zipfile.ZipFile, split: str) -> dict[str, int]:
 def labels_by_folder(archive: zipfile.ZipFile, split: str) -> dict[str, int]:
     """The label of each recording by its name, `.../LABEL/NUMBER.bin`, in the order of numbers."""
     names = (name.split("/") for name in archive.namelist() if name.endswith(".bin"))
-    found = sorted((parts for parts in names if parts[-2].isdigit()), key=lambda p: int(p[-1][:-4]))
-    return {"/".join(parts): int(parts[-2]) for parts in found}
+    recordings = sorted(
+        (parts for parts in names if parts[-2].isdigit()), key=lambda p: int(p[-1][:-4])
+    )
+    return {"/".join(parts): int(parts[-2]) for parts in recordings}
 
 
 @dataclass(frozen=True)
 class EventFiles(AbstractDataSet):
-    """Recordings in zip files: `members` says which file has a split, and how labels are found."""
+    """Event recordings in zip files: `members` says which file has a split, and how labels are
+    read."""
 
     name: str
     files: tuple[File, ...]
@@ -76,7 +80,7 @@ class EventFiles(AbstractDataSet):
                 yield {"times": times, "channels": channels, "label": label}
 
     def result(self, arrays: dict[str, np.ndarray]) -> Events:
-        """Times in ms (float32 keeps all 23 bits of a microsecond count apart)."""
+        """Events with times in ms (float32 keeps all 23 bits of a microsecond count apart)."""
         times = arrays["times"].astype(np.float32) / np.float32(1000)
         offsets = offsets_of(arrays["lengths"])
         return Events(times, arrays["channels"], offsets, arrays["label"], GRID)

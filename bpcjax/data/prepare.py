@@ -1,4 +1,4 @@
-"""From files to arrays through TensorFlow Datasets, without TensorFlow.
+"""Preparation of data sets through TensorFlow Datasets, without TensorFlow.
 
 Builders write array_record files and are read as data sources, which need none. This module is
 imported when a set is prepared, not before.
@@ -102,7 +102,7 @@ def prepare(
     builder = _written(dataset, paths, folder)
     try:
         return {split: _read(dataset, builder, split) for split in SPLITS}
-    except (OSError, RuntimeError, ValueError, IndexError):  # what was kept is damaged: once more
+    except (OSError, RuntimeError, ValueError, IndexError):  # the stored set is damaged: once more
         shutil.rmtree(folder / dataset.name)
         builder = _written(dataset, paths, folder)
         return {split: _read(dataset, builder, split) for split in SPLITS}

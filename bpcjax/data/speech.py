@@ -1,4 +1,4 @@
-"""Spoken digits as sound: the Free Spoken Digit Dataset (Jackson et al.)."""
+"""Spoken digits: the Free Spoken Digit Dataset (Jackson et al.)."""
 
 import io
 import wave
@@ -21,7 +21,8 @@ TEST_INDICES = 5  # of the fifty recordings of a digit by a speaker the first ar
 
 
 class Recordings(eqx.Module):
-    """Sound one after another: number `i` is `samples[offsets[i]:offsets[i + 1]]`, in -1..1.
+    """Sound recordings one after another: number `i` is `samples[offsets[i]:offsets[i + 1]]`, in
+    -1..1.
 
     `rate` is in Hz; `labels` are the digits, `speakers` index into `names`. `sound[i]` is one
     recording's samples; `sound[2:5]` and `sound[[3, 1]]` are `Recordings` of some.
@@ -63,7 +64,7 @@ class Recordings(eqx.Module):
 
 
 def read_wav(raw: bytes, name: str = "the recording") -> np.ndarray:
-    """The samples (int16) of the bytes of a wav file: one channel, 16 bits, `RATE`.
+    """Read a wav file: the samples (int16) of its bytes, one channel, 16 bits, `RATE`.
 
     **Raises:** `DataError` naming the recording if it is anything else.
     """
@@ -85,7 +86,7 @@ def read_wav(raw: bytes, name: str = "the recording") -> np.ndarray:
 
 @dataclass(frozen=True)
 class SpokenDigits(AbstractDataSet):
-    """Wav files `DIGIT_SPEAKER_INDEX.wav` in one zip file, in any folder of it."""
+    """Spoken digits: wav files `DIGIT_SPEAKER_INDEX.wav` in one zip file, in any folder of it."""
 
     name: str
     files: tuple[File, ...]
@@ -102,17 +103,17 @@ class SpokenDigits(AbstractDataSet):
         """Every recording of the split, by digit, speaker and index."""
         path = paths[self.files[0].name]
         with zipfile.ZipFile(path) as archive:
-            found = []
+            recordings = []
             for name in filter(is_recording, archive.namelist()):
                 digit, speaker, index = name.rsplit("/")[-1][:-4].split("_")
                 if (int(index) < TEST_INDICES) == (split == "test"):
-                    found.append((int(digit), self.speakers.index(speaker), int(index), name))
-            for digit, speaker, _, name in sorted(found):
+                    recordings.append((int(digit), self.speakers.index(speaker), int(index), name))
+            for digit, speaker, _, name in sorted(recordings):
                 samples = read_wav(archive.read(name), f"{name} in {path}")
                 yield {"samples": samples, "label": digit, "speaker": speaker}
 
     def result(self, arrays: dict[str, np.ndarray]) -> Recordings:
-        """Samples over their full scale, 2^15."""
+        """Recordings with samples over their full scale, 2^15."""
         samples = arrays["samples"].astype(np.float32) / np.float32(2**15)
         offsets = offsets_of(arrays["lengths"])
         label, speaker = arrays["label"], arrays["speaker"]

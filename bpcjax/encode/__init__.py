@@ -1,4 +1,4 @@
-"""Numbers to spikes and back.
+"""Spike encoders and decoders: numbers to spikes and back.
 
 Encoders: `current` (direct), `poisson` and `poisson_bins` (rates), `latency` (first spikes),
 `delta` and `sigma_delta` (streams), `cochlea` (sound). Decoders: `rate`, `first_spike`, `trace`,

@@ -1,4 +1,4 @@
-"""Sound as the activity along a cochlea: a gammatone filter bank, rectified."""
+"""Cochlea model: a gammatone filter bank, rectified."""
 
 import equinox as eqx
 import jax
@@ -11,8 +11,9 @@ from .spikes import require
 
 
 def erb_centres(low: float, high: float, bands: int) -> Float[Array, " bands"]:
-    """Frequencies (Hz) from `low` to `high`, equally spaced in equivalent rectangular bandwidths:
-    21.4 log10(1 + 0.00437 f) of them below f (Glasberg & Moore 1990, Hearing Res. 47, 103)."""
+    """ERB scale: frequencies (Hz) from `low` to `high`, equally spaced in equivalent rectangular
+    bandwidths: 21.4 log10(1 + 0.00437 f) of them below f (Glasberg & Moore 1990, Hearing Res. 47,
+    103)."""
     if not 0 < low < high or bands < 2:
         raise ValueError(f"low, high: must be 0 < low < high, bands 2 or more, got {low}, {high}.")
     first, last = np.log10(1 + 0.00437 * np.array([low, high]))
@@ -24,7 +25,8 @@ def erb_centres(low: float, high: float, bands: int) -> Float[Array, " bands"]:
 def gammatone(
     centres: Float[ArrayLike, " bands"], rate: float, taps: int
 ) -> Float[Array, "bands taps"]:
-    """Impulse responses t^3 exp(-2 pi b t) cos(2 pi f t) with b = 1.019 ERB(f), gain 1 at f.
+    """Gammatone filters: impulse responses t^3 exp(-2 pi b t) cos(2 pi f t) with b = 1.019 ERB(f),
+    gain 1 at f.
 
     `rate` is that of the sound, in Hz. Source: Patterson et al. (1992), Complex sounds and
     auditory images; ERB(f) = 24.7 (0.00437 f + 1) Hz.
@@ -49,7 +51,8 @@ def cochlea(
     frame: float = 1.0,
     memory: float = 50.0,
 ) -> Float[Array, "frames bands"]:
-    """The mean half-wave rectified output of each band in each `frame` (ms) of a sound.
+    """Cochleagram: the mean half-wave rectified output of each band in each `frame` (ms) of a
+    sound.
 
     `rate` is in Hz; `centres` (Hz) are by default 32 from 100 Hz to 0.45 of the rate. A pure tone
     of amplitude A at a centre gives A / pi in its band. `memory` (ms) is the length of the

@@ -1,4 +1,4 @@
-"""Decoders: spikes of an encoder, a solve or a data set to numbers, a row for each channel.
+"""Decoders: from spikes of an encoder, a solve or a data set to numbers, a row for each channel.
 
 Padding (`inf`, -1) counts for nothing. Where times are NaN, as those of an encoder that had no
 room, or a channel does not exist, an error says so; under a transformation the answer is NaN.
@@ -76,7 +76,7 @@ def rate(
     t1: ArrayLike,
     t0: ArrayLike = 0.0,
 ) -> Float[Array, " size"]:
-    """Spikes per ms of each of `size` channels, in [t0, t1)."""
+    """Rate decoder: spikes per ms of each of `size` channels, in [t0, t1)."""
     times, channels, good = _checked(spikes, size)
     t0, t1 = as_floating(t0), as_floating(t1)
     good &= require(t1 > t0, f"t1 must be later than t0, got {t0} and {t1}.")
@@ -88,7 +88,8 @@ def rate(
 
 @_of_spikes
 def first_spike(spikes: Spikes, size: int) -> Float[Array, " size"]:
-    """The time of each channel's first spike, `inf` if it has none; it carries derivatives."""
+    """First-spike decoder: the time of each channel's first spike, `inf` if it has none; it carries
+    derivatives."""
     times, channels, good = _checked(spikes, size)
     return jnp.where(good, _earliest(times, channels, size), jnp.nan)
 
@@ -109,8 +110,8 @@ def trace(
     ts: Real[ArrayLike, " samples"],
     tau: ArrayLike,
 ) -> Float[Array, "samples size"]:
-    """Spikes filtered by an exponential, at the rising times `ts`: a spike adds 1, which decays
-    with the time constant `tau` (ms); with `tau=inf` it counts the spikes so far.
+    """Exponential filter of spikes, at the rising times `ts`: a spike adds 1, which decays with the
+    time constant `tau` (ms); with `tau=inf` it counts the spikes so far.
 
     Over tau it is a running rate per ms. Exact at any spacing of `ts`: one pass from one to the
     next, in time and memory samples x size.
@@ -145,8 +146,8 @@ def potential(
     ts: Real[ArrayLike, " samples"],
     tau: ArrayLike,
 ) -> Float[Array, "samples out"]:
-    """The potentials, at `ts`, of leaky readout neurons that do not spike: a spike of channel i
-    adds `weights[i]`, and potentials decay to 0 with the time constant `tau` (ms).
+    """Membrane readout: the potentials, at `ts`, of leaky neurons that do not spike: a spike of
+    channel i adds `weights[i]`, and potentials decay to 0 with the time constant `tau` (ms).
 
     Read out its last row, its largest or its mean along the first axis.
     """
@@ -160,8 +161,9 @@ def staircase(
     start: Float[ArrayLike, " n"],
     threshold: ArrayLike,
 ) -> Float[Array, "samples n"]:
-    """What `delta` sent: from `start`, a step of `threshold` up for an event of channel i, down
-    for one of channel n + i. It differs from the stream by less than a threshold.
+    """Delta decoder: the stream that `delta` encoded, from `start`, a step of `threshold` up for an
+    event of channel i, down for one of channel n + i. It differs from the stream by less than a
+    threshold.
 
     After `sigma_delta`, with `start` 0, it is the integral; its increments are the stream's.
     """

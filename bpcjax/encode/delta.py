@@ -1,4 +1,4 @@
-"""Streams as the events at which they change: send on delta, and its integral form."""
+"""Delta encoders of streams: send on delta, and asynchronous sigma-delta, its integral form."""
 
 from typing import NamedTuple
 
@@ -84,7 +84,8 @@ def delta(
     start: ArrayLike | None = None,
     room: int | None = None,
 ) -> Spikes:
-    """Send on delta: an event each time a stream has moved by `threshold` since its last event.
+    """Send-on-delta encoder: an event each time a stream has moved by `threshold` since its last
+    event.
 
     The stream is linear between its samples at the times `ts` (ms), and events fall at the true
     times of crossing. Of n streams (places in a row of `signal` in C order), stream i rises on
@@ -141,7 +142,8 @@ def sigma_delta(
     *,
     room: int | None = None,
 ) -> Spikes:
-    """Asynchronous sigma-delta: an event for each `quantum` of a stream's integral (signal x ms).
+    """Asynchronous sigma-delta encoder: an event for each `quantum` of a stream's integral (signal
+    x ms).
 
     Rising and falling channels, room and errors are as in `delta`, of which this is the integral
     form: `quantum` times the net number of events in a window is the stream's integral there to

@@ -1,4 +1,4 @@
-"""A number for each channel: as a current, or as the time of one spike."""
+"""Direct and latency coding: a number for each channel as a current, or as the time of a spike."""
 
 from collections.abc import Callable
 
@@ -23,8 +23,9 @@ def current(
 
 
 class Charging(eqx.Module):
-    """The time at which a leaky membrane driven by x reaches its threshold: tau ln(x / (x -
-    threshold)), and never for x up to the threshold. Exactly an integrate-and-fire neuron's."""
+    """Latency curve of a leaky membrane driven by x: the time tau ln(x / (x - threshold)) at which
+    it reaches its threshold, and never for x up to the threshold. Exactly an integrate-and-fire
+    neuron's."""
 
     tau: Float[Array, ""] = eqx.field(default=20.0, converter=as_floating)  # ms
     threshold: Float[Array, ""] = eqx.field(default=0.2, converter=as_floating)  # in the unit of x
@@ -40,7 +41,8 @@ class Charging(eqx.Module):
 
 
 class Linear(eqx.Module):
-    """The time span * (1 - x): 1 spikes at once, more than 0 before `span`, 0 never."""
+    """Linear latency curve, the time span * (1 - x): 1 spikes at once, more than 0 before `span`, 0
+    never."""
 
     span: Float[Array, ""] = eqx.field(default=20.0, converter=as_floating)  # ms
 
@@ -61,7 +63,7 @@ def latency(
     *,
     t0: ArrayLike = 0.0,
 ) -> Spikes:
-    """Time to first spike: at most one spike a channel, at `t0 + curve(value)` (ms).
+    """Latency coding: at most one spike a channel, at `t0 + curve(value)` (ms).
 
     Larger values spike earlier. `curve` is `Charging()` by default, `Linear()`, or any function to
     times, `inf` for never. Channels are places in `values` in C order; the room is their number.

@@ -1,4 +1,4 @@
-"""Rates as independent Poisson spikes."""
+"""Poisson rate coding: rates as independent Poisson spikes."""
 
 import math
 
@@ -25,7 +25,7 @@ def _room(mean: Array) -> int:
 def _search(
     table: Float[Array, "rows n"], rows: Int[Array, " m"], values: Float[Array, " m"]
 ) -> Int[Array, " m"]:
-    """How many entries of the given row, rising, are at most the value: by bisection."""
+    """Binary search: how many entries of the given row, rising, are at most the value."""
     low = jnp.zeros_like(rows)
     high = jnp.full_like(rows, table.shape[1])
     for _ in range(table.shape[1].bit_length()):
@@ -92,7 +92,8 @@ def poisson_bins(
     *,
     room: int | None = None,
 ) -> Spikes:
-    """Poisson spikes at rates that are constant between the times `edges` (ms, one more than bins).
+    """Inhomogeneous Poisson spikes at rates that are constant between the times `edges` (ms, one
+    more than bins).
 
     Rates are per ms: 20 Hz is 0.02. Exact: the channels' processes are drawn as one, whose spikes
     are at the times where the integral of the summed rates reaches the sums of unit exponentials,
@@ -135,9 +136,9 @@ def poisson(
     t0: ArrayLike = 0.0,
     room: int | None = None,
 ) -> Spikes:
-    """Poisson spikes from `t0` to `t1` (ms), each channel at its constant rate.
+    """Homogeneous Poisson spikes from `t0` to `t1` (ms), each channel at its constant rate.
 
-    Rates are per ms: 20 Hz is 0.02; pixels in 0..1 at up to 100 Hz are `0.1 * pixels`. The rest is
+    Rates are per ms: 20 Hz is 0.02; pixels in 0..1 at up to 100 Hz are `0.1 * pixels`. All else is
     as in `poisson_bins`.
     """
     edges = jnp.stack([as_floating(t0), as_floating(t1)])

@@ -1,4 +1,4 @@
-"""Checks of what encoders give: spikes in static room."""
+"""Construction and checks of encoded spikes, in static room."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..spikes import Spikes as Spikes
 
 
 def is_known(*values: Any) -> bool:
-    """Whether all values are numbers now: no transformation traces them."""
+    """Whether all values are concrete: no transformation traces them."""
     return not is_traced(*values)
 
 
@@ -37,7 +37,7 @@ def require_all(good: tuple[Any, ...], messages: tuple[str, ...]) -> Bool[Array,
 
 
 def fit(spikes: Spikes, good: Bool[Array, ""], remedy: str) -> Spikes:
-    """One row of spikes, NaN where some found no room or where `good` does not hold.
+    """Spikes of one row, NaN where some found no room or where `good` does not hold.
 
     **Raises:** `ValueError` where it is known that some found no room.
     """

@@ -1,4 +1,4 @@
-"""Energies and memories: what they have in common, and what they are made of and refuse."""
+"""Base classes of energies and of memories, and checks of their arrays."""
 
 from abc import abstractmethod
 from typing import Any
@@ -16,7 +16,7 @@ class AbstractEnergy(Module):
 
     @abstractmethod
     def terms(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it."""
+        """Terms of the energy, by name, which sum to it."""
 
     def __call__(self, y: PyTree, args: PyTree = None) -> Float[Array, ""]:
         return sum(self.terms(y, args).values(), start=jnp.zeros(()))
@@ -32,18 +32,18 @@ class AbstractMemory(AbstractEnergy):
 
     @abstractmethod
     def scores(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The log posterior of each memory, up to normalisation.
+        """Scores [P]: the log posterior of each memory, up to normalisation.
 
         **Raises:** `ValueError` if `y` has not the shape of a pattern.
         """
 
     def log_posterior(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The log probability of each memory given `y`."""
+        """Log posterior [P]: the log probability of each memory given `y`."""
         scores = self.scores(y)
         return jax.nn.log_softmax(scores, axis=tuple(range(scores.ndim)))
 
     def posterior(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The probability of each memory given `y`: the softmax of its scores."""
+        """Posterior [P]: the probability of each memory given `y`, the softmax of its scores."""
         return jnp.exp(self.log_posterior(y))
 
     def terms(self, y, args=None):
@@ -51,8 +51,8 @@ class AbstractMemory(AbstractEnergy):
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
 
     def update(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """`y - grad E(y)`, the posterior mean of the patterns: attention with keys = values =
-        patterns, once."""
+        """One step of attention with keys = values = patterns: `y - grad E(y)`, the posterior mean
+        of the patterns."""
         return y - jax.grad(self)(y)
 
 
@@ -61,12 +61,12 @@ def as_patterns(patterns: ArrayLike, axes: str = "P N") -> Inexact[Array, "..."]
 
     **Raises:** `ValueError` if there is no pattern, or no unit, or if the axes do not fit.
     """
-    found = as_parameter(patterns)
-    if found.ndim != len(axes.split()):
-        raise ValueError(f"patterns must be an array [{axes}], got shape {found.shape}.")
-    if found.size == 0:
-        raise ValueError(f"patterns must hold one pattern or more, got shape {found.shape}.")
-    return found
+    array = as_parameter(patterns)
+    if array.ndim != len(axes.split()):
+        raise ValueError(f"patterns must be an array [{axes}], got shape {array.shape}.")
+    if array.size == 0:
+        raise ValueError(f"patterns must hold one pattern or more, got shape {array.shape}.")
+    return array
 
 
 def as_number(name: str, value: ArrayLike) -> Float[Array, ""]:
@@ -74,10 +74,10 @@ def as_number(name: str, value: ArrayLike) -> Float[Array, ""]:
 
     **Raises:** `ValueError` naming it if it is an array of numbers.
     """
-    found = as_parameter(value)
-    if found.ndim != 0:
-        raise ValueError(f"{name} must be a number, got an array of shape {found.shape}.")
-    return found
+    number = as_parameter(value)
+    if number.ndim != 0:
+        raise ValueError(f"{name} must be a number, got an array of shape {number.shape}.")
+    return number
 
 
 def as_bias(
@@ -87,10 +87,10 @@ def as_bias(
 
     **Raises:** `ValueError` if it has another shape.
     """
-    found = jnp.zeros(count, dtype) if bias is None else as_parameter(bias)
-    if found.shape != (count,):
-        raise ValueError(f"bias must have shape ({count},), one a {of}, got {found.shape}.")
-    return found
+    array = jnp.zeros(count, dtype) if bias is None else as_parameter(bias)
+    if array.shape != (count,):
+        raise ValueError(f"bias must have shape ({count},), one a {of}, got {array.shape}.")
+    return array
 
 
 def as_couplings(weights: ArrayLike) -> Inexact[Array, "N N"]:
@@ -98,13 +98,13 @@ def as_couplings(weights: ArrayLike) -> Inexact[Array, "N N"]:
 
     **Raises:** `ValueError` if they are not square, or, where they are known, not symmetric.
     """
-    found = as_parameter(weights)
-    if found.ndim != 2 or found.shape[0] != found.shape[1]:
-        raise ValueError(f"weights must be square [N, N], got shape {found.shape}.")
-    if not is_traced(found) and not jnp.allclose(found, found.conj().T):
-        kind, other = ("Hermitian", "conj().T") if jnp.iscomplexobj(found) else ("symmetric", "T")
+    matrix = as_parameter(weights)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"weights must be square [N, N], got shape {matrix.shape}.")
+    if not is_traced(matrix) and not jnp.allclose(matrix, matrix.conj().T):
+        kind, other = ("Hermitian", "conj().T") if jnp.iscomplexobj(matrix) else ("symmetric", "T")
         raise ValueError(f"weights must be {kind}: pass (weights + weights.{other}) / 2.")
-    return found
+    return matrix
 
 
 def check_state(y: Any, shape: tuple[int, ...]) -> None:

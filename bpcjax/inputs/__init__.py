@@ -1,4 +1,4 @@
-"""What reaches a system as events: trains from outside, and its own spikes after a delay."""
+"""Event inputs of a system: spike trains from outside, and its own spikes after a delay."""
 
 from .base import (
     AbstractInput as AbstractInput,

@@ -1,4 +1,4 @@
-"""What reaches a system as events, apart from its own spikes at once.
+"""Base classes of event inputs: sources of spikes other than the system's own without a delay.
 
 A run from t0 to t1 takes the events in [t0, t1): one at a cut happens once, in the run that goes
 on. All arrivals of an instant are one sum, whatever their number and order.
@@ -17,7 +17,7 @@ Arrivals = Float[Array, "..."]
 
 
 class Step(NamedTuple):
-    """A step of a solver that takes all events of a step at once: from `t0` for a time `span`.
+    """Step of a solver that takes all events of a step at once: from `t0` for a time `span`.
 
     `index` counts the steps of the run, `number` those from time 0.
     """
@@ -29,16 +29,15 @@ class Step(NamedTuple):
 
 
 class Landing(NamedTuple):
-    """Arrivals in a step, weighted by powers of the time r that is left of it: sums of 1, r and
-    r^2 / 2. Whether they are all there: `ok`.
-    """
+    """Arrivals of a step, weighted by powers of the time r that is left of it: sums of 1, r and r^2
+    / 2. `ok`: whether they are all there."""
 
     moments: tuple[Arrivals, Arrivals, Arrivals]
     ok: Bool[Array, ""]
 
 
 class AbstractInput(Module):
-    """A source of events, played out either one event after another, or step by step.
+    """Event input: a source of events, played out either one event after another, or step by step.
 
     What arrives is an array of counts whose shape is the input's own; the system's `arrive` says
     what it does to the state. The states below live in the solver.
@@ -49,24 +48,25 @@ class AbstractInput(Module):
     spikes on their way are then no part of the system's state (default: a source outside)."""
 
     def ready(self) -> "AbstractInput":
-        """Hook: the source as a solve wants it, made once before it (default: itself)."""
+        """Hook: the input prepared once before a solve (default: itself)."""
         return self
 
     def leave(self, state: PyTree) -> PyTree | None:
-        """Hook: what of the state goes over a cut (default: nothing, the source goes by time)."""
+        """Hook: the part of the state that goes over a cut (default: nothing, the source goes by
+        time)."""
         return None
 
     def resume(self, fresh: PyTree, carried: PyTree | None) -> PyTree:
         """Hook: the state in which a cut run goes on, from the `fresh` one of the time of the cut
-        and what was `carried` over it.
-        """
+        and what was `carried` over it."""
         return fresh
 
     # One event after another
 
     @abstractmethod
     def wait(self, t0: Scalar, neurons: int, room: int) -> PyTree:
-        """The state before the first event; `room` bounds the events on their way."""
+        """Initial state for `OrderedSpikes`, before the first event; `room` bounds the events on
+        their way."""
 
     @abstractmethod
     def due(self, state: PyTree) -> Scalar:
@@ -74,48 +74,45 @@ class AbstractInput(Module):
 
     @abstractmethod
     def take(self, state: PyTree, t: Scalar) -> tuple[Arrivals, Arrivals, PyTree]:
-        """What arrives at the instant `t`, the same times how much later than `t` (zero, but with
-        a derivative), and the state after.
-        """
+        """Pop the arrivals of the instant `t`: their counts, the same times how much later than `t`
+        (zero, but with a derivative), and the state after."""
 
     def send(
         self, state: PyTree, times: Float[Array, " n"], spiked: Bool[Array, " n"]
     ) -> tuple[PyTree, Bool[Array, ""]]:
-        """The state after spikes of the system itself, and whether there was room for them."""
+        """Push own spikes: the state after, and whether there was room for them."""
         return state, jnp.array(True)
 
     # Step by step
 
     @abstractmethod
     def begin(self, t0: Scalar, neurons: int, room: int, dtype: Any) -> PyTree:
-        """The state before the first step; `room` bounds the steps or the events to remember."""
+        """Initial state for solvers of whole steps, before the first step; `room` bounds the steps
+        or the events to remember."""
 
     @abstractmethod
     def land(
         self, state: PyTree, step: Step, places: Float[Array, " n"], spiked: Bool[Array, " n"]
     ) -> tuple[Landing, PyTree]:
-        """What arrives in the step, of which spikes of the system in it are at `places` (a part
-        of the step; before it where they are found late), and the state after.
-        """
+        """Arrivals within a step, of which spikes of the system in it are at `places` (a part of
+        the step; before it where they are detected late), and the state after."""
 
     # Step by step, when spikes count at the ends of steps only
 
     def open(self, state: PyTree, step: Step) -> tuple[Arrivals | None, Bool[Array, ""], PyTree]:
-        """Hook: what arrives as the step begins (`None`: never anything), whether all of it is
-        there, and the state after.
-        """
+        """Hook: arrivals as the step begins (`None`: never anything), whether all of them are
+        there, and the state after."""
         return None, jnp.array(True), state
 
     def close(
         self, state: PyTree, step: Step, spikes: Float[Array, " n"]
     ) -> tuple[Arrivals | None, Bool[Array, ""], PyTree]:
-        """Hook: what arrives as the step ends, after the system's own `spikes` (`None`: never
-        anything), whether all of it is there, and the state after.
-        """
+        """Hook: arrivals as the step ends, after the system's own `spikes` (`None`: never
+        anything), whether all of them are there, and the state after."""
         return None, jnp.array(True), state
 
 
 class AbstractTrain(AbstractInput):
-    """A source outside of the system, with so many `channels`."""
+    """External spike train: a source outside of the system, with so many `channels`."""
 
     channels: eqx.AbstractVar[int]

@@ -1,4 +1,4 @@
-"""What arrives in each of many bins of time, known beforehand."""
+"""Binned input: arrivals in each of many bins of time, fixed beforehand."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from .base import AbstractInput, Landing
 
 
 class Bins(AbstractInput):
-    """`amounts` [bins, ...], spikes or what weights made of them; bin k arrives as its last
-    moment ends, just before `(k + 1) dt`.
+    """Binned input: `amounts` [bins, ...], spikes or what weights made of them; bin k arrives as
+    its last moment ends, just before `(k + 1) dt`.
 
     So a run from t0 to t1 has the bins that end in (t0, t1]. Whole-step solvers must take steps
     of `dt` on the grid of the bins, which starts at time 0 (else their result says that arrivals
@@ -47,7 +47,7 @@ class Bins(AbstractInput):
         return None
 
     def _last(self, step):
-        """What arrives as the step ends, and whether steps are bins."""
+        """Arrivals as the step ends, and whether steps are bins."""
         dt = self.dt.astype(jnp.result_type(step.span))
         start = step.number.astype(dt.dtype) * dt
         slack = 1e-3 * dt + rounding(start)

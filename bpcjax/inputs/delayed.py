@@ -1,4 +1,4 @@
-"""A system's own spikes, which arrive after a transmission delay."""
+"""Delayed input: a system's own spikes, which arrive after a transmission delay."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class _OnTheirWay(NamedTuple):
 
 
 class Late(AbstractInput):
-    """Spikes of the system itself after `delays` (ms): one for all, `[pre, 1]`, or
+    """Delayed input: spikes of the system itself after `delays` (ms): one for all, `[pre, 1]`, or
     `[pre, parts]`, where each spike arrives in parts; `inf` means never. `pre`: the ends of the
     slice of neurons that are meant (`None`: all).
 
@@ -165,8 +165,8 @@ class Late(AbstractInput):
         ring, none = state
         delays, ever, ok = self._in_steps(step, ring)
         back = 1 + jnp.round(lax.stop_gradient(delays)).astype(jnp.int32)
-        seen = self._look_back(ring, none, back, step.index)
-        counts = jnp.where(ever & (seen > 0.5 * _NO_SPIKE), seen, 0.0)
+        arrivals = self._look_back(ring, none, back, step.index)
+        counts = jnp.where(ever & (arrivals > 0.5 * _NO_SPIKE), arrivals, 0.0)
         return jnp.broadcast_to(counts, none.shape), ok, state
 
     def close(self, state, step, spikes):

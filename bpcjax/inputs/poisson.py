@@ -1,4 +1,4 @@
-"""Independent Poisson spikes, drawn as the solve goes."""
+"""Poisson input: independent Poisson spikes, drawn as the solve goes."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ def _by_inversion(key, mean: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 def poisson_counts(key: Key[Array, ""], mean: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Poisson numbers of the given means; derivatives do not pass. Small means, as those of spikes
-    in a step, cost a tenth of `jax.random.poisson`."""
+    """Poisson-distributed counts of the given means; derivatives do not pass. Small means, as those
+    of spikes in a step, cost a tenth of `jax.random.poisson`."""
     mean = lax.stop_gradient(mean)
     return lax.cond(
         mean.max() < _SMALL,
@@ -40,10 +40,11 @@ def poisson_counts(key: Key[Array, ""], mean: Float[Array, "..."]) -> Float[Arra
 
 
 class PoissonTrain(AbstractTrain):
-    """Poisson spikes at `rates` [channels] (per ms), independent between channels and steps.
+    """Poisson input: Poisson spikes at `rates` [channels] (per ms), independent between channels
+    and steps.
 
-    The number in each step is drawn from `key` and the number of the step, counted from time 0,
-    so no train is held (this is the input of large balanced networks, 10 kHz a neuron), and a run
+    The number in each step is drawn from `key` and the number of the step, counted from time 0, so
+    no train is stored (this is the input of large balanced networks, 10 kHz a neuron), and a run
     that goes on has other draws. Only for `LocalSpikes` (which puts them in the middle of their
     step, so it is right in the mean and the variance) and `GridSpikes`; derivatives do not pass a
     draw. For spikes at exact times draw a train with `bpcjax.encode` and pass a `SpikeTrain`.
@@ -60,7 +61,7 @@ class PoissonTrain(AbstractTrain):
 
     @property
     def channels(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """How many sources there are."""
+        """The number of independent channels of the train."""
         return self.rates.shape[0]
 
     def wait(self, t0, neurons, room):

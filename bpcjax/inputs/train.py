@@ -1,4 +1,4 @@
-"""External spikes at given times."""
+"""Spike train input: external spikes at given times."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,15 +21,15 @@ Weights = Callable[[Float[Array, " some"]], tuple[Float[Array, " some"], ...]]
 
 
 class SpikeTrain(AbstractTrain):
-    """External input events, delivered at their own times.
+    """Spike train input: external events, delivered at their own times.
 
     `times` [events] and `neurons` [events], the channel of each; padded with `inf` and -1 as spike
     records are, so a record of one solve is the input of another. `channels` is their number
     (`None`: up to the highest in `neurons`, which must then be known). A run from t0 to t1 takes
     the events in [t0, t1), in any order; those of an instant arrive together. Exact with
     `OrderedSpikes`, where times also carry derivatives; with `GridSpikes` an event arrives as the
-    step begins that it falls in. Up to `per_step` events of a step are found in a short window;
-    more cost a look at the whole train.
+    step begins that it falls in. Up to `per_step` events of a step come from a short window; more
+    cost a look at the whole train.
 
     **Raises:** `ValueError` if the arrays do not match, a time is NaN, or a channel is not one.
     """

@@ -1,4 +1,4 @@
-"""Spikes that descend an energy, one quantum at a time."""
+"""Spike descent: a jump process that lowers an energy, one quantum at a time."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -25,8 +25,8 @@ from ..views import AbstractSameState
 def differences(
     energy: Energy, y: PyTree, args: PyTree, quantum: ArrayLike
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-    """What the energy changes by where one unit of `y` moves by `quantum` up, and down: exact, for
-    each unit in the order of `ravel_pytree`.
+    """Exact energy differences of single moves: one unit of `y` by `quantum` up, and down, for each
+    unit in the order of `ravel_pytree`.
 
     An energy that has a method `differences(y, args, quantum)` gives them itself.
     """
@@ -37,28 +37,29 @@ def differences(
     before = energy(y, args)
 
     def after(by):
-        moved = jax.vmap(lambda unit: energy(unravel(flat.at[unit].add(by)), args))
-        return moved(jnp.arange(flat.size)) - before
+        energy_at = jax.vmap(lambda unit: energy(unravel(flat.at[unit].add(by)), args))
+        return energy_at(jnp.arange(flat.size)) - before
 
     return after(quantum), after(-jnp.asarray(quantum))
 
 
 class AbstractSpikeRate(eqx.Module):
-    """How likely a spike is that changes the energy by `change`."""
+    """Acceptance law: the rate of a spike that changes the energy by `change`."""
 
     @abstractmethod
     def log(self, change: Float[Array, "..."], temperature: Float[Array, ""]) -> Array:
         """The logarithm of the rate, in units of the base rate, at a temperature above 0."""
 
     def __call__(self, change: Float[Array, "..."], temperature: Float[Array, ""]) -> Array:
-        """The same at any temperature: at 0 it is 0 for what lowers the energy, else -inf."""
+        """The logarithm of the rate at any temperature: at 0 it is 0 for what lowers the energy,
+        else -inf."""
         warm = self.log(change, jnp.where(temperature > 0, temperature, 1.0))
         greedy = jnp.where(change < 0, 0.0, -jnp.inf)
         return jnp.where(temperature > 0, warm, greedy)
 
 
 class Glauber(AbstractSpikeRate):
-    """`sigma(-change / T)` (Glauber 1963, J. Math. Phys. 4:294): bounded by 1.
+    """Glauber dynamics `sigma(-change / T)` (Glauber 1963, J. Math. Phys. 4:294): bounded by 1.
 
     The stationary law is `exp(-E / T)` on the lattice if spikes cost nothing.
     """
@@ -68,15 +69,15 @@ class Glauber(AbstractSpikeRate):
 
 
 class Arrhenius(AbstractSpikeRate):
-    """`exp(-change / 2 T)`: the stationary law is `exp(-E / T)` also where spikes have a cost,
-    which only slows them. Unbounded."""
+    """Arrhenius law: `exp(-change / 2 T)`: the stationary law is `exp(-E / T)` also where spikes
+    have a cost, which only slows them. Unbounded."""
 
     def log(self, change, temperature):
         return -change / (2 * temperature)
 
 
 class DescentState(NamedTuple):
-    """Where each unit started, and by how many quanta it moved since."""
+    """State of a descent: where each unit started, and by how many quanta it moved since."""
 
     origin: PyTree
     moves: Float[Array, " n"]
@@ -95,12 +96,12 @@ class _Units(AbstractSpikingSystem):
 
     def reset(self, t, y, args, fired):
         up, down = fired.reshape(2, -1)
-        moved = up.astype(y.moves.dtype) - down.astype(y.moves.dtype)
-        return DescentState(y.origin, y.moves + moved)
+        change = up.astype(y.moves.dtype) - down.astype(y.moves.dtype)
+        return DescentState(y.origin, y.moves + change)
 
 
 class AbstractDescent(AbstractKeyed, AbstractSameState):
-    """Units on a lattice, that move by spikes according to what each would change."""
+    """Jump process of units on a lattice, whose spike rates depend on what each would change."""
 
     energy: eqx.AbstractVar[Energy]
     temperature: eqx.AbstractVar[Float[Array, ""]]
@@ -111,15 +112,15 @@ class AbstractDescent(AbstractKeyed, AbstractSameState):
 
     @abstractmethod
     def quanta(self, origin: PyTree) -> Float[Array, "*n"]:
-        """How far a spike moves each unit."""
+        """Quanta: how far a spike moves each unit, one number for all or [n]."""
 
     @abstractmethod
     def changes(self, value: PyTree, args: PyTree) -> Float[Array, "2 n"]:
-        """What each unit takes its spike up, and down, to change the energy by."""
+        """Energy changes [2, n] that each unit ascribes to its spike up, and down."""
 
     @abstractmethod
     def bend(self, value: PyTree, args: PyTree) -> Float[Array, " n"]:
-        """The part of those changes that is of second order: `d^2 H_ii / 2`."""
+        """Second-order part of the energy changes, `d^2 H_ii / 2`."""
 
     def energy_of(self, value: PyTree, args: PyTree) -> Float[Array, ""]:
         """Hook: the energy of a value (default: all of it is the energy's state)."""
@@ -132,11 +133,11 @@ class AbstractDescent(AbstractKeyed, AbstractSameState):
 
     @property
     def inner(self) -> AbstractSpikingSystem:
-        """The units."""
+        """The units, as the system that this view forwards to."""
         return self.units
 
     def value(self, y: DescentState | EscapeState) -> PyTree:
-        """Where the units are: origin and quanta."""
+        """Current value: origin plus moves times quanta, in the structure of the origin."""
         state: DescentState = y.neuron if isinstance(y, EscapeState) else y
         flat, unravel = ravel_pytree(state.origin)
         return unravel(flat + self.quanta(state.origin).astype(flat.dtype) * state.moves)
@@ -144,20 +145,21 @@ class AbstractDescent(AbstractKeyed, AbstractSameState):
     def log_rates(
         self, value: PyTree, args: PyTree = None, extra: ArrayLike = 0.0
     ) -> Float[Array, "2 n"]:
-        """The logarithm of the rate of each unit's spike up, and down (-inf: never), where a spike
-        takes `extra` energy."""
+        """Log rates of each unit's spike up, and down (-inf: never), where a spike takes `extra`
+        energy."""
         change = self.changes(value, args)
         change = jnp.where(jnp.isnan(change), jnp.inf, change) + self.cost + extra
         return jnp.log(self.rate) + self.law(change, self.temperature)
 
     def start(self, value: PyTree) -> EscapeState:
-        """The state from which no unit has moved yet."""
+        """Initial state at `value`, from which no unit has moved yet."""
         size = ravel_pytree(value)[0].size
         return self.units.start(DescentState(value, jnp.zeros(size)), (2 * size,))
 
 
 class SpikeDescent(AbstractDescent):
-    """A network whose every spike moves one unit of an energy's state by one `quantum`.
+    """Spike descent of an energy: a network whose every spike moves one unit of the energy's state
+    by one `quantum`.
 
     Unit i spikes up or down (s = 1, -1) at the rate `rate * law(E(y + s d e_i) - E(y) + cost)`;
     with `law = Glauber()` that is `rate * sigma(-(dE + cost) / T)`, and at T = 0 the greedy rule:
@@ -191,12 +193,12 @@ class SpikeDescent(AbstractDescent):
 
 
 class Descent(eqx.Module):
-    """Spikes that descended an energy and where they led.
+    """Trajectory of a descent: the spikes and where they led.
 
     `times` [S] (`inf`: no spike), `units` [S] in the order of `ravel_pytree` (-1: no spike),
-    `signs` [S]; `dwell` [S], how long the state before each spike was kept, by which `saved`, what
-    was asked for of it, is averaged over time; its `energy` [S]; the final `value`; the `count` of
-    spikes; `at_rest`, whether no spike can follow; `ok` is false where a number is not one.
+    `signs` [S]; `dwell` [S], the dwell time of the state before each spike, the weight in time
+    averages of `saved`, which `save` gave of it; its `energy` [S]; the final `value`; the `count`
+    of spikes; `at_rest`, whether no spike can follow; `ok` is false where a number is not one.
     """
 
     times: Float[Array, " S"]
@@ -220,7 +222,8 @@ def descend(
     spikes: int,
     save: Callable[[PyTree], PyTree] | None = None,
 ) -> Descent:
-    """The network from spike to spike, exact in law (Gillespie 1977, J. Phys. Chem. 81:2340).
+    """Gillespie's algorithm (1977, J. Phys. Chem. 81:2340): the network from spike to spike, exact
+    in law.
 
     `spikes` is the room for them; at T = 0 the network comes to rest, and `at_rest` says whether
     it did within that room. `vmap` it over starts and keys.
@@ -245,7 +248,7 @@ def descend(
         unit, sign = channel % size, jnp.where(channel < size, 1, -1)
         by = jnp.where(fires, sign, 0).astype(state.moves.dtype)
         after = DescentState(state.origin, state.moves.at[unit].add(by))
-        told = (
+        record = (
             t + wait,
             jnp.where(fires, unit, -1).astype(jnp.int32),
             jnp.where(fires, sign, 0).astype(jnp.int32),
@@ -253,11 +256,11 @@ def descend(
             system.energy_of(value, args),
             None if save is None else save(value),
         )
-        return (t + wait, after), told
+        return (t + wait, after), record
 
     start = jnp.zeros(()), DescentState(y0, jnp.zeros(size))
-    (_, state), told = jax.lax.scan(spike, start, jax.random.split(key, spikes))
-    times, units, signs, dwell, energy, saved = told
+    (_, state), records = jax.lax.scan(spike, start, jax.random.split(key, spikes))
+    times, units, signs, dwell, energy, saved = records
     value = system.value(state)
     last = jnp.exp(system.log_rates(value, args)).sum()
     ok = jnp.isfinite(energy).all() & jnp.isfinite(system.energy_of(value, args)) & ~bad

@@ -1,4 +1,4 @@
-"""Spikes that descend an energy many at a time: thinned, at a corrected threshold."""
+"""Parallel spike descent: many spikes at a time, thinned, at a corrected threshold."""
 
 import equinox as eqx
 import jax
@@ -11,8 +11,8 @@ from .lattice import AbstractDescent, DescentState
 
 
 class Thinned(Module):
-    """Parallel steps instead of single spikes: each unit that may fire does so with probability
-    `share`, all at once.
+    """Thinning of parallel steps: each unit that may fire does so with probability `share`, all at
+    once.
 
     With `coupling`, a bound of the largest eigenvalue of `D^-1/2 H D^-1/2` (D the diagonal of the
     Hessian H), thresholds grow by `1 + share (coupling - 1)`, so that the energy falls on average
@@ -29,8 +29,8 @@ class Thinned(Module):
 
 
 class Parallel(eqx.Module):
-    """Parallel steps: the `energy` [S] before each, how many `spikes` [S] it sent, the final
-    `value`, and whether nothing can fire any more (`at_rest`)."""
+    """Trajectory in parallel steps: the `energy` [S] before each, how many `spikes` [S] it sent,
+    the final `value`, and whether nothing can fire any more (`at_rest`)."""
 
     energy: Float[Array, " S"]
     spikes: Int[Array, " S"]
@@ -47,7 +47,7 @@ def descend_in_parallel(
     steps: int,
     thinned: Thinned | None = None,
 ) -> Parallel:
-    """The named approximation: many spikes at once, thinned, at the corrected threshold.
+    """Parallel descent, an approximation: many spikes at once, thinned, at the corrected threshold.
 
     A unit's change of energy is `s d g + d^2 H / 2` to second order; the correction adds
     `d^2 H share (coupling - 1) / 2` (`system.bend`).
@@ -70,9 +70,9 @@ def descend_in_parallel(
         up, down = chances(value)
         draw = jax.random.uniform(key, up.shape)
         rises, falls = draw < up, (draw >= up) & (draw < up + down)
-        moved = rises.astype(state.moves.dtype) - falls.astype(state.moves.dtype)
-        told = system.energy_of(value, args), (rises | falls).sum(dtype=jnp.int32)
-        return DescentState(state.origin, state.moves + moved), told
+        change = rises.astype(state.moves.dtype) - falls.astype(state.moves.dtype)
+        record = system.energy_of(value, args), (rises | falls).sum(dtype=jnp.int32)
+        return DescentState(state.origin, state.moves + change), record
 
     start = DescentState(y0, jnp.zeros(size))
     state, (energy, spikes) = jax.lax.scan(step, start, jax.random.split(key, steps))

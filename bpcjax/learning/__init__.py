@@ -1,4 +1,4 @@
-"""How networks and memories learn: local rules in the shape of optax, spike timing, posteriors,
+"""Learning rules: local rules in the shape of optax, spike-timing-dependent plasticity, posteriors,
 storage in one shot, surrogate derivatives."""
 
 from .._moved import renamed

@@ -1,4 +1,5 @@
-"""Spike traces from which a BCPNN learns its probabilities (Tully, Hennig & Lansner 2014)."""
+"""BCPNN traces: low-pass filtered spikes from which a BCPNN learns its probabilities (Tully, Hennig
+& Lansner 2014)."""
 
 import math
 from typing import NamedTuple
@@ -11,8 +12,8 @@ from ..system import Module, parameter
 
 
 class Traces(NamedTuple):
-    """Of each unit [H, M] the traces `z` of synapses, `e` of eligibility, `p` of probability; of
-    each pair [H, M, H, M] those of the product of their `z`."""
+    """BCPNN traces: of each unit [H, M] the traces `z` of synapses, `e` of eligibility, `p` of
+    probability; of each pair [H, M, H, M] those of the product of their `z`."""
 
     z: Float[Array, "H M"]
     e: Float[Array, "H M"]
@@ -47,7 +48,8 @@ def _mean_of_two(u: Array, v: Array) -> Array:
 
 
 class SpikeTraces(Module):
-    """Three low-pass filters in a row, `z -> e -> p`, of spikes and of coincidences.
+    """BCPNN learning rule: three low-pass filters in a row, `z -> e -> p`, of spikes and of
+    coincidences.
 
     A spike adds `1 / (f_max tau_z)` to `z`, so that a unit that fires at `f_max` has a mean trace
     of 1. Between spikes all is linear and is solved exactly (Tully, Hennig & Lansner 2014, Front.
@@ -60,7 +62,7 @@ class SpikeTraces(Module):
     f_max: Float[Array, ""] = parameter(0.1, positive=True)  # 1/ms
 
     def init(self, columns: int, units: int) -> Traces:
-        """No spike yet."""
+        """Initial traces before any spike: zero throughout, for columns [H, M]."""
         single, pair = jnp.zeros((columns, units)), jnp.zeros((columns, units) * 2)
         return Traces(single, single, single, pair, pair)
 
@@ -97,7 +99,7 @@ class SpikeTraces(Module):
 
     def probabilities(self, traces: Traces) -> tuple[Float[Array, "H M"], Float[Array, "H M H M"]]:
         """Probabilities of units and of pairs, for `energies.BCPNN.from_probabilities`: the traces
-        over their sums in each column and pair of columns; equal where nothing was seen."""
+        over their sums in each column and pair of columns; equal where there was no activity."""
 
         def share(trace, axes):
             total = trace.sum(axis=axes, keepdims=True)

@@ -1,7 +1,7 @@
-"""Mixtures learned by spikes: what the synapses of a memory change when it fires.
+"""Online EM by spikes: mixtures learned by what the synapses of a memory change when it fires.
 
 A spike of a memory is a draw from the posterior over causes of the input `y`; the rules below are
-then online expectation maximisation of the log evidence, by what a synapse sees: its weight, its
+then online expectation maximisation of the log evidence, from what is at a synapse: its weight, its
 input, its neuron's spike (Nessler, Pfeiffer, Buesing & Maass 2013, PLoS Comput. Biol. 9:e1003037).
 """
 
@@ -17,22 +17,23 @@ from ..energies import ModernHopfield
 
 
 class Mixture(NamedTuple):
-    """What is learned: `weights` [P, N], and the `log_prior` [P] of the memories."""
+    """Mixture model: `weights` [P, N], and the `log_prior` [P] of the memories."""
 
     weights: Float[Array, "P N"]
     log_prior: Float[Array, " P"]
 
 
 class Observation(NamedTuple):
-    """An input `y` [N] and the memories' `share` [P] in it: one-hot for a spike, the posterior for
-    the mean of many."""
+    """Observation: an input `y` [N] and the memories' `share` [P] in it: one-hot for a spike, the
+    posterior for the mean of many."""
 
     y: Float[Array, " N"]
     share: Float[Array, " P"]
 
 
 def categorical(mixture: Mixture) -> ModernHopfield:
-    """The memory whose posterior is Bayes' for inputs coded in columns, one unit of each active.
+    """Categorical mixture: the memory whose posterior is Bayes' for inputs coded in columns, one
+    unit of each active.
 
     `weights` are the logarithms of the units' probabilities: `softmax(weights y + log_prior)`.
     """
@@ -40,8 +41,8 @@ def categorical(mixture: Mixture) -> ModernHopfield:
 
 
 def gaussian(beta: ArrayLike) -> Callable[[Mixture], ModernHopfield]:
-    """The memory whose posterior is Bayes' for Gaussian noise of variance `1 / beta` around
-    `weights`: as a function of the mixture, for `learn`."""
+    """Gaussian mixture: the memory whose posterior is Bayes' for Gaussian noise of variance `1 /
+    beta` around `weights`: as a function of the mixture, for `learn`."""
 
     def energy(mixture: Mixture) -> ModernHopfield:
         return ModernHopfield.from_prior(mixture.weights, beta, mixture.log_prior)
@@ -50,8 +51,8 @@ def gaussian(beta: ArrayLike) -> Callable[[Mixture], ModernHopfield]:
 
 
 def log_evidence(energy: ModernHopfield, y: Float[Array, " N"]) -> Float[Array, ""]:
-    """`lse(beta (X y + a))`, the log probability of `y` up to what no parameter changes:
-    `-beta E(y) + beta |y|^2 / 2`."""
+    """Log evidence `lse(beta (X y + a))`: the log probability of `y` up to what no parameter
+    changes, `-beta E(y) + beta |y|^2 / 2`."""
     return jax.nn.logsumexp(energy.scores(y))
 
 
@@ -66,27 +67,31 @@ def _stateless(
     return optax.GradientTransformation(lambda params: optax.EmptyState(), apply)  # pyright: ignore
 
 
-def _prior_step(seen: Observation, log_prior: Float[Array, " P"]) -> Float[Array, " P"]:
-    return seen.share * jnp.exp(-log_prior) - 1
+def _prior_step(observation: Observation, log_prior: Float[Array, " P"]) -> Float[Array, " P"]:
+    return observation.share * jnp.exp(-log_prior) - 1
 
 
 def spike_em() -> optax.GradientTransformation:
-    """`dw_i = y_i exp(-w_i) - 1` where the memory spikes, `db = spike exp(-b) - 1` for all.
+    """Spike-based online EM: `dw_i = y_i exp(-w_i) - 1` where the memory spikes, `db = spike
+    exp(-b) - 1` for all.
 
     To be chained with `optax.scale(rate)`. Where the mean change is zero, `w_i` is the log
     probability of input `i` under the memory and `b` that of the memory (Nessler et al. 2013, eqs.
     5 and 6). A rate above `exp(w)` overshoots: `averages` does not.
     """
 
-    def update(seen: Observation, mixture: Mixture) -> Mixture:
-        change = seen.y[None] * jnp.exp(-mixture.weights) - 1
-        return Mixture(seen.share[:, None] * change, _prior_step(seen, mixture.log_prior))
+    def update(observation: Observation, mixture: Mixture) -> Mixture:
+        change = observation.y[None] * jnp.exp(-mixture.weights) - 1
+        return Mixture(
+            observation.share[:, None] * change, _prior_step(observation, mixture.log_prior)
+        )
 
     return _stateless(update)
 
 
 def averages(rate: float) -> optax.GradientTransformation:
-    """The flow of `spike_em` for the time `rate`, in closed form: `exp(w)` moves towards `y`.
+    """Running averages: the flow of `spike_em` for the time `rate`, in closed form: `exp(w)` moves
+    towards `y`.
 
     `exp(w)` becomes the running average of the inputs, weighed by the shares, with a window of
     `1 / rate`, at any rate; `y` must lie in [0, 1].
@@ -96,28 +101,29 @@ def averages(rate: float) -> optax.GradientTransformation:
     if not rate > 0:
         raise ValueError(f"rate must be positive, got {rate}.")
 
-    def moved(log_mean, y, time):  # log of exp(-time) exp(log_mean) + (1 - exp(-time)) y
+    def shift(log_mean, y, time):  # log of exp(-time) exp(log_mean) + (1 - exp(-time)) y
         gain = -jnp.expm1(-time) * y
         return jnp.logaddexp(log_mean - time, jnp.log(gain)) - log_mean
 
-    def update(seen: Observation, mixture: Mixture) -> Mixture:
-        time = rate * seen.share[:, None]
-        weights = moved(mixture.weights, seen.y[None], time)
-        return Mixture(weights, moved(mixture.log_prior, seen.share, jnp.asarray(rate)))
+    def update(observation: Observation, mixture: Mixture) -> Mixture:
+        time = rate * observation.share[:, None]
+        weights = shift(mixture.weights, observation.y[None], time)
+        return Mixture(weights, shift(mixture.log_prior, observation.share, jnp.asarray(rate)))
 
     return _stateless(update)
 
 
 def delta_rule() -> optax.GradientTransformation:
-    """`dx = y - x` where the memory spikes, for Gaussian inputs, and the prior as in `spike_em`.
+    """Delta rule `dx = y - x` where the memory spikes, for Gaussian inputs, and the prior as in
+    `spike_em`.
 
     Its mean over spikes is the gradient of `-E` of `ModernHopfield.from_prior` in the patterns. To
     be chained with `optax.scale(rate)`.
     """
 
-    def update(seen: Observation, mixture: Mixture) -> Mixture:
-        change = seen.share[:, None] * (seen.y[None] - mixture.weights)
-        return Mixture(change, _prior_step(seen, mixture.log_prior))
+    def update(observation: Observation, mixture: Mixture) -> Mixture:
+        change = observation.share[:, None] * (observation.y[None] - mixture.weights)
+        return Mixture(change, _prior_step(observation, mixture.log_prior))
 
     return _stateless(update)
 
@@ -129,20 +135,20 @@ def learn(
     inputs: Float[Array, "T N"],
     key: Key[Array, ""],
 ) -> tuple[Mixture, Float[Array, " T"]]:
-    """The mixture after a stream of inputs, one spike each, and the log evidence of each input
-    just before it was learned.
+    """Online learning of a mixture: the mixture after a stream of inputs, one spike each, and the
+    log evidence of each input just before it was learned.
 
     `energy` makes the memory of a mixture (`categorical`, or `gaussian(beta)`); the spike is a
     draw from its posterior, and `rule` changes the mixture.
     """
 
-    def step(carry, seen):
+    def step(carry, event):
         mixture, state = carry
-        y, key = seen
+        y, key = event
         memory = energy(mixture)
         winner = jax.random.categorical(key, memory.log_posterior(y))
         share = jax.nn.one_hot(winner, len(mixture.log_prior), dtype=y.dtype)
-        # A rule takes what was seen where optax takes a gradient.
+        # A rule takes an observation where optax takes a gradient.
         updates, state = rule.update(Observation(y, share), state, mixture)  # pyright: ignore
         mixture = jax.tree.map(jnp.add, mixture, updates)
         return (mixture, state), log_evidence(memory, y)

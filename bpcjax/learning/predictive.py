@@ -1,6 +1,6 @@
-"""How the synapses of predictive coding change: local products, and steps in optax's shape.
+"""Predictive-coding learning rules: local products, and steps in optax's shape.
 
-A rule sees, for each synapse, the mean over samples of the error after it times the activity
+A rule takes, for each synapse, the mean over samples of the error after it times the activity
 before it (`hebbian`), and what it keeps itself. Steps are optax's own pieces where it has them.
 """
 
@@ -19,7 +19,8 @@ from ..energies.predictive.maps import AbstractMap
 def hebbian(
     predict: AbstractMap, pre: Float[Array, "batch ..."], post: Float[Array, "batch ..."]
 ) -> AbstractMap:
-    """What to descend: minus the mean over a batch of error times activity, as a map.
+    """Hebbian gradient, to be descended: minus the mean over a batch of error times activity, as a
+    map.
 
     For `DenseMap` it is `-post_i f(pre_j)` for a weight and `-post_i` for a bias; a kernel sums
     over its places.
@@ -34,8 +35,8 @@ def hebbian(
 def growing_step(
     rate: float, total: int, *, growth: float = 8.2, warm: int = 500, least: float = 0.02
 ) -> optax.Schedule:
-    """A step that grows by `growth` over the `total` updates, under half a cosine down to `least`
-    of itself, after a linear rise over the first `warm` updates.
+    """Step-size schedule that grows by `growth` over the `total` updates, under half a cosine down
+    to `least` of itself, after a linear rise over the first `warm` updates.
 
     Late steps of a shrinking size have a growing gain: what the decay of a curvature's start does
     in online Newton methods, kept as a schedule.
@@ -54,7 +55,8 @@ def growing_step(
 def momentum(
     schedule: optax.Schedule, *, trace: float = 0.9, decay: float = 1e-4
 ) -> optax.GradientTransformation:
-    """A running mean of the local products, weights that decay, and a step of `schedule`."""
+    """Momentum: a running mean of the local products, weights that decay, and a step of
+    `schedule`."""
     return optax.chain(
         optax.ema(trace, debias=True),
         optax.add_decayed_weights(decay),
@@ -63,8 +65,9 @@ def momentum(
 
 
 def kolen_pollack(rule: optax.GradientTransformation) -> optax.GradientTransformation:
-    """`rule` for forward and feedback synapses at once: its parameters are a pair of both, and
-    each product of error and activity changes the synapse up and the synapse down alike.
+    """Kolen-Pollack feedback learning: `rule` for forward and feedback synapses at once; its
+    parameters are a pair of both, and each product of error and activity changes the synapse up and
+    the synapse down alike.
 
     With decay in the rule the difference of forward and backward weights dies out, so that errors
     come back through the transposed weights, which nobody carried there (Kolen & Pollack 1994,
@@ -78,15 +81,15 @@ def kolen_pollack(rule: optax.GradientTransformation) -> optax.GradientTransform
 
 
 class IncrementalState(NamedTuple):
-    """What the two rules of `incremental` keep."""
+    """State of `incremental`: those of its two rules, for values and weights."""
 
     values: Any
     weights: Any
 
 
 class Incremental(NamedTuple):
-    """`init(energy, y)` and `update(energy, y, args, state)`, which gives the energy of the new
-    weights, the new values and the new state."""
+    """Learning algorithm: `init(energy, y)` and `update(energy, y, args, state)`, which gives the
+    energy of the new weights, the new values and the new state."""
 
     init: Any
     update: Any
@@ -95,8 +98,8 @@ class Incremental(NamedTuple):
 def incremental(
     values: optax.GradientTransformation, weights: optax.GradientTransformation
 ) -> Incremental:
-    """One step of the values, then one of the weights, again and again: neither waits for the
-    other (incremental predictive coding: Salvatori et al. 2024, ICLR, arXiv:2212.00720).
+    """Incremental predictive coding (Salvatori et al. 2024, ICLR, arXiv:2212.00720): one step of
+    the values, then one of the weights, again and again; neither waits for the other.
 
     `y` and `args` are of a batch, [n, ...] a layer, as `PredictiveCoding` takes them of a sample;
     values are kept for the samples from step to step, weights see the mean over samples. Values
@@ -111,8 +114,8 @@ def incremental(
 
     def update(energy: PredictiveCoding, y: PyTree, args: PyTree, state: IncrementalState):
         drive = jax.vmap(energy.membrane)(y, args)
-        moved, kept = values.update(jax.tree.map(jnp.negative, drive), state.values, y)
-        y = jax.vmap(energy.project)(optax.apply_updates(y, moved))
+        steps, value_state = values.update(jax.tree.map(jnp.negative, drive), state.values, y)
+        y = jax.vmap(energy.project)(optax.apply_updates(y, steps))
         z, errors = jax.vmap(energy.full)(y, args), jax.vmap(energy.errors)(y, args)
         maps: Any = tuple(a.predict for a in energy.arrows)
         before = [z[a.post if a.pre is None else a.pre] for a in energy.arrows]  # a prior has none
@@ -123,6 +126,6 @@ def incremental(
         changes, own = weights.update(products, state.weights, maps)
         after = optax.apply_updates(maps, changes)
         energy = eqx.tree_at(lambda e: tuple(a.predict for a in e.arrows), energy, after)
-        return energy, y, IncrementalState(kept, own)
+        return energy, y, IncrementalState(value_state, own)
 
     return Incremental(init, update)

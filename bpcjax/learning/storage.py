@@ -1,4 +1,4 @@
-"""Storage in one shot: a pattern is a row of the memory, or an outer product in its weights."""
+"""One-shot storage: a pattern is a row of the memory, or an outer product in its weights."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ def _row(memory: ModernHopfield, pattern: ArrayLike, log_prior: ArrayLike) -> tu
 def append(
     memory: ModernHopfield, pattern: ArrayLike, log_prior: ArrayLike = 0.0
 ) -> ModernHopfield:
-    """The memory with one more pattern [N], as `ModernHopfield.from_prior` would hold it.
+    """Append one pattern [N] to a memory, as `ModernHopfield.from_prior` would hold it.
 
     Log priors count up to a constant: give it the scale of the other memories'.
 
@@ -37,7 +37,7 @@ def overwrite(
     pattern: ArrayLike,
     log_prior: ArrayLike = 0.0,
 ) -> ModernHopfield:
-    """The memory with another pattern in a row: `append` where room is bounded.
+    """Overwrite the pattern in a row of a memory: `append` where room is bounded.
 
     **Raises:** `ValueError` if the pattern does not have the length of the others, `IndexError`
     for a row that is not there.
@@ -53,7 +53,7 @@ def overwrite(
 def hebb(
     weights: Float[Array, "N N"], pattern: Float[Array, " N"], keep: ArrayLike = 1.0
 ) -> Float[Array, "N N"]:
-    """Weights after one more pattern of +-1: `keep W + (x x.T - 1) / N`.
+    """Hebb's rule with decay: weights after one more pattern of +-1, `keep W + (x x.T - 1) / N`.
 
     With `keep = 1` and from zero they become those of `ClassicalHopfield.hebb`; below 1 the
     memory is a palimpsest, in which a pattern of age `k` has the signal `keep^k` (Mezard, Nadal &
@@ -65,8 +65,8 @@ def hebb(
 
 
 def projection(patterns: ArrayLike) -> ClassicalHopfield:
-    """The memory whose weights project on the span of the patterns [P, N], of which each is then a
-    fixed point (Personnaz, Guyon & Dreyfus 1985, J. Phys. Lett. 46:359)."""
+    """Projection rule: the memory whose weights project on the span of the patterns [P, N], of
+    which each is then a fixed point (Personnaz, Guyon & Dreyfus 1985, J. Phys. Lett. 46:359)."""
     patterns = as_parameter(patterns)
     if patterns.ndim != 2:
         raise ValueError(f"patterns must be a matrix [P, N], got shape {patterns.shape}.")

@@ -1,4 +1,5 @@
-"""Models composed of the engine's parts."""
+"""Models of spiking networks: classifiers, associative memories, predictive coding, winner-take-all
+circuits."""
 
 from .._moved import renamed
 from .classifier import (

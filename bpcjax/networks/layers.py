@@ -1,4 +1,4 @@
-"""Layers of neurons, one feeding the next: the shape of networks that classify."""
+"""Layered networks of spiking neurons, one layer feeding the next, as in classifiers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ def _each(weights: Callable, x: Float[Array, "... pre"]) -> Float[Array, "... po
 
 
 class Layer(Module):
-    """`size` neurons of one kind, and how the layer below (or the input) reaches them.
+    """Layer: `size` neurons of one kind, and how the layer below (or the input) reaches them.
 
     `weights`: a matrix [pre, size], one of `bpcjax.connect`, or any linear callable of one
     sample's spikes, through `synapse`; `recurrent` the same from the layer itself; `bias` is a
@@ -65,27 +65,27 @@ class Layer(Module):
         ):
             if weights is None or pre is None:
                 continue
-            taken = weights.shape()[0] if isinstance(weights, AbstractWeights) else None
-            if taken not in (None, pre):
-                raise ValueError(f"{name}.{what} does not take {pre} spikes: it takes {taken}.")
+            rows = weights.shape()[0] if isinstance(weights, AbstractWeights) else None
+            if rows not in (None, pre):
+                raise ValueError(f"{name}.{what} does not take {pre} spikes: it takes {rows}.")
             try:
-                given = jax.eval_shape(lambda w=weights, n=pre: w(jnp.zeros(n))).shape
+                shape = jax.eval_shape(lambda w=weights, n=pre: w(jnp.zeros(n))).shape
             except (TypeError, ValueError) as error:
                 raise ValueError(f"{name}.{what} does not take {pre} spikes: {error}") from error
-            if given != (self.size,):
+            if shape != (self.size,):
                 raise ValueError(
-                    f"{name}.{what} gives shape {given}: it needs one entry for each of "
+                    f"{name}.{what} gives shape {shape}: it needs one entry for each of "
                     f"{self.size} neurons."
                 )
 
     def current(self, neuron: PyTree, synapse: PyTree) -> Float[Array, "..."]:
-        """What its synapse and its bias drive the neurons with."""
+        """Input current of the neurons: that of the synapse plus the bias."""
         v = self.neuron.potential(neuron)
-        given, bias = self.synapse.current(synapse, v), jnp.broadcast_to(self.bias, v.shape)
-        return bias if given is None else bias + given
+        synaptic, bias = self.synapse.current(synapse, v), jnp.broadcast_to(self.bias, v.shape)
+        return bias if synaptic is None else bias + synaptic
 
     def received(self, neuron: PyTree, weighted: Float[Array, "..."] | None, synapse: PyTree):
-        """What weighted spikes add to the state of the neurons, and to that of the synapse."""
+        """Increments of the states of the neurons and of the synapse by weighted spikes."""
         if weighted is None:
             return jax.tree.map(jnp.zeros_like, (neuron, synapse))
         jump = self.synapse.jump(weighted)
@@ -95,8 +95,8 @@ class Layer(Module):
 
 
 class LayersState(NamedTuple):
-    """By layer: the `neurons`' states, those of their `synapses`, and the spikes of each neuron so
-    far (`counts`; `None` for a layer that does not fire)."""
+    """State of layers, by layer: the `neurons`' states, those of their `synapses`, and the spikes
+    of each neuron so far (`counts`; `None` for a layer that does not fire)."""
 
     neurons: tuple[PyTree, ...]
     synapses: tuple[PyTree, ...]
@@ -104,7 +104,8 @@ class LayersState(NamedTuple):
 
 
 class Layers(AbstractSpikingSystem):
-    """Layers one above the other, each with its own kind of neuron; itself a spiking system.
+    """Layered network: layers one above the other, each with its own kind of neuron; itself a
+    spiking system.
 
     `args` is a current into the first layer: `drive(x)` of a constant input, so that its weights
     are applied once and not at every step. Or spikes come from a `source`, an input whose arrivals
@@ -139,7 +140,7 @@ class Layers(AbstractSpikingSystem):
             below = layer.size
 
     def rest(self, shape: tuple[int, ...] = ()) -> LayersState:
-        """All at rest, for a batch of the given shape."""
+        """The state at rest of all layers, for a batch of the given shape."""
         parts = [(layer, (*shape, layer.size)) for layer in self.layers]
         return LayersState(
             tuple(layer.neuron.rest(own) for layer, own in parts),
@@ -148,7 +149,7 @@ class Layers(AbstractSpikingSystem):
         )
 
     def weighted(self, x: Float[Array, "... pre"]) -> Float[Array, "... post"]:
-        """What the first layer's weights make of inputs, or of spikes from outside.
+        """Weighted input: the first layer's weights applied to inputs, or to spikes from outside.
 
         **Raises:** `ValueError` if these are not as many as the weights take.
         """
@@ -160,8 +161,8 @@ class Layers(AbstractSpikingSystem):
         for k, (layer, own, synapse) in enumerate(
             zip(self.layers, y.neurons, y.synapses, strict=True)
         ):
-            given = layer.current(own, synapse)
-            yield layer, own, given if k or args is None else given + args
+            current = layer.current(own, synapse)
+            yield layer, own, current if k or args is None else current + args
 
     def vector_field(self, t, y, args):
         neurons = tuple(
@@ -223,15 +224,15 @@ class Layers(AbstractSpikingSystem):
         return still._replace(neurons=tuple(neurons))
 
     def kick(self, t, y, args, spikes):
-        parts, given, kicks = self._split(spikes), [], []
+        parts, inputs, kicks = self._split(spikes), [], []
         for k, (layer, own, drive) in enumerate(self._each_layer(y, args)):
             below, mark = parts[k - 1] if k else None, parts[k]
             sums = [] if below is None else [_each(layer.weights, below)]
             if layer.recurrent is not None and mark is not None:
                 sums.append(_each(layer.recurrent, mark))
-            given.append(sum(sums[1:], start=sums[0]) if sums else None)
+            inputs.append(sum(sums[1:], start=sums[0]) if sums else None)
             kicks.append(None if mark is None else layer.neuron.kick(t, own, drive, mark))
-        received = self._received(y, given, tuple(parts))
+        received = self._received(y, inputs, tuple(parts))
         neurons = (
             own if kick is None else jax.tree.map(jnp.add, own, kick)
             for own, kick in zip(received.neurons, kicks, strict=True)
@@ -246,14 +247,14 @@ class Layers(AbstractSpikingSystem):
         return () if self.source is None else (self.source,)
 
     def arrive(self, t, y, args, arrivals):
-        given = [arrivals[0], *(None for _ in self.layers[1:])]
-        return self._received(y, given, jax.tree.map(jnp.zeros_like, y.counts))
+        inputs = [arrivals[0], *(None for _ in self.layers[1:])]
+        return self._received(y, inputs, jax.tree.map(jnp.zeros_like, y.counts))
 
-    def _received(self, y: LayersState, given, counts) -> LayersState:
+    def _received(self, y: LayersState, inputs, counts) -> LayersState:
         pairs = [
             layer.received(own, weighted, synapse)
             for layer, own, weighted, synapse in zip(
-                self.layers, y.neurons, given, y.synapses, strict=True
+                self.layers, y.neurons, inputs, y.synapses, strict=True
             )
         ]
         neurons, synapses = zip(*pairs, strict=True)

@@ -1,4 +1,4 @@
-"""A network: neurons, and projections between them. It is itself a spiking system."""
+"""Network: a population of neurons, and projections between them. It is itself a spiking system."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,8 @@ from .projection import Projection
 
 
 class NetworkState(NamedTuple):
-    """The neurons' state, and one state per projection's synapse (`None` without projections).
+    """State of a network: the neurons' state, and one state per projection's synapse (`None`
+    without projections).
 
     `way` is `Cut()` in a state out of a run with delays, whose spikes on their way are not in it.
     """
@@ -24,7 +25,7 @@ class NetworkState(NamedTuple):
 
 
 class Network(AbstractSpikingSystem):
-    """A population with projections among itself and from outside.
+    """Network: a population with projections among itself and from outside.
 
     `args` is an external current (pA), `None` for none. Populations of one kind lie one after
     another on the last axis, with parameters one per neuron; projections name them by slices.
@@ -79,10 +80,10 @@ class Network(AbstractSpikingSystem):
 
     def kick(self, t, y, args, spikes):
         own = self.neurons.kick(t, y.neurons, self._input(y, args), spikes)
-        given = [p.spread(spikes) if p.source() is None else None for p in self.projections]
-        if own is None and all(x is None for x in given):
+        inputs = [p.spread(spikes) if p.source() is None else None for p in self.projections]
+        if own is None and all(x is None for x in inputs):
             return None
-        return self._received(y, given, own)
+        return self._received(y, inputs, own)
 
     def _sources(self):
         """Where each projection's spikes come from, if not from the population at once."""
@@ -96,13 +97,13 @@ class Network(AbstractSpikingSystem):
         size, sources = self.potential(y).shape[-1], self._sources()
         count = len(arrivals) - sum(source is not None for source in sources)
         own, left = tuple(arrivals[:count]), list(arrivals[count:])
-        given = [
+        inputs = [
             None if source is None else projection.deliver(left.pop(0), size)
             for projection, source in zip(self.projections, sources, strict=True)
         ]
         if own:
             own = self.neurons.arrive(t, y.neurons, self._input(y, args), own)
-        return self._received(y, given, own if count else None)
+        return self._received(y, inputs, own if count else None)
 
     def whole_steps(self, y, h):
         return y._replace(neurons=self.neurons.whole_steps(y.neurons, h))
@@ -111,11 +112,11 @@ class Network(AbstractSpikingSystem):
         late = any(source.delays is not None for source in self.inputs())
         return y._replace(neurons=self.neurons.mark_cut(y.neurons), way=Cut() if late else y.way)
 
-    def _received(self, y: NetworkState, given, own) -> NetworkState:
-        """What weighted spikes, for each projection, add to the state."""
+    def _received(self, y: NetworkState, inputs, own) -> NetworkState:
+        """Increment of the state by weighted spikes, for each projection."""
         total = jax.tree.map(jnp.zeros_like, y.neurons) if own is None else own
         synapses = []
-        for (projection, state), weighted in zip(self._pairs(y), given, strict=True):
+        for (projection, state), weighted in zip(self._pairs(y), inputs, strict=True):
             if weighted is None:
                 synapses.append(jax.tree.map(jnp.zeros_like, state))
                 continue

@@ -1,4 +1,4 @@
-"""A projection: from whom, through what, with which delay, to whom."""
+"""Projection: from whom, through which weights and synapse, with which delay, to whom."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,13 +16,13 @@ from .weights import AbstractWeights, Dense
 
 
 class Span(eqx.Module):
-    """Neurons `start` to `stop` of a population (a slice, but static and hashable)."""
+    """Slice of a population, neurons `start` to `stop` (static and hashable)."""
 
     start: int = eqx.field(converter=sized("start"), static=True)
     stop: int = eqx.field(converter=sized("stop"), static=True)
 
     def of(self, x: Array) -> Array:
-        """Their part of an array with the neurons on its first axis."""
+        """The slice of an array with the neurons on its first axis."""
         return x[self.start : self.stop]
 
 
@@ -47,7 +47,7 @@ def _as_source(pre: Any) -> Any:
 
 
 class Projection(Module):
-    """Spikes of `pre` reach `post` through `weights` and `synapse`, after `delay`.
+    """Projection: spikes of `pre` reach `post` through `weights` and `synapse`, after `delay`.
 
     `weights`: a matrix [pre, post], one of `bpcjax.connect`, or any linear callable of the spikes,
     in the synapse's unit (pA for a current, nS for a conductance, mV for `Delta`). `pre`: a slice
@@ -70,17 +70,17 @@ class Projection(Module):
             return
         if isinstance(self.pre, AbstractTrain):
             raise ValueError("delay: add it to the times of an external train instead.")
-        wanted = self._parts()
+        parts = self._parts()
         shape = self.delay.shape
-        if shape and (len(shape) != 2 or shape[1] not in (1, wanted)):
-            each = f", or one for each connection, [pre, {wanted}]" if wanted else ""
+        if shape and (len(shape) != 2 or shape[1] not in (1, parts)):
+            each = f", or one for each connection, [pre, {parts}]" if parts else ""
             raise ValueError(f"delay must be a number, or [pre, 1]{each}, got shape {shape}.")
 
     def _parts(self) -> int | None:
         return self.weights.parts() if isinstance(self.weights, AbstractWeights) else None
 
     def source(self) -> AbstractInput | None:
-        """Where its spikes come from, if not from the population at once."""
+        """Source of the spikes, if they are not from the population at once, else `None`."""
         if isinstance(self.pre, AbstractTrain):
             return self.pre
         if self.delay is None:
@@ -98,35 +98,34 @@ class Projection(Module):
         for part in (self.pre, self.post):
             if isinstance(part, Span) and part.stop > size:
                 raise ValueError(f"{name}: {part} goes beyond the population of {size} neurons.")
-        wanted = self.ends(size)
+        ends = self.ends(size)
         if isinstance(self.weights, AbstractWeights):
             got = self.weights.shape()
-            if any(g not in (None, w) for g, w in zip(got, wanted, strict=True)):
-                raise ValueError(
-                    f"{name}.weights has shape {got}: it needs [pre, post] = {wanted}."
-                )
+            if any(g not in (None, w) for g, w in zip(got, ends, strict=True)):
+                raise ValueError(f"{name}.weights has shape {got}: it needs [pre, post] = {ends}.")
         try:
-            given = jax.eval_shape(lambda: self.weights(jnp.zeros(wanted[0])))
+            result = jax.eval_shape(lambda: self.weights(jnp.zeros(ends[0])))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{name}.weights does not take {wanted[0]} spikes: {error}") from error
-        if given.shape != wanted[1:]:
+            raise ValueError(f"{name}.weights does not take {ends[0]} spikes: {error}") from error
+        if result.shape != ends[1:]:
             raise ValueError(
-                f"{name}.weights gives shape {given.shape} for {wanted[0]} spikes: it needs one "
-                f"for each of {wanted[1]} targets."
+                f"{name}.weights gives shape {result.shape} for {ends[0]} spikes: it needs one "
+                f"for each of {ends[1]} targets."
             )
-        if self.delay is not None and self.delay.ndim and self.delay.shape[0] not in (1, wanted[0]):
+        if self.delay is not None and self.delay.ndim and self.delay.shape[0] not in (1, ends[0]):
             raise ValueError(
                 f"{name}.delay has shape {self.delay.shape}: it needs a row for each of "
-                f"{wanted[0]} sources."
+                f"{ends[0]} sources."
             )
 
     def spread(self, spikes: Float[Array, " all"]) -> Float[Array, " all"]:
-        """What spikes of the population, or arrivals of an external source, give all neurons."""
+        """Weighted spikes at all neurons, from spikes of the population or arrivals of an external
+        source."""
         own = self.pre.of(spikes) if isinstance(self.pre, Span) else spikes
         return self._placed(self.weights(own), spikes.shape[0])
 
     def deliver(self, arrivals: Float[Array, "..."], size: int) -> Float[Array, " all"]:
-        """The same for what arrives late or from outside, in a population of `size`."""
+        """Weighted arrivals of a delayed or external projection, at a population of `size`."""
         if arrivals.ndim == 1:
             return self._placed(self.weights(arrivals), size)
         if arrivals.shape[1] == 1:
@@ -134,10 +133,10 @@ class Projection(Module):
         assert isinstance(self.weights, AbstractWeights)
         return self._placed(self.weights.spread_parts(arrivals), size)
 
-    def _placed(self, given: Float[Array, " post"], size: int) -> Float[Array, " all"]:
+    def _placed(self, values: Float[Array, " post"], size: int) -> Float[Array, " all"]:
         if self.post is None:
-            return given
-        return jnp.zeros(size, given.dtype).at[self.post.start : self.post.stop].set(given)
+            return values
+        return jnp.zeros(size, values.dtype).at[self.post.start : self.post.stop].set(values)
 
 
 def _length(part: Span | None, size: int) -> int:

@@ -1,4 +1,4 @@
-"""Synapses: what a spike leaves at its targets, and the current that it makes."""
+"""Synapses: the current that a spike makes at its targets."""
 
 from abc import abstractmethod
 from typing import NamedTuple
@@ -17,7 +17,7 @@ def _through(s: Float[Array, "*n"], v: Float[Array, "*n"], reversal: Reversal):
 
 
 class AbstractSynapse(Module):
-    """The lumped synapse of a postsynaptic population: a state that weighted spikes kick."""
+    """Lumped synapse of a postsynaptic population: a state that weighted spikes kick."""
 
     @abstractmethod
     def rest(self, shape: tuple[int, ...]) -> PyTree:
@@ -29,7 +29,7 @@ class AbstractSynapse(Module):
 
     @abstractmethod
     def kick(self, weighted: Float[Array, "*n"]) -> PyTree:
-        """What weighted spikes add to the state, linear in them."""
+        """Increment of the state by weighted spikes, linear in them."""
 
     @abstractmethod
     def current(self, s: PyTree, v: Float[Array, "*n"]) -> Float[Array, "*n"] | None:
@@ -41,7 +41,8 @@ class AbstractSynapse(Module):
 
 
 class Delta(AbstractSynapse):
-    """The potential jumps by the weight (mV) at a spike; held neurons ignore it."""
+    """Delta synapse: the potential jumps by the weight (mV) at a spike; refractory neurons ignore
+    it."""
 
     def rest(self, shape):
         return None
@@ -60,7 +61,8 @@ class Delta(AbstractSynapse):
 
 
 class Exponential(AbstractSynapse):
-    """A current that jumps by the weight (pA) at a spike and decays with `tau` (ms).
+    """Exponential synapse: a current that jumps by the weight (pA) at a spike and decays with `tau`
+    (ms).
 
     With a `reversal` potential (mV) it is a conductance (nS), and the current `g (reversal - v)`.
     """
@@ -92,14 +94,16 @@ def _log_over(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
 
 
 class RisingState(NamedTuple):
-    """The current or conductance `s`, and the rate `h` (per ms) that feeds it."""
+    """State of a double-exponential synapse: the current or conductance `s`, and the rate `h` (per
+    ms) that feeds it."""
 
     s: Float[Array, "*n"]
     h: Float[Array, "*n"]
 
 
 class DoubleExponential(AbstractSynapse):
-    """A current (pA), or with a `reversal` (mV) a conductance (nS), that rises and decays.
+    """Double-exponential synapse: a current (pA), or with a `reversal` (mV) a conductance (nS),
+    that rises and decays.
 
     Each spike adds `w k (exp(-t / decay) - exp(-t / rise))` with k such that its peak is the
     weight w (Rall 1967; Dayan & Abbott 2001, eq. 5.34). The two times may be equal: an alpha
@@ -127,16 +131,16 @@ class DoubleExponential(AbstractSynapse):
 
 
 class Alpha(AbstractSynapse):
-    """A current (pA), or with a `reversal` (mV) a conductance (nS), `w (t / tau) exp(1 - t / tau)`
-    after each spike: the double exponential with equal times, its peak w at `tau`.
-    """
+    """Alpha synapse: a current (pA), or with a `reversal` (mV) a conductance (nS), `w (t / tau)
+    exp(1 - t / tau)` after each spike: the double exponential with equal times, its peak w at
+    `tau`."""
 
     tau: Float[Array, "*n"] = parameter(5.0, positive=True)  # ms
     reversal: Reversal = parameter(optional=True)  # mV
 
     @property
     def both(self) -> DoubleExponential:
-        """The double exponential that this is."""
+        """The double-exponential synapse with both time constants equal to `tau`."""
         return DoubleExponential(self.tau, self.tau, self.reversal)
 
     def rest(self, shape):

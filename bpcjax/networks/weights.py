@@ -1,4 +1,4 @@
-"""How spikes are spread: linear maps from spikes to the weighted sums at their targets."""
+"""Connection weights: linear maps from spikes to the weighted sums at their targets."""
 
 from abc import abstractmethod
 from typing import Any, SupportsIndex
@@ -16,7 +16,7 @@ from ..system import Module, as_parameter, is_traced, parameter
 
 
 class AbstractWeights(Module):
-    """A linear map from spikes [pre] to their targets [post]."""
+    """Connection weights: a linear map from spikes [pre] to their targets [post]."""
 
     @abstractmethod
     def __call__(self, spikes: Float[Array, " pre"]) -> Float[Array, " post"]:
@@ -27,7 +27,7 @@ class AbstractWeights(Module):
         """The numbers of sources and targets; `None` where any number will do."""
 
     def spread_parts(self, arrivals: Float[Array, "pre parts"]) -> Float[Array, " post"]:
-        """The same where each connection of a source has its own arrivals.
+        """Weighted sums at the targets where each connection of a source has its own arrivals.
 
         **Raises:** `ValueError` if the map has no single connections.
         """
@@ -42,7 +42,7 @@ class AbstractWeights(Module):
 
 
 class Dense(AbstractWeights):
-    """A matrix of weights [pre, post]."""
+    """Dense weights: a matrix [pre, post]."""
 
     weights: Float[Array, "pre post"] = parameter()
 
@@ -67,7 +67,8 @@ class Dense(AbstractWeights):
 
 
 class OneToOne(AbstractWeights):
-    """Each source has one target, that of its own index, with the given weight."""
+    """One-to-one connections: each source has one target, that of its own index, with the given
+    weight."""
 
     weight: Float[Array, "*n"] = parameter()
 
@@ -80,7 +81,7 @@ class OneToOne(AbstractWeights):
 
 
 class Lateral(AbstractWeights):
-    """Every neuron to every other one, and not to itself, with the same weight."""
+    """All-to-all lateral connections with one weight, none from a neuron to itself."""
 
     weight: Float[Array, ""] = parameter()
 
@@ -129,7 +130,8 @@ class Convolution(AbstractWeights):
 
 
 class Sparse(AbstractWeights):
-    """A list of connections for each source: `targets` [pre, parts] and their `weights`.
+    """Sparse weights, a list of connections for each source: `targets` [pre, parts] and their
+    `weights`.
 
     Rows are padded with the target `post`, which is nobody. Only the rows of neurons that spike
     are read, one after another; derivatives go through all connections.
@@ -146,8 +148,8 @@ class Sparse(AbstractWeights):
         post = as_size(post, "post")
         if targets.ndim != 2:
             raise ValueError(f"targets must be [pre, parts], got shape {targets.shape}.")
-        known = not is_traced(targets) and targets.size
-        if known and not 0 <= int(targets.min()) <= int(targets.max()) <= post:
+        concrete = not is_traced(targets) and targets.size
+        if concrete and not 0 <= int(targets.min()) <= int(targets.max()) <= post:
             raise ValueError(
                 f"targets must be in 0..{post - 1}, or {post} for nobody, got "
                 f"{targets.min()}..{targets.max()}."
@@ -167,8 +169,8 @@ class Sparse(AbstractWeights):
     def from_lists(
         cls, pre: SupportsIndex, post: SupportsIndex, sources, targets, weights
     ) -> "Sparse":
-        """From the sources, targets and weights of all connections, one entry each: none at all
-        is a map to zero.
+        """Sparse weights from the sources, targets and weights of all connections, one entry each:
+        none at all is a map to zero.
 
         **Raises:** `ValueError` if an index is out of range.
         """
@@ -197,7 +199,7 @@ class Sparse(AbstractWeights):
 
     @classmethod
     def from_dense(cls, weights: ArrayLike) -> "Sparse":
-        """The entries of a matrix [pre, post] that are not zero."""
+        """Sparse weights from the entries of a matrix [pre, post] that are not zero."""
         matrix = np.asarray(weights)
         sources, targets = np.nonzero(matrix)
         pre, post = matrix.shape
@@ -212,7 +214,7 @@ class Sparse(AbstractWeights):
         probability: float,
         weight: Any,
     ):
-        """Each of the `pre * post` connections is there with the given probability."""
+        """Random connections: each of the `pre * post` is there with the given probability."""
         if not 0 <= probability <= 1:
             raise ValueError(f"probability must be in 0..1, got {probability}.")
         pre, post, random = as_size(pre, "pre"), as_size(post, "post"), _numpy_random(key)
@@ -231,7 +233,7 @@ class Sparse(AbstractWeights):
         count: SupportsIndex,
         weight: Any,
     ):
-        """Each target has `count` sources, drawn with replacement as in NEST's fixed in-degree."""
+        """Fixed in-degree: each target has `count` sources, drawn with replacement as in NEST."""
         count = as_size(count, "count")
         pre, post = as_size(pre, "pre", 1 if count else 0), as_size(post, "post")
         if not count:

@@ -1,4 +1,4 @@
-"""Wrappers that give any neuron a refractory period, or stochastic spikes."""
+"""Wrappers of any neuron: a refractory period, or stochastic spikes."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,13 +14,13 @@ from ..views import AbstractView
 
 
 class AbstractAroundNeuron(AbstractView):
-    """A neuron in a state of its own, of which it is the field `neuron`."""
+    """Wrapper of a neuron, whose state is the field `neuron` of its own."""
 
     neuron: eqx.AbstractVar[AbstractSpikingSystem]
 
     @property
     def inner(self) -> AbstractSpikingSystem:
-        """The neuron."""
+        """The wrapped neuron, to which hooks are forwarded."""
         return self.neuron
 
     def down(self, y):
@@ -31,7 +31,8 @@ class AbstractAroundNeuron(AbstractView):
 
 
 class RefractoryState(NamedTuple):
-    """The wrapped neuron's state, its mode (`active`: 1, held: 0), and the `clock` (ms left)."""
+    """State of a refractory neuron: that of the wrapped neuron, its mode (`active`: 1, held: 0),
+    and the `clock` (ms left)."""
 
     neuron: PyTree
     active: Float[Array, "*n"]
@@ -39,7 +40,8 @@ class RefractoryState(NamedTuple):
 
 
 class Refractory(AbstractAroundNeuron):
-    """A neuron whose first state leaf (the potential) is held for `duration` after each spike.
+    """Refractory period: the neuron's first state leaf (the potential) is held for `duration` after
+    each spike.
 
     Its other variables go on; an `EscapeRate` neuron gathers no hazard meanwhile. The end of the
     period is an event like a spike, so both ends fall at their true times; it is not reported as
@@ -50,7 +52,7 @@ class Refractory(AbstractAroundNeuron):
     duration: Float[Array, "*n"] = parameter(nonnegative=True)  # ms
 
     def rest(self, shape: tuple[int, ...] = ()) -> RefractoryState:
-        """The neuron at rest and active."""
+        """The wrapped neuron at rest, active, with no time left on its clock."""
         return RefractoryState(self.neuron.rest(shape), jnp.ones(shape), jnp.zeros(shape))
 
     def vector_field(self, t, y, args):
@@ -66,8 +68,8 @@ class Refractory(AbstractAroundNeuron):
         neuron = self.neuron.reset(t, y.neuron, args, own)
         released = fired & ~own
         active = jnp.where(released, 1.0, jnp.where(spiked, 0.0, y.active))
-        held = jnp.where(spiked, self.duration, 0.0)
-        clock = jnp.where(released | spiked, held, y.clock)
+        hold = jnp.where(spiked, self.duration, 0.0)
+        clock = jnp.where(released | spiked, hold, y.clock)
         return RefractoryState(neuron, active, clock)
 
     def emits(self, y, fired):
@@ -87,7 +89,8 @@ class Refractory(AbstractAroundNeuron):
 
 
 class EscapeState(NamedTuple):
-    """The wrapped neuron's state, its hazard integrated since its last spike, and its `count`."""
+    """State of an escape-rate neuron: that of the wrapped neuron, its hazard integrated since its
+    last spike, and its `count`."""
 
     neuron: PyTree
     integral: Float[Array, "*n"]
@@ -95,8 +98,8 @@ class EscapeState(NamedTuple):
 
 
 class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
-    """Stochastic spikes at the rate `hazard(guard)`, where `guard` is the neuron's own distance
-    past threshold (exponential escape noise: `lambda d: rho * jnp.exp(d / width)`).
+    """Escape noise: stochastic spikes at the rate `hazard(guard)`, where `guard` is the neuron's
+    own distance past threshold (exponential: `lambda d: rho * jnp.exp(d / width)`).
 
     The integrated hazard is a state variable; a spike falls where it reaches an exponential draw
     that `key`, the neuron's index and its spike count determine. So the system is deterministic
@@ -119,15 +122,15 @@ class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
             )
 
     def start(self, neuron: PyTree, shape: tuple[int, ...]) -> EscapeState:
-        """The state with no hazard gathered; `shape` is that of the guard."""
+        """Initial state with no hazard gathered; `shape` is that of the guard."""
         return EscapeState(neuron, jnp.zeros(shape), jnp.zeros(shape))
 
     def rest(self, shape: tuple[int, ...] = ()) -> EscapeState:
-        """The neuron at rest."""
+        """The wrapped neuron at rest, with no hazard gathered."""
         return self.start(self.neuron.rest(shape), shape)
 
     def draws(self, count: Float[Array, "*n"]) -> Float[Array, "*n"]:
-        """The unit exponential that each neuron's next spike waits for.
+        """Exponential draws of mean 1, one a neuron: the integrated hazard at which it spikes next.
 
         **Raises:** `ValueError` if there is no key.
         """
@@ -140,8 +143,8 @@ class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
             return jax.random.exponential(key, (), jnp.result_type(float))
 
         index = jnp.arange(count.size, dtype=jnp.uint32)
-        drawn = jax.vmap(draw)(index, count.ravel().astype(jnp.uint32))
-        return drawn.reshape(count.shape).astype(count.dtype)
+        exponentials = jax.vmap(draw)(index, count.ravel().astype(jnp.uint32))
+        return exponentials.reshape(count.shape).astype(count.dtype)
 
     def vector_field(self, t, y, args):
         rate = self.neuron.vector_field(t, y.neuron, args)

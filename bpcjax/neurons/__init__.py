@@ -1,4 +1,4 @@
-"""Neurons: one file a model; `presets` has published firing patterns of them."""
+"""Neuron models, one file each; `presets` has published firing patterns of them."""
 
 from .._moved import renamed
 from .adex import AdEx as AdEx, AdExState as AdExState

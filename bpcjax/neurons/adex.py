@@ -9,14 +9,15 @@ from ..system import AbstractSpikingSystem, parameter
 
 
 class AdExState(NamedTuple):
-    """Membrane potential `v` (mV) and adaptation current `w` (pA), one entry per neuron."""
+    """State: membrane potential `v` (mV) and adaptation current `w` (pA), one entry per neuron."""
 
     v: Float[Array, "*n"]
     w: Float[Array, "*n"]
 
 
 class AdEx(AbstractSpikingSystem):
-    """Leak, exponential upstroke and adaptation; drive `args` in pA.
+    """Adaptive exponential integrate-and-fire neuron: leak, exponential upstroke and adaptation;
+    drive `args` in pA.
 
     A spike, where `v` reaches `v_cut`, sets `v` to `v_reset` and adds `b` to `w`. Where it is cut
     off matters little: 10 `delta_t` above `v_t` the rest of the upstroke takes a microsecond. Cut

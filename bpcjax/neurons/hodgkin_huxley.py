@@ -13,8 +13,8 @@ Values = Float[Array, "*n"]
 
 
 class HodgkinHuxleyState(NamedTuple):
-    """Potential `v` (mV), gates `m`, `h`, `n`, and the mode `above` (1 after an upward crossing of
-    `v_spike`, until `v` has fallen by `drop` below it; else 0), one entry per neuron.
+    """State: potential `v` (mV), gates `m`, `h`, `n`, and the mode `above` (1 after an upward
+    crossing of `v_spike`, until `v` has fallen by `drop` below it; else 0), one entry per neuron.
     """
 
     v: Values
@@ -42,7 +42,8 @@ def _gates(v: Values) -> tuple[tuple[Values, Values], ...]:
 
 
 class HodgkinHuxley(AbstractSpikingSystem):
-    """Sodium, potassium and leak currents with gates `m^3 h` and `n^4`; drive in uA/cm2.
+    """Hodgkin-Huxley neuron: sodium, potassium and leak currents with gates `m^3 h` and `n^4`;
+    drive in uA/cm2.
 
     Spikes are smooth: one is counted where `v` rises through `v_spike`, and nothing is reset. The
     next counts once `v` has fallen by `drop` below `v_spike`: an event too, which is not reported.
@@ -69,7 +70,7 @@ class HodgkinHuxley(AbstractSpikingSystem):
         return sodium + self.g_k * n**4 * (v - self.e_k) + self.g_l * (v - self.e_l)
 
     def rest(self, shape: tuple[int, ...] = ()) -> HodgkinHuxleyState:
-        """Where nothing moves without drive: between the reversal potentials by bisection.
+        """The state at rest without drive: between the reversal potentials by bisection.
 
         Where there are several such states it is one of them. Derivatives by the parameters are
         those of the implicit function.

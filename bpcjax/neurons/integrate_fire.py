@@ -9,13 +9,14 @@ from ..system import AbstractSpikingSystem, parameter
 
 
 class IFState(NamedTuple):
-    """Membrane potential `v` (mV), one entry per neuron."""
+    """State: membrane potential `v` (mV), one entry per neuron."""
 
     v: Float[Array, "*n"]
 
 
 class IF(AbstractSpikingSystem):
-    """`c dv/dt = args`, drive in pA; a spike at `v_th` sets `v` to `v_reset`.
+    """Perfect integrate-and-fire neuron `c dv/dt = args`, drive in pA; a spike at `v_th` sets `v`
+    to `v_reset`.
 
     The same as `tau dv/dt = R I` with `c = tau / R`. It has no leak: at a constant drive `I > 0`
     it fires every `c (v_th - v_reset) / I`, however small `I`, and between inputs it forgets

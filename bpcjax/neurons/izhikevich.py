@@ -9,14 +9,15 @@ from ..system import AbstractSpikingSystem, parameter
 
 
 class IzhikevichState(NamedTuple):
-    """Membrane potential `v` (mV) and recovery `u` (mV/ms), one entry per neuron."""
+    """State: membrane potential `v` (mV) and recovery `u` (mV/ms), one entry per neuron."""
 
     v: Float[Array, "*n"]
     u: Float[Array, "*n"]
 
 
 class Izhikevich(AbstractSpikingSystem):
-    """`dv/dt = 0.04 v^2 + 5 v + 140 - u + args`, `du/dt = a (b v - u)`; drive in mV/ms.
+    """Izhikevich's simple model `dv/dt = 0.04 v^2 + 5 v + 140 - u + args`, `du/dt = a (b v - u)`;
+    drive in mV/ms.
 
     A spike, where `v` reaches `v_peak`, sets `v` to `c` and adds `d` to `u`. Defaults: the regular
     spiking cell of Izhikevich (2003), IEEE Trans. Neural Networks 14:1569, whose printed program

@@ -13,29 +13,30 @@ Values = Float[Array, "*n"]
 
 
 class Izhikevich2007State(NamedTuple):
-    """Membrane potential `v` (mV) and recovery current `u` (pA), one entry per neuron."""
+    """State: membrane potential `v` (mV) and recovery current `u` (pA), one entry per neuron."""
 
     v: Values
     u: Values
 
 
 class LinearRecovery(eqx.Module):
-    """`x` itself: recovery in proportion to the distance from rest."""
+    """Linear recovery `x`: in proportion to the distance from rest."""
 
     def __call__(self, x: Values) -> Values:
         return x
 
 
 class CubicRecovery(eqx.Module):
-    """`x^3` above rest, none below it: the recovery of the fast-spiking cell."""
+    """Cubic recovery `x^3` above rest, none below it: that of the fast-spiking cell."""
 
     def __call__(self, x: Values) -> Values:
         return jnp.maximum(x, 0.0) ** 3
 
 
 class Izhikevich2007(AbstractSpikingSystem):
-    """`capacitance dv/dt = k (v - v_r) (v - v_t) - u + args`, drive in pA, and
-    `du/dt = a (b recovery(v - v_r) - u)`, with `LinearRecovery()` or a function of your own.
+    """Izhikevich's simple model in biophysical units: `capacitance dv/dt = k (v - v_r) (v - v_t) -
+    u + args`, drive in pA, and `du/dt = a (b recovery(v - v_r) - u)`, with `LinearRecovery()` or a
+    function of your own.
 
     A spike, where `v` reaches `v_peak`, sets `v` to `c` and adds `d` to `u`. Defaults: the regular
     spiking cell of Izhikevich (2007), *Dynamical Systems in Neuroscience*, section 8.3.1.
@@ -53,7 +54,7 @@ class Izhikevich2007(AbstractSpikingSystem):
     recovery: Callable[[Values], Values] = LinearRecovery()
 
     def rest(self, shape: tuple[int, ...] = ()) -> Izhikevich2007State:
-        """The potential of rest, no recovery current."""
+        """The state at rest: potential `v_r`, no recovery current."""
         v = jnp.broadcast_to(self.v_r, shape)
         return Izhikevich2007State(v, jnp.zeros_like(v))
 

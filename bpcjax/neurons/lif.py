@@ -9,13 +9,14 @@ from ..system import AbstractSpikingSystem, parameter
 
 
 class LIFState(NamedTuple):
-    """Membrane potential `v` (mV), one entry per neuron."""
+    """State: membrane potential `v` (mV), one entry per neuron."""
 
     v: Float[Array, "*n"]
 
 
 class LIF(AbstractSpikingSystem):
-    """`c dv/dt = -g_l (v - e_l) + args`, drive in pA; a spike at `v_th` sets `v` to `v_reset`.
+    """Leaky integrate-and-fire neuron `c dv/dt = -g_l (v - e_l) + args`, drive in pA; a spike at
+    `v_th` sets `v` to `v_reset`.
 
     Its time constant is `c / g_l`. Defaults: the neuron of Vogels & Abbott (2005), 20 ms.
     """

@@ -1,4 +1,4 @@
-"""The formal neuron (McCulloch & Pitts 1943)."""
+"""McCulloch-Pitts neuron, the formal neuron (McCulloch & Pitts 1943)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,20 +13,22 @@ Values = Float[Array, "*n"]
 
 
 class Heaviside(eqx.Module):
-    """1 where `x >= 0`, else 0. Its derivative is zero: to learn, take a smooth response."""
+    """Heaviside step: 1 where `x >= 0`, else 0. Its derivative is zero: to learn, take a smooth
+    response."""
 
     def __call__(self, x: Values) -> Values:
         return jnp.where(x >= 0, 1.0, 0.0).astype(x.dtype)
 
 
 class McCullochPittsState(NamedTuple):
-    """The activity `x`, one entry per neuron: 0 or 1 after `Heaviside`."""
+    """State: the activity `x`, one entry per neuron: 0 or 1 after `Heaviside`."""
 
     x: Values
 
 
 class McCullochPitts(AbstractSystem):
-    """`x_j = phi(sum_i w_ij x_i - threshold_j)`: a map, which `update` applies once.
+    """McCulloch-Pitts neuron `x_j = phi(sum_i w_ij x_i - threshold_j)`: a map, which `update`
+    applies once.
 
     As a flow it relaxes towards its map, `tau dx/dt = -x + phi(x @ weights + drive - threshold)`
     with `args = (weights, drive)`: the limit `tau -> 0` is the map, and what rests under one rests
@@ -42,7 +44,7 @@ class McCullochPitts(AbstractSystem):
     phi: Callable[[Values], Values] = Heaviside()
 
     def rest(self, shape: tuple[int, ...] = ()) -> McCullochPittsState:
-        """No activity."""
+        """The state at rest: zero activity, one entry per neuron."""
         return McCullochPittsState(jnp.zeros(shape, self.threshold.dtype))
 
     def update(

@@ -1,4 +1,4 @@
-"""Published firing patterns: neurons, the drive from time 0 on, and where they start.
+"""Published firing patterns: neurons, the drive from time 0 on, and the states where they start.
 
 Made when asked for, in the precision that holds then: `adex_patterns()["tonic"]`.
 """
@@ -16,7 +16,8 @@ from .izhikevich2007 import CubicRecovery, Izhikevich2007
 
 
 class Pulses(Module):
-    """A drive of `height` during `width` (ms) from each of the times `starts` (ms), else 0.
+    """Pulse train: a drive of `height` during `width` (ms) from each of the times `starts` (ms),
+    else 0.
 
     It jumps at its `edges`: hand those to a solver that should be exact
     (`ClipStepSizeController(PIDController(...), jump_ts=pulses.edges)`).
@@ -36,9 +37,8 @@ class Pulses(Module):
 
 
 class Pattern(eqx.Module):
-    """A neuron, its drive (an array or a function of t), its start, and how long (ms) to look:
-    `simulate(p.neuron, p.y0, p.drive, t1=p.t1, dt=..., max_spikes=...)`.
-    """
+    """Firing pattern: a neuron, its drive (an array or a function of t), its start, and how long
+    (ms) to look: `simulate(p.neuron, p.y0, p.drive, t1=p.t1, dt=..., max_spikes=...)`."""
 
     neuron: AbstractSpikingSystem
     drive: Drive
@@ -52,7 +52,7 @@ def _pattern(neuron: AbstractSpikingSystem, drive: Any, t1: Any, y0: PyTree = No
 
 
 def adex_patterns(v_cut: float = 0.0) -> dict[str, Pattern]:
-    """The eight patterns of `AdEx` under a step of current (pA), by name, 600 ms from rest.
+    """Firing patterns of `AdEx` under a step of current (pA), eight by name, 600 ms from rest.
 
     The last is chaotic: only its statistics are defined. Cut off at 0 mV the upstroke is so steep
     that it needs adaptive steps in float64; `v_cut=-30.0` (mV), with which each spike comes 1 us
@@ -80,9 +80,9 @@ def adex_patterns(v_cut: float = 0.0) -> dict[str, Pattern]:
 
 
 def izhikevich_classes() -> dict[str, Pattern]:
-    """The classes of `Izhikevich`, by name: regular spiking (RS), intrinsically bursting (IB),
-    chattering (CH), fast spiking (FS), low-threshold spiking (LTS), thalamo-cortical from rest
-    (TC) and released from hyperpolarisation (TC rebound), and resonator (RZ).
+    """Firing classes of `Izhikevich`, by name: regular spiking (RS), intrinsically bursting (IB),
+    chattering (CH), fast spiking (FS), low-threshold spiking (LTS), thalamo-cortical from rest (TC)
+    and released from hyperpolarisation (TC rebound), and resonator (RZ).
 
     RZ gets two pairs of small pulses, and answers only the one whose gap is its own period.
 
@@ -93,7 +93,7 @@ def izhikevich_classes() -> dict[str, Pattern]:
     def cell(a, b, c, d, drive, t1=500.0, y0=None):
         return _pattern(Izhikevich(a, b, c, d), drive, t1, y0)
 
-    held = IzhikevichState(as_parameter(-87.0), as_parameter(0.25 * -87.0))  # by a drive of -25
+    start = IzhikevichState(as_parameter(-87.0), as_parameter(0.25 * -87.0))  # by a drive of -25
     pairs = Pulses(jnp.array([40.0, 60.0, 280.0, 320.0]), as_parameter(4.0), as_parameter(0.65))
     return {  # 1/ms, 1/ms, mV, mV/ms, mV/ms, ms
         "RS": cell(0.02, 0.2, -65, 8, 10),
@@ -102,7 +102,7 @@ def izhikevich_classes() -> dict[str, Pattern]:
         "FS": cell(0.1, 0.2, -65, 2, 10),
         "LTS": cell(0.02, 0.25, -65, 2, 10),
         "TC": cell(0.02, 0.25, -65, 0.05, 1.5),
-        "TC rebound": cell(0.02, 0.25, -65, 0.05, 0, 200.0, held),
+        "TC rebound": cell(0.02, 0.25, -65, 0.05, 0, 200.0, start),
         "RZ": cell(0.1, 0.26, -65, 2, pairs, 400.0),
     }
 

@@ -9,7 +9,7 @@ from ..system import AbstractSpikingSystem, parameter
 
 
 class ThetaState(NamedTuple):
-    """The phase `theta`, in radians from -pi to pi, one entry per neuron."""
+    """State: the phase `theta`, in radians from -pi to pi, one entry per neuron."""
 
     theta: Float[Array, "*n"]
 
@@ -20,8 +20,9 @@ class ThetaState(NamedTuple):
 
 
 class Theta(AbstractSpikingSystem):
-    """`tau dv/dt = v^2 + args` from minus to plus infinity, as the phase `theta = 2 atan(v)`:
-    `tau dtheta/dt = 1 - cos(theta) + (1 + cos(theta)) args`. Without units, but for `tau`.
+    """Theta neuron: `tau dv/dt = v^2 + args` from minus to plus infinity, as the phase `theta = 2
+    atan(v)`: `tau dtheta/dt = 1 - cos(theta) + (1 + cos(theta)) args`. Without units, but for
+    `tau`.
 
     A spike, where `theta` passes pi, takes 2 pi off it: in phase nothing diverges and nothing
     jumps. Every neuron near a saddle-node on a circle has this form. At a constant drive `I > 0`

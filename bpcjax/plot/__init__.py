@@ -1,4 +1,4 @@
-"""Pictures of results: functions (result, ax=None) -> Axes. They need matplotlib."""
+"""Figures of results: functions (result, ax=None) -> Axes. They need matplotlib."""
 
 from .basin_map import basin_map as basin_map
 from .bifurcation import bifurcation as bifurcation

@@ -1,4 +1,4 @@
-"""The axes that a picture is drawn on, names above them, and the one number of a state shown."""
+"""Axes and legends that figures share, and the one number of a state that they show."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,18 +10,18 @@ from matplotlib.axes import Axes
 
 
 def axes(ax: Axes | None) -> Axes:
-    """`ax` itself, or the axes of a new figure."""
+    """Axes to draw on: `ax` itself, or those of a new figure."""
     return plt.subplots(layout="constrained")[1] if ax is None else ax
 
 
 def names_above(ax: Axes, **options: Any) -> None:
-    """A legend above the axes, where it covers nothing, in two columns."""
+    """Legend above the axes, where it covers nothing, in two columns."""
     place: Any = dict(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3)
     ax.legend(**place, ncols=2, handlelength=1.4, columnspacing=1.0, **options)
 
 
 def doubt(ax: Axes, ok: Any) -> None:
-    """Say so across the axes if a result is not `ok`."""
+    """Warning across the axes if a result is not `ok`."""
     if not bool(ok):
         ax.text(
             0.5, 0.5, "ok is False", color="black", backgroundcolor="white", ha="center",
@@ -30,14 +30,14 @@ def doubt(ax: Axes, ok: Any) -> None:
 
 
 def pick(states: Any, y: Callable[[Any], Any] | None, count: int) -> np.ndarray:
-    """What `y` gives for each of `count` stacked states: [count].
+    """Numbers [count] that `y` gives of `count` stacked states.
 
     **Raises:** `ValueError` if that is no number, or, without `y`, if a state is several.
     """
-    found = np.asarray(jax.vmap(_only if y is None else y)(states), float)
-    if found.shape != (count,):
-        raise ValueError(f"y must give one number of a state, got shape {found.shape[1:]}.")
-    return found
+    values = np.asarray(jax.vmap(_only if y is None else y)(states), float)
+    if values.shape != (count,):
+        raise ValueError(f"y must give one number of a state, got shape {values.shape[1:]}.")
+    return values
 
 
 def _only(state: Any) -> Any:

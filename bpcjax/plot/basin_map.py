@@ -1,4 +1,4 @@
-"""Which attractor each start ends at, over two coordinates."""
+"""Basin map: which attractor each start ends at, over two coordinates."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,8 +26,8 @@ def basin_map(
     names: Sequence[str] | None = None,
     labels: tuple[str, str] = ("x", "y"),
 ) -> Axes:
-    """The basins of `basin_fractions` over two coordinates of the `starts` [rows, 2]: a colour for
-    each, white where a start ends at none of them, black where its solve failed.
+    """Basin map of `basin_fractions` over two coordinates of the `starts` [rows, 2]: a colour for
+    each basin, white where a start ends at none of them, black where its solve failed.
 
     Starts on a grid are drawn as its cells, others as dots. `attractors` [attractors, 2] are
     marked; `names` gives one name for each in the legend, which has their shares.

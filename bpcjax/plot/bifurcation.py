@@ -1,4 +1,4 @@
-"""Branches of equilibria, cycles or spike maps over a parameter."""
+"""Bifurcation diagram: branches of equilibria, cycles or spike maps over a parameter."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -40,12 +40,12 @@ def bifurcation(
     xlabel: str = "parameter",
     ylabel: str = "state",
 ) -> Axes:
-    """A branch of `analysis.follow`, or a list of them: solid where stable, dashed where not, a
-    marker at each special point.
+    """Bifurcation diagram of a branch of `analysis.follow`, or a list of them: solid where stable,
+    dashed where not, a marker at each special point.
 
     `y` gives the number that is drawn of one state (`lambda y: y.v`); states that are one number
-    need none. `ranges` has for each branch None, or the least and the largest value on each of
-    its cycles, ([K], [K]), which are drawn instead. `labels` name the branches, told apart by
+    need none. `ranges` has for each branch None, or the least and the largest value on each of its
+    cycles, ([K], [K]), which are drawn instead. `labels` name the branches, distinguished by
     colour.
 
     **Raises:** `ValueError` naming the argument: no branches, or none with points, states of
@@ -54,9 +54,9 @@ def bifurcation(
     rows = [branches] if isinstance(branches, Branch) else list(branches)
     if not rows:
         raise ValueError("branches: there are none to draw.")
-    for name, given in (("ranges", ranges), ("labels", labels)):
-        if given is not None and len(given) != len(rows):
-            raise ValueError(f"{name}: {len(given)} for {len(rows)} branches.")
+    for name, items in (("ranges", ranges), ("labels", labels)):
+        if items is not None and len(items) != len(rows):
+            raise ValueError(f"{name}: {len(items)} for {len(rows)} branches.")
     curves = [
         _curve(row, y, between)
         for row, between in zip(rows, ranges or [None] * len(rows), strict=True)

@@ -1,4 +1,4 @@
-"""Curves: firing rates over drives, exponents, phase responses, return maps, orbits."""
+"""Curves: f-I curves, Lyapunov exponents, phase responses, return maps, orbit diagrams."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,8 +20,8 @@ def fi_curve(
     unit: str = "pA",
     rate_unit: str = "Hz",
 ) -> Axes:
-    """Firing rates [drives] or [drives, curves] (in `rate_unit`) over `drives` (in `unit`), one
-    line with dots for each curve; `labels` name the curves.
+    """f-I curve: firing rates [drives] or [drives, curves] (in `rate_unit`) over `drives` (in
+    `unit`), one line with dots for each curve; `labels` name the curves.
 
     Drives may come in any order. A rate that is not finite leaves a gap.
 
@@ -55,8 +55,8 @@ _NAMED = 8  # so many lines have names of their own
 
 
 def lyapunov(result: Lyapunov, ax: Axes | None = None, *, unit: str = "ms") -> Axes:
-    """The running means of the exponents of `analysis.lyapunov` over time (in `unit`), and at the
-    end their values with their errors.
+    """Convergence of Lyapunov exponents: the running means of `analysis.lyapunov` over time (in
+    `unit`), and at the end their values with their errors.
 
     Structural exponents, -inf, are left out. The scale is that of the later half: the first means
     reach beyond it. A result that is not `ok` says so.
@@ -76,7 +76,7 @@ def lyapunov(result: Lyapunov, ax: Axes | None = None, *, unit: str = "ms") -> A
     ax = axes(ax)
     ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
     few = shown.size <= _NAMED
-    spread = np.nan_to_num(error)  # NaN: not known
+    spread = np.nan_to_num(error)  # NaN: no estimate
     for place, k in enumerate(shown):
         colour = f"C{place}" if few else "0.3"
         name = _with_error(final[k], error[k]) if few else None
@@ -114,7 +114,7 @@ def phase_response(
     unit: str = "ms",
     of: str = "mV",
 ) -> Axes:
-    """The phase response of `analysis.phase_response` along one period: the advance in time (in
+    """Phase response curve of `analysis.phase_response` along one period: the advance in time (in
     `unit`) for each `of` that a variable is pushed by.
 
     `y` says which variable (`lambda y: y.v`); a state that is one number needs none. With the
@@ -150,8 +150,8 @@ def return_map(
     label: str = "interval",
     unit: str = "ms",
 ) -> Axes:
-    """Each of the `values` [K] of an orbit (`label`, in `unit`) over the one before, and the
-    diagonal, where nothing changes.
+    """Return map: each of the `values` [K] of an orbit (`label`, in `unit`) over the one before,
+    and the diagonal, where nothing changes.
 
     Pairs with a value that is not finite are left out.
 
@@ -183,8 +183,8 @@ def orbit_diagram(
     xlabel: str = "parameter",
     ylabel: str = "state after a spike",
 ) -> Axes:
-    """The `values` [P, K] that an orbit visits at each `parameter` [P], as small dots (an image in
-    vector files, as they are many).
+    """Orbit diagram: the `values` [P, K] that an orbit visits at each `parameter` [P], as small
+    dots (an image in vector files, as they are many).
 
     Transients are to be cut off before. What is not finite is left out.
 

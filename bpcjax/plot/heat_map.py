@@ -1,4 +1,4 @@
-"""One number of a sweep over two axes."""
+"""Heat map of one number of a sweep over two axes."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from ._axes import axes
 def heat_map(
     array: Any, ax: Axes | None = None, *, norm: Any = None, cmap: str = "viridis"
 ) -> Axes:
-    """A labelled array of two dimensions (an `xarray.DataArray`, as in the data set of a sweep) as
-    colours: its second dimension across, its first upward, with a colour bar.
+    """Heat map of a labelled array of two dimensions (an `xarray.DataArray`, as in the data set of
+    a sweep): its second dimension across, its first upward, with a colour bar.
 
     Labels are the names of the dimensions and of the array, and their `units` where they have
     that attribute. What is not finite is left blank. `norm` is a scale of matplotlib's

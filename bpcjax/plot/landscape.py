@@ -1,4 +1,4 @@
-"""An energy on a plane through its state space, and paths on it: contours, or a surface."""
+"""Energy landscape on a plane through state space, and paths on it: contours, or a surface."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -35,8 +35,8 @@ def landscape(
     unit: str = "ms",
     levels: int = 24,
 ) -> Axes:
-    """Contours of an energy on a plane, `paths` (stacked states, or a list of these) coloured by
-    time, and `marks`, states by name.
+    """Contour plot of an energy on a plane, `paths` (stacked states, or a list of these) coloured
+    by time, and `marks`, states by name.
 
     The axes are distances in the plane, in the unit of the state, at one scale. What is shown is
     projected: where a path leaves the plane, its energy is not that of the contour under it. `ts`
@@ -76,7 +76,7 @@ def surface(
     unit: str = "ms",
     top: float | None = None,
 ) -> Axes:
-    """An energy on a plane as a surface over it, cut off above the energy `top`, with `paths` and
+    """Surface plot of an energy over a plane, cut off above the energy `top`, with `paths` and
     `marks` as `landscape` takes them, at the heights of the surface.
 
     **Raises:** `ValueError` naming the argument: states that do not fit the plane or are NaN, axes

@@ -1,4 +1,4 @@
-"""Two variables of a system against each other: its flow, its nullclines, its paths."""
+"""Phase plane: two variables of a system, its flow, its nullclines, its paths."""
 
 from collections.abc import Mapping
 
@@ -18,8 +18,8 @@ def phase_plane(
     units: tuple[str, str] = ("mV", "pA"),
     arrows: int = 15,
 ) -> Axes:
-    """The nullclines of `field`, its directions as `arrows` by `arrows` small arrows, and `paths`
-    [times, 2] by name, over the ranges of the field; `units` are those of the two axes.
+    """Phase plane: the nullclines of `field`, its directions as `arrows` by `arrows` small arrows,
+    and `paths` [times, 2] by name, over the ranges of the field; `units` are those of the two axes.
 
     A nullcline is the zero contour of the rates. Arrows have one length: they show where to, not
     how fast. Rows of NaN break a path, at a reset say.

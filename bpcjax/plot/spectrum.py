@@ -1,4 +1,4 @@
-"""Eigenvalues in the complex plane."""
+"""Spectrum plot: eigenvalues in the complex plane."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def spectrum(
     plabel: str = "parameter",
     tol: float = 1e-6,
 ) -> Axes:
-    """Eigenvalues [n] or [rows, n] in the complex plane: filled where unstable, right of the
-    imaginary axis, or, for `multipliers` of cycles and maps, outside of the unit circle.
+    """Spectrum: eigenvalues [n] or [rows, n] in the complex plane: filled where unstable, right of
+    the imaginary axis, or, for `multipliers` of cycles and maps, outside of the unit circle.
 
     What is unstable by less than `tol`, in units of one plus the largest of its row, counts as
     stable: the multiplier 1 of a cycle. `unit` is that of time; multipliers have none. `p` [rows]

@@ -1,4 +1,4 @@
-"""Spikes as a raster, one mark a spike, and the rates of populations."""
+"""Raster plot of spikes, one mark a spike, and the rates of populations."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from ._axes import axes
 def raster(
     spikes: Spikes, ax: Axes | None = None, t1: float | int | None = None, *, unit: str = "ms"
 ) -> Axes:
-    """The spikes of one record, their times (in `unit`) across, their neurons upward.
+    """Raster plot: the spikes of one record, their times (in `unit`) across, their neurons upward.
 
     `t1` is the end of the axis, and later spikes are left out. A record whose room was too small
     says so in the title. Without spikes the axes are empty.
@@ -52,8 +52,8 @@ def populations(
     unit: str = "ms",
     second: float = 1000.0,
 ) -> Axes:
-    """A raster with one colour for each of `groups`, name and size in the order of the neurons,
-    and under it the rate of each (Hz), counted in windows of `window`.
+    """Raster plot of populations, one colour for each of `groups`, name and size in the order of
+    the neurons, and under it the rate of each (Hz), counted in windows of `window`.
 
     `second` is how many of `unit` make a second; `t1` ends the axis, or the last spike does. `ax`,
     one of a grid of subplots, gives a third of its room to the rates; these are the last axes of

@@ -1,4 +1,4 @@
-"""Values over time: states, and firing patterns under a drive, one panel a pattern."""
+"""Time series: states, and firing patterns under a drive, one panel a pattern."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -21,7 +21,8 @@ def traces(
     unit: str = "ms",
     ylabel: str = "state",
 ) -> Axes:
-    """One line for each column of `values` [times, n] (or [times]) over `ts` [times] (in `unit`).
+    """Time series: one line for each column of `values` [times, n] (or [times]) over `ts` [times]
+    (in `unit`).
 
     Times padded with `inf`, as diffrax pads them, are left out; `labels` name the lines. Without
     times the axes are empty; values that are not finite leave gaps.
@@ -51,7 +52,8 @@ def traces(
 
 
 class Trace(NamedTuple):
-    """The potential `v` [times] at `ts`, the times of the `spikes`, and the `drive` [times]."""
+    """Voltage trace: the potential `v` [times] at `ts`, the times of the `spikes`, and the `drive`
+    [times]."""
 
     ts: ArrayLike
     v: ArrayLike
@@ -67,8 +69,8 @@ def firing(
     unit: str = "ms",
     ylabel: str = "v (mV)",
 ) -> Axes:
-    """The potential over time, each spike a line up to `peak` (without it, no lines), and the
-    drive as a thin line underneath, not to scale.
+    """Voltage trace with spikes: the potential over time, each spike a line up to `peak` (without
+    it, no lines), and the drive as a thin line underneath, not to scale.
 
     Samples miss the peak of a spike that is reset: hence the lines. Samples and spikes that are
     not finite are left out.
@@ -116,7 +118,8 @@ def gallery(
     unit: str = "ms",
     ylabel: str = "v (mV)",
 ) -> np.ndarray:
-    """One panel for each trace, titled by its name, in rows of `columns`; the axes [panels].
+    """Grid of voltage traces: one panel for each, titled by its name, in rows of `columns`; the
+    axes [panels].
 
     `peak` is where the lines of spikes end, for all or by name. Names of axes stand at the left
     and at the bottom only.

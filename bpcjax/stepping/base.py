@@ -1,4 +1,4 @@
-"""What every solver around a diffrax solver passes on, and what every solver of spikes has."""
+"""Base classes of solvers: around a diffrax solver, and of spiking systems."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from .clock import Clock
 
 
 class AbstractAround(dfx.AbstractWrappedSolver):
-    """A solver that makes its steps with those of `inner`, and has its order."""
+    """Wrapper of a solver: it makes its steps with those of `inner`, and has its order."""
 
     inner: eqx.AbstractVar[dfx.AbstractSolver]
 
@@ -44,7 +44,7 @@ class AbstractAroundInterpolation(dfx.AbstractLocalInterpolation):
 
     @abstractmethod
     def at(self, t: Any) -> PyTree[Array]:
-        """The state at `t`."""
+        """The state of the dense output at the time `t`."""
 
     def evaluate(self, t0, t1=None, left: bool = True) -> PyTree[Array]:
         if t1 is None:
@@ -54,7 +54,7 @@ class AbstractAroundInterpolation(dfx.AbstractLocalInterpolation):
 
 @dataclass(frozen=True)
 class Around:
-    """Makes a `kind` of interpolation of a given inner one (hashable, for diffrax)."""
+    """Constructor of a `kind` of interpolation from a given inner one (hashable, for diffrax)."""
 
     kind: Callable[..., AbstractAroundInterpolation]
     interpolation_cls: Callable[..., Any]
@@ -64,7 +64,7 @@ class Around:
 
 
 class AbstractSpikesState(eqx.Module):
-    """What a solver of spikes carries from step to step."""
+    """State of a solver of spiking systems, from step to step."""
 
     spikes: eqx.AbstractVar[Spikes | None]
 
@@ -84,7 +84,7 @@ class AbstractSpikesState(eqx.Module):
 
 
 class AbstractSpikes(AbstractAround):
-    """A solver of spiking systems; `max_spikes` is the room of its record (`None`: no record)."""
+    """Solver of spiking systems; `max_spikes` is the room of its record (`None`: no record)."""
 
     max_spikes: eqx.AbstractVar[int | None]
     room: eqx.AbstractVar[int | None]  # for events on their way
@@ -92,17 +92,18 @@ class AbstractSpikes(AbstractAround):
 
     @property
     def scan_kind(self) -> str:
-        """For diffrax's adjoints, which would set the loops of a Runge-Kutta solver: they are."""
+        """Kind of loop, for diffrax's adjoints, which would set the loops of a Runge-Kutta solver:
+        they are."""
         return "bounded"
 
     @property
     def root_finder(self):
-        """That of an implicit inner solver, whose tolerances diffrax sets."""
+        """Root finder of an implicit inner solver, whose tolerances diffrax sets."""
         return self.inner.root_finder  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def root_find_max_steps(self):
-        """That of an implicit inner solver."""
+        """Bound of the root finder's steps of an implicit inner solver."""
         return self.inner.root_find_max_steps  # pyright: ignore[reportAttributeAccessIssue]
 
 

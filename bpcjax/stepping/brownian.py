@@ -1,4 +1,4 @@
-"""White noise by absolute time: the same path whatever run asks for it, and in what steps."""
+"""Brownian motion by absolute time: the same path whatever run asks for it, and in what steps."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class _Amplitude(eqx.Module):
 
 
 class BrownianCells(dfx.AbstractBrownianPath):
-    """A Brownian path in cells of `width`, each drawn from `key` and its number alone.
+    """Brownian path in cells of `width`, each drawn from `key` and its number alone.
 
     A step over one cell, as constant steps of that width are, costs one draw; inside a cell the
     path is a bridge, resolved down to `depth` halvings (the Brownian tree of diffrax).
@@ -40,12 +40,12 @@ class BrownianCells(dfx.AbstractBrownianPath):
 
     @property
     def t0(self):
-        """There is no first time."""
+        """Start of the path's domain: minus infinity, as there is no first time."""
         return -jnp.inf
 
     @property
     def t1(self):
-        """There is no last time."""
+        """End of the path's domain: infinity, as there is no last time."""
         return jnp.inf
 
     def evaluate(self, t0, t1=None, left: bool = True, use_levy: bool = False):
@@ -66,10 +66,10 @@ class BrownianCells(dfx.AbstractBrownianPath):
         return dfx.BrownianIncrement(dt=t1 - t0, W=change) if use_levy else change
 
     def _cell(self, number: Int[Array, ""]) -> Vector:
-        """The increment over a cell."""
+        """Brownian increment [n] over the cell of this `number`."""
         dtype = self.layout.dtype
-        drawn = jax.random.normal(jax.random.fold_in(self.key, number), (self.layout.size,), dtype)
-        return drawn * jnp.sqrt(self.width).astype(dtype)
+        normal = jax.random.normal(jax.random.fold_in(self.key, number), (self.layout.size,), dtype)
+        return normal * jnp.sqrt(self.width).astype(dtype)
 
     def _inside(self, number: Int[Array, ""], start: Scalar, stop: Scalar) -> Vector:
         """The increment between two parts of a cell: in proportion, and that of a bridge."""

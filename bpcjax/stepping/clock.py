@@ -1,4 +1,4 @@
-"""Time in whole steps: the grid of a run, and the controllers that keep to it.
+"""Clock of whole steps: the grid of a run, and the controllers that keep to it.
 
 Step n of a run begins at `origin + n dt`, whatever its number: times are not summed up, so that
 they do not drift, and a run that goes on has the steps of one that was not cut.
@@ -15,10 +15,10 @@ from ..system import Scalar
 
 
 class Clock(eqx.Module):
-    """The steps of a run: from number `first` to the end at `t1`, which is that of step `last`.
+    """Grid of steps of a run: from number `first` to the end at `t1`, which is that of step `last`.
 
     Steps from number `whole` on are not whole: the run ends inside. `inside`: whether it may, or
-    begins inside a step, whose events up to `told` after its start are on record already.
+    begins inside a step, whose events up to `horizon` after its start are on record already.
     `on_their_way`: the states of a cut run's inputs, one each.
     """
 
@@ -28,16 +28,16 @@ class Clock(eqx.Module):
     first: Int[Array, ""]
     whole: Int[Array, ""]
     last: Int[Array, ""]
-    told: Scalar
+    horizon: Scalar
     on_their_way: tuple[PyTree, ...] | None = None
     inside: bool = eqx.field(default=True, static=True)
 
     def time(self, step: Int[Array, ""]) -> Scalar:
-        """When a step begins."""
+        """The time at which a step of this number begins."""
         return self.origin + step.astype(self.dt.dtype) * self.dt
 
     def end(self, step: Int[Array, ""]) -> Scalar:
-        """When a step of this run ends."""
+        """The time at which a step of this number ends, `t1` for the last."""
         return jnp.where(step + 1 >= self.last, self.t1, self.time(step + 1))
 
     @property
@@ -55,7 +55,7 @@ def beyond(t1: Any) -> Scalar:
 
 
 class GridSteps(dfx.AbstractStepSizeController):
-    """The constant steps of a clock, as a controller of diffrax.
+    """Step size controller of constant steps on the grid of a clock.
 
     The solve is to be asked for up to `beyond(t1)`, and ends at `t1`.
     """
@@ -80,9 +80,8 @@ class GridSteps(dfx.AbstractStepSizeController):
 
 
 class AbstractStarting(eqx.Module):
-    """A controller that knows its first step: diffrax need not be told it, and so does not check
-    it by a call of the host, which would keep the program out of JAX's compilation cache.
-    """
+    """Step size controller that knows its first step: diffrax need not be told it, and so does not
+    check it by a call of the host, which would keep the program out of JAX's compilation cache."""
 
     controller: eqx.AbstractVar[dfx.AbstractStepSizeController]
     dt: eqx.AbstractVar[Scalar]
@@ -104,31 +103,31 @@ class AbstractStarting(eqx.Module):
 
 
 class Starting(AbstractStarting, dfx.AbstractStepSizeController):
-    """A controller without tolerances that starts with `dt`."""
+    """Step size controller without tolerances that starts with `dt`."""
 
     controller: dfx.AbstractStepSizeController
     dt: Scalar
 
 
 class StartingAdaptive(AbstractStarting, dfx.AbstractAdaptiveStepSizeController):
-    """An adaptive controller that starts with `dt`; implicit solvers read its tolerances."""
+    """Adaptive step size controller that starts with `dt`; implicit solvers read its tolerances."""
 
     controller: dfx.AbstractAdaptiveStepSizeController
     dt: Scalar
 
     @property
     def rtol(self):
-        """That of the controller."""
+        """Relative tolerance of the inner controller."""
         return self.controller.rtol
 
     @property
     def atol(self):
-        """That of the controller."""
+        """Absolute tolerance of the inner controller."""
         return self.controller.atol
 
     @property
     def norm(self):
-        """That of the controller."""
+        """Norm of the error in the inner controller."""
         return self.controller.norm
 
 

@@ -1,4 +1,4 @@
-"""The turns of a step: from one event to the next, until its end."""
+"""Event loop of a step: from one event to the next, until its end."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ from .runge_kutta import looped
 
 
 class Remainder(eqx.Module):
-    """The rest of a step: from (t, y), just after the last event, on trial to its end (y1)."""
+    """Remainder of a step: from (t, y), just after the last event, on trial to its end (y1)."""
 
     t: Scalar
     y: Vector
@@ -44,7 +44,7 @@ class Remainder(eqx.Module):
 
 
 class EventLoop(eqx.Module):
-    """One step of a solve, over the vector of the state."""
+    """Event loop of one step of a solve, over the vector of the state."""
 
     terms: PyTree
     system: FlatSystem
@@ -66,7 +66,7 @@ class EventLoop(eqx.Module):
         return jnp.asarray(_frozen(test, self.system, h, t, y))
 
     def due(self, inputs: tuple[PyTree, ...]) -> Any:
-        """When something arrives next."""
+        """Time of the next arrival from any of the inputs."""
         pairs = zip(self.system.inputs, inputs, strict=True)
         times = [source.due(state) for source, state in pairs]
         return jnp.stack(times).min() if times else jnp.inf
@@ -76,9 +76,9 @@ class EventLoop(eqx.Module):
         return jnp.asarray(self.due(inputs) < t1 - rounding(t1))
 
     def first_crossing(self, now: Remainder, t1):
-        """Where to look for the next crossing, up to `t1`, whether there is one, whether the
-        search converged, whether it is due at once, and whether something jumped over zero.
-        """
+        """Root search: where to look for the next crossing, up to `t1`, whether there is one,
+        whether the search converged, whether it is due at once, and whether something jumped over
+        zero."""
 
         def search(this: EventLoop, now: Remainder, t1):
             def flow(a):
@@ -86,23 +86,22 @@ class EventLoop(eqx.Module):
 
             g = this.system.guard(now.t, now.y)
             y1 = flow(t1) if this.system.inputs else now.y1
-            a, found, converged = locate(this.system, flow, now.t, now.y, t1, y1, this.noisy)
-            broken = ~found & jnp.isnan(this.system.guard(t1, y1)).any()
-            return a, found | broken, converged & ~broken, (g >= 0).any(), (g > 0).any()
+            a, exists, converged = locate(this.system, flow, now.t, now.y, t1, y1, this.noisy)
+            broken = ~exists & jnp.isnan(this.system.guard(t1, y1)).any()
+            return a, exists | broken, converged & ~broken, (g >= 0).any(), (g > 0).any()
 
-        a, found, converged, at_once, jumped = _frozen(search, self, now, t1)
-        return a, found | at_once, converged | at_once, at_once, jumped
+        a, exists, converged, at_once, jumped = _frozen(search, self, now, t1)
+        return a, exists | at_once, converged | at_once, at_once, jumped
 
     def next_event(self, now: Remainder, t0, t1, none: Piece) -> tuple[Remainder, Piece]:
-        """The rest of the step after the next event, and the piece before it; `now` itself, no
-        longer busy, and `none`, if there is no event.
-        """
+        """Next event: the remainder of the step after it, and the piece before it; `now` itself, no
+        longer busy, and `none`, if there is no event."""
         yes = jnp.array(True)
         due = _no_sooner(self.due(now.inputs), now.t)
         # What is crossed in the instant of an arrival is crossed before it.
         until = jnp.minimum(t1, due + rounding(due)) if self.system.inputs else t1
-        a, found, converged, at_once, jumped = self.first_crossing(now, until)
-        comes = ~found & self.comes(now.inputs, t1)
+        a, exists, converged, at_once, jumped = self.first_crossing(now, until)
+        comes = ~exists & self.comes(now.inputs, t1)
         a = lax.select(at_once, now.t, a)
         a = jnp.where(comes, due, a) if self.system.inputs else a
         y, error, info, inner, result = self.to(now.t, a, now.y, now.inner, yes)
@@ -112,7 +111,7 @@ class EventLoop(eqx.Module):
         event, inputs, room = self.with_inputs(
             jump(self.system, a, y, smooth, reach), now.inputs, comes
         )
-        found = found | comes
+        exists = exists | comes
         y1, error1, info1, inner, result1 = self.to(event.t, t1, event.y, inner, yes)
         ok = (event.ok | comes) & (converged | comes)
         spikes = None if now.spikes is None else append(now.spikes, event.times, event.spiked)
@@ -140,7 +139,7 @@ class EventLoop(eqx.Module):
         )
         idle = eqx.tree_at(lambda s: s.busy, now, jnp.array(False))
         piece = Piece(now.t, event.t, info)
-        return _select(now.busy & found, (then, piece), (idle, none))
+        return _select(now.busy & exists, (then, piece), (idle, none))
 
     def with_inputs(self, event: Jump, states: tuple[PyTree, ...], comes: Bool[Array, ""]):
         """An event to which is added what arrives then (if it `comes`), what is on its way after,
@@ -183,9 +182,9 @@ def _frozen(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
     """`fn(*args)` with everything that it depends on, what drives and hazards close over included,
     held constant.
     """
-    arrays, rest = eqx.partition(args, eqx.is_array)
+    arrays, static = eqx.partition(args, eqx.is_array)
     program, shape = jax.make_jaxpr(
-        lambda arrays: fn(*eqx.combine(arrays, rest)), return_shape=True
+        lambda arrays: fn(*eqx.combine(arrays, static)), return_shape=True
     )(arrays)
 
     def still(x):  # keys have no derivative to stop

@@ -1,4 +1,5 @@
-"""A state as one vector: fewer and larger operations, so solves compile and run faster."""
+"""Flattened system: a state as one vector, with fewer and larger operations, so solves compile and
+run faster."""
 
 import diffrax as dfx
 import equinox as eqx
@@ -12,7 +13,7 @@ from ..system import AbstractSpikingSystem, Scalar
 
 
 class FlatTerm(dfx.AbstractTerm):
-    """A diffrax term over the vector of a state."""
+    """Flattened diffrax term, over the vector of a state."""
 
     term: dfx.AbstractTerm
     layout: Layout = eqx.field(static=True)
@@ -33,24 +34,24 @@ def flat_terms(terms: PyTree, layout: Layout) -> PyTree:
     """The terms of a solve over the vector of a state."""
     if isinstance(terms, dfx.MultiTerm):
         flow, *others = terms.terms
-        rest = (FlatTerm(term, layout, False) for term in others)
-        return dfx.MultiTerm(FlatTerm(flow, layout, True), *rest)
+        diffusions = (FlatTerm(term, layout, False) for term in others)
+        return dfx.MultiTerm(FlatTerm(flow, layout, True), *diffusions)
     return FlatTerm(terms, layout, True)
 
 
 class FlatSystem(eqx.Module):
-    """A spiking system, with its drive, over the vector of its state."""
+    """Flattened spiking system, with its drive, over the vector of its state."""
 
     system: AbstractSpikingSystem
     args: PyTree
     layout: Layout = eqx.field(static=True)
 
     def rate(self, t: Scalar, y: Vector) -> Vector:
-        """dy/dt."""
+        """The vector field dy/dt [n] at the vector `y` [n]."""
         return self.layout.ravel(self.system.vector_field(t, self.layout.unravel(y), self.args))
 
     def guard(self, t: Scalar, y: Vector) -> Float[Array, " n"]:
-        """The guards, as a vector."""
+        """The guards as a vector [neurons]."""
         return jnp.ravel(self.system.guard(t, self.layout.unravel(y), self.args))
 
     def slope(self, t: Scalar, y: Vector) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
@@ -64,7 +65,7 @@ class FlatSystem(eqx.Module):
         return hit.reshape(guard.shape)
 
     def emits(self, t: Scalar, y: Vector, hit: Bool[Array, " n"]) -> Bool[Array, "..."]:
-        """Which of the guards that were hit are spikes."""
+        """Mask of the guards that were hit and are spikes."""
         return self.system.emits(self.layout.unravel(y), self._shaped(hit, t, y))
 
     def reset(self, t: Scalar, y: Vector, hit: Bool[Array, " n"]) -> Vector:
@@ -73,7 +74,7 @@ class FlatSystem(eqx.Module):
         return self.layout.ravel(self.system.reset(t, self.layout.unravel(y), self.args, fired))
 
     def kick(self, t: Scalar, y: Vector, spikes: Float[Array, "*n"]) -> Vector | None:
-        """What the spikes add to the state."""
+        """Increment of the state [n] by the spikes."""
         kick = self.system.kick(t, self.layout.unravel(y), self.args, spikes)
         return None if kick is None else self.layout.ravel(kick)
 
@@ -83,7 +84,7 @@ class FlatSystem(eqx.Module):
         return self.system.inputs()
 
     def arrive(self, t: Scalar, y: Vector, arrivals: tuple[Array, ...]) -> Vector:
-        """What arrivals add to the state."""
+        """Increment of the state [n] by arrivals from the inputs."""
         return self.layout.ravel(self.system.arrive(t, self.layout.unravel(y), self.args, arrivals))
 
     def per_neuron(self, values: Float[Array, " n"], t, y) -> Vector:

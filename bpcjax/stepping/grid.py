@@ -1,4 +1,4 @@
-"""Spikes at the ends of steps: the convention of clock-driven simulators."""
+"""Grid-based spikes, at the ends of steps: the convention of clock-driven simulators."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,8 @@ _SOON = 1e-4  # of a step: a crossing this close after its end counts, so that r
 
 
 class GridSpikes(AbstractWholeSteps):
-    """A threshold test at the end of every step of `inner`: first order, and the fastest.
+    """Clock-driven solver: a threshold test at the end of every step of `inner`, first order, and
+    the fastest.
 
     What it does not do: place a spike inside its step; order the spikes of a step (all reset,
     then all kick); carry a cascade of kicks through a step (a neuron that is kicked over its
@@ -34,8 +35,8 @@ class GridSpikes(AbstractWholeSteps):
     the time grid has no derivative in time, so they are *wrong*, at any step. With
     `spike=Surrogate(...)` they are a direction for learning, and no more than that.
 
-    `room` bounds delays, in steps (`None`: what `simulate` finds that the delays need, else 64);
-    `clock` is set by `simulate`.
+    `room` bounds delays, in steps (`None`: what the delays need in `simulate`, else 64); `clock` is
+    set by `simulate`.
     """
 
     inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Euler)

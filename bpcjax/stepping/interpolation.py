@@ -1,4 +1,4 @@
-"""Dense output of a step that events cut into pieces."""
+"""Piecewise interpolation: dense output of a step that events cut into pieces."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from .base import AbstractAroundInterpolation
 
 
 class PiecewiseInterpolation(AbstractAroundInterpolation):
-    """The inner solver's interpolation on each piece; right-continuous at the events.
+    """Piecewise interpolation, the inner solver's on each piece; right-continuous at the events.
 
     The last piece is the one after all events; those before it are padded with `inf` starts.
     """
@@ -37,7 +37,7 @@ class PiecewiseInterpolation(AbstractAroundInterpolation):
 
 
 class Piece(eqx.Module):
-    """A part of a step without events: its ends and the inner solver's dense information."""
+    """Piece of a step without events: its ends and the inner solver's dense information."""
 
     start: Any  # a time, or stacked times
     end: Any

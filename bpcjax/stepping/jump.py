@@ -1,4 +1,4 @@
-"""The jump at an event: its true time, the reset, the kicks, and their exact derivatives."""
+"""Jump at an event: its true time, the reset, the kicks, and their exact derivatives."""
 
 from typing import Any
 
@@ -14,9 +14,8 @@ from .flat import FlatSystem
 
 
 class Jump(eqx.Module):
-    """An event: when, the state after it, which guards emitted a spike and when, and whether a
-    crossing was there at all.
-    """
+    """Jump at an event: when, the state after it, which guards emitted a spike and when, and
+    whether a crossing was there at all."""
 
     t: Scalar
     y: Vector
@@ -26,7 +25,7 @@ class Jump(eqx.Module):
 
 
 def jump(system: FlatSystem, a: Scalar, y: Vector, smooth: Bool[Array, ""], reach: Scalar) -> Jump:
-    """The event at or next to time `a`, where the state is `y`.
+    """Jump at the event at or next to time `a`, where the state is `y`.
 
     `smooth`: the guards rose through zero on the flow, near `a` (at most `reach` away); their
     times follow by one step of Chebyshev's iteration, which carries the exact first and second

@@ -1,4 +1,4 @@
-"""All spikes of a step at once, each neuron at its own time inside it."""
+"""Local event solver: all spikes of a step at once, each neuron at its own time inside it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,28 +18,29 @@ from .term import unwrap
 
 
 class LocalSpikes(AbstractWholeSteps):
-    """A step of `inner`, then all its events at once, each neuron's at its own time: second order
-    in values and derivatives, without ordering, for large populations and sweeps.
+    """Local event solver: a step of `inner`, then all its events at once, each neuron's at its own
+    time; second order in values and derivatives, without ordering, for large populations and
+    sweeps.
 
     Each guard's crossing is the root of its cubic; the neuron is reset there and flows on to the
     end of the step by Heun's rule; what its spike sends arrives weighted by the time left.
 
     What it does not do: order the spikes of one step. A neuron that is kicked in the step in which
-    it fires sees the kick out of order: an error of first order in that spike. Such pairs become
+    it fires gets the kick out of order: an error of first order in that spike. Such pairs become
     rare as steps shrink, so medians keep order two, maxima do not, and a synchronous network may
-    gain or lose synchrony (exponents need `OrderedSpikes`). A neuron has one event a step; a
-    second one waits for the next step. An excursion above threshold within a step is seen where
-    the guard heads for it at the step's start. A neuron that is kicked over threshold fires in the
-    next step, at the time found by going back along its slope, so a cascade of voltage kicks takes
-    a step a stage and has no right derivative. Derivatives, forward and reverse, are those of the
-    true event times: to second order with currents, first with conductances, and through delays
-    not spike by spike. No noise. The rate of a neuron may depend on others through spikes only; a
-    drive that is a function of time is linear within a step. Between saved grid times, kicks are
-    spread over their step.
+    gain or lose synchrony (exponents need `OrderedSpikes`). A neuron has one event a step; a second
+    one waits for the next step. An excursion above threshold within a step is detected where the
+    guard heads for it at the step's start. A neuron that is kicked over threshold fires in the next
+    step, at the time that its slope gives backwards, so a cascade of voltage kicks takes a step a
+    stage and has no right derivative. Derivatives, forward and reverse, are those of the true event
+    times: to second order with currents, first with conductances, and through delays not spike by
+    spike. No noise. The rate of a neuron may depend on others through spikes only; a drive that is
+    a function of time is linear within a step. Between saved grid times, kicks are spread over
+    their step.
 
     `gather` is the number of neurons with an event above which the whole population is worked on;
-    `room` bounds delays, in steps (`None`: what `simulate` finds that they need, else 64);
-    `clock` is set by `simulate`.
+    `room` bounds delays, in steps (`None`: what they need in `simulate`, else 64); `clock` is set
+    by `simulate`.
     """
 
     inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Heun)
@@ -76,8 +77,8 @@ class LocalSpikes(AbstractWholeSteps):
         powers = spikes, left, 0.5 * left * left
 
         def receive(y):
-            def given(order: int):
-                """What all spikes give, each times a power of the time that is left to it."""
+            def impulse(order: int):
+                """Increment by all spikes, each times a power of the time that is left to it."""
                 change = jax.tree.map(jnp.zeros_like, y)
                 kick = system.kick(ends, y, args, powers[order])
                 change = change if kick is None else add(change, kick)
@@ -86,7 +87,7 @@ class LocalSpikes(AbstractWholeSteps):
                 )
 
             _, along = jax.linearize(lambda y: system.vector_field(ends, y, args), y)
-            return add(y, add(given(0), along(add(given(1), along(given(2))))))
+            return add(y, add(impulse(0), along(add(impulse(1), along(impulse(2))))))
 
         y1 = events.end
         coupled = jax.eval_shape(lambda: system.kick(ends, y1, args, spikes)) is not None

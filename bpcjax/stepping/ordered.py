@@ -1,4 +1,5 @@
-"""Events one after another, each at its true time, inside the steps of any diffrax solver."""
+"""Event-driven solver: events one after another, each at its true time, inside the steps of any
+diffrax solver."""
 
 from typing import Any
 
@@ -25,11 +26,11 @@ from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
 
-ROOM = 128  # spikes on their way through a delayed projection, unless told otherwise
+ROOM = 128  # spikes on their way through a delayed projection, by default
 
 
 class OrderedState(AbstractSpikesState):
-    """What `OrderedSpikes` carries from step to step: the record, and whether events were lost."""
+    """State of `OrderedSpikes` from step to step: the record, and whether events were lost."""
 
     inner: PyTree
     spikes: Spikes | None
@@ -51,7 +52,8 @@ class OrderedState(AbstractSpikesState):
 
 
 class OrderedSpikes(AbstractSpikes):
-    """Sub-steps of `inner` to one event after another: exact order, any coupling.
+    """Event-driven solver: sub-steps of `inner` to one event after another, in exact order, for any
+    coupling.
 
     Spike times and states keep the order of `inner`; plain derivatives, forward and reverse,
     are those of the true event times (first and second derivatives; at an exact tie of neurons

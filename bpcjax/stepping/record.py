@@ -1,4 +1,4 @@
-"""Record of spikes within a solve: bounded, ordered, differentiable."""
+"""Spike record within a solve: bounded, ordered, differentiable."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def append(
     spiked: Bool[Array, " n"],
     steps: Int[Array, " n"] | None = None,
 ) -> Spikes:
-    """The record with one entry per marked neuron, in the order of their indices."""
+    """Append one entry per marked neuron to a record, in the order of their indices."""
     rank = jnp.cumsum(spiked, dtype=record.count.dtype)
     place = jnp.where(spiked, record.count + rank - 1, record.times.shape[0])
     index = jnp.arange(spiked.shape[0], dtype=record.neurons.dtype)
@@ -38,7 +38,8 @@ def append(
 def extend(
     record: Spikes, times: Float[Array, " n"], spiked: Bool[Array, " n"], steps: Int[Array, " n"]
 ) -> Spikes:
-    """The same entries in any order: for large populations of which few spike at a time."""
+    """Extend a record by marked neurons in any order: for large populations of which few spike at a
+    time."""
     if spiked.shape[0] <= _SMALL or not record.times.size:
         return append(record, times, spiked, steps)
     written = _write(record.times, record.neurons, record.steps, record.count, times, spiked, steps)
@@ -46,7 +47,7 @@ def extend(
 
 
 def until(record: Spikes, end: Scalar) -> Spikes:
-    """The record without what is later than `end`."""
+    """Truncated record, without what is later than `end`."""
     late = jnp.isfinite(record.times) & (record.times > end + rounding(end))
     steps = None if record.steps is None else jnp.where(late, -1, record.steps)
     return Spikes(
@@ -58,7 +59,7 @@ def until(record: Spikes, end: Scalar) -> Spikes:
 
 
 def in_order(record: Spikes) -> Spikes:
-    """The record in the order of times, ties in that of steps, then of neurons."""
+    """Sorted record, in the order of times, ties in that of steps, then of neurons."""
     steps = jnp.zeros_like(record.neurons) if record.steps is None else record.steps
     order = jnp.lexsort((record.neurons, steps, lax.stop_gradient(record.times)))
     steps = None if record.steps is None else record.steps[order]
@@ -66,7 +67,8 @@ def in_order(record: Spikes) -> Spikes:
 
 
 def empty_record(room: int, dtype, in_steps: bool = False) -> Spikes:
-    """A record with `room` free places for times of the given dtype, and for steps if so asked."""
+    """Empty record with `room` free places for times of the given dtype, and with `in_steps` for
+    steps."""
     nobody = jnp.full(room, -1, jnp.int32)
     steps = nobody if in_steps else None
     return Spikes(jnp.full(room, jnp.inf, dtype), nobody, jnp.array(0, jnp.int32), steps)

@@ -1,10 +1,10 @@
-"""How a solve ended: diffrax's results, widened by what can go wrong with spikes."""
+"""Result codes of a solve: diffrax's, widened by what can go wrong with spikes."""
 
 import diffrax as dfx
 
 
 class RESULTS(dfx.RESULTS):  # pyright: ignore[reportGeneralTypeIssues]
-    """`diffrax.RESULTS` and the ways in which a solve with spikes can fail."""
+    """Result codes: `diffrax.RESULTS` and the ways in which a solve with spikes can fail."""
 
     record_overflow = (
         "More spikes than the record has room for, so the solve ended there. Raise `max_spikes`."

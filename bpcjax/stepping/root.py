@@ -1,4 +1,4 @@
-"""Where a guard rises through zero in a step: roots of cubics, and the search on the true flow."""
+"""Root finding for guards: roots of cubics, and the search on the true flow."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def _cubic(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Guar
 
 
 def cubic(g0: Guards, d0: Guards, g1: Guards, d1: Guards, at: Guards) -> tuple[Guards, Guards]:
-    """Value and slope at `at` of the Hermite cubic with the given values and slopes at 0 and 1."""
+    """Hermite cubic: value and slope at `at`, for the given values and slopes at 0 and 1."""
     a, b = _cubic(g0, d0, g1, d1)
     return ((a * at + b) * at + d0) * at + g0, (3 * a * at + 2 * b) * at + d0
 
@@ -36,14 +36,14 @@ def _peak(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> tuple[Guards, Guard
 
 
 def crosses(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> Bool[Array, "*n"]:
-    """Whether the cubic with values `g0 < 0`, `g1` and slopes `d0`, `d1` (per unit of the
-    interval) reaches zero: at its end, or on an excursion inside.
-    """
+    """Crossing test: whether the cubic with values `g0 < 0`, `g1` and slopes `d0`, `d1` (per unit
+    of the interval) reaches zero, at its end or on an excursion inside."""
     return (g1 >= 0) | (_peak(g0, d0, g1, d1)[1] >= 0)
 
 
 def first_root(g0: Guards, d0: Guards, g1: Guards, d1: Guards) -> Guards:
-    """The place in [0, 1] of the first rise of each cubic through zero; `inf` where none."""
+    """First root: the place in [0, 1] of the first rise of each cubic through zero; `inf` where
+    none."""
     a, b = _cubic(g0, d0, g1, d1)
     place, height, curvature = _peak(g0, d0, g1, d1)
     ends_above = g1 >= 0
@@ -68,7 +68,8 @@ _TRIES = 120
 
 
 def near_zero(system: FlatSystem, h: Scalar, t: Scalar, y: Vector, noisy: bool) -> Bool[Array, ""]:
-    """Whether some guard is within a third of its change in a time `h` of zero, or past it.
+    """Cautious test: whether some guard is within a third of its change in a time `h` of zero, or
+    past it.
 
     A cubic stays below its Bezier points, which are its ends and those a third of its end
     slopes away: where this is false at both ends of a step, no guard can rise to zero inside.
@@ -88,7 +89,8 @@ def locate(
     y1: Vector,
     noisy: bool,
 ) -> tuple[Scalar, Bool[Array, ""], Bool[Array, ""]]:
-    """Time of the first crossing in (t, t1]; whether there is one; whether the search converged.
+    """Event location: time of the first crossing in (t, t1]; whether there is one; whether the
+    search converged.
 
     `advance(a)` is the state at time `a` on the flow from (t, y). Each try evaluates the flow at
     the root of the cubics on the current bracket and keeps the part that holds the first
@@ -120,7 +122,7 @@ def locate(
 
         lo, hi = pick(lo, a), pick(a, hi)
         low, high = jax.tree.map(pick, low, here), jax.tree.map(pick, here, high)
-        guess, found = earliest(lo, low, hi, high)
+        guess, exists = earliest(lo, low, hi, high)
 
         def straight(step):
             """Whether the slope of no guard that crosses changes much over the last step."""
@@ -128,15 +130,15 @@ def locate(
             return ((high[0] < 0) | (change <= _STRAIGHT * jnp.abs(here[1]))).all()
 
         near = jnp.array(not noisy) & (jnp.abs(guess - a) <= close) & straight(guess - a)
-        done = ~found | (hi - lo <= tiny) | near
+        done = ~exists | (hi - lo <= tiny) | near
         stuck = (tries > 2) & (tries % 2 == 1)  # halve the bracket too: it always shrinks
         guess = jnp.where(done | ~stuck, guess, lo + 0.5 * (hi - lo))
-        return lo, low, hi, high, guess, found, tries + 1, done
+        return lo, low, hi, high, guess, exists, tries + 1, done
 
     low, high = system.slope(t, y), system.slope(t1, y1)
-    guess, found = earliest(t, low, t1, high)
-    start = (t, low, t1, high, guess, found, jnp.array(0, jnp.int32), ~found)
-    _, _, hi, _, a, found, _, done = lax.while_loop(
+    guess, exists = earliest(t, low, t1, high)
+    start = (t, low, t1, high, guess, exists, jnp.array(0, jnp.int32), ~exists)
+    _, _, hi, _, a, exists, _, done = lax.while_loop(
         lambda c: ~c[-1] & (c[-2] < _TRIES), body, start
     )
-    return (hi if noisy else a), found, done
+    return (hi if noisy else a), exists, done

@@ -15,10 +15,9 @@ from .base import AbstractAround
 
 
 class AbstractExplicitSteps(AbstractAround):
-    """The steps of an explicit Runge-Kutta solver: same tableau, error estimate and interpolation,
-    the same numbers to rounding, but nothing carried from step to step, so that a jump of the
-    state needs no care, and no loop that one mode of differentiation cannot pass.
-    """
+    """Explicit Runge-Kutta solver after one of diffrax: same tableau, error estimate and
+    interpolation, the same numbers to rounding, but nothing carried from step to step, so that a
+    jump of the state needs no care, and no loop that one mode of differentiation cannot pass."""
 
     inner: dfx.AbstractERK
 
@@ -49,9 +48,8 @@ class AbstractExplicitSteps(AbstractAround):
 
 
 class Unrolled(AbstractExplicitSteps):
-    """Stages written out: for a large population up to ten times faster than a loop over them,
-    whose buffers cost more than the arithmetic.
-    """
+    """Unrolled Runge-Kutta solver, stages written out: for a large population up to ten times
+    faster than a loop over them, whose buffers cost more than the arithmetic."""
 
     def advance(self, terms, t0: Any, t1: Any, y0, args):
         tableau: Any = self.inner.tableau
@@ -66,7 +64,8 @@ class Unrolled(AbstractExplicitSteps):
 
 
 class Looped(AbstractExplicitSteps):
-    """Stages in a `scan`: the equations stand in the program once, so that it compiles sooner."""
+    """Looped Runge-Kutta solver, stages in a `scan`: the equations stand in the program once, so
+    that it compiles sooner."""
 
     def advance(self, terms, t0: Any, t1: Any, y0, args):
         tableau: Any = self.inner.tableau
@@ -88,10 +87,10 @@ class Looped(AbstractExplicitSteps):
             y = add(y0, weigh(row, stages))
             t = t0 + place.astype(t1.dtype) * (t1 - t0)
             k = terms.vf_prod(t, y, args, control)
-            put = jax.tree.map(
+            filled = jax.tree.map(
                 lambda s, x: lax.dynamic_update_index_in_dim(s, x, index, 0), stages, k
             )
-            return put, None
+            return filled, None
 
         empty = jax.tree.map(lambda x: jnp.zeros((count, *jnp.shape(x)), x.dtype), y0)
         stages, _ = lax.scan(stage, empty, (jnp.arange(count), jnp.array(places), jnp.array(rows)))
@@ -115,7 +114,7 @@ def unrolled(solver: Any) -> Any:
 
 
 def looped(solver: Any) -> Any:
-    """The same steps with their stages in a loop, if `solver` is `Unrolled`."""
+    """Looped solver with the same steps, if `solver` is `Unrolled`."""
     return Looped(solver.inner) if type(solver) is Unrolled else solver
 
 

@@ -1,4 +1,4 @@
-"""The events of one step of a population, each neuron on its own."""
+"""Local events of one step of a population, each neuron on its own."""
 
 from typing import Any, NamedTuple
 
@@ -18,9 +18,8 @@ _LAST = 64  # units of rounding of a step, before its end
 
 
 class Outcome(NamedTuple):
-    """What became of the neurons: where in the step their events fell (2: nowhere), which of
-    these were spikes, and the state at the end of the step.
-    """
+    """Outcome of a step for the neurons: where in it their events fell (2: nowhere), which of these
+    were spikes, and the state at its end."""
 
     place: Float[Array, "*n"]
     spiked: Bool[Array, "*n"]
@@ -28,7 +27,7 @@ class Outcome(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """The guards at both ends of a step, and their change over it at the slope of the start."""
+    """Guards at both ends of a step, and their change over it at the slope of the start."""
 
     g0: Guards
     d0: Guards
@@ -36,15 +35,16 @@ class Watch(NamedTuple):
 
     @property
     def alert(self) -> Bool[Array, "*n"]:
-        """Who may have an event: past threshold at an end, or bound for it at the start."""
+        """Mask of neurons that may have an event: past threshold at an end, or bound for it at the
+        start."""
         return ~((self.g0 < 0) & (self.g1 < 0) & (self.g0 + 0.5 * self.d0 < 0))
 
 
 class Neurons(eqx.Module):
-    """Neurons over a step of length `h`: the drive and the state at both ends, as if there were
-    no events.
+    """Population in a step: neurons over a step of length `h`: the drive and the state at both
+    ends, as if there were no events.
 
-    `back` is how far before the step, in steps, an event may be found late.
+    `back` is how far before the step, in steps, an event may be detected late.
     """
 
     system: AbstractSpikingSystem
@@ -75,12 +75,12 @@ class Neurons(eqx.Module):
 
     @property
     def t1(self) -> Any:
-        """The end of the step."""
+        """The time at which the step ends."""
         return self.t0 + self.h
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of the guard."""
+        """The shape of the guard: one entry a neuron."""
         return jax.eval_shape(lambda: self.system.guard(self.t0, self.y0, self.drive0)).shape
 
     def watch(self) -> Watch:
@@ -115,7 +115,7 @@ class Neurons(eqx.Module):
         return jax.tree.map(between, self.drive0, self.drive1)
 
     def take(self, index: Int[Array, " few"]) -> "Neurons":
-        """Some of the neurons, which lie on the last axis."""
+        """Sub-population of the neurons at `index` on the last axis."""
         (n,) = self.shape
 
         def some(x):
@@ -129,7 +129,7 @@ class Neurons(eqx.Module):
         return self.outcome_and_resets(watch)[0]
 
     def outcome_and_resets(self, watch: Watch) -> tuple[Outcome, PyTree]:
-        """The same, and each neuron's state just after its own event."""
+        """Outcome of the step, and each neuron's state just after its own event."""
         flow0 = self._flow(self.t0, self.y0, self.drive0)
         flow1 = self._flow(self.t1, self.y1, self.drive1)
         d1 = self._slope(self.t1, self.y1, self.drive1)[1]
@@ -199,8 +199,8 @@ def take_events(neurons: Neurons, watch: Watch, few: int) -> Outcome:
     def some() -> Outcome:
         n = alert.shape[0]
         index = _bits.indices(_bits.pack(alert), few, n)
-        seen = Watch(*(g.at[index].get(mode="clip") for g in watch))
-        outcome = neurons.take(index).outcome(seen)
+        part = Watch(*(g.at[index].get(mode="clip") for g in watch))
+        outcome = neurons.take(index).outcome(part)
         return jax.tree.map(
             lambda all_, some: all_.at[..., index].set(some, mode="drop"),
             neurons.nothing(),

@@ -1,4 +1,4 @@
-"""What solvers share that take all events of a step at once.
+"""Whole-step solvers: what solvers share that take all events of a step at once.
 
 Their steps are whole, whatever the times of the solve: a run that ends inside a step makes the
 whole step, reads its state off the dense output and keeps the start of the step, from where the
@@ -31,11 +31,11 @@ from .results import RESULTS
 from .runge_kutta import both_modes
 from .term import unwrap
 
-ROOM = 64  # steps that a ring of delayed spikes holds, unless told otherwise
+ROOM = 64  # steps that a ring of delayed spikes holds, by default
 
 
 class WholeState(AbstractSpikesState):
-    """The record of spikes, and the events on their way."""
+    """State of a whole-step solver: the record of spikes, and the events on their way."""
 
     inner: PyTree
     spikes: Spikes | None
@@ -58,7 +58,7 @@ class WholeState(AbstractSpikesState):
 
 
 class AbstractWholeSteps(AbstractSpikes):
-    """A solver that makes a step of `inner` and then takes all events of that step at once.
+    """Whole-step solver: a step of `inner`, and then all events of that step at once.
 
     Without a `clock` (in a bare `diffeqsolve`) steps are those of the controller.
     """
@@ -93,7 +93,7 @@ class AbstractWholeSteps(AbstractSpikes):
         return WholeState(inner, record, states, first, start, span, no, no)
 
     def now(self, t0, t1, state: WholeState) -> Step:
-        """This step."""
+        """The current step: its start, its length and its numbers."""
         if self.clock is None:
             span = t1 - t0
             return Step(t0, span, state.index, jnp.round(t0 / span).astype(jnp.int32))
@@ -127,16 +127,16 @@ class AbstractWholeSteps(AbstractSpikes):
         if self.inside:
             assert self.clock is not None
             close = rounding(step.t0) + rounding(step.span)
-            told = jnp.where(state.index == self.clock.first, self.clock.told, -jnp.inf)
+            horizon = jnp.where(state.index == self.clock.first, self.clock.horizon, -jnp.inf)
             end = jnp.where(self.unfinished(state), t1 - step.t0, jnp.inf)
-            spiked = spiked & (offsets > told + close) & (offsets <= end + close)
+            spiked = spiked & (offsets > horizon + close) & (offsets <= end + close)
         past = jnp.floor(offsets / step.span + 1e-6).astype(jnp.int32)
         return extend(state.spikes, step.t0 + offsets, spiked, state.index + past)
 
     def landed(
         self, inputs, states, take: Callable[[Any, PyTree], tuple[Any, Bool[Array, ""], PyTree]]
     ) -> tuple[list[Any], tuple[PyTree, ...], Bool[Array, ""]]:
-        """What `take` takes from each input, the inputs' states after, and whether it is whole."""
+        """Arrivals from each input by `take`, the inputs' states after, and whether it is whole."""
         if not inputs:
             return [], (), jnp.array(True)
         pairs = zip(inputs, states, strict=True)

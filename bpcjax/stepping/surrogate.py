@@ -13,27 +13,27 @@ Shape = Callable[[Float[Array, "*n"]], Float[Array, "*n"]]
 
 
 def fast_sigmoid(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """`1 / (1 + |x|)^2`: SuperSpike's (Zenke & Ganguli 2018, Neural Comput. 30:1514)."""
+    """SuperSpike surrogate `1 / (1 + |x|)^2` (Zenke & Ganguli 2018, Neural Comput. 30:1514)."""
     return 1 / (1 + jnp.abs(x)) ** 2
 
 
 def arctan(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """`1 / (1 + (pi x / 2)^2)` (Fang et al. 2021, ICCV)."""
+    """Arctan surrogate `1 / (1 + (pi x / 2)^2)` (Fang et al. 2021, ICCV)."""
     return 1 / (1 + (0.5 * jnp.pi * x) ** 2)
 
 
 def triangle(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """`max(0, 1 - |x|)` (Bellec et al. 2018, NeurIPS)."""
+    """Triangular surrogate `max(0, 1 - |x|)` (Bellec et al. 2018, NeurIPS)."""
     return jnp.maximum(0.0, 1 - jnp.abs(x))
 
 
 def gaussian_shape(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
-    """`exp(-x^2 / 2)`."""
+    """Gaussian surrogate `exp(-x^2 / 2)`, 1 at threshold."""
     return jnp.exp(-0.5 * x * x)
 
 
 class AbstractSpike(Module):
-    """A step function of the guard, 0 or 1, with a derivative that somebody chose for it.
+    """Spike function: a step function of the guard, 0 or 1, with a derivative of choice.
 
     `through_resets`: whether derivatives pass the reset that a spike makes too.
     """
@@ -42,11 +42,11 @@ class AbstractSpike(Module):
 
     @abstractmethod
     def __call__(self, guard: Float[Array, "*n"]) -> Float[Array, "*n"]:
-        """1 where `guard >= 0`, else 0."""
+        """The spike: 1 where `guard >= 0`, else 0, in the guard's shape."""
 
 
 class Surrogate(AbstractSpike):
-    """A spike whose derivative by the guard is `height * shape(slope * guard)`.
+    """Surrogate gradient: a spike whose derivative by the guard is `height * shape(slope * guard)`.
 
     The derivative of a solve with it is that of no system: it is a direction for learning
     (Neftci, Mostafa & Zenke 2019, IEEE Signal Process. Mag. 36:51). `slope` is per unit of the

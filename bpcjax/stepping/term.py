@@ -1,4 +1,4 @@
-"""The diffrax term of a spiking system."""
+"""Diffrax term of a spiking system."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def _ready(system: AbstractSpikingSystem) -> AbstractSpikingSystem:
 
 
 class SpikingTerm(dfx.AbstractTerm):
-    """The flow of a spiking system, with its guard, reset and kick at hand for the solver.
+    """Term of a spiking system: its flow, with its guard, reset and kick at hand for the solver.
 
     `diffrax.diffeqsolve(SpikingTerm(system), OrderedSpikes(), ...)` takes every diffrax option.
     """

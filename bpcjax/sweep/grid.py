@@ -1,4 +1,4 @@
-"""The points of a sweep: the product of its axes, cut into blocks of one static shape."""
+"""Parameter grid of a sweep: the product of its axes, cut into blocks of one static shape."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -26,13 +26,13 @@ def _is_key(values: Any) -> bool:
     return isinstance(values, jax.Array) and jnp.issubdtype(values.dtype, jax.dtypes.prng_key)
 
 
-def _axis(name: str, given: Any) -> tuple[Any, np.ndarray]:
+def _axis(name: str, axis: Any) -> tuple[Any, np.ndarray]:
     """The values of an axis as `run` gets them, and as the result is labelled."""
     check_name(name, "axes")
-    if _is_key(given):
-        values, label = given, np.arange(given.size)
+    if _is_key(axis):
+        values, label = axis, np.arange(axis.size)
     else:
-        label = np.asarray(given)
+        label = np.asarray(axis)
         if label.dtype.kind not in "biuf":
             raise TypeError(
                 f"axes[{name!r}] holds {label.dtype}: an axis holds numbers, truth values or keys. "
@@ -41,8 +41,8 @@ def _axis(name: str, given: Any) -> tuple[Any, np.ndarray]:
         with np.errstate(over="ignore"):
             values = np.asarray(jnp.asarray(label))
         finite = label.dtype.kind == "f"
-        kept = np.isfinite(values) == np.isfinite(label) if finite else values == label
-        if not np.all(kept):
+        exact = np.isfinite(values) == np.isfinite(label) if finite else values == label
+        if not np.all(exact):
             raise ValueError(
                 f"axes[{name!r}] exceeds {values.dtype}: turn on jax_enable_x64, or rescale."
             )
@@ -63,12 +63,13 @@ def _fit(size: int, room: int) -> int:
 
 
 class Grid:
-    """The product of axes, the last running fastest, in blocks of at most `chunk` points."""
+    """Parameter grid: the product of axes, the last running fastest, in blocks of at most `chunk`
+    points."""
 
     def __init__(self, axes: Mapping[str, Any]):
         if not axes:
             raise ValueError("axes: pass at least one, as `{name: values}`.")
-        pairs = {name: _axis(name, given) for name, given in axes.items()}
+        pairs = {name: _axis(name, axis) for name, axis in axes.items()}
         self.names = tuple(pairs)
         self.values = {name: values for name, (values, _) in pairs.items()}
         self.labels = {name: label for name, (_, label) in pairs.items()}
@@ -76,14 +77,15 @@ class Grid:
         self.size = math.prod(self.shape)
 
     def coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
-        """What labels the result: the values; of keys their number, and their words beside it."""
-        found = {}
+        """Coordinates that label the result: the values; of keys their number, and their words
+        beside it."""
+        coordinates = {}
         for name, values in self.values.items():
-            found[name] = (name,), self.labels[name]
+            coordinates[name] = (name,), self.labels[name]
             if _is_key(values):
                 words = np.asarray(jax.random.key_data(values)).reshape(len(values), -1)
-                found[f"{name}_data"] = (name, f"{name}_word"), words
-        return found
+                coordinates[f"{name}_data"] = (name, f"{name}_word"), words
+        return coordinates
 
     def cut(self, chunk: int) -> "Blocks":
         """The blocks of at most `chunk` points."""
@@ -95,7 +97,7 @@ class Grid:
 
 
 class Blocks:
-    """A grid cut into blocks of one shape; those at the far edges are padded."""
+    """Blocks of one shape that a grid is cut into; those at the far edges are padded."""
 
     def __init__(self, grid: Grid, tile: tuple[int, ...]):
         self.grid, self.tile = grid, tile
@@ -111,11 +113,11 @@ class Blocks:
             yield int(place) * tile, size, tile
 
     def region(self, block: int) -> Index:
-        """Where in the grid the block lies."""
+        """Slices of the grid that the block covers."""
         return tuple(slice(at, min(at + tile, size)) for at, size, tile in self._starts(block))
 
     def size(self, block: int) -> int:
-        """How many points of the grid the block has, without its padding."""
+        """Number of points of the grid in the block, without its padding."""
         return math.prod(part.stop - part.start for part in self.region(block))
 
     def values(self, block: int) -> dict[str, Any]:

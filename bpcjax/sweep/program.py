@@ -1,4 +1,4 @@
-"""One compiled program for a block of points: its outputs, its memory, its fingerprint."""
+"""Compiled program for a block of points: its outputs, its memory, its fingerprint."""
 
 import functools
 import hashlib
@@ -30,7 +30,7 @@ class _Labelled(eqx.Module):
 
 
 class Output(NamedTuple):
-    """What each point gives under one name, without the dimensions of the grid."""
+    """Output of each point under one name, without the dimensions of the grid."""
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
@@ -38,7 +38,8 @@ class Output(NamedTuple):
 
 
 def population(run: Run) -> Run:
-    """`batch=population`: all points of a chunk as one population, in one call of `run`.
+    """Batching rule `batch=population`: all points of a chunk as one population, in one call of
+    `run`.
 
     `run` gets its arguments with shape [points], and returns arrays with the points on their
     last axis, as the state of a population has its neurons; a number without axes, such as
@@ -74,23 +75,23 @@ def _solve(
     run = eqx.combine(dynamic, static)
 
     def arrays(**point):
-        found = run(**{name: point[name] for name in names})  # jax sorts a dict by its keys
-        if not isinstance(found, Mapping) or not found:
-            raise TypeError(f"run must return a dict of arrays, not empty; it returned {found!r}.")
-        return {name: _output(name, value) for name, value in found.items()}
+        result = run(**{name: point[name] for name in names})  # jax sorts a dict by its keys
+        if not isinstance(result, Mapping) or not result:
+            raise TypeError(f"run must return a dict of arrays, not empty; it returned {result!r}.")
+        return {name: _output(name, value) for name, value in result.items()}
 
     return batch(arrays)(**points)
 
 
-def _outputs(found: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Output]:
-    """What a block gives, checked: names, lengths, dimensions, types.
+def _outputs(arrays: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Output]:
+    """Outputs of a block, checked: names, lengths, dimensions, types.
 
     **Raises:** `ValueError` or `TypeError` naming the output and the remedy.
     """
     outputs, sizes = {}, {}
     coordinates = grid.coordinates()
     used = {dim for dims, _ in coordinates.values() for dim in dims} | set(coordinates)
-    for name, x in found.items():
+    for name, x in arrays.items():
         check_name(name, "run: output")
         dims, x = (x.dims, x.value) if isinstance(x, _Labelled) else (None, x)
         if name in used or name == DONE:
@@ -106,7 +107,7 @@ def _outputs(found: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Out
             raise ValueError(f"run: output {name!r} has shape {shape} but dimensions {dims}.")
         for dim, size in zip(dims, shape, strict=True):
             check_name(dim, f"run: dimension of {name!r}")
-            if dim in used or dim in found:
+            if dim in used or dim in arrays:
                 raise ValueError(
                     f"run: dimension {dim!r} of {name!r} has a name in use. Rename it."
                 )
@@ -131,7 +132,8 @@ def _digest(text: str, tree: PyTree) -> str:
 
 
 class Program:
-    """`run` over the points of one block, traced once and compiled once for each device.
+    """Compiled program: `run` over the points of one block, traced once and compiled once for each
+    device.
 
     The traces are those of one `jit`, so they last from sweep to sweep. Arrays that a callable
     module `run` holds are arguments; those that a function closes over are constants.
@@ -171,15 +173,15 @@ class Program:
 
     @property
     def output_bytes(self) -> int:
-        """The size of what a block gives."""
+        """The number of bytes of a block's outputs."""
         sizes = (math.prod(o.shape) * o.dtype.itemsize for o in self.outputs.values())
         return self.blocks.points * sum(sizes)
 
     @property
     def memory(self) -> int:
         """Bytes that a block takes while it runs, as the compiler says."""
-        found = self._lowered[0].compile().memory_analysis()
-        return self.output_bytes + (0 if found is None else found.temp_size_in_bytes)
+        analysis = self._lowered[0].compile().memory_analysis()
+        return self.output_bytes + (0 if analysis is None else analysis.temp_size_in_bytes)
 
     def compile(self, most: int) -> None:
         """Compile for at most so many of the devices, side by side; jax keeps what is compiled."""
@@ -193,7 +195,7 @@ class Program:
         return self._arrays[device], jax.device_put(points, self.devices[device])
 
     def __call__(self, device: int, placed: tuple[PyTree, dict[str, Any]]) -> dict[str, np.ndarray]:
-        """What a block gives [points, ...]. It may be called in any thread."""
-        found = self._compiled[device](*placed)
-        found = {n: x.value if isinstance(x, _Labelled) else x for n, x in found.items()}
-        return {name: np.asarray(x) for name, x in found.items()}
+        """Run a block: its outputs [points, ...]. It may be called in any thread."""
+        outputs = self._compiled[device](*placed)
+        outputs = {n: x.value if isinstance(x, _Labelled) else x for n, x in outputs.items()}
+        return {name: np.asarray(x) for name, x in outputs.items()}

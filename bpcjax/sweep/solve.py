@@ -1,4 +1,4 @@
-"""The chunks of a sweep, each on a device of its own, side by side."""
+"""Scheduler of a sweep: its chunks, each on a device of its own, side by side."""
 
 import contextlib
 import logging
@@ -15,7 +15,8 @@ from .store import Store
 
 @contextlib.contextmanager
 def together(what: str) -> Iterator[None]:
-    """Leave this block when all processes do; an exception here does not hold up the others."""
+    """Barrier: leave this block when all processes do; an exception here does not hold up the
+    others."""
     try:
         yield
     finally:
@@ -45,14 +46,14 @@ def _lanes(program: Program) -> list[int]:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of CPU cores that this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)  # Linux only
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
-def solve(program: Program, kept: Store, progress: bool) -> dict[int, str]:
+def solve(program: Program, store: Store, progress: bool) -> dict[int, str]:
     """Solve the chunks of this process that are not done, and say why some failed."""
-    blocks, done = program.blocks, kept.done()
+    blocks, done = program.blocks, store.done()
     own = range(jax.process_index(), len(blocks), jax.process_count())
     todo = [k for k in own if not done[k]]
     reasons: dict[int, str] = {}
@@ -63,13 +64,13 @@ def solve(program: Program, kept: Store, progress: bool) -> dict[int, str]:
 
     def work(block: int, device: int, placed) -> str | None:
         try:
-            found = program(device, placed)
+            outputs = program(device, placed)
         except Exception as error:  # whatever `run` raises belongs to this chunk
             return _reason(error)
-        kept.put(block, found)
+        store.put(block, outputs)
         return None
 
-    # Leaving the pool, in whatever way, waits for the chunks that are being solved: they are kept.
+    # Leaving the pool, in whatever way, waits for the chunks in work, and stores them.
     with _bar(total, initial, progress) as bar, _quiet(), ThreadPoolExecutor(len(free)) as pool:
         if todo:
             program.compile(len(todo))
@@ -134,7 +135,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    """What an exception says, without the trace that jax puts before it."""
+    """Message of an exception, without the trace that jax puts before it."""
     text = str(error)
     head, mark, tail = text.rpartition("EquinoxRuntimeError: ")
     if mark:

@@ -1,4 +1,4 @@
-"""Where a sweep is kept: one Zarr group that is a labelled data set at any time."""
+"""Store of a sweep: one Zarr group that is a labelled data set at any time."""
 
 import contextlib
 import os
@@ -52,7 +52,7 @@ def _make(root: Any, blocks: Blocks, outputs: Mapping[str, Output], about: dict[
 
 
 class Store:
-    """The group of a sweep, in a folder or (`path=None`) in memory.
+    """Zarr store of a sweep, in a folder or (`path=None`) in memory.
 
     Every block is a Zarr chunk of each output, so that no two of them share a file, in whatever
     process they are solved. A block counts once `done` is true at its points, which is written
@@ -116,8 +116,11 @@ class Store:
         if tuple(self.about["axes"]) != grid.names:
             raise self._other(f"holds a sweep over {self.about['axes']}, not {list(grid.names)}")
         for name, (_, values) in grid.coordinates().items():
-            kept: Any = self.group[name][...] if name in self.group else None
-            if kept is None or (kept.dtype, kept.tobytes()) != (values.dtype, values.tobytes()):
+            labels: Any = self.group[name][...] if name in self.group else None
+            if labels is None or (labels.dtype, labels.tobytes()) != (
+                values.dtype,
+                values.tobytes(),
+            ):
                 raise self._other(f"holds a sweep with other values of axis {name!r}")
         return tuple(self.about["tile"])
 
@@ -130,12 +133,12 @@ class Store:
             )
         for name in ("platform", "jax", "jaxlib"):
             if self.about.get(name) != about[name]:
-                kept = self.about.get(name)
-                raise self._other(f"was begun with {name} = {kept}, not {about[name]}")
+                stored = self.about.get(name)
+                raise self._other(f"was begun with {name} = {stored}, not {about[name]}")
         for name, (dims, shape, dtype) in outputs.items():
-            kept = self.group.get(name)
+            stored = self.group.get(name)
             want = [*blocks.grid.names, *dims], (*blocks.grid.shape, *shape), dtype
-            if kept is None or (kept.attrs[_DIMS], kept.shape, kept.dtype) != want:
+            if stored is None or (stored.attrs[_DIMS], stored.shape, stored.dtype) != want:
                 raise self._other(f"holds another output {name!r}")
         if self.about["program"] != about["program"]:
             raise self._other(
@@ -145,13 +148,13 @@ class Store:
         self._arrays = {name: self.group[name] for name in [*outputs, DONE]}
 
     def done(self) -> np.ndarray:
-        """Which blocks are done [blocks]."""
+        """Mask [blocks] of those that are done."""
         return self._arrays[DONE][
             tuple(slice(None, None, tile) for tile in self.blocks.tile)
         ].ravel()
 
     def put(self, block: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keep what a block gave; it may be called in any thread.
+        """Write what a block gave; it may be called in any thread.
 
         **Raises:** `OSError` if the disk is full or the folder cannot be written to.
         """

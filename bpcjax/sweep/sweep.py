@@ -22,7 +22,7 @@ _SHOWN = 5  # failed chunks in an error's text
 
 
 class SweepError(RuntimeError):
-    """Some chunks of a sweep failed; the others are done, and kept.
+    """Error of a sweep of which some chunks failed; the others are done, and stored.
 
     `dataset` holds them, with NaN elsewhere; `failed` has, for each failed chunk, the first and
     last value of each axis, and why. With a `store` the same call tries these chunks again.
@@ -43,7 +43,8 @@ def sweep(
     batch: Batch = jax.vmap,
     progress: bool = True,
 ) -> Any:
-    """`run(**point)` at every point of the product of `axes`: an `xarray.Dataset`.
+    """Parameter sweep: `run(**point)` at every point of the product of `axes`, as an
+    `xarray.Dataset`.
 
     `axes` maps each argument of `run` to its values, an array [n] of numbers or of keys
     (`jax.random.split`; labelled by their number). `run` returns a dict of arrays, or of
@@ -71,18 +72,18 @@ def sweep(
     if store is None and jax.process_count() > 1:
         raise ValueError("store: several processes need one, a folder that all of them see.")
     devices = _local(devices)
-    kept = Store(store)
+    cache = Store(store)
     with together("begun"):
-        if jax.process_index() == 0 and not kept.exists:
+        if jax.process_index() == 0 and not cache.exists:
             program = _program(run, grid, chunk, batch, devices)
-            kept.make(program.blocks, program.outputs, _about(program, chunk))
-    tile = kept.open(grid)
+            cache.make(program.blocks, program.outputs, _about(program, chunk))
+    tile = cache.open(grid)
     blocks = Blocks(grid, tile) if chunk is None else grid.cut(chunk)
     program = Program(run, batch, blocks, devices)
-    kept.check(blocks, program.outputs, _about(program, chunk))
+    cache.check(blocks, program.outputs, _about(program, chunk))
     with together("ended"):
-        reasons = solve(program, kept, progress)
-    done, dataset = kept.done(), kept.read()
+        reasons = solve(program, cache, progress)
+    done, dataset = cache.done(), cache.read()
     if done.all():
         return dataset.drop_vars(DONE)
     failed = tuple(
@@ -91,7 +92,7 @@ def sweep(
         if not done[k]
     )
     dataset = dataset.where(dataset[DONE]).assign({DONE: dataset[DONE]})
-    raise SweepError(_report(failed, kept), failed, dataset)
+    raise SweepError(_report(failed, cache), failed, dataset)
 
 
 def _local(devices: Sequence[Device] | None) -> Sequence[Device]:
@@ -138,7 +139,7 @@ def _program(run, grid: Grid, chunk: int | None, batch: Batch, devices) -> Progr
 def _about(program: Program, chunk: int | None) -> dict[str, Any]:
     """The attributes of the result: what its bits depend on."""
     blocks = program.blocks
-    found = {
+    about = {
         "axes": list(blocks.grid.names),
         "chunk": blocks.points if chunk is None else chunk,
         "tile": list(blocks.tile),
@@ -147,13 +148,13 @@ def _about(program: Program, chunk: int | None) -> dict[str, Any]:
     }
     for name in _VERSIONS:
         try:
-            found[name] = version(name)
+            about[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+            about[name] = "unknown"
+    return about
 
 
-def _report(failed, kept: Store) -> str:
+def _report(failed, store: Store) -> str:
     def line(where, reason):
         ranges = (
             f"{name} = {low}" if low == high else f"{name} = {low} ... {high}"
@@ -165,9 +166,9 @@ def _report(failed, kept: Store) -> str:
     if len(failed) > _SHOWN:
         lines.append(f"  and {len(failed) - _SHOWN} more, in the error's `failed`")
     where = "the error's `dataset`"
-    if kept.path:
+    if store.path:
         where += " and in the store; the same call tries these again"
     return (
-        f"{len(failed)} of {len(kept.blocks)} chunks failed; what the others gave is in {where}:\n"
+        f"{len(failed)} of {len(store.blocks)} chunks failed; what the others gave is in {where}:\n"
         + "\n".join(lines)
     )

@@ -78,13 +78,13 @@ def capacity(temperature=0.0):
     loads = [_at(s, temperature).alpha for s in widths]
     best = int(np.argmax(loads))
     low, high = widths[max(best - 1, 0)], widths[min(best + 1, 119)]
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         lambda s: -_at(s, temperature).alpha,
         bounds=(low, high),
         method="bounded",
         options=dict(xatol=1e-10),
     )
-    return _at(found.x, temperature)
+    return _at(optimum.x, temperature)
 
 
 def retrieval(alpha, temperature=0.0):

@@ -36,12 +36,12 @@ def hit(width, jitter=0.0, deletion=0.0, insertion=0.0, warp=0.0):
         return 0.5 * (erf((width - shift) / scale) + erf((width + shift) / scale))
 
     if warp == 0:
-        kept = within(np.zeros(()))
+        chance = within(np.zeros(()))
     elif jitter == 0:
-        kept = min(1.0, 2 * width / abs(warp))
+        chance = min(1.0, 2 * width / abs(warp))
     else:
-        kept = 0.5 * _WEIGHTS @ within(0.5 * warp * _NODES)
-    return float(1 - (1 - (1 - deletion) * kept) * np.exp(-2 * width * insertion))
+        chance = 0.5 * _WEIGHTS @ within(0.5 * warp * _NODES)
+    return float(1 - (1 - (1 - deletion) * chance) * np.exp(-2 * width * insertion))
 
 
 def false_hit(width, deletion=0.0, insertion=0.0):

@@ -32,8 +32,8 @@ def _inverted(gain, signal, others, n):
     """
     ones = np.arange(n)
     weight = binom.pmf(ones, n - 1, 0.5)
-    kept = weight > 1e-20
-    weight, terms = weight[kept], gain(2.0 * ones[kept] - (n - 1))
+    likely = weight > 1e-20
+    weight, terms = weight[likely], gain(2.0 * ones[likely] - (n - 1))
     width = np.sqrt(others * (weight @ terms**2))
     x = np.linspace(0, _END, _NODES)[1:]
     # phi - 1 = -2 E sin^2(t h / 2), so that nothing cancels near t = 0.

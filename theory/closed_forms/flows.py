@@ -107,10 +107,10 @@ def van_der_pol(mu):
 
     def half(a):
         # The first step leaves the turning point downward; no event is seen at the start.
-        found = solve_ivp(
+        solution = solve_ivp(
             field, (0, 50 + 2 * mu), [a, 0, 0], "DOP853", events=turning, rtol=1e-13, atol=1e-13
         )
-        return found.t_events[0][0], found.y_events[0][0]
+        return solution.t_events[0][0], solution.y_events[0][0]
 
     amplitude = brentq(lambda a: a + half(a)[1][0], 1.99, 2.03, xtol=1e-14)
     time, end = half(amplitude)

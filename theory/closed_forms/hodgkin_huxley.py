@@ -63,13 +63,15 @@ def jacobian(v, e_l=E_L):
     At `v + i e`, `e` tiny, the imaginary part of an analytic function is `e` times its slope.
     """
     gates, tiny = steady_gates(v), 1e-30
-    found = np.empty((4, 4))
+    matrix = np.empty((4, 4))
     state = np.array([v, *gates], complex)
     for k, step in enumerate(1j * tiny * np.eye(4)):
-        moved, *x = state + step
-        fluxes = [up * (1 - g) - down * g for g, (up, down) in zip(x, rates(moved), strict=True)]
-        found[:, k] = np.imag([-ionic(moved, *x, e_l), *fluxes]) / tiny
-    return found
+        potential, *x = state + step
+        fluxes = [
+            up * (1 - g) - down * g for g, (up, down) in zip(x, rates(potential), strict=True)
+        ]
+        matrix[:, k] = np.imag([-ionic(potential, *x, e_l), *fluxes]) / tiny
+    return matrix
 
 
 def _routh_hurwitz(v, e_l):
@@ -82,13 +84,13 @@ def hopf_points(e_l=E_L, low=-75.0, high=-20.0, points=111):
     require(low < high, "low must be below high.")
     grid = np.linspace(low, high, points)
     signs = np.sign([_routh_hurwitz(v, e_l)[0] for v in grid])
-    found = [
+    potentials = [
         brentq(lambda v: _routh_hurwitz(v, e_l)[0], grid[k], grid[k + 1], xtol=1e-13)
         for k in np.flatnonzero(signs[:-1] != signs[1:])
     ]
-    squares = [_routh_hurwitz(v, e_l)[1] for v in found]
+    squares = [_routh_hurwitz(v, e_l)[1] for v in potentials]
     return [
         Point(float(drive(v, e_l)), v, np.sqrt(square))
-        for v, square in zip(found, squares, strict=True)
+        for v, square in zip(potentials, squares, strict=True)
         if square > 0
     ]

@@ -39,8 +39,8 @@ def _jacobian(state):
     """Of the field, in closed form but for the slopes of the rates (a complex step)."""
     v, *gates = state
     m, h, n = gates
-    found = np.zeros((4, 4))
-    found[0] = [
+    matrix = np.zeros((4, 4))
+    matrix[0] = [
         -(120 * m**3 * h + 36 * n**4 + 0.3),
         -360 * m**2 * h * (v - 50),
         -120 * m**3 * (v - 50),
@@ -48,9 +48,9 @@ def _jacobian(state):
     ]
     pairs = zip(gates, squid.rates(v + 1e-30j), strict=True)
     for k, (x, (up, down)) in enumerate(pairs, start=1):
-        found[k, 0] = (up.imag * (1 - x) - down.imag * x) / 1e-30
-        found[k, k] = -(up.real + down.real)
-    return found
+        matrix[k, 0] = (up.imag * (1 - x) - down.imag * x) / 1e-30
+        matrix[k, k] = -(up.real + down.real)
+    return matrix
 
 
 def _flow(state, drive, time, e_l):
@@ -83,9 +83,9 @@ def cycle(period, start, e_l=squid.E_L):
         raise ValueError("no cycle of that period was found from this start.")
     # Along the family, matrix @ d(m, h, n, drive) + field d(period) = 0.
     tangent = np.linalg.solve(matrix, -_field(end, unknown[3], e_l))
-    found = np.linalg.eigvals(by_state)
-    order = np.argsort(np.abs(found - 1))
-    return Cycle(unknown[3], period, np.append(0.0, unknown[:3]), found[order], tangent)
+    multipliers = np.linalg.eigvals(by_state)
+    order = np.argsort(np.abs(multipliers - 1))
+    return Cycle(unknown[3], period, np.append(0.0, unknown[:3]), multipliers[order], tangent)
 
 
 def settled(drive, e_l=squid.E_L, time=300.0):
@@ -95,11 +95,11 @@ def settled(drive, e_l=squid.E_L, time=300.0):
         return y[0]
 
     crossing.direction = 1
-    found = solve_ivp(
+    solution = solve_ivp(
         lambda t, y: _field(y, drive, e_l), (0, time), [0.0, 0.05, 0.5, 0.4], events=crossing,
         rtol=1e-9, atol=1e-9, method="DOP853",
     )  # fmt: skip
-    times, states = found.t_events[0], found.y_events[0]
+    times, states = solution.t_events[0], solution.y_events[0]
     require(times.size > 2 and times[-1] > time - 60, "the axon does not spike on at this drive.")
     period = times[-1] - times[-2]
     return cycle(period, Cycle(drive, period, states[-1], np.ones(4), np.zeros(4)), e_l)

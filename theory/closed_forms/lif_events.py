@@ -77,11 +77,11 @@ def _next_spikes(span, v, s, drive, tau, tau_s, threshold, active):
     low, high, end = np.zeros_like(v), turn, np.full_like(v, span)
     late = (excess(turn) < 0) & (excess(end) >= 0)
     low, high = np.where(late, turn, low), np.where(late, end, high)
-    found = np.full_like(v, np.inf)
+    times = np.full_like(v, np.inf)
     who = np.flatnonzero(active & ((excess(turn) >= 0) | late))
     if who.size:
-        found[who] = _bisect(lambda t: excess(t, who), low[who], high[who])
-    return np.where(active & (v >= threshold), 0.0, found)
+        times[who] = _bisect(lambda t: excess(t, who), low[who], high[who])
+    return np.where(active & (v >= threshold), 0.0, times)
 
 
 def simulate(

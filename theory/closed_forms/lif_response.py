@@ -111,11 +111,11 @@ def brunel_loop(
 
     The fields of `state` broadcast against `omega`.
     """
-    found = response(state.mean, state.sigma, omega, tau, threshold, reset, ref, steps)
+    gains = response(state.mean, state.sigma, omega, tau, threshold, reset, ref, steps)
     late = tau * np.exp(-1j * np.asarray(omega) * delay)
 
     def path(count, jump):
-        return late * count * (jump * found.to_mean + jump**2 * found.to_variance)
+        return late * count * (jump * gains.to_mean + jump**2 * gains.to_variance)
 
     return Loop(path(excitatory, weight), path(inhibitory, -ratio * weight))
 

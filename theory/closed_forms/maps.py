@@ -13,11 +13,11 @@ THREE_CYCLE = 1 + sqrt(8)  # of the logistic map: where its stable cycle of thre
 def logistic_orbit(r, x, count):
     """`x`, then its iterates under `x -> r x (1 - x)`: count + 1 values."""
     require(0 <= r <= 4, "r must be in [0, 4], where the unit interval is kept.")
-    found = np.empty(count + 1)
-    found[0] = x
+    orbit = np.empty(count + 1)
+    orbit[0] = x
     for k in range(count):
-        found[k + 1] = r * found[k] * (1 - found[k])
-    return found
+        orbit[k + 1] = r * orbit[k] * (1 - orbit[k])
+    return orbit
 
 
 def logistic_multiplier(r, x, period):
@@ -32,11 +32,11 @@ def logistic_doublings(count):
     a guess by Feigenbaum's ratio 4.669202 of successive distances, and from the attractor there.
     """
     require(2 <= count <= 9, "count must be in 2 ... 9: later ones are too close for floats.")
-    found = [3.0, 1 + sqrt(6)]
+    values = [3.0, 1 + sqrt(6)]
     for k in range(2, count):
         period = 2**k
-        guess = found[-1] + (found[-1] - found[-2]) / 4.669202
-        inside = found[-1] + 0.9 * (guess - found[-1])
+        guess = values[-1] + (values[-1] - values[-2]) / 4.669202
+        inside = values[-1] + 0.9 * (guess - values[-1])
         x = logistic_orbit(inside, 0.5, 40_000)[-1]
 
         def doubling(unknown, period=period):
@@ -45,8 +45,8 @@ def logistic_doublings(count):
 
         solved = root(doubling, [x, guess], tol=1e-13)
         require(np.abs(solved.fun) < 1e-9, f"the doubling of {period} points was not found.")
-        found.append(solved.x[1])
-    return np.array(found)
+        values.append(solved.x[1])
+    return np.array(values)
 
 
 def henon_fixed_points(a=1.4, b=0.3):

@@ -99,11 +99,11 @@ def branches(b, count, shared=1):
         ends = -b / (count - shared), b / shared
         if b == start.b:
             return start.weight, start.weight
-        found = (
+        offsets = (
             brentq(lambda d: _inverse_temperature(d, count, shared) - b, end, turn, xtol=1e-15)
             for end in ends
         )
-        return tuple(_weight(d, count, shared) for d in found)
+        return tuple(_weight(d, count, shared) for d in offsets)
 
     return np.vectorize(roots, otypes=[float, float])(np.asarray(b, float))
 
@@ -151,12 +151,12 @@ def census(b, count):
     `2^count - 2` in all. At the bifurcations themselves `b` is refused.
     """
     _checked(count, 1)
-    found = np.zeros(count - 1, int)
+    counts = np.zeros(count - 1, int)
     require(b > 0 and b != count, "b must be positive, and not that of the mean's bifurcation.")
     for k in range(1, count):
         if b > count:
             states = 1
         else:
             states = 2 if 2 * k < count and b > spinodal(count, k).b else 0
-        found[k - 1] = states * comb(count, k, exact=True)
-    return found
+        counts[k - 1] = states * comb(count, k, exact=True)
+    return counts

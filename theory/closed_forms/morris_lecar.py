@@ -49,7 +49,7 @@ def drive(v, cell=None):
 
 
 def jacobian(v, cell=None):
-    """Of (v, w) at that rest state."""
+    """Jacobian [2, 2] of (v, w) at the rest state of potential `v` (mV)."""
     p = Cell() if cell is None else cell
     m, dm = _gate(v, p.v1, p.v2)
     w, dw = _gate(v, p.v3, p.v4)
@@ -71,14 +71,14 @@ def _roots(function, low, high, points=4001):
 def folds(cell=None, low=-80.0, high=60.0):
     """Folds between two potentials, in the order of `v`."""
     _checked(cell)
-    found = _roots(lambda v: np.linalg.det(jacobian(v, cell)), low, high)
-    return [Point(drive(v, cell), v, 0.0) for v in found]
+    potentials = _roots(lambda v: np.linalg.det(jacobian(v, cell)), low, high)
+    return [Point(drive(v, cell), v, 0.0) for v in potentials]
 
 
 def _traceless(cell, low, high):
     _checked(cell)
-    found = _roots(lambda v: np.trace(jacobian(v, cell)), low, high)
-    return [(v, np.linalg.det(jacobian(v, cell))) for v in found]
+    potentials = _roots(lambda v: np.trace(jacobian(v, cell)), low, high)
+    return [(v, np.linalg.det(jacobian(v, cell))) for v in potentials]
 
 
 def hopf_points(cell=None, low=-80.0, high=60.0):

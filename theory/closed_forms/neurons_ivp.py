@@ -25,9 +25,9 @@ def spike_times(field, level, reset, y0, t1, jumps=()):
     crossing.terminal, crossing.direction = True, 1
     for end in [*(x for x in jumps if x < t1), t1]:
         while t < end:
-            found = solve_ivp(field, (t, end), y, events=crossing, **TOLERANCE)
-            t, y = found.t[-1], found.y[:, -1]
-            if found.status == 1:
+            solution = solve_ivp(field, (t, end), y, events=crossing, **TOLERANCE)
+            t, y = solution.t[-1], solution.y[:, -1]
+            if solution.status == 1:
                 times.append(t)
                 y = reset(y)
     return np.array(times)
@@ -69,12 +69,12 @@ def adex_spike_map(current, w, *, b, v_reset, v_cut, **cell):
 
     crossing.terminal, crossing.direction = True, 1
     start = [v_reset, w, 0.0, 1.0]
-    found = solve_ivp(both, (0, 1e4), start, events=crossing, **TOLERANCE)
-    if found.status != 1:
+    solution = solve_ivp(both, (0, 1e4), start, events=crossing, **TOLERANCE)
+    if solution.status != 1:
         raise ValueError("the neuron falls silent: there is no next spike.")
-    end = found.y[:, -1]
+    end = solution.y[:, -1]
     dv, dw = field(0.0, end[:2])
-    return end[1] + b, end[3] - dw / dv * end[2], found.t[-1]
+    return end[1] + b, end[3] - dw / dv * end[2], solution.t[-1]
 
 
 def izhikevich(current, t1, *, a, b, c, d, v0, u0, v_peak=30.0, jumps=()):
@@ -114,5 +114,5 @@ def hodgkin_huxley(current, t1, e_l=squid.E_L):
         return y[0]
 
     crossing.direction = 1
-    found = solve_ivp(field, (0, t1), squid.rest(0.0, e_l), events=crossing, **TOLERANCE)
-    return found.t_events[0]
+    solution = solve_ivp(field, (0, t1), squid.rest(0.0, e_l), events=crossing, **TOLERANCE)
+    return solution.t_events[0]

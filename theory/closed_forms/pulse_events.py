@@ -48,14 +48,14 @@ class Quadratic:
         return self.tau / root * np.arctan(v / root)
 
     def potential(self, age):
-        """The potential at an age."""
+        """The potential [...] that the flow reaches at an age."""
         root = np.sqrt(self.drive)
         return root * np.tan(root / self.tau * age)
 
 
 @dataclass(frozen=True)
 class Leaky:
-    """`tau dv/dt = drive - v`, from `reset` to `threshold`."""
+    """Leaky neuron `tau dv/dt = drive - v`, from `reset` to `threshold`."""
 
     drive: float
     tau: float = 1.0
@@ -74,12 +74,13 @@ class Leaky:
         return -self.tau * np.log(self.drive - v)
 
     def potential(self, age):
-        """The potential at an age."""
+        """The potential [...] that the flow reaches at an age."""
         return self.drive - np.exp(-age / self.tau)
 
 
 class Events(NamedTuple):
-    """Spikes in their order, the potentials at the end, and `jacobian` [n, n] of these."""
+    """Trajectory: spikes in their order, the potentials at the end, and `jacobian` [n, n] of
+    these."""
 
     times: np.ndarray
     neurons: np.ndarray
@@ -88,7 +89,8 @@ class Events(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """Exponents per unit of time, largest first, their standard errors, and the mean rate."""
+    """Lyapunov exponents per unit of time, largest first, their standard errors, and the mean
+    rate."""
 
     exponents: np.ndarray
     error: np.ndarray
@@ -111,7 +113,7 @@ class _Network:
         self.times, self.neurons = [], []
 
     def to(self, t1):
-        """Pass every spike up to `t1`."""
+        """Event-driven solution: pass every spike up to the time `t1`."""
         neuron, born, d = self.neuron, self.born, self.directions
         while True:
             who = int(born.argmax())

@@ -1,4 +1,4 @@
-"""Saltation matrices: what a jump does to a small disturbance of the state before it.
+"""Saltation matrices: the derivative of a state across a jump, by the state before it.
 
 At the guard `g(t, y) = 0` the state `y` becomes `R(t, y)`. A disturbed path meets the guard at
 another time, so to first order its disturbance becomes `S` times what it was,

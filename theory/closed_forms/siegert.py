@@ -167,14 +167,14 @@ def brunel_states(
     low, high = np.geomspace(1e-300, 1e-12, 289), np.geomspace(1e-12, 1.0, 567)
     grid = np.concatenate([low[:-1], high]) / ref
     signs = np.sign(excess(grid))
-    found = [] if signs[0] > 0 else [0.0]
-    found += [
+    roots = [] if signs[0] > 0 else [0.0]
+    roots += [
         brentq(excess, grid[k], grid[k + 1], xtol=1e-300, rtol=1e-14)
         for k in np.flatnonzero(signs[:-1] != signs[1:])
     ]
     return [
         BrunelState(nu, *map(float, m), float(cv(*m, tau, threshold, reset, ref)))
-        for nu, m in ((nu, moments(nu)) for nu in found)
+        for nu, m in ((nu, moments(nu)) for nu in roots)
     ]
 
 

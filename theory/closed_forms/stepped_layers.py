@@ -16,7 +16,7 @@ def forward(drive, weights, tau, steps, dt):
     of (spikes, distance to threshold) of each layer below it."""
     sizes = [drive.shape[-1], *(w.shape[1] for w in weights)]
     v = [np.zeros(n) for n in sizes]
-    seen, kept = [], []
+    potentials, records = [], []
     for _ in range(steps):
         spikes, distances = [], []
         for k, own in enumerate(v):
@@ -30,24 +30,24 @@ def forward(drive, weights, tau, steps, dt):
             own[fired] = 0.0
         for k, w in enumerate(weights):
             v[k + 1] += spikes[k] @ w
-        seen.append(v[-1].copy())
-        kept.append((spikes, distances))
-    return np.array(seen), kept
+        potentials.append(v[-1].copy())
+        records.append((spikes, distances))
+    return np.array(potentials), records
 
 
-def backward(slope, kept, weights, tau, dt, rate):
+def backward(slope, records, weights, tau, dt, rate):
     """The derivatives of a loss by the drive and the weights, of which `slope` [steps, n] is that
     by the potentials of the last layer after each step."""
-    given = [np.zeros_like(w) for w in weights]
+    gradients = [np.zeros_like(w) for w in weights]
     due = [np.zeros(w.shape[0]) for w in weights] + [np.zeros(weights[-1].shape[1])]
     by_drive = np.zeros(weights[0].shape[0])
-    for now, (spikes, distances) in zip(slope[::-1], kept[::-1], strict=True):
+    for now, (spikes, distances) in zip(slope[::-1], records[::-1], strict=True):
         due[-1] = due[-1] + now
         before = []
         for k, w in enumerate(weights):
-            given[k] += np.outer(spikes[k], due[k + 1])
+            gradients[k] += np.outer(spikes[k], due[k + 1])
             before.append(due[k] * (1 - spikes[k]) + (w @ due[k + 1]) * rate(distances[k]))
         before.append(due[-1])
         by_drive += before[0] * dt / tau
         due = [(1 - dt / tau) * own for own in before]
-    return by_drive, given
+    return by_drive, gradients

@@ -61,7 +61,7 @@ class Config(study.Config):
     """Step, ms: the upstroke takes about a millisecond."""
 
     def verify(self) -> None:
-        """Spikes count for some time."""
+        """Validate that the current lasts longer than `settle`, so that spikes count."""
         if not self.settle < self.t1:
             raise InputError(f"settle must lie in 0 ... t1 = {self.t1}, got {self.settle}.")
 
@@ -83,7 +83,7 @@ def equilibria(a: float, tau_w: float, below: float, step: float) -> dict[str, n
 
 
 def neurons(I, a, tau_w, v_reset, b):  # noqa: E741
-    """Neurons and their drive."""
+    """AdEx neurons of these parameters, and the current that drives them (pA)."""
     return AdEx(a=a, tau_w=tau_w, v_reset=v_reset, b=b), I
 
 

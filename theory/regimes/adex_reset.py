@@ -26,7 +26,7 @@ _SHARED = "c", "g_l", "e_l", "v_t", "delta_t", "tau_w", "a", "b", "v_cut"
 
 
 def cell(v_reset) -> AdEx:
-    """The cell of the route to chaos."""
+    """AdEx neuron of the route to chaos, with the reset `v_reset` (mV)."""
     return AdEx(tau_w=TAU_W, b=JUMP, v_reset=v_reset)
 
 

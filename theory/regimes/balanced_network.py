@@ -68,7 +68,7 @@ class Config(study.Config):
 
     @property
     def weight(self) -> float:
-        """The excitatory weight, mV."""
+        """Excitatory weight (mV), scaled to the size of the network."""
         return 0.1 * math.sqrt(12_500 / self.neurons)
 
 
@@ -88,16 +88,16 @@ def row(config: Config, drive: float, ratios: np.ndarray) -> dict[str, np.ndarra
         raise InputError(f"a solve at drive {drive:g} failed. Pass a smaller dt.")
     power = theory.spectrum(swept.activity.values, config.neurons)
     states = [theory.expected(config.neurons, config.weight, drive, g) for g in ratios]
-    known = theory.Expected(*map(np.array, zip(*states, strict=True)))
+    prediction = theory.Expected(*map(np.array, zip(*states, strict=True)))
     return {
         **{name: swept[name].values for name in ("rate", "cv", "synchrony")},
         "frequency": theory.strongest(power),
         "power": power.max(axis=-1),
-        "theory_rate": known.rate,
-        "theory_cv": known.cv,
-        "theory_gain": known.gain,
-        "theory_frequency": theory.strongest(known.spectrum),
-        "theory_power": known.spectrum.max(axis=-1),
+        "theory_rate": prediction.rate,
+        "theory_cv": prediction.cv,
+        "theory_gain": prediction.gain,
+        "theory_frequency": theory.strongest(prediction.spectrum),
+        "theory_power": prediction.spectrum.max(axis=-1),
     }
 
 
@@ -116,17 +116,17 @@ def example(config: Config, drive: float, ratio: float) -> dict[str, np.ndarray]
     rows = np.where(neurons < border, neurons, neurons - border + SHOWN[0])
     own = np.where(neurons < border, neurons < SHOWN[0], neurons - border < SHOWN[1])
     own &= (neurons >= 0) & (times > config.shown - RASTER) & (times <= config.shown)
-    known = theory.expected(config.neurons, config.weight, drive, ratio)
+    prediction = theory.expected(config.neurons, config.weight, drive, ratio)
     return {
         **{name: np.asarray(statistics[name]) for name in ("rate", "cv", "synchrony")},
         "activity": np.asarray(solved.activity),
         "spectrum": theory.spectrum(solved.activity, config.neurons),
         "spike_time": times[own],
         "spike_row": rows[own],
-        "theory_rate": known.rate,
-        "theory_cv": known.cv,
-        "theory_gain": known.gain,
-        "theory_spectrum": known.spectrum,
+        "theory_rate": prediction.rate,
+        "theory_cv": prediction.cv,
+        "theory_gain": prediction.gain,
+        "theory_spectrum": prediction.spectrum,
     }
 
 

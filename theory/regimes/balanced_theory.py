@@ -60,6 +60,6 @@ def spectrum(activity, neurons: int) -> np.ndarray:
 def strongest(power) -> np.ndarray:
     """The frequency (Hz) at which a spectrum [..., frequency] is highest; NaN where it is NaN."""
     power = np.asarray(power)
-    known = np.isfinite(power).all(axis=-1)
-    highest = FREQUENCIES[np.where(known[..., None], power, 0.0).argmax(axis=-1)]
-    return np.where(known, highest, np.nan)
+    finite = np.isfinite(power).all(axis=-1)
+    highest = FREQUENCIES[np.where(finite[..., None], power, 0.0).argmax(axis=-1)]
+    return np.where(finite, highest, np.nan)

@@ -124,5 +124,5 @@ def errors(
 
 
 def worst(*tables: Mapping[str, float]) -> dict[str, float]:
-    """The largest of each number."""
+    """Largest errors: of each number, over several tables of them."""
     return {key: max(table[key] for table in tables) for key in tables[0]}

@@ -49,7 +49,7 @@ class Flow(bpc.AbstractSystem):
     axon: bpc.neurons.HodgkinHuxley
 
     def vector_field(self, t, y, args):
-        """Vector field of the axon."""
+        """Vector field of the axon without events, dy/dt in the structure of `y`."""
         return self.axon.vector_field(t, y, args)
 
 

@@ -52,7 +52,7 @@ class Config(study.Config):
     """Step, ms: an upstroke takes less than a millisecond."""
 
     def verify(self) -> None:
-        """Spikes count for some time."""
+        """Validate that the current lasts longer than `settle`, so that spikes count."""
         if not self.settle < self.t1:
             raise InputError(f"settle must lie in 0 ... t1 = {self.t1}, got {self.settle}.")
 
@@ -73,7 +73,7 @@ def equilibria(a: float, b: float) -> dict[str, np.ndarray]:
 
 
 def neurons(I, a, b, c, d):  # noqa: E741
-    """Neurons and their drive."""
+    """Izhikevich neurons of these parameters, and the drive into them (mV/ms)."""
     return Izhikevich(a, b, c, d), I
 
 

@@ -88,7 +88,7 @@ class Config(study.Config):
 
 
 def at(beta) -> bpc.GradientFlow:
-    """The flow without noise."""
+    """Gradient flow of the mean-field memory at `beta`, without noise."""
     return bpc.GradientFlow(FreeEnergy(beta))
 
 
@@ -190,14 +190,14 @@ def escape(config: Config) -> dict[str, np.ndarray]:
 
     cold, rows = FreeEnergy(jnp.asarray(COLD)), []
     for k, temperature in enumerate(config.temperatures):
-        exact, seen = mean_time(temperature), mean_time(temperature, config.dt)
+        exact, stepped = mean_time(temperature), mean_time(temperature, config.dt)
         times = escape_times(
             bpc.Langevin(cold, jnp.asarray(temperature)), jnp.array(rest), left, 0.0,
             count=config.copies, t1=jnp.asarray(3 * exact), dt=config.dt,
             key=jax.random.fold_in(jax.random.key(config.seed), k), solver=dfx.Heun(),
         )  # fmt: skip
         law = kramers_rate(cold, jnp.array(rest), jnp.array(0.0), temperature, 0.0)
-        rows.append((times.mean, times.error, exact, seen, 1 / law))
+        rows.append((times.mean, times.error, exact, stepped, 1 / law))
     columns = np.array(rows, float).T
     names = "time", "time_error", "time_exact", "time_seen", "time_kramers"
     return {"temperature": np.array(config.temperatures)} | dict(zip(names, columns, strict=True))
@@ -216,7 +216,7 @@ def closed_forms() -> dict[str, tuple]:
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """The study, part by part."""
+    """Run the study part by part: the pitchfork, branches, slowing, barriers and escape."""
     arrays = parts("pitchfork", lambda: pitchfork(config))
     arrays |= parts("branches in the field", lambda: in_field(config))
     arrays |= parts("critical slowing", lambda: slowing(config))
@@ -232,9 +232,9 @@ def _dims(name: str) -> tuple[str, ...]:
         return "field_beta", "side", "h_and_m"
     if name.startswith("time"):
         return ("temperature",)
-    known = {"measured": "beta", "linear": "beta", "expected": "beta", "barrier": "barrier_beta"}
-    if name in known or name in (*known.values(), "temperature", "pitchfork"):
-        return (known.get(name, name),)
+    dims = {"measured": "beta", "linear": "beta", "expected": "beta", "barrier": "barrier_beta"}
+    if name in dims or name in (*dims.values(), "temperature", "pitchfork"):
+        return (dims.get(name, name),)
     return (f"{name.split('_')[0]}_point",)
 
 
@@ -259,8 +259,8 @@ def slopes(dataset: xr.Dataset) -> dict[str, float]:
 def summary(dataset: xr.Dataset) -> dict[str, float]:
     """How far all of it is from the closed forms."""
 
-    def off(measured, known) -> float:
-        return float(np.abs(np.asarray(measured) - np.asarray(known)).max())
+    def off(measured, exact) -> float:
+        return float(np.abs(np.asarray(measured) - np.asarray(exact)).max())
 
     wrong = sum(
         int((dataset[f"{name}_stable"] != stable(dataset[f"{name}_p"])).sum())

@@ -64,7 +64,7 @@ def _dims(name: str) -> tuple[str, ...]:
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """The study, part by part."""
+    """Run the study part by part: all fixed points, branches, slow loop and barriers."""
     arrays = parts("all fixed points", lambda: census(config))
     arrays |= parts("branches", lambda: branches(config))
     arrays |= parts("slow loop", lambda: slow_loop(config))
@@ -83,14 +83,14 @@ def off_branch(dataset: xr.Dataset, shared: int) -> tuple[float, float]:
     p, weight, curvature = (
         dataset[f"k{shared}_{key}"].values for key in ("p", "weight", "curvature")
     )
-    known = np.stack(exact.branches(p, count, shared))
-    nearest = np.abs(known - weight).argmin(axis=0)
-    known = np.take_along_axis(known, nearest[None], axis=0)[0]
+    weights = np.stack(exact.branches(p, count, shared))
+    nearest = np.abs(weights - weight).argmin(axis=0)
+    weights = np.take_along_axis(weights, nearest[None], axis=0)[0]
     least = [
         1 - max(value for value, _ in exact.eigenvalues(w, b, count, shared))
-        for w, b in zip(known, p, strict=True)
+        for w, b in zip(weights, p, strict=True)
     ]
-    return float(np.abs(weight - known).max()), float(np.abs(curvature - least).max())
+    return float(np.abs(weight - weights).max()), float(np.abs(curvature - least).max())
 
 
 def summary(dataset: xr.Dataset) -> dict[str, float]:
@@ -119,8 +119,8 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
     result |= _loop_summary(dataset, count)
     lower = exact_barriers(dataset.barrier_beta.values, count)
     upper = exact_barriers(dataset.swap_beta.values, count)
-    for name, known in (("out", lower), ("back", lower), ("swap", upper)):
-        error = np.abs(dataset[f"barrier_{name}"].values - known[name])
+    for name, heights in (("out", lower), ("back", lower), ("swap", upper)):
+        error = np.abs(dataset[f"barrier_{name}"].values - heights[name])
         result[f"barrier {name}: error"] = float(error.max())
     return result
 

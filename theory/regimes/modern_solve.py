@@ -37,12 +37,12 @@ class Memory(NamedTuple):
 
     @classmethod
     def of(cls, seed: int, count: int) -> "Memory":
-        """Random orthogonal patterns."""
+        """Memory of `count` random orthonormal patterns."""
         key = jax.random.key(seed)
         return cls(jnp.linalg.qr(jax.random.normal(key, (count + EXTRA, count)))[0].T)
 
     def at(self, beta) -> bpc.GradientFlow:
-        """Gradient flow at `beta`."""
+        """Gradient flow of the memory at the inverse temperature `beta`."""
         return bpc.GradientFlow(bpc.energies.ModernHopfield(self.patterns, beta))
 
     def weights(self, y, beta) -> Float[Array, " P"]:
@@ -89,17 +89,21 @@ def census(config: Any) -> dict[str, np.ndarray]:
         flow = memory.at(beta)
         energy = np.asarray(jax.vmap(lambda y, flow=flow: flow.energy(y, None))(points.y))
         weights = np.sort(jax.vmap(memory.weights, (0, None))(points.y, beta), axis=1)
-        known = kinds(float(beta), count, EXTRA)
-        apart = np.array([[np.abs(w - own.weights).max() for own in known] for w in weights])
+        exact_kinds = kinds(float(beta), count, EXTRA)
+        apart = np.array([[np.abs(w - own.weights).max() for own in exact_kinds] for w in weights])
         nearest = apart.argmin(axis=1)
-        of = [known[k] for k in nearest]
-        numbers = np.bincount(nearest, minlength=len(known))
+        of = [exact_kinds[k] for k in nearest]
+        numbers = np.bincount(nearest, minlength=len(exact_kinds))
         places = min(len(energy), shape[1])
         result["energy"][row, :places] = energy[:places]
         result["unstable"][row, :places] = unstable[:places]
         np.add.at(result["number"][row], unstable, 1)
-        np.add.at(result["expected"][row], [k.unstable for k in known], [k.number for k in known])
-        result["missed"][row] = np.abs(numbers - [k.number for k in known]).sum()
+        np.add.at(
+            result["expected"][row],
+            [k.unstable for k in exact_kinds],
+            [k.number for k in exact_kinds],
+        )
+        result["missed"][row] = np.abs(numbers - [k.number for k in exact_kinds]).sum()
         result["state_off"][row] = apart.min(axis=1).max()
         result["energy_off"][row] = np.abs(energy - [k.energy for k in of]).max()
         curvatures = np.sort(-np.asarray(values.real), axis=1)

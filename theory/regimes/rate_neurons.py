@@ -35,11 +35,11 @@ class InNoise(bpc.AbstractSpikingSystem):
         return self.neuron.vector_field(t, y, args)
 
     def guard(self, t, y, args):
-        """Guard of the neuron."""
+        """Guard: that of the neuron without noise."""
         return self.neuron.guard(t, y, args)
 
     def reset(self, t, y, args, fired):
-        """Reset of the neuron."""
+        """Reset: that of the neuron without noise."""
         return self.neuron.reset(t, y, args, fired)
 
     def noise(self, t, y, args):

@@ -1,4 +1,4 @@
-"""What a branch is made of: equilibria, cycles, or the orbits of a spike map."""
+"""Kinds of branches: equilibria, periodic orbits, or fixed points of a spike map."""
 
 from abc import abstractmethod
 from typing import Any
@@ -18,32 +18,34 @@ from ..spike_map import after_spike
 
 
 class AbstractFollowed(eqx.Module):
-    """What `follow` follows: equations for a vector of unknowns, the state and what else there is.
+    """Equations of a branch, for `follow`: a vector of unknowns, the state in it and its stability.
 
     All methods but `equations` are called outside of `jit`.
     """
 
     @abstractmethod
     def start(self, flow: Flow, x: Vector) -> tuple["AbstractFollowed", Vector]:
-        """Itself, made ready for a system, and the unknowns at a guess `x` of the state.
+        """The equations made ready for a system, and the unknowns at a guess `x` [n] of the state.
 
         **Raises:** `ValueError` if the system is of the wrong kind.
         """
 
     @abstractmethod
     def equations(self, flow: Flow, unknowns: Vector, before: Vector) -> Vector:
-        """What is zero on the branch, as many numbers as unknowns; `before` is the last point."""
+        """Residual of the branch's equations, as many numbers as unknowns; `before` is the last
+        point."""
 
     @abstractmethod
     def eigenvalues(self, derivative: np.ndarray) -> Complex[Array, " n"]:
-        """What stability is read from, given the derivative of the equations."""
+        """Eigenvalues (or multipliers) [m] that tell stability, from the derivative of the
+        equations."""
 
     @abstractmethod
     def growth(self, eigenvalues: Complex[Array, " n"]) -> Any:
         """The exponents [m] of small differences, by falling real part: negative ones shrink."""
 
     def state(self, unknowns: Any) -> Any:
-        """The state among the unknowns."""
+        """The state [n] among the unknowns."""
         return unknowns
 
     def period(self, unknowns: Any) -> float | None:
@@ -51,7 +53,7 @@ class AbstractFollowed(eqx.Module):
         return None
 
     def doubled(self) -> "AbstractFollowed":
-        """What bifurcates where the period doubles.
+        """Equations of the branch that bifurcates at a period doubling.
 
         **Raises:** `ValueError` where no period does.
         """
@@ -59,7 +61,8 @@ class AbstractFollowed(eqx.Module):
 
 
 class Equilibria(AbstractFollowed):
-    """States at rest; stability from the eigenvalues of the Jacobian."""
+    """Equilibria: states where the vector field is zero; stability from the eigenvalues of its
+    Jacobian."""
 
     held: Any = None  # what the flow never moves
     guess: Any = None
@@ -88,7 +91,7 @@ def _logarithms(multipliers: Any) -> Any:
 
 
 class Cycles(AbstractFollowed):
-    """Periodic orbits; stability from their Floquet multipliers.
+    """Limit cycles: periodic orbits; stability from their Floquet multipliers.
 
     `period` is a guess of the first one, `dt` the step (a period has the same number of steps all
     along the branch). Each period is made of `legs` (multiple shooting): several keep orbits in
@@ -154,8 +157,8 @@ class Cycles(AbstractFollowed):
 
 
 class SpikeMap(AbstractFollowed):
-    """States just after a spike that come back after `period` spikes; stability from the
-    multipliers of the map from spike to spike.
+    """Periodic points of the spike map: states just after a spike that come back after `period`
+    spikes; stability from the multipliers of that map.
 
     `dt` is the step; no spike within `wait` ends the branch. Follow a state just after a spike.
     """
@@ -190,8 +193,8 @@ class SpikeMap(AbstractFollowed):
     def equations(self, flow, unknowns, before):
         x = unknowns
         for _ in range(self.times):
-            found = after_spike(flow, x, 0.0, self.dt, self.wait, self.neuron, self.solver)
-            x = flow.layout.ravel(found.y)
+            spike = after_spike(flow, x, 0.0, self.dt, self.wait, self.neuron, self.solver)
+            x = flow.layout.ravel(spike.y)
         return x - unknowns
 
     def eigenvalues(self, derivative):

@@ -1,4 +1,4 @@
-"""Points of a branch: the corrector of a continuation, and tangents."""
+"""Corrector of pseudo-arclength continuation: points of a branch, and tangents."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -33,13 +33,13 @@ class Point:
     eigenvalues: Any
 
     def ahead(self, length: float) -> np.ndarray:
-        """Where the tangent leads."""
+        """Predictor: the point at this length along the tangent."""
         return self.z + length * self.tangent
 
 
 @dataclass(frozen=True)
 class Arc:
-    """The equations of a branch, as functions of unknowns and parameter."""
+    """Equations of a branch, as functions of unknowns and parameter."""
 
     system: AbstractSystem
     where: Callable[[Any], Any] | None
@@ -53,24 +53,25 @@ class Arc:
         return _at(self.system, self.where, self.args, p)
 
     def unravel(self, x: np.ndarray) -> PyTree:
-        """A vector as a state."""
+        """A vector of unknowns as a state of the system."""
         return self.layout.unravel(jnp.asarray(x))
 
     def derivative(self, z: np.ndarray) -> np.ndarray:
-        """Of the equations [m, m + 1] at a point."""
+        """Jacobian [m, m + 1] of the equations at a point, by unknowns and parameter."""
         return np.asarray(_derivative(self._parts, jnp.asarray(z), jnp.asarray(z)))
 
     def correct(
         self, guess: np.ndarray, normal: np.ndarray, before: np.ndarray, near: Point | None = None
     ) -> Point | None:
-        """The point next to a guess on the plane through it with this normal, if there is one.
+        """Corrector: the point next to a guess on the plane through it with this normal, if there
+        is one.
 
         Neutral directions, in which it must not move, are those at the point `near`.
         """
         derivative = self.derivative(guess) if near is None and self.neutral else None
         borders = _borders(near.derivative if near else derivative, normal, self.neutral)
-        found = _correct(self._parts, *map(jnp.asarray, (*borders, guess, normal, before)))
-        z, derivative, ok = map(np.asarray, found)
+        result = _correct(self._parts, *map(jnp.asarray, (*borders, guess, normal, before)))
+        z, derivative, ok = map(np.asarray, result)
         if not ok:
             return None
         tangent = _tangent(derivative, normal, *borders)
@@ -93,19 +94,17 @@ class Arc:
         return np.delete(growth, np.argsort(np.abs(growth))[: self.neutral])
 
     def rate(self, point: Point) -> np.ndarray:
-        """The vector field at the state of a point."""
+        """The vector field [n] at the state of a point."""
         return np.asarray(_rate(self._parts, jnp.asarray(point.z)))
 
     def borders(self, point: Point) -> tuple[np.ndarray, np.ndarray]:
-        """What the derivative takes to zero from the left (columns), and from the right (rows),
-        other than the tangent: the neutral directions.
-        """
+        """Null vectors of the derivative, from the left (columns) and from the right (rows), other
+        than the tangent: the neutral directions."""
         return _borders(point.derivative, point.tangent, self.neutral)
 
     def lasting(self, point: Point, step: float) -> int:
-        """How many directions are singular at a point, and at its neighbours in one of them. At a
-        branch point they are singular there alone.
-        """
+        """Number of singular directions at a point, and at its neighbours in one of them. At a
+        branch point they are singular there alone."""
         count = _singular(point.derivative)
         if not count:
             return 0
@@ -191,7 +190,7 @@ def _correct(parts, left, right, guess, normal, before):
 
 
 def bordered(square, left, right):
-    """A matrix without its neutral directions: what they let free, the borders fix."""
+    """Bordered matrix: a matrix without its neutral directions, which the borders fix."""
     count = len(right)
     below = jnp.zeros((len(square) - len(left), count), square.dtype)
     corner = jnp.zeros((count, count), square.dtype)
@@ -204,12 +203,12 @@ def _borders(derivative: Any, along: np.ndarray, count: int) -> tuple[np.ndarray
         return np.zeros((size - 1, 0)), np.zeros((0, size))
     left, _, right = np.linalg.svd(derivative)
     null = right[size - 1 - count :]
-    turned = np.linalg.svd((null @ along)[None])[2]
-    return left[:, size - 1 - count :], turned[1:] @ null
+    rotation = np.linalg.svd((null @ along)[None])[2]
+    return left[:, size - 1 - count :], rotation[1:] @ null
 
 
 def _singular(derivative: np.ndarray) -> int:
-    """How many directions of the unknowns, other than the branch's own, change nothing."""
+    """Number of null directions of the unknowns, other than the branch's own."""
     sizes = np.linalg.svd(derivative, compute_uv=False)
     return int((sizes <= SINGULAR * sizes[0]).sum())
 

@@ -1,4 +1,4 @@
-"""The first point of a branch, and in how many directions the branch is not isolated there."""
+"""Start of a branch: its first point, and in how many directions it is not isolated there."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,22 +16,22 @@ def first_point(arc: Arc, guess: np.ndarray, toward: Any, step: float) -> tuple[
     """The first point: at p0, or a little away from it in a given direction of the state; and the
     branch's equations, which know in how many directions it is not isolated.
     """
-    found = []
+    candidates = []
     for neutral in range(min(MANY, len(guess))):
         arc = replace(arc, neutral=neutral)
         here = _start(arc, guess, toward, step)
         if here is not None:
-            found.append((arc, here))
+            candidates.append((arc, here))
             if arc.lasting(here, step) <= neutral:
                 break
-    if not found and _is_side(toward):
+    if not candidates and _is_side(toward):
         raise ValueError(
             "y0: no solution near the guess at p0. Start from `fixed_points`, `find_cycle` or "
             "`orbit`."
         )
-    if not found:
+    if not candidates:
         raise ValueError("toward: no branch leaves the point in that direction.")
-    arc, here = found[-1]
+    arc, here = candidates[-1]
     if not arc.is_inside(here.z):
         raise ValueError("y0: a guard is past its threshold there: it is no rest of the system.")
     return arc, here

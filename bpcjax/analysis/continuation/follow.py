@@ -1,4 +1,4 @@
-"""Branches of equilibria, cycles and spike maps in a parameter: pseudo-arclength continuation."""
+"""Pseudo-arclength continuation of equilibria, limit cycles and spike maps in a parameter."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -25,10 +25,9 @@ MULTIPLE = 1e-7  # a singular value as small as this is zero at a branch point
 
 
 class Ending(Enum):
-    """Why a branch ends: all points asked for; the parameter or the state at a bound; a guard past
-    its threshold; cycles that shrink to a Hopf point; or no further solution found, at the shortest
-    step.
-    """
+    """Reason why a branch ends: all points asked for; the parameter or the state at a bound; a
+    guard past its threshold; cycles that shrink to a Hopf point; or no further solution found, at
+    the shortest step."""
 
     COUNT = "count"
     HOPF = "Hopf"
@@ -38,7 +37,7 @@ class Ending(Enum):
 
 
 class Branch(eqx.Module):
-    """A branch: its points in order, whether each is stable, and the special points on it.
+    """Solution branch: its points in order, whether each is stable, and the special points on it.
 
     `eigenvalues` are those of the Jacobian for equilibria, multipliers for cycles and spike maps;
     `period` is there for cycles. `special` are in order too: tuples (kind, p, y); at each so many
@@ -74,7 +73,8 @@ def follow(
     toward: Any = 1.0,
     bounds: tuple[Any, Any] = (-np.inf, np.inf),
 ) -> Branch:
-    """The branch of solutions through the guess (`y0`, `p0`), at most `count` points of it.
+    """Pseudo-arclength continuation: the branch of solutions through the guess (`y0`, `p0`), at
+    most `count` points of it.
 
     `where` picks the parameter, a scalar, in the system: `lambda m: m.beta`; with `None` it is the
     drive `args` itself. Points are at most `step` apart, in the common length of parameter and
@@ -102,7 +102,7 @@ def follow(
     if not bounds[0] <= float(p0) <= bounds[1]:
         raise ValueError(f"p0={p0} is outside of bounds={bounds}.")
     arc, here = first_point(arc, guess, toward, step)
-    points, found, ending = [here], [], Ending.COUNT
+    points, bifurcations, ending = [here], [], Ending.COUNT
     length = step
     while len(points) < count:
         there = arc.next(here, length)
@@ -115,7 +115,7 @@ def follow(
             end = hopf_end(arc, here, here, step)
             if end is not None:
                 ending = Ending.HOPF
-                found += [(end, 1)]
+                bifurcations += [(end, 1)]
             break
         if not bounds[0] <= there.z[-1] <= bounds[1]:
             ending = Ending.BOUNDS
@@ -127,12 +127,12 @@ def follow(
             end = hopf_end(arc, here, there, step)
             if end is not None or is_still(arc, here, there):
                 ending = Ending.STUCK if end is None else Ending.HOPF
-                found += [] if end is None else [(end, 1)]
+                bifurcations += [] if end is None else [(end, 1)]
                 break
-        found += specials(arc, here, there)
+        bifurcations += specials(arc, here, there)
         points.append(there)
         here, length = there, min(step, 1.5 * length)
-    return _branch(arc, points, found, ending)
+    return _branch(arc, points, bifurcations, ending)
 
 
 def switch(
@@ -146,8 +146,8 @@ def switch(
     of: AbstractFollowed | None = None,
     bounds: tuple[Any, Any] = (-np.inf, np.inf),
 ) -> tuple[Branch, Branch]:
-    """The two halves of the branch that crosses another at a branch point, or that begins at a
-    period doubling (with twice the period).
+    """Branch switching: the two halves of the branch that crosses another at a branch point, or
+    that begins at a period doubling (with twice the period).
 
     `of` is that of the branch on which the point was found.
 
@@ -203,7 +203,7 @@ def _begin(system, where, y0, p0, args, of: AbstractFollowed) -> tuple[Arc, np.n
     return arc, np.append(np.asarray(unknowns), float(p0))
 
 
-def _branch(arc: Arc, points: list[Point], found: list, ending: Ending) -> Branch:
+def _branch(arc: Arc, points: list[Point], bifurcations: list, ending: Ending) -> Branch:
     z = np.stack([point.z for point in points])
     periods = [arc.of.period(x[:-1]) for x in z]
     states = jnp.asarray(np.stack([arc.of.state(x[:-1]) for x in z]))
@@ -218,8 +218,8 @@ def _branch(arc: Arc, points: list[Point], found: list, ending: Ending) -> Branc
         jnp.stack([point.eigenvalues for point in points]),
         jnp.asarray(stable),
         None if periods[0] is None else jnp.asarray(periods),
-        tuple(special for special, _ in found),
+        tuple(special for special, _ in bifurcations),
         ending,
-        tuple(count for _, count in found),
+        tuple(count for _, count in bifurcations),
         singular,
     )

@@ -1,4 +1,4 @@
-"""Where cycles shrink to a point: the Hopf point at which their branch ends."""
+"""Hopf point at which a branch of cycles ends: they shrink to a point there."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,9 +16,8 @@ ON_AXIS = 1e-8  # of the frequency: how near the eigenvalues must be
 
 
 def is_through(arc: Arc, here: Point, there: Point) -> bool:
-    """Whether a step of a branch of cycles went through a point, to the opposite phase of the
-    cycles that it came from: their equations hold on both sides.
-    """
+    """Whether a step of a branch of cycles passed through the Hopf point, to the opposite phase of
+    the cycles that it came from: their equations hold on both sides."""
     if not isinstance(arc.of, Cycles):
         return False
     speed = arc.rate(here)
@@ -26,7 +25,7 @@ def is_through(arc: Arc, here: Point, there: Point) -> bool:
 
 
 def is_still(arc: Arc, here: Point, there: Point) -> bool:
-    """Whether a step ended on a point that rests."""
+    """Whether a step ended on an equilibrium."""
     rates = arc.rate(here), arc.rate(there)
     return bool(np.linalg.norm(rates[1]) <= GONE * np.linalg.norm(rates[0]))
 
@@ -38,13 +37,13 @@ def hopf_end(arc: Arc, here: Point, there: Point, step: float) -> Special | None
     speeds = [np.linalg.norm(arc.rate(point)) for point in (here, there)]
     z = here.z + speeds[0] / max(sum(speeds), 1e-300) * (there.z - here.z)
     frequency = 2 * np.pi / float(z[-2])
-    found = _hopf(arc, np.append(arc.of.state(z[:-1]), z[-1]), frequency)
-    if found is None:
+    hopf = _hopf(arc, np.append(arc.of.state(z[:-1]), z[-1]), frequency)
+    if hopf is None:
         return None
     last = np.append(arc.of.state(here.z[:-1]), here.z[-1])
-    if np.linalg.norm(found.z - last) > NEAR * step:
+    if np.linalg.norm(hopf.z - last) > NEAR * step:
         return None
-    return Special(Bifurcation.HOPF, float(found.z[-1]), arc.unravel(found.z[:-1]))
+    return Special(Bifurcation.HOPF, float(hopf.z[-1]), arc.unravel(hopf.z[:-1]))
 
 
 def _hopf(arc: Arc, z: np.ndarray, frequency: float) -> Point | None:

@@ -1,4 +1,5 @@
-"""Roots where the Jacobian is singular: found by that, because the equations hardly tell where.
+"""Multiple roots: sharpened by the singular Jacobian, because the equations hardly tell their
+place.
 
 Next to a root of multiplicity m the equations are as small as the distance to the power m. So an
 error of the equations, if only of rounding, is an error of its m-th root in the place, and the
@@ -56,13 +57,13 @@ def _bends(flow: Flow, x: np.ndarray, free: np.ndarray, along: np.ndarray) -> np
     return bends[:, free[:, None], free]
 
 
-def sharpen(flow: Flow, x: np.ndarray, held: np.ndarray, again: Callable) -> np.ndarray:
-    """The roots [rows, n]; where the Jacobian is singular within a root's uncertainty, the point
-    where it is.
+def sharpen(flow: Flow, x: np.ndarray, constant: np.ndarray, again: Callable) -> np.ndarray:
+    """Sharpen roots [rows, n]: where the Jacobian is singular within a root's uncertainty, take the
+    point where it is.
 
-    What is `held` stays. `again` takes rows further steps of Newton's method.
+    Coordinates that are `constant` stay. `again` takes rows further steps of Newton's method.
     """
-    x, free = np.array(x), np.flatnonzero(~held)
+    x, free = np.array(x), np.flatnonzero(~constant)
     left = np.arange(len(x)) if len(free) else np.zeros(0, int)
     for _ in range(ROUNDS):
         left = left[_doubtful(flow, x[left], free)] if len(left) else left
@@ -80,16 +81,16 @@ def sharpen(flow: Flow, x: np.ndarray, held: np.ndarray, again: Callable) -> np.
 
 
 def _moved(x: np.ndarray, free: np.ndarray, change: np.ndarray) -> np.ndarray:
-    """Rows moved in what is free, by no more than is near."""
+    """The rows after a bounded `change` of the free coordinates."""
     most = FAR * (1 + np.linalg.norm(x, axis=-1, keepdims=True))
     length = np.linalg.norm(change, axis=-1, keepdims=True)
-    moved = x.astype(float)
-    moved[..., free] += change * np.minimum(1.0, most / np.where(length > 0, length, 1.0))
-    return moved.astype(x.dtype)
+    rows = x.astype(float)
+    rows[..., free] += change * np.minimum(1.0, most / np.where(length > 0, length, 1.0))
+    return rows.astype(x.dtype)
 
 
 def _errors(flow: Flow, x: np.ndarray, free: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
-    """How wrong the equations [rows, n] may be: what is left of them, and rounding of their terms.
+    """Error bound of the equations [rows, n]: what is left of them, and rounding of their terms.
 
     Terms may cancel at a root, in the derivative as well, but not all around.
     """
@@ -117,13 +118,13 @@ def _doubtful(flow: Flow, x: np.ndarray, free: np.ndarray) -> np.ndarray:
 
 def _solved(matrices: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Row by row; zero where a matrix is singular."""
-    found = np.zeros_like(values)
+    solutions = np.zeros_like(values)
     for k, (matrix, value) in enumerate(zip(matrices, values, strict=True)):
         try:
-            found[k] = np.linalg.solve(matrix, value)
+            solutions[k] = np.linalg.solve(matrix, value)
         except np.linalg.LinAlgError:
             continue
-    return np.where(np.isfinite(found).all(axis=1, keepdims=True), found, 0.0)
+    return np.where(np.isfinite(solutions).all(axis=1, keepdims=True), solutions, 0.0)
 
 
 def _kernel(flow: Flow, x: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, float]:
@@ -149,10 +150,10 @@ def _singular(flow: Flow, x: np.ndarray, free: np.ndarray) -> np.ndarray:
     kernel, uncertainty = _kernel(flow, x, free)
     now = x
     for _ in range(STEPS if kernel.size else 0):
-        found = _toward_singular(flow, now, free, kernel)
-        if found is None or np.linalg.norm(found[0] - x) > REACH**2 * uncertainty:
+        step = _toward_singular(flow, now, free, kernel)
+        if step is None or np.linalg.norm(step[0] - x) > REACH**2 * uncertainty:
             return x
-        before, (now, kernel, left) = now, found
+        before, (now, kernel, left) = now, step
         if (now == before).all():
             break
     return now if kernel.size and _as_good(flow, x, now, free, left) else x
@@ -172,8 +173,8 @@ def _toward_singular(flow: Flow, x: np.ndarray, free: np.ndarray, kernel: np.nda
     bent = np.einsum("ik,cij,jl->klc", left[:, small], bends, right[small].T)
     bent = bent.reshape(-1, len(small))
     part = np.linalg.lstsq(bent, -np.diag(sizes[small]).ravel(), rcond=None)[0]
-    rest = (left[:, other].T @ rate) / np.where(sizes[other] > 0, sizes[other], np.inf)
-    change = kernel @ part - right[other].T @ rest
+    regular = (left[:, other].T @ rate) / np.where(sizes[other] > 0, sizes[other], np.inf)
+    change = kernel @ part - right[other].T @ regular
     return _moved(x, free, change), right[small].T, left[:, small]
 
 

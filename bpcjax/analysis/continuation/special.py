@@ -1,4 +1,4 @@
-"""The special points of a branch: where it turns, splits, or loses its stability."""
+"""Special points of a branch: folds, branch points, Hopf points, period doublings and tori."""
 
 from enum import Enum
 from typing import Any, NamedTuple
@@ -14,10 +14,10 @@ TOGETHER = 1e-6  # of a step: special points as near as this are one
 
 
 class Bifurcation(Enum):
-    """Kinds of special points: the parameter turns round (of equilibria, or of cycles); a complex
-    pair of eigenvalues crosses the imaginary axis (and cycles end there); another branch crosses; a
-    multiplier passes -1; a complex pair of multipliers passes the unit circle.
-    """
+    """Kinds of bifurcations: FOLD, the parameter turns round (of equilibria, or of cycles); HOPF, a
+    complex pair of eigenvalues crosses the imaginary axis (and cycles end there); BRANCH, another
+    branch crosses; PERIOD_DOUBLING, a multiplier passes -1; TORUS, a complex pair of multipliers
+    passes the unit circle."""
 
     FOLD = "fold"
     HOPF = "Hopf"
@@ -27,7 +27,7 @@ class Bifurcation(Enum):
 
 
 class Special(NamedTuple):
-    """A special point of a branch."""
+    """Special point of a branch: its kind, the parameter `p` and the state `y` there."""
 
     kind: Bifurcation
     p: Any
@@ -38,26 +38,26 @@ def specials(arc: Arc, here: Point, there: Point) -> list[tuple[Special, int]]:
     """The special points between two successive points, in order, with how many exponents (or
     complex pairs of them) cross at each.
     """
-    found = []
+    points = []
     turns = here.tangent[-1] * there.tangent[-1] < 0
     if np.sign(_determinant(arc, here)) * np.sign(_determinant(arc, there)) < 0:
         part = _root(arc, here, there, lambda point: _determinant(arc, point))
-        found.append((Bifurcation.BRANCH, part, 1))
+        points.append((Bifurcation.BRANCH, part, 1))
     elif turns:
         part = _root(arc, here, there, lambda point: point.tangent[-1])
-        found.append((Bifurcation.FOLD, part, 1))
+        points.append((Bifurcation.FOLD, part, 1))
     for part, count in _crossings(arc, here, there):
         point = arc.between(here, there, part)
         kind = None if point is None else _kind_at(arc, point)  # none on a branch point
         if kind is Bifurcation.PERIOD_DOUBLING:
-            found.append((kind, part, count))
+            points.append((kind, part, count))
         elif kind is not None:
-            found.append((kind, part, max(1, count // 2)))
+            points.append((kind, part, max(1, count // 2)))
         elif count > 1:  # the determinant changes its sign twice, or more often, or not at all
-            found = [one for one in found if abs(one[1] - part) > TOGETHER]
-            found.append((Bifurcation.BRANCH, part, count))
-    found.sort(key=lambda one: one[1])
-    return [(_special(arc, here, there, kind, part), count) for kind, part, count in found]
+            points = [one for one in points if abs(one[1] - part) > TOGETHER]
+            points.append((Bifurcation.BRANCH, part, count))
+    points.sort(key=lambda one: one[1])
+    return [(_special(arc, here, there, kind, part), count) for kind, part, count in points]
 
 
 def _kind_at(arc: Arc, point: Point) -> Bifurcation | None:
@@ -78,7 +78,8 @@ def _kind(arc: Arc, critical: complex, scale: float) -> Bifurcation | None:
 
 
 def _determinant(arc: Arc, point: Point) -> float:
-    """Of the equations' derivative, bordered by the tangent: it changes sign where branches cross.
+    """Determinant of the equations' derivative, bordered by the tangent: it changes sign where
+    branches cross.
 
     Scaled, so that only its sign matters, and its zero. Neutral directions border it as well.
     """
@@ -92,7 +93,8 @@ def _determinant(arc: Arc, point: Point) -> float:
 
 
 def _crossings(arc: Arc, here: Point, there: Point) -> list[tuple[float, int]]:
-    """Where exponents cross the imaginary axis, as parts of the way, and how many do together.
+    """Crossings of the imaginary axis by exponents, as parts of the way, and how many cross
+    together.
 
     The k-th largest real part is a continuous function of the way.
     """

@@ -1,4 +1,4 @@
-"""The Bayesian confidence propagation network, with its free energy."""
+"""BCPNN: the Bayesian confidence propagation neural network, with its free energy."""
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,8 @@ def randomised(
 
 
 class BCPNN(AbstractEnergy):
-    """`F(s) = -s W s / 2 - b s + T sum s log s`, for columns `s` [H, M] that sum to 1 each.
+    """BCPNN, with the free energy `F(s) = -s W s / 2 - b s + T sum s log s`, for columns `s` [H, M]
+    that sum to 1 each.
 
     `W` [H, M, H, M] is symmetric and empty within columns, so that `F` falls whenever a column is
     set to its exact minimiser, the softmax of its drive. With `w = log(p_ij / (p_i p_j))` and `b =
@@ -57,10 +58,11 @@ class BCPNN(AbstractEnergy):
     def from_probabilities(
         cls, p: ArrayLike, joint: ArrayLike, *, prior: ArrayLike, temperature: ArrayLike = 1.0
     ) -> "BCPNN":
-        """From probabilities of units [H, M] and of pairs [H, M, H, M]; `prior` is how often a
-        column is taken to be redrawn by chance (see `randomised`), in (0, 1].
+        """BCPNN from probabilities of units [H, M] and of pairs [H, M, H, M]; `prior` is how often
+        a column is taken to be redrawn by chance (see `randomised`), in (0, 1].
 
-        **Raises:** `ValueError` for a prior outside of it: the logarithm of a pair never seen.
+        **Raises:** `ValueError` for a prior outside of it: the logarithm of a pair that never
+        occurred.
         """
         p, joint = as_parameter(p), as_parameter(joint)
         if not is_traced(prior) and not 0 < float(np.asarray(prior)) <= 1:
@@ -79,8 +81,8 @@ class BCPNN(AbstractEnergy):
         prior: ArrayLike | None = None,
         temperature: ArrayLike = 1.0,
     ) -> "BCPNN":
-        """From patterns that name the active one of `units` in each column; `prior` is `1 / P`
-        unless given."""
+        """BCPNN from patterns [P, H] that name the active one of `units` in each column; `prior` is
+        `1 / P` unless given."""
         active = jax.nn.one_hot(jnp.asarray(patterns), units, dtype=jnp.result_type(float))
         joint = jnp.einsum("phm,pkn->hmkn", active, active) / len(active)
         prior = 1 / len(active) if prior is None else prior
@@ -89,7 +91,7 @@ class BCPNN(AbstractEnergy):
         )
 
     def terms(self, y: Float[Array, "H M"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The free energy split into its parts, which sum to it."""
+        """Terms of the free energy, by name, which sum to it."""
         coupling = -0.5 * jnp.vdot(y, self._field(y))
         entropy = self.temperature * jnp.sum(xlogy(y, y))
         return {"coupling": coupling, "bias": -jnp.vdot(y, self.bias), "entropy": entropy}
@@ -99,22 +101,23 @@ class BCPNN(AbstractEnergy):
         return (matrix @ y.ravel()).reshape(y.shape)
 
     def log_posterior(self, y: Float[Array, "H M"]) -> Float[Array, "H M"]:
-        """The log probability of each unit of a column, given the other columns."""
+        """Log posterior [H, M]: the log probability of each unit of a column, given the other
+        columns."""
         drive = (self._field(y) + self.bias) / self.temperature
         return jax.nn.log_softmax(drive, axis=-1)
 
     def update(self, y: Float[Array, "H M"]) -> Float[Array, "H M"]:
-        """All columns at once to the softmax of their drives. This may raise `F`; moving towards
-        it in small steps, `dy/dt = update(y) - y`, does not."""
+        """Synchronous update: all columns at once to the softmax of their drives. This may raise
+        `F`; moving towards it in small steps, `dy/dt = update(y) - y`, does not."""
         return jnp.exp(self.log_posterior(y))
 
     def column(self, y: Float[Array, "H M"], column: int | Int[Array, ""]) -> Float[Array, "H M"]:
-        """One column to the minimum of `F` over it."""
+        """Update of one column, to the minimum of `F` over it."""
         matrix = self.weights.reshape(*self.bias.shape, -1)
         drive = (matrix[column] @ y.ravel() + self.bias[column]) / self.temperature
         return y.at[column].set(jax.nn.softmax(drive))
 
     def sweep(self, y: Float[Array, "H M"]) -> Float[Array, "H M"]:
-        """Every column once, in order: never raises `F`."""
+        """Asynchronous sweep: every column once, in order; it never raises `F`."""
         columns = jnp.arange(len(self.bias))
         return jax.lax.scan(lambda y, h: (self.column(y, h), None), y, columns)[0]

@@ -1,4 +1,4 @@
-"""The classical Hopfield energy (Hopfield 1982), over real states."""
+"""Classical Hopfield network (Hopfield 1982), its energy over real states."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
@@ -8,7 +8,8 @@ from ..base import AbstractEnergy, as_bias, as_couplings, as_patterns, check_sta
 
 
 class ClassicalHopfield(AbstractEnergy):
-    """`E(y) = -y W y / 2 - b y` with symmetric weights `W` [N, N] and biases `b` [N].
+    """Classical Hopfield energy `E(y) = -y W y / 2 - b y` with symmetric weights `W` [N, N] and
+    biases `b` [N].
 
     Over spins `y = +-1`, asynchronous signs of `-grad E` never raise it (Hopfield 1982, PNAS
     79:2554). A flow of it needs saturation: see `DenseHopfield` and `ModernHopfield`.
@@ -31,7 +32,8 @@ class ClassicalHopfield(AbstractEnergy):
 
     @classmethod
     def pseudo_inverse(cls, patterns: ArrayLike) -> "ClassicalHopfield":
-        """The projection on the patterns [P, N], with an empty diagonal: each of them is fixed.
+        """Pseudo-inverse rule: the projection on the patterns [P, N], with an empty diagonal: each
+        of them is fixed.
 
         `W = X^+ X` gives `W x = x` for any pattern however alike they are, and without its
         diagonal `(1 - W_ii) x_i`, of the same sign (Personnaz et al. 1985, J. Phys. Lett. 46:359;
@@ -48,7 +50,8 @@ class ClassicalHopfield(AbstractEnergy):
         return {"coupling": -0.5 * y @ (self.weights @ y), "bias": -self.bias @ y}
 
     def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
-        """All spins (+-1) aligned at once with their fields `W s + b`; where that is 0, as before.
+        """Synchronous update: all spins (+-1) aligned at once with their fields `W s + b`; where
+        that is 0, as before.
 
         Unlike one spin at a time, this may raise the energy, and ends in a cycle of two at most.
 

@@ -1,4 +1,4 @@
-"""The delay-lifted memory: patterns in space and time, recalled at whatever time they come."""
+"""Delay-line Hopfield memory: spatiotemporal patterns, recalled at whatever time they come."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,8 @@ from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state
 
 
 class Match(NamedTuple):
-    """The likeliest memory, by how many steps it comes later than stored, and how likely it is."""
+    """Best match: the likeliest memory, by how many steps it comes later than stored, and how
+    likely it is."""
 
     memory: Int[Array, ""]
     shift: Int[Array, ""]
@@ -18,7 +19,8 @@ class Match(NamedTuple):
 
 
 class DelayHopfield(AbstractMemory):
-    """`E(Y) = |Y|^2 / 2 - lse_{mu, s}(beta (<T_s X_mu, Y> + a_mu)) / beta`, `T_s` a cyclic shift.
+    """Delay-line Hopfield energy `E(Y) = |Y|^2 / 2 - lse_{mu, s}(beta (<T_s X_mu, Y> + a_mu)) /
+    beta`, `T_s` a cyclic shift.
 
     `Y` [N, D] is what delay lines of N units hold, D steps long, and each memory a raster [N, D]
     (spike trains, smoothed by `bpcjax.encode` or a kernel). The modern Hopfield energy with all D
@@ -37,7 +39,7 @@ class DelayHopfield(AbstractMemory):
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
 
     def scores(self, y: Float[Array, "N D"]) -> Float[Array, "P D"]:
-        """`beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift."""
+        """Scores [P, D]: `beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift."""
         check_state(y, self.patterns.shape[1:])
         spectrum = jnp.fft.rfft(y)
         stored = jnp.fft.rfft(self.patterns)
@@ -46,7 +48,7 @@ class DelayHopfield(AbstractMemory):
         return self.beta * (overlaps.astype(y.dtype) + self.bias[:, None])
 
     def match(self, y: Float[Array, "N D"]) -> Match:
-        """Which memory the raster is, and when: the largest entry of the posterior."""
+        """Best match of a raster: which memory, and when, by the largest entry of the posterior."""
         log_posterior = self.log_posterior(y)
         best = jnp.argmax(log_posterior)
         memory, shift = jnp.divmod(best, y.shape[-1])

@@ -1,4 +1,4 @@
-"""The dense associative memory (Krotov & Hopfield 2016)."""
+"""Dense associative memory (Krotov & Hopfield 2016)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,8 @@ def _exponential(size: int, u: Float[Array, "*P"]) -> Float[Array, "*P"]:
 
 
 class DenseHopfield(AbstractEnergy):
-    """`E(y) = -sum_mu F(x_mu . y)`, for patterns `X` [P, N] and a separation function `F`.
+    """Dense associative memory `E(y) = -sum_mu F(x_mu . y)`, for patterns `X` [P, N] and a
+    separation function `F`.
 
     `F(u) = u**2 / 2` is the classical memory with its diagonal, `u**n` stores of the order of
     `N**(n-1)` patterns (Krotov & Hopfield 2016, NeurIPS 29), `exp` exponentially many
@@ -37,7 +38,7 @@ class DenseHopfield(AbstractEnergy):
 
     @classmethod
     def polynomial(cls, patterns: ArrayLike, power: int) -> "DenseHopfield":
-        """With `F(u) = u^power`.
+        """Polynomial memory: `F(u) = u^power`.
 
         **Raises:** `ValueError` if `power` is not a whole number of 2 or more.
         """
@@ -47,17 +48,18 @@ class DenseHopfield(AbstractEnergy):
 
     @classmethod
     def exponential(cls, patterns: ArrayLike) -> "DenseHopfield":
-        """With `F(u) = exp(u - N)`: over spins at most 1 a pattern, so nothing overflows."""
+        """Exponential memory: `F(u) = exp(u - N)`, over spins at most 1 a pattern, so nothing
+        overflows."""
         patterns = as_patterns(patterns)
         return cls(patterns, partial(_exponential, patterns.shape[1]))
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts (here one)."""
+        """Terms of the energy (here one), by name."""
         return {"alignment": -jnp.sum(self.separation(self.patterns @ y))}
 
     def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
-        """All spins (+-1) aligned at once to lower the energy: the sign of its exact difference
-        between `s_i = 1` and `s_i = -1` (Krotov & Hopfield 2016, eq. 4).
+        """Synchronous update: all spins (+-1) at once to lower the energy, the sign of its exact
+        difference between `s_i = 1` and `s_i = -1` (Krotov & Hopfield 2016, eq. 4).
 
         **Raises:** `ValueError` if there is not one spin a unit.
         """

@@ -1,4 +1,4 @@
-"""Sparse relatives of softmax: alpha-entmax and its convex conjugate.
+"""Alpha-entmax, sparse relatives of softmax, and its convex conjugate.
 
 `entmax(z) = argmax_p p . z - Omega(p)` over the simplex, with the negative entropy of Tsallis
 `Omega(p) = sum (p^alpha - p) / (alpha (alpha - 1))` (Peters, Niculae & Martins 2019,
@@ -15,17 +15,17 @@ from jaxtyping import Array, ArrayLike, Float
 
 
 def check_order(alpha: ArrayLike) -> float:
-    """`alpha` as a number known before tracing: it selects the algorithm.
+    """Validate the order `alpha`: a number that is concrete, as it selects the algorithm.
 
     **Raises:** `ValueError` if it is not a finite number above 1.
     """
     try:
-        found = float(alpha)  # pyright: ignore
+        order = float(alpha)  # pyright: ignore
     except (TypeError, jax.errors.ConcretizationTypeError) as error:
         raise ValueError(f"alpha must be one known number, got {alpha!r}.") from error
-    if not 1 < found < jnp.inf:
+    if not 1 < order < jnp.inf:
         raise ValueError(f"alpha must be above 1, got {alpha}: softmax is the limit alpha = 1.")
-    return found
+    return order
 
 
 def _shifted(scores: Float[Array, " P"], alpha: float) -> Float[Array, " P"]:
@@ -91,7 +91,8 @@ def _entmax_jvp(alpha, primals, tangents):
 
 
 def entmax(scores: Float[Array, " P"], alpha: ArrayLike) -> Float[Array, " P"]:
-    """The sparse probabilities of `scores`; 2 is sparsemax, towards 1 they become softmax.
+    """Alpha-entmax: the sparse probabilities of `scores`; 2 is sparsemax, towards 1 they become
+    softmax.
 
     `alpha` 1.5 and 2 are exact by sorting, others by bisection to the last digit. Derivatives of
     any order are exact inside a support.
@@ -102,7 +103,7 @@ def entmax(scores: Float[Array, " P"], alpha: ArrayLike) -> Float[Array, " P"]:
 
 
 def negentropy(p: Float[Array, " P"], alpha: float) -> Float[Array, ""]:
-    """Tsallis' negative entropy `Omega(p)`, 0 where one entry is 1."""
+    """Tsallis negentropy `Omega(p)`, 0 where one entry is 1."""
     return jnp.sum(p**alpha - p) / (alpha * (alpha - 1))
 
 
@@ -120,7 +121,8 @@ def _conjugate_jvp(alpha, primals, tangents):
 
 
 def entmax_conjugate(scores: Float[Array, " P"], alpha: ArrayLike) -> Float[Array, ""]:
-    """`max_p p . z - Omega(p)`, whose gradient is `entmax`; log-sum-exp in the limit `alpha = 1`.
+    """Convex conjugate `max_p p . z - Omega(p)`, whose gradient is `entmax`; log-sum-exp in the
+    limit `alpha = 1`.
 
     **Raises:** `ValueError` if `alpha` is not above 1.
     """

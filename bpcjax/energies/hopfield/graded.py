@@ -1,4 +1,4 @@
-"""The graded Hopfield energy (Hopfield 1984): activities between -1 and 1."""
+"""Graded Hopfield network (Hopfield 1984): activities between -1 and 1."""
 
 import jax.numpy as jnp
 from jax.scipy.special import xlogy
@@ -9,7 +9,8 @@ from ..base import AbstractEnergy, as_bias, as_couplings, as_number, check_state
 
 
 class GradedHopfield(AbstractEnergy):
-    """`E(V) = -V W V / 2 - b V + sum_i G(V_i) / beta`, activities `V` in [-1, 1], `G' = artanh`.
+    """Graded Hopfield energy `E(V) = -V W V / 2 - b V + sum_i G(V_i) / beta`, activities `V` in
+    [-1, 1], `G' = artanh`.
 
     With potentials `u = artanh(V) / beta` the gradient in `V` is `u - W V - b`: the network
     `tau u' = -u + W tanh(beta u) + b` (Hopfield 1984, PNAS 81:3088) has `dV_i/dt` of the sign of
@@ -30,15 +31,15 @@ class GradedHopfield(AbstractEnergy):
         self.bias = as_bias(bias, self.weights.shape[0], self.weights.dtype, "unit")
 
     def activity(self, potentials: Float[Array, " N"]) -> Float[Array, " N"]:
-        """`V = tanh(beta u)`."""
+        """Activities `V = tanh(beta u)` [N] of the potentials."""
         return jnp.tanh(self.beta * potentials)
 
     def potential(self, activities: Float[Array, " N"]) -> Float[Array, " N"]:
-        """`u = artanh(V) / beta`, infinite at the corners of the cube."""
+        """Potentials `u = artanh(V) / beta` [N], infinite at the corners of the cube."""
         return jnp.arctanh(activities) / self.beta
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split into its parts, which sum to it; NaN outside [-1, 1].
+        """Terms of the energy, by name, which sum to it; NaN outside [-1, 1].
 
         **Raises:** `ValueError` if there is not one activity a unit.
         """
@@ -51,11 +52,11 @@ class GradedHopfield(AbstractEnergy):
         }
 
     def drive(self, potentials: Float[Array, " N"]) -> Float[Array, " N"]:
-        """`tau u' = -u + W V + b = -dE/dV`, at `V = activity(u)`."""
+        """Drive `tau u' = -u + W V + b = -dE/dV`, at `V = activity(u)`."""
         return self.weights @ self.activity(potentials) + self.bias - potentials
 
     def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
-        """`tanh(beta (W V + b))`: where the gradient in each unit alone vanishes.
+        """Mean-field update `tanh(beta (W V + b))`: where the gradient in each unit alone vanishes.
 
         Without self-coupling, each entry is the exact minimiser of `E` over its unit: taken one
         at a time it never raises `E`; taken together they may.

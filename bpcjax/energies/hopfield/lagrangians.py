@@ -19,24 +19,26 @@ Lagrangian = Callable[[Float[Array, " n"]], Scalar]
 
 
 def activation(lagrangian: Lagrangian, x: Float[Array, " n"]) -> Float[Array, " n"]:
-    """`g = grad L(x)`."""
+    """Activation of a layer: `g = grad L(x)`, in the shape of `x`."""
     return jax.grad(lagrangian)(x)
 
 
 def layer_energy(lagrangian: Lagrangian, x: Float[Array, " n"]) -> Scalar:
-    """`x . g - L(x)`: for log-sum-exp, minus the entropy of the softmax over beta."""
+    """Energy of a layer: `x . g - L(x)`; for log-sum-exp, minus the entropy of the softmax over
+    beta."""
     return jnp.vdot(x, activation(lagrangian, x)) - lagrangian(x)
 
 
 class Quadratic(eqx.Module):
-    """`|x|^2 / 2`: the identity."""
+    """Quadratic Lagrangian `|x|^2 / 2`: the activation is the identity."""
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
         return 0.5 * jnp.sum(x * x)
 
 
 class RectifiedPower(eqx.Module):
-    """`sum max(x, 0)^n / n`: the activation `max(x, 0)^(n - 1)`, a rectifier for `n = 2`."""
+    """Rectified power Lagrangian `sum max(x, 0)^n / n`: the activation `max(x, 0)^(n - 1)`, a
+    rectifier for `n = 2`."""
 
     power: int = eqx.field(static=True, converter=sized("power", 2))
 
@@ -45,7 +47,7 @@ class RectifiedPower(eqx.Module):
 
 
 class Exponential(Module):
-    """`sum exp(beta x) / beta`: the activation `exp(beta x)`."""
+    """Exponential Lagrangian `sum exp(beta x) / beta`: the activation `exp(beta x)`."""
 
     beta: Float[Array, ""] = parameter(1.0, positive=True)
 
@@ -54,7 +56,7 @@ class Exponential(Module):
 
 
 class LogCosh(Module):
-    """`sum log(cosh(beta x)) / beta`: tanh."""
+    """Log-cosh Lagrangian `sum log(cosh(beta x)) / beta`: the activation `tanh(beta x)`."""
 
     beta: Float[Array, ""] = parameter(1.0, positive=True)
 
@@ -64,7 +66,8 @@ class LogCosh(Module):
 
 
 class Softplus(Module):
-    """`sum log(1 + exp(beta x)) / beta`: the logistic function."""
+    """Softplus Lagrangian `sum log(1 + exp(beta x)) / beta`: the activation is the logistic
+    function."""
 
     beta: Float[Array, ""] = parameter(1.0, positive=True)
 
@@ -73,7 +76,7 @@ class Softplus(Module):
 
 
 class LogSumExp(Module):
-    """`log(sum exp(beta x)) / beta`: softmax."""
+    """Log-sum-exp Lagrangian `log(sum exp(beta x)) / beta`: the activation is softmax."""
 
     beta: Float[Array, ""] = parameter(1.0, positive=True)
 
@@ -82,7 +85,7 @@ class LogSumExp(Module):
 
 
 class Spherical(Module):
-    """`gain sqrt(|x|^2 + eps)`: divisive normalisation to that length."""
+    """Spherical Lagrangian `gain sqrt(|x|^2 + eps)`: divisive normalisation to that length."""
 
     gain: Float[Array, ""] = parameter(1.0, positive=True)
     eps: Float[Array, ""] = parameter(1e-6, positive=True)
@@ -92,7 +95,8 @@ class Spherical(Module):
 
 
 class LayerNorm(Module):
-    """`n gain sqrt(var(x) + eps)`: the normalisation of transformers, `gain (x - mean) / std`."""
+    """Layer-norm Lagrangian `n gain sqrt(var(x) + eps)`: the normalisation of transformers, `gain
+    (x - mean) / std`."""
 
     gain: Float[Array, ""] = parameter(1.0, positive=True)
     eps: Float[Array, ""] = parameter(1e-6, positive=True)

@@ -1,4 +1,4 @@
-"""The modern continuous Hopfield energy (Ramsauer et al. 2020), with a prior over memories."""
+"""Modern continuous Hopfield network (Ramsauer et al. 2020), with a prior over memories."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
@@ -8,7 +8,8 @@ from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state
 
 
 class ModernHopfield(AbstractMemory):
-    """`E(y) = |y|^2 / 2 - lse(beta (X y + a)) / beta`, for patterns `X` [P, N] and biases `a` [P].
+    """Modern Hopfield energy `E(y) = |y|^2 / 2 - lse(beta (X y + a)) / beta`, for patterns `X` [P,
+    N] and biases `a` [P].
 
     Its descent at `dt = tau` is `update`, one step of softmax attention (Ramsauer et al. 2020,
     arXiv:2008.02217, without their additive constants). Read as Bayes: with `from_prior`,
@@ -35,6 +36,6 @@ class ModernHopfield(AbstractMemory):
         return cls(patterns, beta, as_parameter(log_prior) / beta - half_square)
 
     def scores(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """`beta (X y + a)`: the log posterior, up to normalisation."""
+        """Scores [P], `beta (X y + a)`: the log posterior, up to normalisation."""
         check_state(y, self.patterns.shape[1:])
         return self.beta * (self.patterns @ y + self.bias)

@@ -1,4 +1,4 @@
-"""Memories of phasors: units on the complex plane, whose phases are spike times of a rhythm."""
+"""Phasor memories: units on the complex plane, whose phases are spike times of a rhythm."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Complex, Float, PyTree
@@ -9,18 +9,19 @@ from .modern import ModernHopfield
 
 
 def split(z: Complex[Array, "*batch N"]) -> Float[Array, "*batch two_N"]:
-    """Real parts, then imaginary parts, on the last axis."""
+    """Split phasors: real parts, then imaginary parts, on the last axis."""
     return jnp.concatenate([jnp.real(z), jnp.imag(z)], axis=-1)
 
 
 def join(y: Float[Array, "*batch two_N"]) -> Complex[Array, "*batch N"]:
-    """The complex numbers that `split` took apart."""
+    """Join real and imaginary parts, as `split` made them, to complex numbers."""
     real, imaginary = jnp.split(y, 2, axis=-1)
     return jnp.asarray(real + 1j * imaginary)
 
 
 class PhasorHopfield(AbstractEnergy):
-    """`E(z) = |z|^2 / 2 - lse(beta (Re(X^* z) + a)) / beta`, complex patterns `X` [P, N].
+    """Modern Hopfield energy of phasors `E(z) = |z|^2 / 2 - lse(beta (Re(X^* z) + a)) / beta`,
+    complex patterns `X` [P, N].
 
     It is the modern Hopfield energy of real and imaginary parts: `real`, a `ModernHopfield` over
     2 N units (`split`, `join`), for flows, spikes and analysis. A phase stands for a spike time,
@@ -38,11 +39,11 @@ class PhasorHopfield(AbstractEnergy):
 
     @property
     def real(self) -> ModernHopfield:
-        """The same energy over real and imaginary parts."""
+        """Equivalent `ModernHopfield` over real and imaginary parts."""
         return ModernHopfield(split(self.patterns), self.beta, self.bias)
 
     def scores(self, z: Complex[Array, " N"]) -> Float[Array, " P"]:
-        """`beta (Re(X^* z) + a)`.
+        """Scores [P]: `beta (Re(X^* z) + a)`.
 
         **Raises:** `ValueError` if `z` has not the patterns' length.
         """
@@ -50,7 +51,7 @@ class PhasorHopfield(AbstractEnergy):
         return self.real.scores(split(z))
 
     def posterior(self, z: Complex[Array, " N"]) -> Float[Array, " P"]:
-        """The probability of each memory given `z`."""
+        """Posterior [P]: the probability of each memory given `z`."""
         check_state(z, self.patterns.shape[1:])
         return self.real.posterior(split(z))
 
@@ -59,13 +60,14 @@ class PhasorHopfield(AbstractEnergy):
         return self.real.terms(split(y), args)
 
     def update(self, z: Complex[Array, " N"]) -> Complex[Array, " N"]:
-        """`X.T posterior(z)`: one step of attention, the exact descent of `E`."""
+        """One step of complex attention `X.T posterior(z)`, the exact descent of `E`."""
         check_state(z, self.patterns.shape[1:])
         return join(self.real.update(split(z)))
 
 
 class ThresholdPhasor(AbstractEnergy):
-    """`E(z) = -z^* W z / 2 + threshold |z|_1`, Hermitian `W` [N, N], units 0 or on the circle.
+    """Threshold phasor network `E(z) = -z^* W z / 2 + threshold |z|_1`, Hermitian `W` [N, N], units
+    0 or on the circle.
 
     `update` sets each unit to the direction of its field `W z` where that is longer than the
     threshold, else to 0: taken one at a time it is the exact minimiser and never raises `E`
@@ -82,7 +84,7 @@ class ThresholdPhasor(AbstractEnergy):
 
     @classmethod
     def hebb(cls, patterns: ArrayLike, threshold: ArrayLike = 0.0) -> "ThresholdPhasor":
-        """`W = X.T conj(X) / N` with an empty diagonal, for patterns [P, N] of phasors."""
+        """Hebb's rule `W = X.T conj(X) / N` with an empty diagonal, for phasors [P, N]."""
         x = as_patterns(jnp.asarray(patterns) + 0j)
         size = x.shape[-1]
         weights = x.T @ x.conj() / size
@@ -94,7 +96,8 @@ class ThresholdPhasor(AbstractEnergy):
         return {"coupling": coupling, "threshold": self.threshold * jnp.sum(jnp.abs(y))}
 
     def update(self, z: Complex[Array, " N"]) -> Complex[Array, " N"]:
-        """All units at once along their fields; 0 where a field is not above the threshold."""
+        """Synchronous update: all units at once along their fields; 0 where a field is not above
+        the threshold."""
         check_state(z, self.weights.shape[:1])
         field = self.weights @ z
         size = jnp.abs(field)

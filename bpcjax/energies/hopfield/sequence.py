@@ -1,4 +1,4 @@
-"""Memories of sequences: cycles held by delays, which have an energy, and chains without one."""
+"""Sequence memories: cycles stored in delays, which have an energy, and chains without one."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,8 @@ from ..base import AbstractEnergy, as_patterns, check_state
 
 
 class CycleHopfield(AbstractEnergy):
-    """Cycles [P, D, N] of D spin patterns, held by synapses with all delays 0 ... D - 1.
+    """Hopfield network with delays: cycles [P, D, N] of D spin patterns, in synapses with all
+    delays 0 ... D - 1.
 
     `J(tau) = eps(tau) / N sum_{mu, a} x_mu(a + 1) x_mu(a - tau)^T` drives `S(t + 1) =
     sign(sum_tau J(tau) S(t - tau))`. The state is the history [D, N], the present first. Its
@@ -60,7 +61,7 @@ class CycleHopfield(AbstractEnergy):
         return overlap[:, before, steps[None, :]] @ self.efficacy
 
     def field(self, history: Float[Array, "D N"]) -> Float[Array, " N"]:
-        """`sum_tau J(tau) S(t - tau)`.
+        """Fields [N]: `sum_tau J(tau) S(t - tau)`.
 
         **Raises:** `ValueError` if the history has not the shape of a cycle.
         """
@@ -68,7 +69,7 @@ class CycleHopfield(AbstractEnergy):
         return jnp.einsum("pa,pan->n", self._drive(history), self.cycles)
 
     def terms(self, y: Float[Array, "D N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy split by delay into its parts, which sum to it."""
+        """Terms of the energy, one a delay, which sum to it."""
         check_state(y, self.cycles.shape[1:])
         length, size = y.shape
         overlap = jnp.einsum("pan,dn->pad", self.cycles, y) / size
@@ -91,7 +92,8 @@ class CycleHopfield(AbstractEnergy):
 
 
 class SequenceMemory(Module):
-    """Chains of spin patterns [P, N]: each one calls for the next, the last for the first.
+    """Sequence memory of chains of spin patterns [P, N]: each one calls for the next, the last for
+    the first.
 
     `S_i <- sign(sum_mu x^{mu+1}_i f(m^mu_i))`, `m^mu_i = sum_{j != i} x^mu_j S_j / (N - 1)` with
     a separation `f` (Chaudhry et al. 2023, arXiv:2306.04532). No energy: its weights are not
@@ -109,7 +111,7 @@ class SequenceMemory(Module):
 
     @classmethod
     def polynomial(cls, patterns: ArrayLike, power: int) -> "SequenceMemory":
-        """With `f(m) = m^power`: of the order of `N^power` transitions.
+        """Polynomial memory: `f(m) = m^power`, of the order of `N^power` transitions.
 
         **Raises:** `ValueError` if `power` is not a whole number of 1 or more.
         """
@@ -119,12 +121,13 @@ class SequenceMemory(Module):
 
     @classmethod
     def exponential(cls, patterns: ArrayLike) -> "SequenceMemory":
-        """With `f(m) = exp((N - 1) (m - 1))`: exponentially many transitions."""
+        """Exponential memory: `f(m) = exp((N - 1) (m - 1))`, exponentially many transitions."""
         size = as_patterns(patterns).shape[1]
         return cls(patterns, lambda m: jnp.exp((size - 1) * (m - 1)))
 
     def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
-        """The next pattern: all spins at once; where the field is 0, as before.
+        """Synchronous update to the next pattern: all spins at once; where the field is 0, as
+        before.
 
         **Raises:** `ValueError` if there is not one spin a unit.
         """

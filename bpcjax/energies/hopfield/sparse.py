@@ -1,4 +1,4 @@
-"""The sparse modern Hopfield energy: softmax replaced by alpha-entmax, so that recall is exact."""
+"""Sparse modern Hopfield network: softmax replaced by alpha-entmax, so that recall is exact."""
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,7 +10,8 @@ from .entmax import check_order, entmax, entmax_conjugate
 
 
 class SparseHopfield(AbstractEnergy):
-    """`E(y) = |y|^2 / 2 - Omega*(beta (X y + a)) / beta`, patterns `X` [P, N], biases `a` [P].
+    """Sparse Hopfield energy `E(y) = |y|^2 / 2 - Omega*(beta (X y + a)) / beta`, patterns `X` [P,
+    N], biases `a` [P].
 
     `Omega*` is the conjugate of Tsallis' negative entropy of order `alpha`: 2 is sparsemax (Hu et
     al. 2023, arXiv:2309.12673), 1.5 and others lie between it and softmax (Santos et al. 2024,
@@ -36,7 +37,7 @@ class SparseHopfield(AbstractEnergy):
         self.alpha = check_order(alpha)
 
     def scores(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """`beta (X y + a)`.
+        """Scores [P]: `beta (X y + a)`.
 
         **Raises:** `ValueError` if `y` has not the patterns' length.
         """
@@ -44,7 +45,7 @@ class SparseHopfield(AbstractEnergy):
         return self.beta * (self.patterns @ y + self.bias)
 
     def posterior(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """The weight of each memory given `y`, most of them exactly 0: `entmax(scores)`."""
+        """Weights [P] of the memories given `y`, most of them exactly 0: `entmax(scores)`."""
         return entmax(self.scores(y), self.alpha)
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
@@ -52,7 +53,7 @@ class SparseHopfield(AbstractEnergy):
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
 
     def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:
-        """`X.T posterior(y) = y - grad E(y)`: sparse attention, once.
+        """One step of sparse attention: `X.T posterior(y) = y - grad E(y)`.
 
         It is computed as the former, which is a pattern to the last digit where recall is exact.
         """

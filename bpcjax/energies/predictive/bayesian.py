@@ -1,4 +1,4 @@
-"""Predictive coding with posteriors over its weights and precisions."""
+"""Bayesian predictive coding: posteriors over weights and precisions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,8 @@ from .weight_posteriors import AbstractPosterior
 
 
 class BayesianArrow(eqx.Module):
-    """The layer `pre` predicts `post` as `W [f(z); 1]`, with a `posterior` over W and a `prior`.
+    """Bayesian linear map: the layer `pre` predicts `post` as `W [f(z); 1]`, with a `posterior`
+    over W and a `prior`.
 
     Weights stand outside the `activation` f, and the last column of W is the bias (none, where
     `bias` is false, and then the features are `f(z)`).
@@ -32,23 +33,24 @@ class BayesianArrow(eqx.Module):
 
     @property
     def name(self) -> str:
-        """Which layers it joins."""
+        """Name of the arrow, from the layers that it joins."""
         return f"{self.pre}->{self.post}"
 
     def features(self, z: Float[Array, "..."]) -> Float[Array, " n"]:
-        """What the weights act on."""
-        found = self.activation(z.ravel())
-        return jnp.append(found, jnp.ones((), found.dtype)) if self.bias else found
+        """Features [n] on which the weights act: the activity of the layer, and 1 for the bias."""
+        rates = self.activation(z.ravel())
+        return jnp.append(rates, jnp.ones((), rates.dtype)) if self.bias else rates
 
     def arrow(self, weights: Float[Array, "m n"], mismatch: AbstractMismatch) -> Arrow:
-        """The arrow of weights that are known."""
+        """Arrow of given weights, without their uncertainty."""
         weights, bias = (weights[:, :-1], weights[:, -1]) if self.bias else (weights, None)
         return Arrow(self.pre, self.post, DenseMap(weights, bias, self.activation), mismatch)
 
 
 class BayesianPredictiveCoding(AbstractEnergy):
-    """`F = sum over arrows of E_q[-log p(z_post | z_pre, W)]`, of one sample; with `kl` once for
-    all samples it is the variational free energy, a bound of minus the log evidence.
+    """Bayesian predictive coding: `F = sum over arrows of E_q[-log p(z_post | z_pre, W)]`, of one
+    sample; with `kl` once for all samples it is the variational free energy, a bound of minus the
+    log evidence.
 
     State and `args` are those of `PredictiveCoding`, and so are the averages: an energy is the sum
     over units, of one sample. `free_energy` is the sum over samples, and the divergence. Of known
@@ -62,11 +64,11 @@ class BayesianPredictiveCoding(AbstractEnergy):
         self.arrows = tuple(arrows)
 
     def point(self) -> PredictiveCoding:
-        """The network of the mean weights and the mean precisions."""
+        """Point estimate: the network of the mean weights and the mean precisions."""
         return PredictiveCoding(a.arrow(*a.posterior.point()) for a in self.arrows)
 
     def sample(self, key: Key[Array, ""]) -> PredictiveCoding:
-        """A network drawn from the posterior: averages over several are its predictions."""
+        """Posterior sample of the network: averages over several are its predictions."""
         return PredictiveCoding(
             a.arrow(*a.posterior.sample(jax.random.fold_in(key, k)))
             for k, a in enumerate(self.arrows)
@@ -88,30 +90,32 @@ class BayesianPredictiveCoding(AbstractEnergy):
         }
 
     def kl(self) -> Float[Array, ""]:
-        """The divergence of all posteriors from their priors."""
+        """Kullback-Leibler divergence of all posteriors from their priors."""
         return sum((a.posterior.kl(a.prior) for a in self.arrows), start=jnp.zeros(()))
 
     def free_energy(self, y: PyTree, args: PyTree = None) -> Float[Array, ""]:
-        """Of a batch, samples on the first axis: the sum of their energies, and the divergence."""
+        """Variational free energy of a batch, samples on the first axis: the sum of their energies,
+        and the divergence."""
         return jax.vmap(self.__call__)(y, args).sum() + self.kl()
 
     def natural(self) -> tuple[Any, ...]:
-        """The natural parameters of each arrow's posterior: what a rule of learning moves."""
+        """Natural parameters of each arrow's posterior, which a rule of learning changes."""
         return tuple(a.posterior.natural() for a in self.arrows)
 
     def prior(self) -> tuple[Any, ...]:
-        """Those of the priors."""
+        """Natural parameters of each arrow's prior."""
         return tuple(a.prior.natural() for a in self.arrows)
 
     def at(self, natural: tuple[Any, ...]) -> "BayesianPredictiveCoding":
-        """The network of these natural parameters."""
+        """The network whose posteriors have these natural parameters."""
         return BayesianPredictiveCoding(
-            eqx.tree_at(lambda a: a.posterior, a, a.posterior.at(found))
-            for a, found in zip(self.arrows, natural, strict=True)
+            eqx.tree_at(lambda a: a.posterior, a, a.posterior.at(parameters))
+            for a, parameters in zip(self.arrows, natural, strict=True)
         )
 
     def statistics(self, y: PyTree, args: PyTree = None) -> tuple[Any, ...]:
-        """What a batch adds to the natural parameters of each arrow, summed over samples."""
+        """Sufficient statistics of a batch: what it adds to the natural parameters of each arrow,
+        summed over samples."""
         z = jax.vmap(self.full)(y, args)
         for a in self.arrows:
             if z[a.pre] is None or z[a.post] is None:

@@ -1,4 +1,4 @@
-"""The free energy of predictive coding: layers, and arrows by which they predict each other."""
+"""Free energy of predictive coding: layers, and arrows by which they predict each other."""
 
 from typing import Any
 
@@ -17,7 +17,8 @@ Layers = tuple[Any, ...]  # an array a layer, or None
 
 
 class Arrow(eqx.Module):
-    """The layer `pre` predicts the layer `post`; without `pre` it is a prior over `post`.
+    """Arrow of a predictive network: the layer `pre` predicts the layer `post`; without `pre` it is
+    a prior over `post`.
 
     Errors return to `pre` through the transposed map, or through that of `feedback`, a map of the
     same shape that is learned (Kolen & Pollack 1994). `strength` multiplies the term.
@@ -36,12 +37,12 @@ class Arrow(eqx.Module):
 
     @property
     def name(self) -> str:
-        """Which layers it joins."""
+        """Name of the arrow, from the layers that it joins."""
         return f"{'prior' if self.pre is None else self.pre}->{self.post}"
 
     @property
     def back(self) -> AbstractMap:
-        """The map through which errors return, transposed."""
+        """Feedback map: that through which errors return, transposed."""
         return self.predict if self.feedback is None else self.feedback
 
     def term(self, z: Array, mu: Array) -> Float[Array, ""]:
@@ -49,21 +50,22 @@ class Arrow(eqx.Module):
         return self.strength * self.mismatch(z, mu)
 
     def error(self, z: Array, mu: Array) -> Float[Array, "..."]:
-        """`-dE/dmu`: what the error neurons are to say."""
+        """Prediction error `-dE/dmu`, which the error neurons represent."""
         return -jax.grad(self.term, argnums=1)(z, mu)
 
     def sent_back(self, z: Array, error: Array) -> Float[Array, "..."]:
-        """The current that error spikes make in the layer of value `z` before them."""
+        """Feedback current that errors make in the layer of value `z` before them."""
         return jax.vjp(self.back, z)[1](error)[0]
 
 
 class PredictiveCoding(AbstractEnergy):
-    """`F = sum over arrows of E(z_post, predict(z_pre))`, of one sample.
+    """Predictive coding: `F = sum over arrows of E(z_post, predict(z_pre))`, of one sample.
 
-    The directions are data: an arrow may lead from causes to what they generate, from what is
-    seen to a label, or both. Gaussian terms keep their normalisation, so that of layers joined by
-    them alone `F = -log p` of all values together; Fenchel-Young terms are 0 at the prediction.
-    Energies are sums over units, of one sample: a batch is averaged where it is learned from.
+    The directions are data: an arrow may lead from causes to what they generate, from an
+    observation to a label, or both. Gaussian terms keep their normalisation, so that of layers
+    joined by them alone `F = -log p` of all values together; Fenchel-Young terms are 0 at the
+    prediction. Energies are sums over units, of one sample: a batch is averaged where it is learned
+    from.
 
     **State:** a tuple with the value of each free layer, `None` where a layer is clamped;
     **args:** the values of the clamped layers, `None` where free. A layer that is `None` in both is
@@ -91,7 +93,8 @@ class PredictiveCoding(AbstractEnergy):
         hidden: AbstractMismatch | None = None,
         output: AbstractMismatch | None = None,
     ) -> "PredictiveCoding":
-        """Layers of `sizes`, each predicting the next: He's initial weights, no biases."""
+        """Multilayer perceptron: layers of `sizes`, each predicting the next; He's initial weights,
+        no biases."""
         hidden = Rectified() if hidden is None else hidden
         output = Categorical() if output is None else output
         last, arrows = len(sizes) - 2, []
@@ -103,15 +106,15 @@ class PredictiveCoding(AbstractEnergy):
 
     @property
     def depth(self) -> int:
-        """The number of layers."""
+        """The number of layers, clamped and left-out ones included."""
         return 1 + max(max(a.post, -1 if a.pre is None else a.pre) for a in self.arrows)
 
-    def _of(self, given: PyTree) -> Layers:
-        if given is None:
+    def _of(self, values: PyTree) -> Layers:
+        if values is None:
             return (None,) * self.depth
-        if len(given) != self.depth:
-            raise ValueError(f"there are {self.depth} layers, got values of {len(given)}.")
-        return tuple(given)
+        if len(values) != self.depth:
+            raise ValueError(f"there are {self.depth} layers, got values of {len(values)}.")
+        return tuple(values)
 
     def full(self, y: PyTree, args: PyTree = None) -> Layers:
         """The values of all layers, `None` of those left out."""
@@ -131,14 +134,14 @@ class PredictiveCoding(AbstractEnergy):
         return [a for a in there if a.pre is None or z[a.pre] is not None]
 
     def predictions(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, "..."]]:
-        """What each arrow predicts, also of a layer that is left out."""
+        """Prediction of each arrow, by name, also of a layer that is left out."""
         z = self.full(y, args)
         pre = {a: None if a.pre is None else z[a.pre] for a in self.arrows}
-        known = (a for a in self.arrows if a.pre is None or z[a.pre] is not None)
-        return {a.name: a.predict(pre[a]) for a in known}
+        arrows = (a for a in self.arrows if a.pre is None or z[a.pre] is not None)
+        return {a.name: a.predict(pre[a]) for a in arrows}
 
     def terms(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        """The energy of each arrow, which sum to it."""
+        """Terms of the free energy, one an arrow, which sum to it."""
         z = self.full(y, args)
         return {a.name: a.term(z[a.post], self._predict(a, z)) for a in self._joined(z)}
 
@@ -153,14 +156,14 @@ class PredictiveCoding(AbstractEnergy):
         return mu if post is None else mu.reshape(post.shape)
 
     def errors(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, "..."]]:
-        """`-dE/dmu` of each arrow: what its error neurons are to say."""
+        """Prediction errors `-dE/dmu` of each arrow, by name."""
         z = self.full(y, args)
         return {a.name: a.error(z[a.post], self._predict(a, z)) for a in self._joined(z)}
 
     def membrane(
         self, y: PyTree, args: PyTree = None, errors: dict[str, Array] | None = None
     ) -> Layers:
-        """The drive of every free unit: its own misfit, and corrections `errors` sent back to it.
+        """Drive of every free unit: its own misfit, and corrections `errors` sent back to it.
 
         With the true `errors` (the default) and transposed maps it is `-dF/dz`.
         """
@@ -178,28 +181,29 @@ class PredictiveCoding(AbstractEnergy):
         return jax.tree.map(jnp.negative, jax.grad(message)(self._of(y)))
 
     def stiffness(self, y: PyTree, args: PyTree = None) -> Layers:
-        """The bound of `d2F / dz_i^2` that each unit's threshold uses: `pi_i + sum_j W_ji^2 pi_j`.
+        """Bound of the curvature `d2F / dz_i^2`, for each unit's threshold: `pi_i + sum_j W_ji^2
+        pi_j`.
 
         It bounds the second derivative everywhere if activations are linear and strengths are not
         negative: then a spike past it certainly lowers F.
         """
         z = self.full(y, args)
-        found: list = [None if value is None else jnp.zeros_like(value) for value in self._of(y)]
+        bounds: list = [None if value is None else jnp.zeros_like(value) for value in self._of(y)]
         for a in self._joined(z):
             flat = self._predict(a, z).ravel()
             bound = jnp.abs(a.strength) * a.mismatch.curvature(flat)
-            if found[a.post] is not None:
+            if bounds[a.post] is not None:
                 own = jnp.diagonal(bound) if bound.ndim == 2 else bound
-                found[a.post] = found[a.post] + own.reshape(found[a.post].shape)
-            if a.pre is not None and found[a.pre] is not None:
-                found[a.pre] = found[a.pre] + a.predict.squared(z[a.pre], bound)
-        return tuple(found)
+                bounds[a.post] = bounds[a.post] + own.reshape(bounds[a.post].shape)
+            if a.pre is not None and bounds[a.pre] is not None:
+                bounds[a.pre] = bounds[a.pre] + a.predict.squared(z[a.pre], bound)
+        return tuple(bounds)
 
     def differences(
         self, y: PyTree, args: PyTree, quantum: ArrayLike
     ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
-        """What F changes by where one unit moves by `quantum` up, or down, exactly, for each unit
-        in the order of `ravel_pytree(y)`.
+        """Exact change of F where one unit moves by `quantum` up, or down, for each unit in the
+        order of `ravel_pytree(y)`.
 
         A unit's own misfit and those that it predicts are taken anew, nothing else.
         """
@@ -210,7 +214,7 @@ class PredictiveCoding(AbstractEnergy):
                 changed = value.ravel().at[unit].add(by).reshape(value.shape)
                 total = jnp.zeros(())
                 for a in joined:
-                    mu = known[a.name]
+                    mu = predictions[a.name]
                     if a.post == k:
                         after = a.mismatch(changed, mu)
                     elif a.pre == k:
@@ -224,7 +228,7 @@ class PredictiveCoding(AbstractEnergy):
             return jax.vmap(of_unit)(jnp.arange(value.size))
 
         joined = self._joined(z)
-        known = {a.name: self._predict(a, z) for a in joined}
+        predictions = {a.name: self._predict(a, z) for a in joined}
         quantum = jnp.asarray(quantum)
         free = [(k, value) for k, value in enumerate(self._of(y)) if value is not None]
         up, down = (
@@ -239,14 +243,15 @@ class PredictiveCoding(AbstractEnergy):
         return tuple(k in bounded for k in range(self.depth))
 
     def project(self, y: PyTree) -> Layers:
-        """The nearest state that is possible: what must not be below 0 is rectified."""
+        """Projection on the possible states: what must not be below 0 is rectified."""
         return tuple(
             jax.nn.relu(value) if low and value is not None else value
             for value, low in zip(self._of(y), self.nonnegative(), strict=True)
         )
 
     def forward(self, args: PyTree) -> Layers:
-        """The values of all layers, each at its likeliest given the first that predicts it.
+        """Forward pass: the values of all layers, each at its likeliest given the first that
+        predicts it.
 
         For Fenchel-Young layers this is the forward pass of the network of ReLU and softmax units,
         and F is 0 there where nothing else is clamped.
@@ -264,8 +269,8 @@ class PredictiveCoding(AbstractEnergy):
         return tuple(z)
 
     def start(self, args: PyTree) -> Layers:
-        """The state that `forward` gives the layers that are free; one that must not be free is
-        left out."""
+        """Initial state: what `forward` gives the layers that are free; one that must not be free
+        is left out."""
         clamped = self._of(args)
         barred = {a.post for a in self.arrows if not a.mismatch.free}
         return tuple(
@@ -274,7 +279,7 @@ class PredictiveCoding(AbstractEnergy):
         )
 
     def nudged(self, layer: int, strength: ArrayLike) -> "PredictiveCoding":
-        """The same with another `strength` of the arrows into a `layer`: a negative one repels."""
+        """Nudged network: another `strength` of the arrows into a `layer`; below 0 it repels."""
 
         def with_strength(a: Arrow) -> Arrow:
             return (

@@ -1,5 +1,5 @@
-"""What it costs that a layer is not as predicted: the terms of a predictive energy, and their
-means where the prediction itself is uncertain."""
+"""Losses of predictive coding: the energy of a layer under its prediction, and its mean where the
+prediction itself is uncertain."""
 
 import math
 from abc import abstractmethod
@@ -15,22 +15,22 @@ from ...system import Module, as_parameter, is_traced, parameter
 
 
 class AbstractMismatch(Module):
-    """An energy of the value `z` of a layer under the prediction `mu` of it.
+    """Loss: the energy of the value `z` of a layer under the prediction `mu` of it.
 
     The error that a layer sends back is `-dE/dmu`.
     """
 
     @abstractmethod
     def __call__(self, z: Float[Array, "..."], mu: Float[Array, "..."]) -> Float[Array, ""]:
-        """The energy of one sample."""
+        """The energy of one sample, a scalar, for `z` and `mu` of one shape."""
 
     @abstractmethod
     def mode(self, mu: Float[Array, "..."]) -> Float[Array, "..."]:
-        """The value of least energy."""
+        """The value of least energy, in the shape of `mu`."""
 
     @abstractmethod
     def curvature(self, mu: Float[Array, "..."]) -> Float[Array, "..."]:
-        """A bound of the second derivative in `mu`, and in `z`: one number a unit, or a matrix."""
+        """Bound of the second derivative in `mu`, and in `z`: one number a unit, or a matrix."""
 
     @property
     def nonnegative(self) -> bool:
@@ -44,7 +44,8 @@ class AbstractMismatch(Module):
 
 
 class Gaussian(AbstractMismatch):
-    """`-log N(z; mu, 1 / precision)`: a precision for all units, one for each, or a matrix."""
+    """Gaussian loss `-log N(z; mu, 1 / precision)`: a precision for all units, one for each, or a
+    matrix."""
 
     precision: Float[Array, "..."] = parameter(1.0)
 
@@ -79,7 +80,7 @@ class Gaussian(AbstractMismatch):
 
 
 class Rectified(AbstractMismatch):
-    """`precision (z^2 / 2 + relu(mu)^2 / 2 - z mu)` for z >= 0: the Fenchel-Young loss of ReLU.
+    """Fenchel-Young loss of ReLU: `precision (z^2 / 2 + relu(mu)^2 / 2 - z mu)` for z >= 0.
 
     It is 0 where `z = relu(mu)` and positive elsewhere, infinite where z < 0; linear in `z mu`, so
     that no derivative of a non-linearity occurs (Blondel, Martins & Niculae 2020, JMLR 21:35;
@@ -106,9 +107,8 @@ class Rectified(AbstractMismatch):
 
 
 class Categorical(AbstractMismatch):
-    """`logsumexp(mu) - z . mu + z . log z`: the cross-entropy of the probabilities `z`, less their
-    entropy (none for a class, one-hot). The layer is clamped or left out, never free.
-    """
+    """Cross-entropy `logsumexp(mu) - z . mu + z . log z` of the probabilities `z`, less their
+    entropy (none for a class, one-hot). The layer is clamped or left out, never free."""
 
     def __call__(self, z, mu):
         return jax.nn.logsumexp(mu) - jnp.sum(z * mu) + jnp.sum(xlogy(z, z))
@@ -132,8 +132,8 @@ def expected(
     mean: Float[Array, " m"],
     variance: Float[Array, " m"],
 ) -> Float[Array, ""]:
-    """`E[mismatch(z, mu)]` for independent `mu ~ N(mean, variance)`: exact for `Gaussian` and
-    `Rectified`, a bound from above for `Categorical`; others register theirs.
+    """Expected loss `E[mismatch(z, mu)]` for independent `mu ~ N(mean, variance)`: exact for
+    `Gaussian` and `Rectified`, a bound from above for `Categorical`; others register theirs.
 
     **Raises:** `NotImplementedError` for a mismatch that has not registered one.
     """
@@ -150,11 +150,11 @@ def _gaussian(mismatch: Gaussian, z, mean, variance):
 @expected.register
 def _rectified(mismatch: Rectified, z, mean, variance):
     # E[relu(mu)^2] = (m^2 + v) Phi(m / s) + m s phi(m / s)
-    known = variance <= 0
-    std = jnp.sqrt(jnp.where(known, 1.0, variance))
+    certain = variance <= 0
+    std = jnp.sqrt(jnp.where(certain, 1.0, variance))
     ratio = mean / std
     square = (mean**2 + variance) * norm.cdf(ratio) + mean * std * norm.pdf(ratio)
-    square = jnp.where(known, jax.nn.relu(mean) ** 2, square)
+    square = jnp.where(certain, jax.nn.relu(mean) ** 2, square)
     more = 0.5 * jnp.sum(mismatch.precision * (square - jax.nn.relu(mean) ** 2))
     return mismatch(z, mean) + more
 

@@ -1,4 +1,4 @@
-"""Maps by which one layer predicts another."""
+"""Maps by which one layer predicts another: dense, convolutional, constant."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from ...system import Module, as_parameter, parameter
 
 
 def identity(z: Float[Array, "..."]) -> Float[Array, "..."]:
-    """`z` itself: what a layer sends is linear in its spikes."""
+    """Identity activation `z`: what a layer sends is linear in its spikes."""
     return z
 
 
 class AbstractMap(Module):
-    """What the activity of a layer predicts of another."""
+    """Map from the activity of one layer to the prediction of another."""
 
     @abstractmethod
     def __call__(self, z: Float[Array, "..."] | None) -> Float[Array, "..."]:
-        """The prediction of one sample."""
+        """The prediction [...] of one sample from the value `z` of the layer before."""
 
     def moved(
         self, z: Float[Array, "..."], unit: Array, by: Array, mu: Float[Array, "..."]
@@ -46,7 +46,7 @@ def _diagonal(slope: Float[Array, "m n"], by: Float[Array, "..."]) -> Float[Arra
 
 
 class Constant(AbstractMap):
-    """A prediction that nothing changes: the mean of a prior."""
+    """Constant prediction: the mean of a prior."""
 
     value: Float[Array, "..."] = parameter()
 
@@ -55,7 +55,7 @@ class Constant(AbstractMap):
 
 
 class DenseMap(AbstractMap):
-    """`W f(z) + b`, for weights [m, n], a bias [m] (0 by default) and an `activation` f.
+    """Dense map `W f(z) + b`, for weights [m, n], a bias [m] (0 by default) and an `activation` f.
 
     With f the identity, predictions are currents that spikes of z add up to.
     """
@@ -93,7 +93,8 @@ class DenseMap(AbstractMap):
 
 
 class ConvolutionMap(AbstractMap):
-    """`k * f(z) + b`: a kernel [out, in, height, width] moved over maps [in, rows, columns].
+    """Convolution `k * f(z) + b`: a kernel [out, in, height, width] moved over maps [in, rows,
+    columns].
 
     The edge is padded with zeros so that a `stride` of 1 keeps the size of the maps.
     """
@@ -126,10 +127,10 @@ class ConvolutionMap(AbstractMap):
             raise ValueError(
                 f"kernel takes {self.kernel.shape[1]} maps [in, rows, columns], got {shape}."
             )
-        moved = jax.lax.conv_general_dilated(
+        output = jax.lax.conv_general_dilated(
             self.activation(z)[None], self.kernel, (self.stride, self.stride), "SAME"
         )
-        return moved[0] + self.bias[:, None, None]
+        return output[0] + self.bias[:, None, None]
 
     def squared(self, z, by):
         if by.ndim == 2:

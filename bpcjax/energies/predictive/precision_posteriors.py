@@ -1,4 +1,4 @@
-"""What is known of the noise of a layer: its precision, as a posterior."""
+"""Posteriors over the precision of a layer's noise: Wishart, and independent Gammas."""
 
 import math
 from abc import abstractmethod
@@ -15,24 +15,24 @@ from ...system import as_parameter, is_traced
 
 
 class AbstractNoise(eqx.Module):
-    """A posterior over the precision of Gaussian noise; `scatter` is what was seen of it, in
-    squares, and `count` how many samples that is worth."""
+    """Posterior over the precision of Gaussian noise: `scatter` is the sum of squared errors,
+    `count` how many samples that is worth."""
 
     scatter: eqx.AbstractVar[Array]
     count: eqx.AbstractVar[Array]
 
     @property
     def size(self) -> int:
-        """The number of units."""
+        """The number of units m of the layer."""
         return self.scatter.shape[0]
 
     @abstractmethod
     def square(self, error: Float[Array, " m"]) -> Float[Array, ""]:
-        """`error . E[precision] error`."""
+        """Expected squared error `error . E[precision] error`."""
 
     @abstractmethod
     def log_det(self) -> Float[Array, ""]:
-        """`E[log det precision]`."""
+        """Expected log determinant `E[log det precision]`."""
 
     @abstractmethod
     def outer(self, left: Float[Array, "b m"], right: Float[Array, "b m"]) -> Array:
@@ -44,11 +44,11 @@ class AbstractNoise(eqx.Module):
 
     @abstractmethod
     def kl(self, prior: Any) -> Float[Array, ""]:
-        """The divergence from the prior, of the same kind."""
+        """Kullback-Leibler divergence from the prior, of the same kind."""
 
     @abstractmethod
     def variance(self) -> Array:
-        """The mean of the noise's covariance (its diagonal, where that is all there is)."""
+        """Mean covariance of the noise (its diagonal, where that is all there is)."""
 
     @abstractmethod
     def log_student(self, error: Float[Array, " m"], spread: Float[Array, ""]) -> Float[Array, ""]:
@@ -57,8 +57,8 @@ class AbstractNoise(eqx.Module):
 
     @abstractmethod
     def draw(self, key: Key[Array, ""]) -> tuple[Array, Array]:
-        """A precision, and a root `R` of the covariance: `R @ normal` is noise (`R * normal`, where
-        it is diagonal)."""
+        """Sample of a precision, and a root `R` of the covariance: `R @ normal` is noise (`R *
+        normal`, where it is diagonal)."""
 
 
 def _checked(scatter: ArrayLike, count: ArrayLike, least: int) -> tuple[Array, Array]:
@@ -69,16 +69,16 @@ def _checked(scatter: ArrayLike, count: ArrayLike, least: int) -> tuple[Array, A
 
 
 class Wishart(AbstractNoise):
-    """Noise of any covariance: precision ~ Wishart(`scatter`^-1, `count`), of mean
-    `count scatter^-1`. `count` must be above m - 1."""
+    """Wishart posterior for noise of any covariance: precision ~ Wishart(`scatter`^-1, `count`), of
+    mean `count scatter^-1`. `count` must be above m - 1."""
 
     scatter: Float[Array, "m m"]
     count: Float[Array, ""]
     root: Float[Array, "m m"]
 
     def __init__(self, scatter: ArrayLike, count: ArrayLike):
-        found = as_parameter(scatter)
-        self.scatter, self.count = _checked(found, count, len(found) - 1)
+        matrix = as_parameter(scatter)
+        self.scatter, self.count = _checked(matrix, count, len(matrix) - 1)
         self.root = jnp.linalg.cholesky(0.5 * (self.scatter + self.scatter.T))
         if not is_traced(self.root) and bool(jnp.isnan(self.root).any()):
             raise ValueError(
@@ -140,8 +140,8 @@ class Wishart(AbstractNoise):
 
 
 class Gammas(AbstractNoise):
-    """Noise of its own variance at each unit: precision ~ Gamma(`count / 2`, rate `scatter / 2`),
-    of mean `count / scatter`. `count` must be positive."""
+    """Gamma posteriors for noise of its own variance at each unit: precision ~ Gamma(`count / 2`,
+    rate `scatter / 2`), of mean `count / scatter`. `count` must be positive."""
 
     scatter: Float[Array, " m"]
     count: Float[Array, ""]

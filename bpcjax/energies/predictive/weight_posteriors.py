@@ -1,4 +1,5 @@
-"""Posteriors over the weights by which one layer predicts another.
+"""Posteriors over the weights by which one layer predicts another: matrix normal, and independent
+synapses.
 
 Each gives the expected energy of a sample, its divergence from a prior, and statistics: what a
 sample adds to its natural parameters, products of what is before and behind a synapse.
@@ -20,21 +21,21 @@ from .precision_posteriors import AbstractNoise, Gammas, Wishart
 
 
 class AbstractPosterior(eqx.Module):
-    """What is known of the weights [m, n] of `z = W a + noise`."""
+    """Posterior over the weights [m, n] of `z = W a + noise`."""
 
     mean: eqx.AbstractVar[Array]
 
     @abstractmethod
     def expected_energy(self, z: Float[Array, " m"], a: Float[Array, " n"]) -> Float[Array, ""]:
-        """The mean over weights (and precisions) of the energy of one sample."""
+        """Expected energy of one sample: the mean over weights (and precisions)."""
 
     @abstractmethod
     def kl(self, prior: Any) -> Float[Array, ""]:
-        """The divergence from the prior, of the same kind."""
+        """Kullback-Leibler divergence from the prior, of the same kind."""
 
     @abstractmethod
     def natural(self) -> Any:
-        """The natural parameters: sums, to which what is learned adds."""
+        """Natural parameters: sums, to which the statistics of samples add."""
 
     @abstractmethod
     def at(self, natural: Any) -> "AbstractPosterior":
@@ -42,24 +43,24 @@ class AbstractPosterior(eqx.Module):
 
     @abstractmethod
     def statistics(self, z: Float[Array, "b m"], a: Float[Array, "b n"]) -> Any:
-        """What these samples add to the natural parameters."""
+        """Sufficient statistics: what these samples add to the natural parameters."""
 
     @abstractmethod
     def point(self) -> tuple[Array, AbstractMismatch]:
-        """The mean weights, and the mismatch with the mean precision."""
+        """Point estimate: the mean weights, and the mismatch with the mean precision."""
 
     @abstractmethod
     def sample(self, key: Key[Array, ""]) -> tuple[Array, AbstractMismatch]:
-        """Weights and a mismatch drawn together."""
+        """Posterior sample: weights and a mismatch drawn together."""
 
     @abstractmethod
     def epistemic(self, a: Float[Array, " n"]) -> Float[Array, " m"]:
-        """The part of the variance of `z` that is due to the weights."""
+        """Epistemic variance: the part of the variance of `z` that is due to the weights."""
 
 
 class Sums(NamedTuple):
-    """Natural parameters: `count`, the presynaptic products `pre` = V^-1, `hebb` = M V^-1, and the
-    postsynaptic ones `post` = scatter + M V^-1 M^T (or its diagonal)."""
+    """Natural parameters of a matrix normal: `count`, the presynaptic products `pre` = V^-1, `hebb`
+    = M V^-1, and the postsynaptic ones `post` = scatter + M V^-1 M^T (or its diagonal)."""
 
     count: Float[Array, ""]
     pre: Float[Array, "n n"]
@@ -68,8 +69,8 @@ class Sums(NamedTuple):
 
 
 class MatrixNormal(AbstractPosterior):
-    """Weights ~ MN(`mean`, rows 1 / precision of the noise, columns V = `precision`^-1), with a
-    posterior over the `noise`: `Wishart`, or `Gammas` for each unit.
+    """Matrix normal posterior: weights ~ MN(`mean`, rows 1 / precision of the noise, columns V =
+    `precision`^-1), with a posterior over the `noise`: `Wishart`, or `Gammas` for each unit.
 
     Conjugate to `z = W a + noise`. In its expected energy stands `m a . V a / 2`: inference avoids
     what it knows little of. Sources: Minka (2000), "Bayesian linear regression"; Tschantz et al.
@@ -104,8 +105,9 @@ class MatrixNormal(AbstractPosterior):
         noise_std: ArrayLike = 1.0,
         count: ArrayLike | None = None,
     ) -> "MatrixNormal":
-        """A prior: weights of standard deviation `weight_std` about 0, noise of `noise_std` (the
-        mean precision is `noise_std^-2`), worth `count` samples (m + 2 by default)."""
+        """Prior with Wishart noise: weights of standard deviation `weight_std` about 0, noise of
+        `noise_std` (the mean precision is `noise_std^-2`), worth `count` samples (m + 2 by
+        default)."""
         count = as_parameter(rows + 2 if count is None else count)
         variance = as_parameter(noise_std) ** 2
         return cls._prior(columns, Wishart(count * variance * jnp.eye(rows), count),
@@ -121,7 +123,7 @@ class MatrixNormal(AbstractPosterior):
         noise_std: ArrayLike = 1.0,
         count: ArrayLike = 3.0,
     ) -> "MatrixNormal":
-        """The same with noise that is independent at each unit."""
+        """Prior with noise that is independent at each unit; arguments as `wishart`."""
         variance = jnp.broadcast_to(as_parameter(noise_std) ** 2, (rows,))
         return cls._prior(columns, Gammas(as_parameter(count) * variance, count),
                           weight_std, noise_std)  # fmt: skip
@@ -132,7 +134,7 @@ class MatrixNormal(AbstractPosterior):
         return cls(jnp.zeros((noise.size, columns)), ratio * jnp.eye(columns), noise)
 
     def spread(self, a: Float[Array, " n"]) -> Float[Array, ""]:
-        """`a . V a`: how little is known of what `a` predicts, in units of the noise."""
+        """Uncertainty of what `a` predicts, `a . V a`, in units of the noise."""
         return a @ self.covariance @ a
 
     def expected_energy(self, z, a):
@@ -168,19 +170,19 @@ class MatrixNormal(AbstractPosterior):
         return Sums(count, a.T @ a, z.T @ a, self.noise.outer(z, z))
 
     def log_evidence(self, prior: "MatrixNormal") -> Float[Array, ""]:
-        """The log density of all the samples that took the `prior` to this posterior."""
+        """Log evidence of all the samples that took the `prior` to this posterior."""
         half_count = 0.5 * (self.noise.count - prior.noise.count)
         dets = 0.5 * self.noise.size * (self._log_det() - prior._log_det())
         normaliser = self.noise.log_normaliser() - prior.noise.log_normaliser()
         return normaliser - dets - self.noise.size * half_count * math.log(math.pi)
 
     def log_predictive(self, z: Float[Array, " m"], a: Float[Array, " n"]) -> Float[Array, ""]:
-        """The log density of the next sample: Student's t, of `count - m + 1` degrees of freedom
-        (`Gammas`: `count`, each unit), about `mean @ a`."""
+        """Log posterior predictive: the log density of the next sample, Student's t of `count - m +
+        1` degrees of freedom (`Gammas`: `count`, each unit), about `mean @ a`."""
         return self.noise.log_student(z - self.mean @ a, 1 + self.spread(a))
 
     def aleatoric(self) -> Float[Array, " m"]:
-        """The part of the variance of `z` that is due to the noise."""
+        """Aleatoric variance: the part of the variance of `z` that is due to the noise."""
         variance = self.noise.variance()
         return jnp.diagonal(variance) if variance.ndim == 2 else variance
 
@@ -211,12 +213,13 @@ class Synapses(NamedTuple):
 
 
 class SynapticNormal(AbstractPosterior):
-    """Weights ~ N(`mean`, 1 / `precision`), each by itself, under any `mismatch`.
+    """Mean-field normal posterior: weights ~ N(`mean`, 1 / `precision`), each by itself, under any
+    `mismatch`.
 
     What a synapse needs is at the synapse. `statistics` are those of variational online Newton
     (Khan & Rue 2023, JMLR 24:281): with E the expected energy and v the variances, `2 dE/dv` for
-    the precision and `-dE/dm + 2 m dE/dv` for the shift. They depend on the posterior, so that
-    they are to be followed in steps (`learning.natural_gradient`), not added up.
+    the precision and `-dE/dm + 2 m dE/dv` for the shift. They depend on the posterior, so that they
+    are to be used in steps (`learning.natural_gradient`), not added up.
     """
 
     mean: Float[Array, "m n"]

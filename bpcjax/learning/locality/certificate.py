@@ -1,4 +1,5 @@
-"""A proof, from a rule's own equations, that a synapse needs nothing but what it has.
+"""Locality certificate: a proof, from a rule's own equations, that a synapse needs nothing but what
+it has.
 
 `certificate` follows every input element through the program of an update (`dependence`) and
 compares what each output element can depend on with what its owner may know: the synapse from j to
@@ -23,8 +24,8 @@ NOWHERE = -1
 
 @dataclasses.dataclass(frozen=True)
 class Pre:
-    """Numbers of presynaptic neurons: `axis` counts these, `time` (if any) the steps; the numbers
-    along all other axes (a batch) are the neuron's own."""
+    """Owner of presynaptic numbers: `axis` counts the neurons, `time` (if any) the steps; the
+    numbers along all other axes (a batch) are the neuron's own."""
 
     axis: int = -1
     time: int | None = None
@@ -32,7 +33,7 @@ class Pre:
 
 @dataclasses.dataclass(frozen=True)
 class Post:
-    """Numbers of postsynaptic neurons, as `Pre`."""
+    """Owner of postsynaptic numbers, as `Pre`."""
 
     axis: int = -1
     time: int | None = None
@@ -40,7 +41,7 @@ class Post:
 
 @dataclasses.dataclass(frozen=True)
 class Synapse:
-    """Numbers of synapses: the axes `post` and `pre` count their neurons."""
+    """Owner of synaptic numbers: the axes `post` and `pre` count their neurons."""
 
     post: int = -2
     pre: int = -1
@@ -49,14 +50,15 @@ class Synapse:
 
 @dataclasses.dataclass(frozen=True)
 class Shared:
-    """A signal that all synapses may know: a rate, a clock, a key, a reward."""
+    """Owner of a shared signal, which all synapses may know: a rate, a clock, a key, a reward."""
 
     time: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Elsewhere:
-    """Numbers that no synapse of this layer may know: other layers, labels, a loss."""
+    """Owner of foreign numbers, which no synapse of this layer may know: other layers, labels, a
+    loss."""
 
     time: int | None = None
 
@@ -65,10 +67,11 @@ Owner = Pre | Post | Synapse | Shared | Elsewhere
 
 
 class Dependency(NamedTuple):
-    """One output element that depends on an input element it should not know.
+    """Offending dependency: an output element that depends on an input element it should not know.
 
     `derivative` is the derivative at the example: not zero, it *proves* the offence; zero or NaN
-    (numbers without derivatives), the dependency is in the program but was not seen to act.
+    (numbers without derivatives), the dependency is in the program but without effect at the
+    example.
     """
 
     output: str
@@ -80,9 +83,9 @@ class Dependency(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Certificate:
-    """What was found. `nonlocal_` and `noncausal` are the offences, `shared` the names of the
-    shared signals that are used, `opaque` the operations that were not understood and so taken to
-    mix everything."""
+    """Locality certificate of a rule: `nonlocal_` and `noncausal` are the offences, `shared` the
+    names of the shared signals that are used, `opaque` the operations that were not understood and
+    so taken to mix everything."""
 
     nonlocal_: tuple[Dependency, ...]
     noncausal: tuple[Dependency, ...]
@@ -105,13 +108,13 @@ class Certificate:
             lines.append("shared signals: " + ", ".join(self.shared))
         if self.opaque:
             lines.append("taken to mix everything: " + ", ".join(self.opaque))
-        for kind, found in (("not local", self.nonlocal_), ("not causal", self.noncausal)):
-            for d in found[:5]:
+        for kind, dependencies in (("not local", self.nonlocal_), ("not causal", self.noncausal)):
+            for d in dependencies[:5]:
                 at, of = list(d.at), list(d.of)
                 slope = f"(derivative {d.derivative:.3g})"
                 lines.append(f"{kind}: {d.output}{at} depends on {d.input}{of} {slope}")
-            if len(found) > 5:
-                lines.append(f"{kind}: {len(found) - 5} more")
+            if len(dependencies) > 5:
+                lines.append(f"{kind}: {len(dependencies) - 5} more")
         return "\n".join(lines)
 
 
@@ -121,7 +124,8 @@ def certificate(
     owners: tuple[PyTree, ...],
     outputs: PyTree = Synapse(),
 ) -> Certificate:
-    """What `rule(*args)` depends on, element by element, against what owners may know.
+    """Locality certificate: what `rule(*args)` depends on, element by element, against what owners
+    may know.
 
     `owners` says for every argument (or, as a prefix, for each part of it) whose its numbers are:
     `Pre`, `Post`, `Synapse`, `Shared` or `Elsewhere`; `outputs` says the same of the result. An
@@ -150,8 +154,8 @@ def certificate(
         leaves = list(flat)
         for k, x in zip(dynamic, arrays, strict=True):
             leaves[k] = x
-        found = rule(*jax.tree.unflatten(structure, leaves))
-        return [x for x in jax.tree.leaves(found)]
+        result = rule(*jax.tree.unflatten(structure, leaves))
+        return [x for x in jax.tree.leaves(result)]
 
     shape = jax.eval_shape(rule, *_with_arrays(args))
     out_labels = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(shape)]
@@ -165,7 +169,7 @@ def certificate(
         deps[np.arange(x.size), start + np.arange(x.size)] = True
         inputs.append(Known(deps.reshape(*x.shape, total), None))
         start += x.size
-    found = interpreter.closed(jaxpr, inputs)
+    influence = interpreter.closed(jaxpr, inputs)
 
     slopes = _slopes(of_arrays, arrays)
     parts = [
@@ -174,10 +178,14 @@ def certificate(
     ]
     bad: dict[str, list[Dependency]] = {"local": [], "causal": []}
     used: set[str] = set()
-    for o, (label, owner, known) in enumerate(zip(out_labels, out_whose, found, strict=True)):
-        out = _Part(f"update{label}", known.deps.shape[:-1],
-                    _indices(owner, known.deps.shape[:-1], label))  # fmt: skip
-        split = np.split(known.deps.reshape(-1, total), np.cumsum([x.size for x in arrays])[:-1], 1)
+    for o, (label, owner, dependence) in enumerate(
+        zip(out_labels, out_whose, influence, strict=True)
+    ):
+        out = _Part(f"update{label}", dependence.deps.shape[:-1],
+                    _indices(owner, dependence.deps.shape[:-1], label))  # fmt: skip
+        split = np.split(
+            dependence.deps.reshape(-1, total), np.cumsum([x.size for x in arrays])[:-1], 1
+        )
         for i, (part, deps) in enumerate(zip(parts, split, strict=True)):
             if isinstance(whose[dynamic[i]], Shared) and deps.any():
                 used.add(part.name)
@@ -234,22 +242,22 @@ def _indices(owner: Owner, shape: tuple[int, ...], name: str) -> _Index:
     )  # fmt: skip
 
 
-def _stranger(out: _Index, known: _Index) -> np.ndarray:
-    """Where [outputs, inputs] an output's owner has no access to the input."""
-    if known.shared or out.hidden:
-        return np.zeros((len(out.pre), len(known.pre)), bool)
-    if known.hidden or out.shared:
-        return np.ones((len(out.pre), len(known.pre)), bool)
+def _stranger(out: _Index, source: _Index) -> np.ndarray:
+    """Mask [outputs, inputs] of the inputs to which an output's owner has no access."""
+    if source.shared or out.hidden:
+        return np.zeros((len(out.pre), len(source.pre)), bool)
+    if source.hidden or out.shared:
+        return np.ones((len(out.pre), len(source.pre)), bool)
 
     def differs(mine, other):
         return (other[None] != NOWHERE) & (mine[:, None] != other[None])
 
-    return differs(out.post, known.post) | differs(out.pre, known.pre)
+    return differs(out.post, source.post) | differs(out.pre, source.pre)
 
 
-def _later(out: _Index, known: _Index) -> np.ndarray:
-    timed = (out.time[:, None] != NOWHERE) & (known.time[None] != NOWHERE)
-    return timed & (known.time[None] > out.time[:, None])
+def _later(out: _Index, source: _Index) -> np.ndarray:
+    timed = (out.time[:, None] != NOWHERE) & (source.time[None] != NOWHERE)
+    return timed & (source.time[None] > out.time[:, None])
 
 
 def _names(rule: Callable, count: int) -> list[str]:
@@ -285,10 +293,10 @@ def _spread(owners: PyTree, tree: PyTree, name: str) -> list[Owner]:
             f"{name} must be a prefix of what they own, with Pre, Post, Synapse, Shared or "
             f"Elsewhere at its leaves: {error}"
         ) from error
-    found = jax.tree.leaves(full, is_leaf=is_owner)
-    if not all(is_owner(x) for x in found):
+    leaves = jax.tree.leaves(full, is_leaf=is_owner)
+    if not all(is_owner(x) for x in leaves):
         raise ValueError(f"{name} must have Pre, Post, Synapse, Shared or Elsewhere at its leaves.")
-    return found
+    return leaves
 
 
 def _slopes(of_arrays: Callable, arrays: list[Any]) -> Callable[[int, int], np.ndarray]:
@@ -300,7 +308,7 @@ def _slopes(of_arrays: Callable, arrays: list[Any]) -> Callable[[int, int], np.n
         if i not in done:
             real = jnp.issubdtype(arrays[i].dtype, jnp.floating)
             done[i] = jax.jacfwd(of_arrays, argnums=i)(*arrays) if real else [None] * len(shapes)
-        found, size = done[i][o], (int(np.prod(shapes[o])), arrays[i].size)
-        return np.full(size, np.nan) if found is None else np.asarray(found).reshape(size)
+        block, size = done[i][o], (int(np.prod(shapes[o])), arrays[i].size)
+        return np.full(size, np.nan) if block is None else np.asarray(block).reshape(size)
 
     return slopes

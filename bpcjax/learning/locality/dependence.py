@@ -1,4 +1,4 @@
-"""What each number of a program can depend on: sets of inputs, carried through its equations.
+"""Dependence analysis of a program: for each number, the set of inputs that it can depend on.
 
 An abstract interpreter of jaxprs. Every value carries, for each of its elements, the set of input
 elements that it may depend on, and its value where no input enters. Sets only grow by mistake:
@@ -37,26 +37,27 @@ MOST_STEPS = 10_000  # of a loop whose end is known
 
 
 class Known(NamedTuple):
-    """An array as the interpreter sees it: `deps` [*shape, inputs], and its `value` or None."""
+    """Abstract array of the interpreter: `deps` [*shape, inputs], and its `value` or None."""
 
     deps: np.ndarray
     value: Any
 
 
 def constant(value: Any, inputs: int) -> Known:
-    """A number that depends on nothing."""
+    """Abstract constant: a number that depends on no input."""
     return Known(np.zeros((*np.shape(value), inputs), bool), value)
 
 
 class Interpreter:
-    """Carries sets of `inputs` through equations; `opaque` names those it did not understand."""
+    """Abstract interpreter: carries sets of `inputs` through equations; `opaque` names those it did
+    not understand."""
 
     def __init__(self, inputs: int):
         self.inputs = inputs
         self.opaque: set[str] = set()
 
     def run(self, jaxpr, consts, args: list[Known]) -> list[Known]:
-        """The outputs of an open jaxpr."""
+        """Interpret an open jaxpr: its outputs for the inputs `args`."""
         env: dict[Any, Known] = {}
         env.update(zip(jaxpr.constvars, (constant(c, self.inputs) for c in consts), strict=True))
         env.update(zip(jaxpr.invars, args, strict=True))
@@ -67,8 +68,8 @@ class Interpreter:
             return env[atom]
 
         for eqn in jaxpr.eqns:
-            found = self.equation(eqn, [read(atom) for atom in eqn.invars])
-            env.update(zip(eqn.outvars, found, strict=True))
+            outputs = self.equation(eqn, [read(atom) for atom in eqn.invars])
+            env.update(zip(eqn.outvars, outputs, strict=True))
         return [read(atom) for atom in jaxpr.outvars]
 
     def closed(self, jaxpr, args: list[Known]) -> list[Known]:
@@ -104,10 +105,10 @@ class Interpreter:
         return [Known(np.broadcast_to(union, (*s, self.inputs)), None) for s in shapes]
 
     def union(self, *args: Known) -> np.ndarray:
-        found = np.zeros(self.inputs, bool)
+        deps = np.zeros(self.inputs, bool)
         for arg in args:
-            found = found | arg.deps.reshape(-1, self.inputs).any(axis=0)
-        return found
+            deps = deps | arg.deps.reshape(-1, self.inputs).any(axis=0)
+        return deps
 
     def rule(self, name: str, eqn, args: list[Known]) -> list[Any] | None:
         params, shape = eqn.params, eqn.outvars[0].aval.shape
@@ -139,7 +140,8 @@ class Interpreter:
         return None
 
     def moved(self, eqn, args: list[Known]) -> list[np.ndarray] | None:
-        """The equation itself, on the places of elements in place of the elements."""
+        """Index operations: the equation itself, on the places of elements in place of the
+        elements."""
         count = MOVES[eqn.primitive.name]
         count = len(args) if count is None else count
         if any(a.value is None for a in args[count:]):
@@ -159,7 +161,7 @@ class Interpreter:
         return [deps[np.where(i, s, ends[-1])] for s, i in zip(sources, inside, strict=True)]
 
     def linear(self, eqn, args: list[Known]) -> np.ndarray:
-        """Products summed: an element enters where its partner is not known to be zero."""
+        """Products summed: an element enters where its partner is not constant zero."""
 
         def some(arg):
             if arg.value is None:
@@ -250,14 +252,14 @@ class Interpreter:
                 return [Known(c.deps, None) for c in carry] if stop.any() else carry
 
     def branch(self, params, args: list[Known]) -> list[Known]:
-        index, rest = args[0], args[1:]
+        index, operands = args[0], args[1:]
         branches = params["branches"]
         if index.value is not None:
-            return self.closed(branches[int(np.clip(index.value, 0, len(branches) - 1))], rest)
-        found = [self.closed(branch, rest) for branch in branches]
+            return self.closed(branches[int(np.clip(index.value, 0, len(branches) - 1))], operands)
+        outcomes = [self.closed(branch, operands) for branch in branches]
         which = self.union(index)
         return [Known(np.logical_or.reduce([o.deps for o in outs]) | which, None)
-                for outs in zip(*found, strict=True)]  # fmt: skip
+                for outs in zip(*outcomes, strict=True)]  # fmt: skip
 
 
 def _killed(one: Known, other: Known) -> np.ndarray:
@@ -268,10 +270,10 @@ def _killed(one: Known, other: Known) -> np.ndarray:
 
 
 def _elementwise(deps: list[np.ndarray], shape) -> np.ndarray:
-    found = np.zeros((*shape, deps[0].shape[-1]), bool)
+    union = np.zeros((*shape, deps[0].shape[-1]), bool)
     for one in deps:
-        found |= one
-    return found
+        union |= one
+    return union
 
 
 def _agreed(one: Known, other: Known) -> Any:

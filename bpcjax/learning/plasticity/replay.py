@@ -1,4 +1,4 @@
-"""Recorded spikes, given to a rule of spike timing one instant after another."""
+"""Replay of recorded spikes to a rule of spike timing, one instant after another."""
 
 from typing import Any, NamedTuple
 
@@ -15,14 +15,15 @@ from .stdp import AbstractSTDP, Moment, Window
 
 
 class Rewards(NamedTuple):
-    """Rewards by the order of their `times` (ms), padded with `inf`, and their `amounts`."""
+    """Reward train: `amounts` of rewards by the order of their `times` (ms), padded with `inf`."""
 
     times: Float[Array, " events"]
     amounts: Float[Array, " events"]
 
 
 def pair_sum(window: Window, pre: Spikes, post: Spikes, shape: tuple[int, int]) -> Array:
-    """The change [post, pre], of this shape, by all pairs of the spikes of two trains.
+    """Sum over spike pairs: the change [post, pre], of this shape, by all pairs of the spikes of
+    two trains.
 
     What `TraceSTDP(window)` sums up; it has derivatives in the times.
 
@@ -51,7 +52,8 @@ def replay(
     t0: ArrayLike = 0.0,
     t1: ArrayLike | None = None,
 ) -> tuple[Float[Array, "post pre"], PyTree]:
-    """The weights, and the state of the rule, after two trains of spikes from `t0` on.
+    """Replay of two trains of spikes from `t0` on: the weights, and the state of the rule, after
+    them.
 
     For synapses within one population give its spikes twice; those of a part of a network are
     `spikes.of(slice)`. `rewards` follow the
@@ -72,7 +74,7 @@ def replay(
     if rewards.times.ndim != 1 or rewards.times.shape != rewards.amounts.shape:
         raise ValueError("rewards: times and amounts must be two arrays of one length.")
     good = good & _rising("rewards", rewards.times)
-    (amounts,) = _known(rewards.amounts)
+    (amounts,) = _concrete(rewards.amounts)
     good &= _hold(abs(amounts) < np.inf, "rewards: amounts must be finite.")
 
     dtype = jnp.result_type(pre.times, post.times, rewards.times)
@@ -96,16 +98,16 @@ def _replayed(rule, weights, pre, post, rewards, state, start, end, good):
     last = real & (times != jnp.append(times[1:], jnp.inf))
 
     def step(carry, event):
-        weights, state, now, seen = carry
+        weights, state, now, pending = carry
         t, who, much, real, last = event
-        seen = seen.at[who].add(jnp.where(real, much, 0.0), mode="drop")
-        # The rule is told when the instant is over: all its spikes at once.
-        told = jnp.where(last, seen, 0.0)
+        pending = pending.at[who].add(jnp.where(real, much, 0.0), mode="drop")
+        # A rule sees an instant once it is over: all its spikes at once.
+        counts = jnp.where(last, pending, 0.0)
         dt = jnp.where(last, t - now, 0.0)
-        moment = Moment(dt, told[:n_pre], told[n_pre:-1], told[-1])
+        moment = Moment(dt, counts[:n_pre], counts[n_pre:-1], counts[-1])
         change, state = rule.update(moment, state, weights)
-        now, seen = jnp.where(last, t, now), jnp.where(last, 0.0, seen)
-        return (weights + change, state, now, seen), None
+        now, pending = jnp.where(last, t, now), jnp.where(last, 0.0, pending)
+        return (weights + change, state, now, pending), None
 
     state = rule.init(weights) if state is None else state
     events = jnp.where(real, times, 0.0), who, much, real, last
@@ -129,13 +131,13 @@ def _hold(good: Any, message: str) -> Any:
     return good
 
 
-def _known(*values: Any) -> tuple[Any, ...]:
+def _concrete(*values: Any) -> tuple[Any, ...]:
     """Values that are known as numpy's, on which a check compiles nothing."""
     return values if is_traced(*values) else tuple(np.asarray(value) for value in values)
 
 
 def _rising(name: str, times: Array) -> Any:
-    (times,) = _known(times)  # pyright: ignore[reportAssignmentType]
+    (times,) = _concrete(times)  # pyright: ignore[reportAssignmentType]
     good = _hold(times == times, f"{name}: times must not be NaN; pad with inf.")
     up = (times[1:] >= times[:-1]).all() & (times > -np.inf).all()
     return good & _hold(up, f"{name}: times must rise; sort them, padding (inf) last.")
@@ -143,7 +145,7 @@ def _rising(name: str, times: Array) -> Any:
 
 def _within(times: Array, start: Array, end: Array | None) -> Any:
     last = start + np.inf if end is None else end
-    times, start, last = _known(times, start, last)
+    times, start, last = _concrete(times, start, last)
     inside = (times == np.inf) | ((times >= start) & (times <= last))
     return _hold(inside, "times: there are spikes or rewards before t0 or after t1.")
 
@@ -159,7 +161,7 @@ def _checked(pre: Spikes, post: Spikes, shape: Any) -> tuple[Spikes, Spikes, Any
                 f"{times.shape} and {neurons.shape}."
             )
         good = good & _rising(name, times)
-        at, who = _known(times, neurons)
+        at, who = _concrete(times, neurons)
         named = (at == np.inf) | ((who >= 0) & (who < size))
         good &= _hold(named, f"{name}: neurons must be in 0..{size - 1}, as the weights have.")
         checked.append(Spikes(times, neurons))

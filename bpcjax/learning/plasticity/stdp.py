@@ -1,4 +1,4 @@
-"""Synapses that change by the timing of spikes: pairs, traces, and rewards.
+"""Spike-timing-dependent plasticity (STDP): pairs, traces, and rewards.
 
 A rule has the shape of optax: `init(weights) -> state`, `update(seen, state, weights) -> (change,
 state)`, with weights [post, pre] (a projection's are their transpose). What it takes in place of a
@@ -20,8 +20,8 @@ Weights = Float[Array, "post pre"]
 
 
 class Moment(NamedTuple):
-    """A time `dt` (ms) without spikes, then the numbers of spikes `pre` and `post`, of each
-    neuron, and after them the `reward`."""
+    """Event of a rule: a time `dt` (ms) without spikes, then the numbers of spikes `pre` and
+    `post`, of each neuron, and after them the `reward`."""
 
     dt: Float[Array, ""]
     pre: Float[Array, " pre"]
@@ -30,7 +30,7 @@ class Moment(NamedTuple):
 
 
 class AbstractBounds(Module):
-    """How a weight resists its growth."""
+    """Weight dependence: how a weight resists its growth."""
 
     @abstractmethod
     def __call__(self, weights: Weights, up: Weights, down: Weights) -> Weights:
@@ -38,7 +38,7 @@ class AbstractBounds(Module):
 
 
 class Free(AbstractBounds):
-    """No bounds: changes add up, in any order."""
+    """Free weights: no bounds, so changes add up in any order."""
 
     def __call__(self, weights, up, down):
         return up - down
@@ -50,7 +50,7 @@ def _check_order(low: Array, high: Array) -> None:
 
 
 class Hard(AbstractBounds):
-    """Changes stop at `low` and `high` (Song, Miller & Abbott 2000).
+    """Hard bounds: changes stop at `low` and `high` (Song, Miller & Abbott 2000).
 
     **Raises:** `ValueError` if `low` is above `high`.
     """
@@ -67,9 +67,9 @@ class Hard(AbstractBounds):
 
 
 class Soft(AbstractBounds):
-    """Gains shrink as `(high - w)^power`, losses as `(w - low)^power`: additive at power 0,
-    multiplicative at 1 (Gütig, Aharonov, Rotter & Sompolinsky 2003, J. Neurosci. 23:3697). A step
-    too large for that stops at the bound.
+    """Soft bounds: gains shrink as `(high - w)^power`, losses as `(w - low)^power`: additive at
+    power 0, multiplicative at 1 (Gütig, Aharonov, Rotter & Sompolinsky 2003, J. Neurosci. 23:3697).
+    A step too large for that stops at the bound.
 
     **Raises:** `ValueError` if `low` is above `high`.
     """
@@ -89,8 +89,9 @@ class Soft(AbstractBounds):
 
 
 class Window(Module):
-    """The change by one pair, `t_post - t_pre` (ms) apart: `a_plus exp(-d / tau_plus)` where the
-    presynaptic spike came first, `-a_minus exp(d / tau_minus)` where it came second, 0 at once.
+    """STDP window: the change by one pair, `t_post - t_pre` (ms) apart: `a_plus exp(-d / tau_plus)`
+    where the presynaptic spike came first, `-a_minus exp(d / tau_minus)` where it came second, 0 at
+    once.
 
     Defaults: Song, Miller & Abbott (2000, Nat. Neurosci. 3:919), for weights up to 1.
     """
@@ -110,11 +111,11 @@ class Window(Module):
 
 
 class AbstractSTDP(Module):
-    """A rule for synapses that see the spikes of the two neurons which they join."""
+    """STDP rule: for synapses that see the spikes of the two neurons which they join."""
 
     @abstractmethod
     def init(self, weights: Weights) -> PyTree:
-        """The state of synapses that have seen no spike."""
+        """Initial state of the rule, before any spike."""
 
     @abstractmethod
     def update(self, seen: Moment, state: PyTree, weights: Any = None) -> tuple[Weights, PyTree]:
@@ -125,15 +126,15 @@ class AbstractSTDP(Module):
 
 
 class STDPTraces(NamedTuple):
-    """What neurons remember of their own spikes, one number for each of `pre` and of `post`."""
+    """Spike traces of neurons, one number for each of `pre` and of `post`."""
 
     pre: Float[Array, " pre"]
     post: Float[Array, " post"]
 
 
 class TraceSTDP(AbstractSTDP):
-    """The `window`, summed over pairs of spikes by two traces: each spike leaves 1 in its neuron's
-    trace, and reads the trace of the neuron at the other end.
+    """Pair-based STDP: the `window`, summed over pairs of spikes by two traces: each spike leaves 1
+    in its neuron's trace, and reads the trace of the neuron at the other end.
 
     All pairs count, or, with `nearest`, those of a spike with the last one before it at the other
     end: there a trace returns to 1 (Morrison, Diesmann & Gerstner 2008, Biol. Cybern. 98:459).
@@ -151,7 +152,7 @@ class TraceSTDP(AbstractSTDP):
         return jnp.where(spikes > 0, 1.0, trace) if self.nearest else trace + spikes
 
     def update(self, seen, state, weights=None):
-        weights = _given(weights)
+        weights = _require_weights(weights)
         pre = state.pre * jnp.exp(-seen.dt / self.window.tau_plus)
         post = state.post * jnp.exp(-seen.dt / self.window.tau_minus)
         up = self.window.a_plus * seen.post[:, None] * pre[None]
@@ -161,8 +162,8 @@ class TraceSTDP(AbstractSTDP):
 
 
 class TriggeredSTDP(AbstractSTDP):
-    """Postsynaptic spikes alone change weights: `rate (x - target) (high - w)^power`, where `x` is
-    the presynaptic trace; synapses silent before the spike are weakened.
+    """Post-triggered STDP: postsynaptic spikes alone change weights, by `rate (x - target) (high -
+    w)^power`, where `x` is the presynaptic trace; synapses silent before the spike are weakened.
 
     The third rule of Diehl & Cook (2015, Front. Comput. Neurosci. 9:99, eq. 2). Weights stay in
     0...`high`. The state is `x` [pre].
@@ -183,25 +184,26 @@ class TriggeredSTDP(AbstractSTDP):
         """The change by so many `spikes` of each neuron, with `seen` the sum of the traces that
         its synapses had at them."""
         room = jnp.maximum(self.high - weights, 0.0) ** self.power
-        wanted = weights + self.rate * (seen - self.target * spikes[:, None]) * room
-        return jnp.where(spikes[:, None] > 0, jnp.clip(wanted, 0.0, self.high) - weights, 0.0)
+        proposal = weights + self.rate * (seen - self.target * spikes[:, None]) * room
+        return jnp.where(spikes[:, None] > 0, jnp.clip(proposal, 0.0, self.high) - weights, 0.0)
 
     def update(self, seen, state, weights=None):
         trace = state * jnp.exp(-seen.dt / self.tau)
         at_spikes = seen.post[:, None] * trace[None]
-        return self.change(_given(weights), at_spikes, seen.post), trace + seen.pre
+        return self.change(_require_weights(weights), at_spikes, seen.post), trace + seen.pre
 
 
 class Eligible(NamedTuple):
-    """The state of the rule within, and the `trace` of the changes that it asked for."""
+    """State of reward-modulated STDP: that of the inner rule, and the eligibility `trace` of its
+    changes."""
 
     rule: PyTree
     trace: Weights
 
 
 class RewardSTDP(AbstractSTDP):
-    """The changes that `rule` asks for are kept in a trace that decays with `tau`; a reward makes
-    `rate * reward * trace` of them true.
+    """Reward-modulated STDP: the changes of `rule` enter an eligibility trace that decays with
+    `tau`; a reward makes `rate * reward * trace` of them true.
 
     Rewards are impulses (for a reward that lasts, `reward * dt` in each moment) and common to all
     synapses. Izhikevich (2007, Cereb. Cortex 17:2443). `bounds` hold the weights; give `rule`
@@ -217,15 +219,15 @@ class RewardSTDP(AbstractSTDP):
         return Eligible(self.rule.init(weights), jnp.zeros(weights.shape))
 
     def update(self, seen, state, weights=None):
-        weights = _given(weights)
-        asked, inner = self.rule.update(seen, state.rule, weights)
-        trace = state.trace * jnp.exp(-seen.dt / self.tau) + asked
+        weights = _require_weights(weights)
+        increment, inner = self.rule.update(seen, state.rule, weights)
+        trace = state.trace * jnp.exp(-seen.dt / self.tau) + increment
         change = self.rate * seen.reward * trace
         change = self.bounds(weights, jnp.maximum(change, 0.0), jnp.maximum(-change, 0.0))
         return change, Eligible(inner, trace)
 
 
-def _given(weights: Any) -> Any:
+def _require_weights(weights: Any) -> Any:
     if weights is None:
         raise ValueError("params: the rule needs the weights, as update(seen, state, weights).")
     return weights

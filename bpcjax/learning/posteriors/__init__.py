@@ -1,4 +1,4 @@
-"""Conjugate posteriors, and steps along the natural gradient."""
+"""Conjugate posteriors, and natural-gradient steps."""
 
 from .memories import (
     Dirichlet as Dirichlet,

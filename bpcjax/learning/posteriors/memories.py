@@ -1,7 +1,7 @@
 """Conjugate posteriors over the pattern of each memory, with exponential forgetting.
 
-Evidence is kept apart from the prior: it decays by `keep` at each observation, so that the last
-`1 / (1 - keep)` observations count, and what is not seen again goes back to the prior.
+Evidence is kept apart from the prior: it decays by `keep` at each observation, so that the last `1
+/ (1 - keep)` observations count, and what does not recur goes back to the prior.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ def _check_keep(keep: Array) -> None:
 
 
 class Dirichlet(Module):
-    """The posterior over probabilities of units in columns (of two units: Bernoulli inputs).
+    """Dirichlet posterior over probabilities of units in columns (of two units: Bernoulli inputs).
 
     Evidence is the number of times [P, H, M] that each unit of a column was active for a memory.
     """
@@ -33,30 +33,32 @@ class Dirichlet(Module):
         _check_keep(self.keep)
 
     def init(self, memories: int, columns: int, units: int) -> Float[Array, "P H M"]:
-        """No evidence."""
+        """Evidence before any observation: zero counts [P, H, M]."""
         return jnp.zeros((memories, columns, units))
 
     def update(
         self, seen: Float[Array, "P H M"], y: Float[Array, "H M"], share: Float[Array, " P"]
     ) -> Float[Array, "P H M"]:
-        """The evidence after `y` was seen, of which each memory takes its share."""
+        """Bayesian update: the evidence after the observation `y`, of which each memory takes its
+        share."""
         return self.keep * seen + share[:, None, None] * y[None]
 
     def mean(self, seen: Float[Array, "P H M"]) -> Float[Array, "P H M"]:
-        """The mean of the posterior, which is the probability of each unit at the next input."""
+        """Posterior mean [P, H, M]: the probability of each unit at the next input."""
         counts = seen + jnp.broadcast_to(self.concentration, seen.shape[1:])[None]
         return counts / counts.sum(axis=-1, keepdims=True)
 
     def log_predictive(
         self, seen: Float[Array, "P H M"], y: Float[Array, "H M"]
     ) -> Float[Array, " P"]:
-        """The log probability of an input, one unit of each column active, under each memory."""
+        """Log predictive [P]: the log probability of an input, one unit of each column active,
+        under each memory."""
         return jnp.sum(y[None] * jnp.log(self.mean(seen)), axis=(1, 2))
 
 
 class NormalEvidence(NamedTuple):
-    """What a memory was shown: how often `count` [P], the `mean` [P, N] of it, and the `scatter`
-    [P, N], the sum of squared departures from that mean."""
+    """Sufficient statistics of normal observations: the number `count` [P], the `mean` [P, N], and
+    the `scatter` [P, N], the sum of squared departures from that mean."""
 
     count: Float[Array, " P"]
     mean: Float[Array, "P N"]
@@ -68,9 +70,9 @@ def _none(memories: int, size: int) -> NormalEvidence:
     return NormalEvidence(jnp.zeros(memories), empty, empty)
 
 
-def _seen(
+def _welford(
     keep: Float[Array, ""],
-    seen: NormalEvidence,
+    evidence: NormalEvidence,
     y: Float[Array, " N"],
     share: Float[Array, " P"],
 ) -> NormalEvidence:
@@ -79,17 +81,17 @@ def _seen(
     The scatter grows by `share * keep * count / new_count * away^2`, which rounding cannot make
     negative, as it can the product of the departures from the old mean and from the new.
     """
-    left = keep * seen.count
+    left = keep * evidence.count
     count = left + share
     some = jnp.where(count > 0, count, 1.0)
-    away = y[None] - seen.mean
-    mean = seen.mean + (share / some)[:, None] * away
-    scatter = keep * seen.scatter + (share * (left / some))[:, None] * away * away
+    away = y[None] - evidence.mean
+    mean = evidence.mean + (share / some)[:, None] * away
+    scatter = keep * evidence.scatter + (share * (left / some))[:, None] * away * away
     return NormalEvidence(count, mean, scatter)
 
 
 class Normal(Module):
-    """The posterior over patterns whose observations have Gaussian noise of variance `1 / beta`.
+    """Normal posterior over patterns whose observations have Gaussian noise of variance `1 / beta`.
 
     The prior is worth `prior_count` observations of `prior_mean`.
     """
@@ -104,39 +106,41 @@ class Normal(Module):
         _check_keep(self.keep)
 
     def init(self, memories: int, size: int) -> NormalEvidence:
-        """No evidence."""
+        """Evidence before any observation: zero statistics."""
         return _none(memories, size)
 
     def update(
         self, seen: NormalEvidence, y: Float[Array, " N"], share: Float[Array, " P"]
     ) -> NormalEvidence:
-        """The evidence after `y` was seen, of which each memory takes its share."""
-        return _seen(self.keep, seen, y, share)
+        """Bayesian update: the evidence after the observation `y`, of which each memory takes its
+        share."""
+        return _welford(self.keep, seen, y, share)
 
     def count(self, seen: NormalEvidence) -> Float[Array, " P"]:
-        """How many observations the posterior is worth: its variance is `1 / (beta count)`."""
+        """Posterior count [P]: how many observations the posterior is worth; its variance is `1 /
+        (beta count)`."""
         return self.prior_count + seen.count
 
     def mean(self, seen: NormalEvidence) -> Float[Array, "P N"]:
-        """The mean of the posterior over each pattern."""
+        """Posterior mean [P, N] of each pattern."""
         prior = jnp.broadcast_to(self.prior_mean, seen.mean.shape[1:])[None]
         gain = (seen.count / self.count(seen))[:, None]
         return prior + gain * (seen.mean - prior)
 
     def log_predictive(self, seen: NormalEvidence, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """The log density of the next observation under each memory: wide where little is known,
-        so that what is new goes to a memory that is free."""
+        """Log predictive [P]: the log density of the next observation under each memory, wide where
+        little is known, so that what is new goes to a memory that is free."""
         precision = self.beta / (1 + 1 / self.count(seen))
         square = jnp.sum((y[None] - self.mean(seen)) ** 2, axis=-1)
         return 0.5 * (y.size * jnp.log(precision / (2 * jnp.pi)) - precision * square)
 
     def energy(self, seen: NormalEvidence, log_prior: Float[Array, " P"]) -> ModernHopfield:
-        """The memory of the patterns as they are known best."""
+        """Hopfield memory of the posterior means, with the given log prior."""
         return ModernHopfield.from_prior(self.mean(seen), self.beta, log_prior)
 
 
 class NormalGamma(Module):
-    """The posterior over patterns and over the precision of each of their units.
+    """Normal-gamma posterior over patterns and over the precision of each of their units.
 
     The prior: precision Gamma(`shape`, rate `scale`), pattern Normal about `prior_mean` with
     `prior_count` times that precision (Bernardo & Smith 1994, Bayesian Theory, section 5.2).
@@ -153,17 +157,18 @@ class NormalGamma(Module):
         _check_keep(self.keep)
 
     def init(self, memories: int, size: int) -> NormalEvidence:
-        """No evidence."""
+        """Evidence before any observation: zero statistics."""
         return _none(memories, size)
 
     def update(
         self, seen: NormalEvidence, y: Float[Array, " N"], share: Float[Array, " P"]
     ) -> NormalEvidence:
-        """The evidence after `y` was seen, of which each memory takes its share."""
-        return _seen(self.keep, seen, y, share)
+        """Bayesian update: the evidence after the observation `y`, of which each memory takes its
+        share."""
+        return _welford(self.keep, seen, y, share)
 
     def posterior(self, seen: NormalEvidence) -> tuple[Array, Array, Array, Array]:
-        """Mean [P, N], count [P, 1], shape [P, 1] and scale [P, N] of the posterior."""
+        """Posterior parameters: mean [P, N], count [P, 1], shape [P, 1] and scale [P, N]."""
         prior = jnp.broadcast_to(self.prior_mean, seen.mean.shape[1:])[None]
         seen_count = seen.count[:, None]
         count = self.prior_count + seen_count
@@ -174,11 +179,12 @@ class NormalGamma(Module):
         return mean, count, self.shape + 0.5 * seen_count, scale
 
     def mean(self, seen: NormalEvidence) -> Float[Array, "P N"]:
-        """The mean of the posterior over each pattern."""
+        """Posterior mean [P, N] of each pattern."""
         return self.posterior(seen)[0]
 
     def log_predictive(self, seen: NormalEvidence, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """The log density of the next observation: Student's t of `2 shape` degrees of freedom."""
+        """Log predictive [P]: the log density of the next observation, Student's t of `2 shape`
+        degrees of freedom."""
         mean, count, shape, scale = self.posterior(seen)
         width = scale * (1 + 1 / count)  # shape times the squared scale of the t
         tail = -(shape + 0.5) * jnp.log1p((y[None] - mean) ** 2 / (2 * width))

@@ -1,4 +1,4 @@
-"""Rules that move natural parameters of posteriors: what is learned is added, and may fade.
+"""Natural-parameter updates of posteriors: conjugate Bayes with forgetting, and natural gradient.
 
 They take statistics where optax takes gradients, and natural parameters where it takes weights:
 pytrees of one structure (`energies.BayesianPredictiveCoding.statistics` and `natural`).
@@ -14,8 +14,8 @@ from jaxtyping import Array, Float, PyTree
 
 
 def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
-    """`eta <- eta0 + keep (eta - eta0) + T`: exact Bayes, and with `keep` below 1 the last
-    `1 / (1 - keep)` updates count, and what is not seen again goes back to the prior.
+    """Conjugate Bayesian update `eta <- eta0 + keep (eta - eta0) + T`: exact Bayes, and with `keep`
+    below 1 the last `1 / (1 - keep)` updates count, and what does not recur goes back to the prior.
 
     **Raises:** `ValueError` for `keep` outside (0, 1].
     """
@@ -24,10 +24,13 @@ def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
 
     def update(updates, state, params=None):
         _check(params)
-        moved = jax.tree.map(
-            lambda seen, now, first: seen - (1 - keep) * (now - first), updates, params, prior
+        change = jax.tree.map(
+            lambda statistic, now, first: statistic - (1 - keep) * (now - first),
+            updates,
+            params,
+            prior,
         )
-        return moved, state
+        return change, state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)  # pyright: ignore
 
@@ -35,7 +38,7 @@ def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
 def natural_gradient(
     prior: PyTree, scale: float | int, rate: Callable[[Array], Array] | float
 ) -> optax.GradientTransformation:
-    """`eta <- (1 - rho) eta + rho (eta0 + scale T)`: a step of the natural gradient of F.
+    """Natural-gradient step of F: `eta <- (1 - rho) eta + rho (eta0 + scale T)`.
 
     `scale` is the size of the data over that of the batch; `rate` a number or a schedule of optax
     (`robbins_monro`). At a rate of 1 and the whole data it is exact Bayes (Hoffman, Blei, Wang &
@@ -48,16 +51,19 @@ def natural_gradient(
     def update(updates, state, params=None):
         _check(params)
         rho = rate(state.count) if callable(rate) else rate
-        moved = jax.tree.map(
-            lambda seen, now, first: rho * (first + scale * seen - now), updates, params, prior
+        change = jax.tree.map(
+            lambda statistic, now, first: rho * (first + scale * statistic - now),
+            updates,
+            params,
+            prior,
         )
-        return moved, optax.ScaleByScheduleState(state.count + 1)
+        return change, optax.ScaleByScheduleState(state.count + 1)
 
     return optax.GradientTransformation(init, update)  # pyright: ignore
 
 
 def robbins_monro(start: float = 1.0, power: float = 0.6) -> Callable[[Array], Float[Array, ""]]:
-    """The schedule `(start + t)^-power`.
+    """Robbins-Monro schedule `(start + t)^-power`.
 
     **Raises:** `ValueError` where steps of that power do not average noise out: not in (0.5, 1].
     """

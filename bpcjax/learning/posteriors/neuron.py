@@ -1,4 +1,4 @@
-"""A spiking neuron that knows how sure it is of its synapses."""
+"""Bayesian neuron: a spiking neuron with a posterior over its synapses."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,16 @@ from ...system import Module, parameter
 
 
 class Belief(NamedTuple):
-    """A normal posterior over the weights of a neuron: `mean` [n], and `covariance` [n, n], or, of
-    synapses that know of themselves alone, variances [n]."""
+    """Normal posterior over the weights of a neuron: `mean` [n], and `covariance` [n, n], or, of
+    independent synapses, variances [n]."""
 
     mean: Float[Array, " n"]
     covariance: Float[Array, "..."]
 
 
 class BayesianNeuron(Module):
-    """A neuron with escape noise, `rho = rate exp((w . x - threshold) / width)`, of which its
-    synapses infer the weights w from the spikes that it fires.
+    """Bayesian neuron with escape noise, `rho = rate exp((w . x - threshold) / width)`, of which
+    its synapses infer the weights w from the spikes that it fires.
 
     `x` are the postsynaptic potentials: input spikes filtered with `tau`. A spike train has the
     log likelihood `sum log rho(t_f) - integral rho dt`, which is local: it needs what the synapse
@@ -37,12 +37,12 @@ class BayesianNeuron(Module):
     tau: Float[Array, ""] = parameter(20.0, positive=True)  # ms
 
     def log_rate(self, weights: Float[Array, " n"], x: Float[Array, " n"]) -> Float[Array, ""]:
-        """`log rho`, for known weights."""
+        """Log firing rate `log rho` (per ms) for given weights [n]."""
         return jnp.log(self.rate) + (weights @ x - self.threshold) / self.width
 
     def potentials(self, inputs: Float[Array, "T n"], dt: float) -> Float[Array, "T n"]:
-        """The potentials in each bin that `inputs`, spikes a bin, left: each spike adds 1, from the
-        next bin on, and decays."""
+        """Postsynaptic potentials [T, n] in each bin, of `inputs`, spikes a bin: each spike adds 1,
+        from the next bin on, and decays."""
         keep = jnp.exp(-dt / self.tau)
 
         def step(x, spikes):
@@ -53,7 +53,7 @@ class BayesianNeuron(Module):
     def fire(
         self, weights: Float[Array, " n"], x: Float[Array, "T n"], dt: float, key: Key[Array, ""]
     ) -> Float[Array, " T"]:
-        """How many spikes fall into each bin, a draw."""
+        """Sample of the spike counts [T] in bins of `dt`."""
         mean = dt * jnp.exp(jax.vmap(lambda x: self.log_rate(weights, x))(x))
         return jax.random.poisson(key, mean).astype(x.dtype)
 
@@ -61,40 +61,40 @@ class BayesianNeuron(Module):
         self, weights: Float[Array, " n"], x: Float[Array, "T n"], spikes: Float[Array, " T"],
         dt: float,
     ) -> Float[Array, ""]:  # fmt: skip
-        """Of a train of spikes, a count a bin, the potentials constant in a bin."""
+        """Log likelihood of a train of spikes, a count a bin, the potentials constant in a bin."""
         log_rate = jax.vmap(lambda x: self.log_rate(weights, x))(x)
         return jnp.sum(spikes * log_rate - dt * jnp.exp(log_rate))
 
     def expected_rate(self, belief: Belief, x: Float[Array, " n"]) -> Float[Array, ""]:
-        """`E[rho]`: the mean of a log-normal. What is not known raises it."""
+        """Expected rate `E[rho]`: the mean of a log-normal. What is not known raises it."""
         variance = x @ _reach(belief, x) / self.width**2
         return jnp.exp(self.log_rate(belief.mean, x) + 0.5 * variance)
 
     def update(
         self, belief: Belief, x: Float[Array, " n"], spikes: Float[Array, ""], dt: float
     ) -> Belief:
-        """The belief after a bin: `dm = V x (spikes - E[rho] dt) / width`, and the precision grows
-        by `E[rho] dt x x^T / width^2` (its diagonal, of synapses that know of themselves)."""
+        """Bayesian filter: the belief after a bin, `dm = V x (spikes - E[rho] dt) / width`, and the
+        precision grows by `E[rho] dt x x^T / width^2` (its diagonal, of independent synapses)."""
         expected = dt * self.expected_rate(belief, x)
         reach = _reach(belief, x)
         gain = expected / self.width**2
         if belief.covariance.ndim == 2:  # Sherman-Morrison: never negative, at any step
             shrunk = 1 + gain * (x @ reach)
             covariance = belief.covariance - gain / shrunk * jnp.outer(reach, reach)
-            moved = reach / shrunk
+            direction = reach / shrunk
         else:
             shrunk = 1 + gain * x * reach
-            covariance, moved = belief.covariance / shrunk, reach / shrunk
-        return Belief(belief.mean + moved * (spikes - expected) / self.width, covariance)
+            covariance, direction = belief.covariance / shrunk, reach / shrunk
+        return Belief(belief.mean + direction * (spikes - expected) / self.width, covariance)
 
     def learn(
         self, belief: Belief, x: Float[Array, "T n"], spikes: Float[Array, " T"], dt: float
     ) -> tuple[Belief, Float[Array, " T"]]:
-        """The belief after all bins, and how much each spike count surprised: minus its log
-        probability under `E[rho]`, up to what no belief changes."""
+        """Filter all bins: the belief after them, and the surprise [T] of each spike count: minus
+        its log probability under `E[rho]`, up to what no belief changes."""
 
-        def step(belief, seen):
-            x, spikes = seen
+        def step(belief, sample):
+            x, spikes = sample
             expected = dt * self.expected_rate(belief, x)
             surprise = expected - spikes * jnp.log(expected)
             return self.update(belief, x, spikes, dt), surprise

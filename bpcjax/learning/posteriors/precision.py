@@ -1,4 +1,4 @@
-"""How sure a layer is of what predicts it, learned from its own errors, unit by unit.
+"""Precision learning: how sure a layer is of its prediction, from its own errors, unit by unit.
 
 The error `eps = z - mu` of a unit has the variance `1 / pi`. Both rules see the mean of `eps^2` of
 that unit and what it keeps itself: `conjugate_precision` is exact Bayes of a Gamma posterior for
@@ -18,27 +18,28 @@ from jaxtyping import Array, ArrayLike, Float
 
 
 class GammaPrecision(NamedTuple):
-    """The posterior Gamma(`shape`, `rate`) over the precision of each unit, or what is added to
-    it: its natural parameters, up to constants."""
+    """Gamma posterior over the precision of each unit, `shape` and `rate`, or what is added to it:
+    its natural parameters, up to constants."""
 
     shape: Float[Array, "..."]
     rate: Float[Array, "..."]
 
     @property
     def mean(self) -> Float[Array, "..."]:
-        """The mean precision, as the energy takes it."""
+        """Mean precision of each unit, as the energy takes it."""
         return self.shape / self.rate
 
     @property
     def deviation(self) -> Float[Array, "..."]:
-        """The standard deviation of the posterior."""
+        """Standard deviation of the posterior of each unit."""
         return jnp.sqrt(self.shape) / self.rate
 
 
 def conjugate_precision(
     error: Float[Array, "batch *units"], variance: ArrayLike = 0.0
 ) -> GammaPrecision:
-    """What errors of a batch add to a `GammaPrecision`: `batch / 2` and `sum eps^2 / 2`.
+    """Sufficient statistics of errors, what a batch adds to a `GammaPrecision`: `batch / 2` and
+    `sum eps^2 / 2`.
 
     With `variance`, that of the error under the posterior over values (in the shape of `error`, or
     one for all samples), the mean of `eps^2` is taken. Learn with `conjugate(prior, keep)`, the
@@ -49,7 +50,8 @@ def conjugate_precision(
 
 
 def precision_slope() -> optax.GradientTransformation:
-    """From the mean of `eps^2` of each unit to `dF / d log pi = (pi eps^2 - 1) / 2`.
+    """Gradient of F in the log precision, from the mean of `eps^2` of each unit: `dF / d log pi =
+    (pi eps^2 - 1) / 2`.
 
     The parameters are `log pi`. Chain it with any step of optax, which descends:
     `optax.chain(precision_slope(), optax.sgd(0.1))`.

@@ -1,4 +1,4 @@
-"""A spiking network that classifies: a code, layers of neurons, a readout."""
+"""Spiking classifier: a code, layers of neurons, a readout."""
 
 from typing import Any, NamedTuple
 
@@ -20,8 +20,9 @@ from .readouts import AbstractReadout, MembraneReadout
 
 
 class Classified(NamedTuple):
-    """The `scores` [steps, ..., classes] after each step, the last being the answer; how many
-    `spikes` [...] each layer sent (and `inputs` before them, `None` for a current); `ok` [...].
+    """Classification: the `scores` [steps, ..., classes] after each step, the last being the
+    answer; how many `spikes` [...] each layer sent (and `inputs` before them, `None` for a
+    current); `ok` [...].
 
     An input that is not `ok`, because it has no code or the solve failed, has NaN for all the
     rest: it is no answer, and what is made of it is NaN too. It leaves the others as they are.
@@ -34,7 +35,8 @@ class Classified(NamedTuple):
 
 
 class Classifier(Module):
-    """`layers` that see inputs in a `code` for `steps` steps of `dt`, and what is read from them.
+    """Spiking classifier: `layers` with inputs in a `code` for `steps` steps of `dt`, and a
+    `readout`.
 
     One solve for a whole batch. With `GridSpikes(spike=Surrogate(...))` (the default) its
     derivatives are those that learning takes; any other surrogate, inner solver or `OrderedSpikes`
@@ -85,7 +87,7 @@ class Classifier(Module):
             drive = layers.weighted(jnp.where(good[..., None], drive, 0.0))
         y0 = jax.tree.map(lambda leaf: leaf.astype(x.dtype), layers.rest(batch))
         solve = GridSpikes(spike=Surrogate()) if solver is None else solver
-        found = simulate(
+        solution = simulate(
             layers,
             y0,
             drive,
@@ -98,16 +100,16 @@ class Classifier(Module):
                     dfx.SubSaveAt(t1=True, fn=lambda t, y, args: y.counts),
                 ]
             ),
-            # All steps are kept for the way back: nothing is computed twice.
+            # A checkpoint at every step: the backward pass computes nothing twice.
             adjoint=dfx.RecursiveCheckpointAdjoint(checkpoints=self.steps),
             # Times in single precision may leave a last crumb of a step.
             max_steps=self.steps + 1,
             throw=False,
         )
-        assert found.ys is not None
-        seen, counts = found.ys
-        ok = found.ok & good
-        scores = self.readout.scores(seen[: self.steps], dt)
+        assert solution.ys is not None
+        trace, counts = solution.ys
+        ok = solution.ok & good
+        scores = self.readout.scores(trace[: self.steps], dt)
         spikes = tuple(jnp.where(ok, of[-1].sum(-1), jnp.nan) for of in counts if of is not None)
         inputs = None if inputs is None else jnp.where(ok, inputs, jnp.nan)
         return Classified(jnp.where(ok[None, ..., None], scores, jnp.nan), spikes, inputs, ok)

@@ -1,4 +1,4 @@
-"""How numbers reach a network that is stepped: as a current, or as spikes in bins of time."""
+"""Input codes of a network that is stepped: a current, or spikes in bins of time."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _countable(x: Float[Array, "..."]) -> Bool[Array, "..."]:
 
 
 class AbstractCode(Module):
-    """What a batch of inputs becomes: a drive that stays, or spikes in each bin.
+    """Input code: a batch of inputs becomes a drive that stays, or spikes in each bin.
 
     Integers and truths are taken as numbers. Inputs that have no code, as NaN, are refused with a
     `ValueError` where they are known; where they are traced, what they become is not finite.
@@ -56,7 +56,7 @@ class AbstractCode(Module):
 
 
 class CurrentCode(AbstractCode):
-    """Each input is a constant current, `gain` times its value."""
+    """Current code: each input is a constant current, `gain` times its value."""
 
     gain: Float[Array, ""] = parameter(1.0)
 
@@ -69,7 +69,7 @@ class CurrentCode(AbstractCode):
 
 
 class AbstractSpikeCode(AbstractCode):
-    """A code in spikes."""
+    """Base class of codes whose inputs become spikes in bins."""
 
     @abstractmethod
     def bins(self, x, steps, dt, key):
@@ -77,7 +77,7 @@ class AbstractSpikeCode(AbstractCode):
 
 
 class RateCode(AbstractSpikeCode):
-    """Poisson spikes at `rate` times the value of each input (1/ms), drawn for each bin.
+    """Rate code: Poisson spikes at `rate` times the value of each input (1/ms), drawn for each bin.
 
     **Raises:** `ValueError` without a key.
     """
@@ -89,13 +89,13 @@ class RateCode(AbstractSpikeCode):
             raise ValueError("key: spikes at a rate are drawn: pass `key=jax.random.key(...)`.")
         good = _countable(x := as_floating(x))
         mean = (self.rate * dt).astype(x.dtype) * jnp.where(good, x, 0.0)
-        drawn = poisson_counts(key, jnp.broadcast_to(mean, (steps, *x.shape)))
-        return jnp.where(good[None], drawn, jnp.nan)
+        counts = poisson_counts(key, jnp.broadcast_to(mean, (steps, *x.shape)))
+        return jnp.where(good[None], counts, jnp.nan)
 
 
 class LatencyCode(AbstractSpikeCode):
-    """One spike an input, at the time `curve(value)` (ms; `encode.Linear`, `encode.Charging`):
-    larger values come first, in the bin that holds the time.
+    """Latency code: one spike an input, at the time `curve(value)` (ms; `encode.Linear`,
+    `encode.Charging`): larger values come first, in the bin that holds the time.
 
     A curve without a last time, as `Charging`, may be later than the last bin: such inputs send
     nothing, and do not count among the spikes.
@@ -118,7 +118,7 @@ class LatencyCode(AbstractSpikeCode):
 
     def bins(self, x, steps, dt, key):
         fits, good = self.check(steps, dt), _countable(x := as_floating(x))
-        # One image after another where they are traced: a curve may refuse all it is given.
+        # One image after another where they are traced: a curve may refuse a whole batch.
         rows = x.reshape(-1, x.shape[-1])
         times = self.curve(rows) if is_known(x) else jax.vmap(self.curve)(rows)
         times = jax.lax.stop_gradient(times.reshape(x.shape))
@@ -132,8 +132,9 @@ class LatencyCode(AbstractSpikeCode):
 
 
 class DeltaCode(AbstractSpikeCode):
-    """A spike for each `quantum` that the integral of an input has risen by (value x ms): regular
-    spikes, the first of a brighter input earlier (`encode.sigma_delta`, in bins)."""
+    """Sigma-delta code: a spike for each `quantum` that the integral of an input has risen by
+    (value x ms): regular spikes, the first of a brighter input earlier (`encode.sigma_delta`, in
+    bins)."""
 
     quantum: Float[Array, ""] = parameter(4.0, positive=True)  # value x ms
 
@@ -147,7 +148,7 @@ class DeltaCode(AbstractSpikeCode):
 
 
 class EventCode(AbstractSpikeCode):
-    """Inputs that are counts of events in bins already: [..., steps, pre]."""
+    """Event code: inputs that are counts of events in bins already, [..., steps, pre]."""
 
     def bins(self, x, steps, dt, key):
         if x.ndim < 2 or x.shape[-2] != steps:

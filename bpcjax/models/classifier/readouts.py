@@ -1,4 +1,4 @@
-"""What is read from the last layer of a network, after each step: a score for each class."""
+"""Readouts of the last layer of a network: after each step, a score for each class."""
 
 from abc import abstractmethod
 
@@ -13,11 +13,11 @@ Trace = Float[Array, "steps ... classes"]
 
 
 class AbstractReadout(Module):
-    """A number of each output neuron at each step, and the scores that they amount to."""
+    """Readout: a number of each output neuron at each step, and the scores that they amount to."""
 
     @abstractmethod
     def look(self, y: LayersState) -> Float[Array, "... classes"]:
-        """What is noted of the state at a step."""
+        """Observable of the state at a step, one number an output neuron."""
 
     @abstractmethod
     def scores(self, seen: Trace, dt: Float[Array, ""]) -> Trace:
@@ -29,13 +29,14 @@ class AbstractReadout(Module):
             raise ValueError(f"readout: {type(self).__name__} counts spikes: the last layer must.")
 
 
-def _so_far(seen: Trace) -> Float[Array, " steps ..."]:
-    """How many steps there were, after each."""
-    return jnp.arange(1, len(seen) + 1, dtype=seen.dtype).reshape(-1, *(1,) * (seen.ndim - 1))
+def _so_far(trace: Trace) -> Float[Array, " steps ..."]:
+    """The number of steps up to each, to broadcast against the trace."""
+    return jnp.arange(1, len(trace) + 1, dtype=trace.dtype).reshape(-1, *(1,) * (trace.ndim - 1))
 
 
 class MembraneReadout(AbstractReadout):
-    """`gain` times the potential of an output neuron, averaged over the steps so far."""
+    """Membrane readout: `gain` times the potential of an output neuron, averaged over the steps so
+    far."""
 
     gain: Float[Array, ""] = parameter(1.0, positive=True)
 
@@ -50,7 +51,7 @@ class MembraneReadout(AbstractReadout):
 
 
 class RateReadout(AbstractReadout):
-    """`gain` times an output neuron's spikes per step so far."""
+    """Rate readout: `gain` times an output neuron's spikes per step so far."""
 
     gain: Float[Array, ""] = parameter(10.0, positive=True)
 
@@ -62,8 +63,8 @@ class RateReadout(AbstractReadout):
 
 
 class FirstSpikeReadout(AbstractReadout):
-    """Minus the time that an output neuron has been silent so far, over `tau`: the first to fire
-    scores best. One that never fires scores as if it fired at the end."""
+    """First-spike readout: minus the time that an output neuron has been silent so far, over `tau`:
+    the first to fire scores best. One that never fires scores as if it fired at the end."""
 
     tau: Float[Array, ""] = parameter(2.0, positive=True)  # ms
 

@@ -1,4 +1,4 @@
-"""Associative memories that spike: the spiking Hopfield network, its retrieval, attention."""
+"""Spiking associative memories: the spiking Hopfield network, its retrieval, attention."""
 
 from .attention import (
     LinearMemory as LinearMemory,

@@ -1,4 +1,5 @@
-"""Attention in its usual forms, on the memory matrix that the spiking memory uses.
+"""Attention mechanisms on the memory matrix that the spiking memory uses: softmax, hard, sparse,
+linear.
 
 Each function answers one query [N]; `vmap` it. `keys` [P, N] are matched, `values` [P, M] mixed; an
 auto-associative memory has `values = keys`. `bias` [P] is that of `ModernHopfield`: scores are
@@ -43,7 +44,8 @@ def attention(
     bias: Array | None = None,
     steps: int = 1,
 ) -> Float[Array, " M"]:
-    """`V.T softmax(beta (K q + a))`, with the answer as the next query if there are more `steps`.
+    """Softmax attention `V.T softmax(beta (K q + a))` [M], with the answer as the next query if
+    there are more `steps`.
 
     With `values = keys` it is `ModernHopfield.update`, `steps` times.
 
@@ -68,7 +70,8 @@ def hard_attention(
     *,
     bias: Array | None = None,
 ) -> Float[Array, " M"]:
-    """The value of the key with the largest score (ties: the first): attention as beta grows."""
+    """Hard attention: the value of the key with the largest score (ties: the first), attention as
+    beta grows."""
     _check(query, keys, values, bias)
     return values[jnp.argmax(_scores(query, keys, 1.0, bias))]
 
@@ -82,7 +85,8 @@ def sparse_attention(
     alpha: float = 1.5,
     bias: Array | None = None,
 ) -> Float[Array, " M"]:
-    """`V.T entmax(beta (K q + a))`: most weights are exactly 0 (2 is sparsemax, 1 were softmax).
+    """Sparse attention `V.T entmax(beta (K q + a))`: most weights are exactly 0 (2 is sparsemax, 1
+    were softmax).
 
     **Raises:** `ValueError` naming the argument whose shape does not fit, or `alpha <= 1`.
     """
@@ -91,12 +95,13 @@ def sparse_attention(
 
 
 def elu_features(x: Float[Array, " N"]) -> Float[Array, " N"]:
-    """`elu(x) + 1`, positive (Katharopoulos et al. 2020, ICML)."""
+    """ELU feature map `elu(x) + 1`, positive (Katharopoulos et al. 2020, ICML)."""
     return jax.nn.elu(x) + 1
 
 
 class RandomFeatures(eqx.Module):
-    """Positive features whose product is `exp(q . k)` on average (Choromanski et al. 2021, ICLR).
+    """Random features, positive, whose product is `exp(q . k)` on average (Choromanski et al. 2021,
+    ICLR).
 
     `directions` [F, N] are standard normal draws. The variance of one feature's product grows as
     `exp(|q + k|^2)`: for long queries it takes very many.
@@ -115,7 +120,7 @@ class RandomFeatures(eqx.Module):
 
 
 class LinearMemory(eqx.Module):
-    """All that linear attention keeps of its keys and values: sums that do not grow with P."""
+    """State of linear attention: sums over keys and values that do not grow with P."""
 
     values: Float[Array, "F M"]
     total: Float[Array, " F"]
@@ -149,6 +154,6 @@ def linear_attention(
     beta: ArrayLike,
     features: Features = elu_features,
 ) -> Float[Array, " M"]:
-    """Attention whose kernel `exp(beta q . k)` is a product of `features` of both."""
+    """Linear attention: the kernel `exp(beta q . k)` is a product of `features` of both."""
     _check(query, keys, values, None)
     return LinearMemory.store(keys, values, beta, features)(query)

@@ -1,4 +1,4 @@
-"""What a modern Hopfield memory guarantees for a query, before it is asked."""
+"""Recall certificate: what a modern Hopfield memory guarantees for a query, before it runs."""
 
 import math
 
@@ -11,7 +11,7 @@ from ...energies import ModernHopfield
 
 
 class RecallCertificate(eqx.Module):
-    """Guarantees for one query [N] put to P memories; logarithms, so that none underflows.
+    """Recall certificate for one query [N] put to P memories; logarithms, so that none underflows.
 
     Of every memory i: `separation` Delta_i, the least difference of scores (over beta) by which
     the pattern itself prefers it to another; whether it is `well_separated`, so that exactly one
@@ -44,7 +44,8 @@ class RecallCertificate(eqx.Module):
         return self.lipschitz < 1
 
     def spikes_for(self, error: ArrayLike) -> Float[Array, ""]:
-        """How many spikes, averaged at the query, come within `error` (rms) of attention's answer.
+        """Number of spikes that, averaged at the query, come within `error` (rms) of attention's
+        answer.
 
         `tr Cov_p / error^2`, and at least one: their mean square error is `tr Cov_p / S` exactly.
         """
@@ -70,14 +71,16 @@ def _log_miss(gaps: Float[Array, " P"]) -> Float[Array, " P"]:
     top = jnp.argmax(gaps)
     others = jax.nn.logsumexp(jnp.where(jnp.arange(gaps.shape[0]) == top, -jnp.inf, gaps))
     log_p = jax.nn.log_softmax(gaps)
-    rest = jnp.log1p(-jnp.exp(jnp.minimum(log_p, -jnp.log(2.0))))
-    return jnp.where(jnp.arange(gaps.shape[0]) == top, others - jnp.logaddexp(0.0, others), rest)
+    complement = jnp.log1p(-jnp.exp(jnp.minimum(log_p, -jnp.log(2.0))))
+    return jnp.where(
+        jnp.arange(gaps.shape[0]) == top, others - jnp.logaddexp(0.0, others), complement
+    )
 
 
 def certify(
     patterns: ArrayLike, beta: ArrayLike, query: ArrayLike, *, bias: ArrayLike | None = None
 ) -> RecallCertificate:
-    """The guarantees of `ModernHopfield(patterns, beta, bias)` for a query [N].
+    """Recall certificate of `ModernHopfield(patterns, beta, bias)` for a query [N].
 
     Differences of scores are taken before they are multiplied by beta, so that it may be extreme.
     Takes P^2 N operations.
@@ -140,7 +143,7 @@ def smallest_beta(
     patterns: ArrayLike, query: ArrayLike, memory: int, miss: float,
     *, bias: ArrayLike | None = None,
 ) -> Float[Array, ""]:  # fmt: skip
-    """The least beta at which the posterior misses `memory` with probability `miss`, exactly.
+    """Smallest beta at which the posterior misses `memory` with probability `miss`, exactly.
 
     `1 - p = s / (1 + s)`, `s = sum_j exp(-beta g_j)` over the other memories with the gaps g_j of
     scores at the query; found by bisection. `inf` where another memory is preferred at any beta,
@@ -176,6 +179,6 @@ def _smallest_beta(x, a, query, memory, odds):
         above = excess(middle) > 0
         return jnp.where(above, middle, low), jnp.where(above, high, middle)
 
-    found = jax.lax.fori_loop(0, 80, halve, (low, high))[1]
-    found = jnp.where(excess(jnp.zeros_like(found)) <= 0, 0.0, found)
-    return jnp.where((least > 0) | (found == 0), found, jnp.inf)
+    root = jax.lax.fori_loop(0, 80, halve, (low, high))[1]
+    root = jnp.where(excess(jnp.zeros_like(root)) <= 0, 0.0, root)
+    return jnp.where((least > 0) | (root == 0), root, jnp.inf)

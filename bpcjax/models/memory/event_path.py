@@ -1,4 +1,4 @@
-"""The spiking memory from event to event: no equation is solved in time steps."""
+"""Event-driven simulation of the spiking memory: no equation is solved in time steps."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from .spiking_hopfield import SpikingHopfield
 
 
 class EventPath(eqx.Module):
-    """Spikes of a memory and the state they lead to.
+    """Trajectory of a memory: its spikes and the state they lead to.
 
-    `times` [S] (`inf`: no spike), `winners` [S] (-1: no spike), `count` of spikes; the state `y`
-    at the time `t`, of which `x` [N] is the visible one; `saved`, what was asked for of the state
-    just before each of the first `due` spikes, at the times of a Poisson process (those that a
+    `times` [S] (`inf`: no spike), `winners` [S] (-1: no spike), `count` of spikes; the state `y` at
+    the time `t`, of which `x` [N] is the visible one; `saved`, what `save` gave of the state just
+    before each of the first `due` spikes, at the times of a Poisson process (those that a
     refractory memory did not send are due too); `heard`, how often visible units spiked. `ok` is
     false where the room for spikes ended before `t1`, or a number is not one.
     """
@@ -35,7 +35,7 @@ class EventPath(eqx.Module):
 
     @property
     def x(self) -> Float[Array, "*rows N"]:
-        """The visible state."""
+        """Visible state [N] at the end of the path."""
         return self.y.x
 
 
@@ -62,7 +62,8 @@ def event_path(
     t1: ArrayLike | None = None,
     save: Callable[[MemoryState], PyTree] | None = None,
 ) -> EventPath:
-    """The memory on one query [N]: exact in law, spike after spike; `vmap` it over queries.
+    """Event-driven simulation of the memory on one query [N]: exact in law, spike after spike;
+    `vmap` it over queries.
 
     Memories are due at the constant total rate, so that the times of their spikes do not depend
     on the state, and between spikes the visible units relax in closed form (with `Thermal`: an
@@ -101,8 +102,8 @@ def event_path(
         t = past.t + wait
         due = t <= end
         past = _travel(memory, past, jnp.minimum(t, end), path_key)
-        seen = past.y.x if past.y.seen is None else past.y.seen
-        winner = jax.random.categorical(draw_key, memory.energy.scores(seen)).astype(jnp.int32)
+        signal = past.y.x if past.y.seen is None else past.y.seen
+        winner = jax.random.categorical(draw_key, memory.energy.scores(signal)).astype(jnp.int32)
         fires, last = due, past.last
         if last is not None and memory.refractory is not None:
             fires = due & (past.t - last[winner] >= memory.refractory)
@@ -145,8 +146,8 @@ def event_path(
 def _felt(memory: SpikingHopfield, y: MemoryState, winner: Int[Array, ""]) -> MemoryState:
     """The state after the arrival of a spike of the memory `winner`."""
     pattern, per_tau = memory.energy.patterns[winner], memory.rate * memory.tau
-    x, held = memory.mode.jump(y, pattern, jnp.ones((), pattern.dtype), per_tau)
-    return y._replace(x=y.x + x, held=y.held + held)
+    x, target = memory.mode.jump(y, pattern, jnp.ones((), pattern.dtype), per_tau)
+    return y._replace(x=y.x + x, held=y.held + target)
 
 
 def _travel(memory: SpikingHopfield, past: _Past, t: Float[Array, ""], key) -> _Past:
@@ -184,8 +185,8 @@ def _relaxed(memory: SpikingHopfield, y: MemoryState, span: Float[Array, ""], ke
         spread = jnp.sqrt(temperature * -jnp.expm1(-2 * span / memory.tau))
         x = x + spread * jax.random.normal(key, x.shape, x.dtype)
     visible = memory.mode.visible()
-    seen = None if visible is None or y.seen is None else y.seen * jnp.exp(-span / visible.tau)
-    return MemoryState(x, y.held, seen)
+    trace = None if visible is None or y.seen is None else y.seen * jnp.exp(-span / visible.tau)
+    return MemoryState(x, y.held, trace)
 
 
 def _drift(memory: SpikingHopfield, past: _Past, t: Float[Array, ""], key) -> _Past:

@@ -1,4 +1,4 @@
-"""How soon the first memory spikes, where nothing inhibits the others: latency tells the energy."""
+"""First-spike latency of memories without inhibition between them: it tells the energy."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ def sample_first_spike(
     *,
     rate: Scalar | float = 1.0,
 ) -> tuple[Float[Array, ""], Int[Array, ""]]:
-    """The logarithm of the first spike's time, and the memory that sends it.
+    """Sample of the first spike: the logarithm of its time, and the memory that sends it.
 
     Memory mu spikes at `rate * exp(u_mu)` with the scores `u` of the query, without divisive
     inhibition. The time is exponential with the mean of `log_mean_latency`, whoever wins; the
@@ -30,5 +30,6 @@ def sample_first_spike(
 def log_mean_latency(
     energy: ModernHopfield, query: Float[Array, " N"], rate: Scalar | float = 1.0
 ) -> Float[Array, ""]:
-    """`ln E[T] = -ln rate - beta (|x|^2 / 2 - E(x))`: the mean latency reads out the energy."""
+    """Log mean latency of the first spike, `ln E[T] = -ln rate - beta (|x|^2 / 2 - E(x))`: it reads
+    out the energy."""
     return -jnp.log(rate) - energy.beta * (0.5 * jnp.sum(query * query) - energy(query))

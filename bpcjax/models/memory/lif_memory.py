@@ -1,4 +1,5 @@
-"""The spiking memory built of leaky neurons and an inhibitory unit that only sees their spikes."""
+"""Spiking memory of leaky integrate-and-fire neurons, with an inhibitory unit that only sees their
+spikes."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from .modes import AbstractMode, Hold, MemoryState, as_query
 
 
 class LIFMemoryState(NamedTuple):
-    """Potentials `v` [P] of the memories, the inhibitory potential, and the visible units."""
+    """State of a LIF memory: potentials `v` [P] of the memories, the inhibitory potential, and the
+    visible units."""
 
     v: Float[Array, " P"]
     inhibition: Float[Array, ""]
@@ -43,13 +45,14 @@ class _LIFLayer(AbstractSpikingSystem):
 
     def kick(self, t, y, args, spikes):
         sent = spikes @ self.energy.patterns
-        x, held = self.mode.jump(y.visible, sent, spikes.sum(), self.rate * self.tau)
+        x, target = self.mode.jump(y.visible, sent, spikes.sum(), self.rate * self.tau)
         inhibition = self.gain * spikes.sum()
-        return LIFMemoryState(jnp.zeros_like(y.v), inhibition, MemoryState(x, held))
+        return LIFMemoryState(jnp.zeros_like(y.v), inhibition, MemoryState(x, target))
 
 
 class LIFMemory(AbstractLayered):
-    """`SpikingHopfield` without its divisive inhibition: what the ideal leaves to circuits.
+    """LIF memory: `SpikingHopfield` without its divisive inhibition, which the ideal leaves to
+    circuits.
 
     Memory mu is a leaky neuron, `membrane v' = u_mu(x) - v`, with escape noise: it spikes at
     `rate * exp(v_mu - I)`, and its potential then falls by `drop`. One inhibitory unit feels each

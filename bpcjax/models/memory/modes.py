@@ -1,4 +1,4 @@
-"""What a spike of a memory does: the modes of the spiking memory, as objects."""
+"""Modes of the spiking memory: what a spike of a memory does to the visible units."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ M = TypeVar("M", bound=eqx.Module)
 
 
 class MemoryState(NamedTuple):
-    """The visible state `x` [N], what drives it, `held` [N], and, where visible units spike, the
-    trace of their spikes, `seen` [N] (else `None`).
-    """
+    """State of a spiking memory: visible units `x` [N], their target `held` [N], and, where visible
+    units spike, the trace of their spikes, `seen` [N] (else `None`)."""
 
     x: Float[Array, " N"]
     held: Float[Array, " N"]
@@ -49,11 +48,12 @@ def of_kind(memory: M, dtype: Any) -> M:
 
 
 class AbstractMode(Module):
-    """How spikes of memories drive the visible units, whose flow is always `tau x' = held - x`."""
+    """Mode: how spikes of memories drive the visible units, whose flow is always `tau x' = held -
+    x`."""
 
     @abstractmethod
     def held(self, query: Float[Array, " N"]) -> Float[Array, " N"]:
-        """What drives the visible units before the first spike."""
+        """Initial target [N] of the visible units, before the first spike."""
 
     @abstractmethod
     def jump(
@@ -63,9 +63,8 @@ class AbstractMode(Module):
         spikes: Float[Array, ""],
         per_tau: Float[Array, ""],
     ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
-        """What `spikes` whose patterns add up to `sent` add to `x` and to `held`, where `per_tau`
-        spikes are due in a time constant. Linear in the spikes.
-        """
+        """Jump of `x` and of `held` by `spikes` whose patterns add up to `sent`, where `per_tau`
+        spikes are due in a time constant. Linear in the spikes."""
 
     def temperature(self) -> Float[Array, ""] | None:
         """Hook: the temperature of the visible units' noise (default: none)."""
@@ -77,7 +76,8 @@ class AbstractMode(Module):
 
 
 class Hold(AbstractMode):
-    """The last winner drives the visible units until the next spike: `tau x' = x_z - x`.
+    """Sample-and-hold: the last winner drives the visible units until the next spike, `tau x' = x_z
+    - x`.
 
     Its noise vanishes at a sure memory.
     """
@@ -90,7 +90,7 @@ class Hold(AbstractMode):
 
 
 class Shot(AbstractMode):
-    """Each spike adds its pattern over `rate * tau` to a leaky trace: `tau x' = -x`."""
+    """Shot noise: each spike adds its pattern over `rate * tau` to a leaky trace, `tau x' = -x`."""
 
     def held(self, query):
         return jnp.zeros_like(query)
@@ -100,7 +100,8 @@ class Shot(AbstractMode):
 
 
 class Thermal(AbstractMode):
-    """`Hold` with thermal noise: `tau dx = (x_z - x) dt + sqrt(2 temperature tau) dW`.
+    """Thermal mode: `Hold` with thermal noise, `tau dx = (x_z - x) dt + sqrt(2 temperature tau)
+    dW`.
 
     At the temperature `1 / beta` the visible state and the winner have the joint law
     `pi_z N(x; x_z, 1 / beta)` at every rate: exact samples of `exp(-beta E)`.
@@ -119,8 +120,8 @@ class Thermal(AbstractMode):
 
 
 class VisibleSpikes(AbstractMode):
-    """Visible unit i sends signed Poisson spikes at the rate `rate |x_i|`; the memories see only
-    their trace, each spike `sign(x_i) / (rate tau)`, which decays with `tau`.
+    """Spiking visible units: visible unit i sends signed Poisson spikes at the rate `rate |x_i|`;
+    the memories see only their trace, each spike `sign(x_i) / (rate tau)`, which decays with `tau`.
 
     On average that trace is the visible state; its noise falls as `1 / sqrt(rate tau)`. The
     memories' spikes act as in `mode`.
@@ -145,5 +146,5 @@ class VisibleSpikes(AbstractMode):
     def heard(
         self, y: MemoryState, spikes: Float[Array, " N"] | Int[Array, " N"]
     ) -> Float[Array, " N"]:
-        """What `spikes` of the visible units add to their trace."""
+        """Increment of the trace [N] by `spikes` of the visible units."""
         return jnp.sign(y.x) * spikes / (self.rate * self.tau)

@@ -11,10 +11,9 @@ from .spiking_hopfield import SpikingHopfield
 
 
 class Retrieval(eqx.Module):
-    """Answers to Q queries: the memory `recalled` [Q], the most frequent of its last half of
-    `winners` [Q, S] (ties: the first); `weights` [Q, S + 1], with which the query and the
-    patterns of the winners make up the visible state at the last spike; the `scores` [Q, P]
-    there; `ok` [Q].
+    """Retrieval of Q queries: the memory `recalled` [Q], the most frequent of its last half of
+    `winners` [Q, S] (ties: the first); `weights` [Q, S + 1], with which the query and the patterns
+    of the winners make up the visible state at the last spike; the `scores` [Q, P] there; `ok` [Q].
     """
 
     recalled: Int[Array, " Q"]
@@ -26,7 +25,8 @@ class Retrieval(eqx.Module):
     def states(
         self, patterns: Float[Array, "P N"], queries: Float[ArrayLike, "Q N"]
     ) -> Float[Array, "Q N"]:
-        """The visible states at the last spikes, of the patterns and queries that were asked."""
+        """Visible states [Q, N] at the last spikes, from the patterns and queries of the
+        retrieval."""
         queries = jnp.asarray(queries)
         rows = jnp.arange(len(queries))[:, None]
         share = jnp.zeros((len(queries), len(patterns)), self.weights.dtype)
@@ -35,7 +35,8 @@ class Retrieval(eqx.Module):
 
 
 def gram(memory: SpikingHopfield) -> Float[Array, "P P"]:
-    """`beta X X.T`: how each memory's spike shifts all scores, for `retrieve`."""
+    """Gram matrix `beta X X.T` [P, P]: how each memory's spike shifts all scores, for
+    `retrieve`."""
     patterns = memory.energy.patterns
     return memory.energy.beta * patterns @ patterns.T
 
@@ -49,7 +50,8 @@ def retrieve(
     spikes: int,
     kernel: Float[Array, "P P"] | None = None,
 ) -> Retrieval:
-    """`spikes` draws from the posterior that follows them, for each query: the memory in `Hold`.
+    """Retrieval in kernel form: `spikes` draws from the posterior that follows them, for each
+    query, by the memory in `Hold`.
 
     The scores `u = beta (X x + a)` themselves relax, `u <- k_z + (u - k_z) exp(-d / tau)` with a
     row of the `kernel` (of `gram(memory)`, computed here if it is not given) plus `beta a`, so
@@ -69,12 +71,12 @@ def retrieve(
     scores = jax.vmap(energy.scores)(queries)
 
     def spike(carry, key):
-        scores, held = carry
+        scores, target = carry
         wait_key, draw_key = jax.random.split(key)
         # exp(-d / tau) of an exponential wait at `rate` is a uniform number to this power
         wait = jax.random.exponential(wait_key, (len(queries), 1), scores.dtype)
         decay = jnp.exp(-wait / (memory.rate * memory.tau))
-        scores = held + (scores - held) * decay
+        scores = target + (scores - target) * decay
         winner = _draw(scores, jax.random.uniform(draw_key, (len(queries),), scores.dtype))
         return (scores, kernel[winner] + offset[None]), (winner, decay[:, 0])
 
@@ -89,7 +91,7 @@ def retrieve(
 
 
 def _weights(decays: Float[Array, "Q S"]) -> Float[Array, "Q S+1"]:
-    """How much of the query and of each winner's pattern is in the state at the last spike.
+    """Weights of the query and of each winner's pattern in the state at the last spike.
 
     The query is held up to the first spike; winner k gains `1 - decay` of the next interval and
     then decays with all others; the last winner has not acted yet.
@@ -110,16 +112,16 @@ def _draw(scores: Float[Array, "Q P"], uniform: Float[Array, " Q"]) -> Int[Array
     weight = jnp.pad(weight, ((0, 0), (0, blocks * width - count)))
     weight = weight.reshape(rows, blocks, width)
     cumulated = jnp.cumsum(weight.sum(axis=2), axis=1)
-    # below the last sum also where rounding would reach it, so that a block is always found
+    # below the last sum also where rounding would reach it, so that there always is a block
     target = jnp.minimum(uniform, 1 - jnp.finfo(scores.dtype).eps) * cumulated[:, -1]
     block = (cumulated <= target[:, None]).sum(axis=1)
     before = jnp.take_along_axis(cumulated, jnp.maximum(block - 1, 0)[:, None], axis=1)[:, 0]
-    rest = target - jnp.where(block > 0, before, 0.0)
+    remainder = target - jnp.where(block > 0, before, 0.0)
     inside = jnp.take_along_axis(weight, block[:, None, None], axis=1)[:, 0]
     within = jnp.cumsum(inside, axis=1)
-    # rounding may leave the rest at the block's sum: then its last memory with weight
-    rest = jnp.minimum(rest, jnp.nextafter(within[:, -1], jnp.zeros((), scores.dtype)))
-    place = (within <= rest[:, None]).sum(axis=1)
+    # rounding may leave the remainder at the block's sum: then its last memory with weight
+    remainder = jnp.minimum(remainder, jnp.nextafter(within[:, -1], jnp.zeros((), scores.dtype)))
+    place = (within <= remainder[:, None]).sum(axis=1)
     return (block * width + place).astype(jnp.int32)
 
 

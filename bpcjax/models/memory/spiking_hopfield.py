@@ -1,4 +1,4 @@
-"""The spiking Bayesian Hopfield memory: hypotheses that spike at the rate of their posterior."""
+"""Spiking Hopfield memory: hypotheses that spike at the rate of their posterior."""
 
 from typing import Any
 
@@ -26,8 +26,8 @@ class _Layer(AbstractSpikingSystem):
 
     def vector_field(self, t, y, args):
         visible = self.mode.visible()
-        seen = None if visible is None else -y.seen / visible.tau
-        return MemoryState((y.held - y.x) / self.tau, jnp.zeros_like(y.held), seen)
+        trace = None if visible is None else -y.seen / visible.tau
+        return MemoryState((y.held - y.x) / self.tau, jnp.zeros_like(y.held), trace)
 
     def noise(self, t, y, args):
         temperature = self.mode.temperature()
@@ -39,8 +39,8 @@ class _Layer(AbstractSpikingSystem):
 
     def guard(self, t, y, args):
         visible = self.mode.visible()
-        seen = y.x if visible is None else y.seen
-        memories = jnp.log(self.rate) + self.energy.log_posterior(seen)
+        signal = y.x if visible is None else y.seen
+        memories = jnp.log(self.rate) + self.energy.log_posterior(signal)
         if visible is None:
             return memories
         smallest = jnp.finfo(y.x.dtype).tiny
@@ -52,16 +52,16 @@ class _Layer(AbstractSpikingSystem):
 
     def _driven(self, y: MemoryState, memories: Float[Array, " P"]) -> MemoryState:
         sent = memories @ self.energy.patterns
-        x, held = self.mode.jump(y, sent, memories.sum(), self.rate * self.tau)
-        return MemoryState(x, held, None if y.seen is None else jnp.zeros_like(y.seen))
+        x, target = self.mode.jump(y, sent, memories.sum(), self.rate * self.tau)
+        return MemoryState(x, target, None if y.seen is None else jnp.zeros_like(y.seen))
 
     def kick(self, t, y, args, spikes):
         count, visible = self.energy.patterns.shape[0], self.mode.visible()
         memories = spikes[:count] if self.delay is None else jnp.zeros_like(spikes[:count])
-        given = self._driven(y, memories)
+        state = self._driven(y, memories)
         if visible is None:
-            return given if self.delay is None else None
-        return given._replace(seen=visible.heard(y, spikes[count:]))
+            return state if self.delay is None else None
+        return state._replace(seen=visible.heard(y, spikes[count:]))
 
     def inputs(self):
         if self.delay is None:
@@ -73,7 +73,7 @@ class _Layer(AbstractSpikingSystem):
 
 
 class SpikingHopfield(AbstractLayered):
-    """A memory whose neuron mu fires at the escape rate `rate * posterior_mu(x)`.
+    """Spiking Hopfield memory: neuron mu fires at the escape rate `rate * posterior_mu(x)`.
 
     The total rate is constant and each spike is an exact draw from the posterior over memories
     at that time. As `rate * tau` grows the visible state follows `tau x' = -grad E(x)` of the
@@ -108,12 +108,12 @@ class SpikingHopfield(AbstractLayered):
         return EscapeRate(neuron=layer, hazard=jnp.exp, key=self.key)
 
     def start(self, query: ArrayLike) -> EscapeState:
-        """The state that a query [N] puts on the visible units, before any spike.
+        """Initial state: the query [N] on the visible units, before any spike.
 
         **Raises:** `ValueError` if the query does not have the patterns' length.
         """
         query = as_query(self.energy, query)
-        seen = None if self.mode.visible() is None else jnp.zeros_like(query)
-        state = MemoryState(query, self.mode.held(query), seen)
+        trace = None if self.mode.visible() is None else jnp.zeros_like(query)
+        state = MemoryState(query, self.mode.held(query), trace)
         count, size = self.energy.patterns.shape
-        return self.layer.start(state, (count if seen is None else count + size,))
+        return self.layer.start(state, (count if trace is None else count + size,))

@@ -1,4 +1,4 @@
-"""The two-layer associative memory of Krotov & Hopfield, for any two Lagrangians."""
+"""Two-layer associative memory of Krotov & Hopfield, for any two Lagrangians."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,16 @@ from ...system import AbstractSystem, Scalar, as_parameter, parameter
 
 
 class TwoLayerState(NamedTuple):
-    """Internal states of visible neurons `v` and of hidden neurons `h`, one a memory."""
+    """State of a two-layer memory: internal states of visible neurons `v` and of hidden neurons
+    `h`, one a memory."""
 
     v: Float[Array, " N"]
     h: Float[Array, " P"]
 
 
 class TwoLayerHopfield(AbstractSystem):
-    """`tau_v v' = X.T f - v + I`, `tau_h h' = X g - h + a`, with `g = grad L_v`, `f = grad L_h`.
+    """Two-layer associative memory: `tau_v v' = X.T f - v + I`, `tau_h h' = X g - h + a`, with `g =
+    grad L_v`, `f = grad L_h`.
 
     `X` [P, N] are the patterns, `visible` and `hidden` the Lagrangians (`bpcjax.energies`), `I`
     the `inputs` [N], to which `args`, if not `None`, is added; `a` the `bias` [P]. Any convex
@@ -63,7 +65,7 @@ class TwoLayerHopfield(AbstractSystem):
         return self.inputs if args is None else self.inputs + args
 
     def start(self, query: Float[Array, " N"]) -> TwoLayerState:
-        """The state of a query [N] on the visible layer, with the hidden layer in equilibrium.
+        """Initial state: the query [N] on the visible layer, with the hidden layer in equilibrium.
 
         **Raises:** `ValueError` if the query does not have the patterns' length.
         """
@@ -79,7 +81,7 @@ class TwoLayerHopfield(AbstractSystem):
     def terms(
         self, state: TwoLayerState, args: Float[Array, " N"] | None = None
     ) -> dict[str, Scalar]:
-        """The Lyapunov function split into its parts, which sum to it."""
+        """Terms of the Lyapunov function, by name, which sum to it."""
         g, f = activation(self.visible, state.v), activation(self.hidden, state.h)
         return {
             "visible": layer_energy(self.visible, state.v) - self._inputs(args) @ g,
@@ -88,15 +90,15 @@ class TwoLayerHopfield(AbstractSystem):
         }
 
     def energy(self, state: TwoLayerState, args: Float[Array, " N"] | None = None) -> Scalar:
-        """`E(v, h)`: along the flow `dE/dt = -tau_v v' H_v v' - tau_h h' H_h h'`, the Hessians
-        of the Lagrangians between, and so never positive.
-        """
+        """Lyapunov function `E(v, h)`: along the flow `dE/dt = -tau_v v' H_v v' - tau_h h' H_h h'`,
+        the Hessians of the Lagrangians between, and so never positive."""
         return sum(self.terms(state, args).values(), start=jnp.zeros(()))
 
     def effective_energy(
         self, v: Float[Array, " N"], args: Float[Array, " N"] | None = None
     ) -> Scalar:
-        """The energy of the visible layer with the hidden one in equilibrium, `h = X g + a`."""
+        """Effective energy of the visible layer, with the hidden one in equilibrium, `h = X g +
+        a`."""
         g = activation(self.visible, v)
         hidden = self.hidden(self.patterns @ g + self.bias)
         return layer_energy(self.visible, v) - self._inputs(args) @ g - hidden

@@ -1,4 +1,4 @@
-"""Networks that find the causes of what they see: by rates, and by spikes of values and errors."""
+"""Predictive coding networks that infer causes: by rates, and by spikes of values and errors."""
 
 from typing import Any, NamedTuple
 
@@ -16,8 +16,8 @@ from ...system import AbstractSystem, parameter
 
 
 class PredictiveCodingNetwork(AbstractSystem):
-    """`tau dv/dt = z - v - dF/dz` with `z = relu(v)` in layers without negative values, else
-    `z = v`: there it is the `GradientFlow` of F.
+    """Predictive coding network in rates: `tau dv/dt = z - v - dF/dz` with `z = relu(v)` in layers
+    without negative values, else `z = v`: there it is the `GradientFlow` of F.
 
     v is the membrane potential of the value neurons. F never rises on the way, as `dz/dt` is
     `-dF/dz / tau` where z > 0 and 0 elsewhere; at rest z is a minimum of F among possible values,
@@ -28,7 +28,7 @@ class PredictiveCodingNetwork(AbstractSystem):
     tau: Float[Array, ""] = parameter(1.0, positive=True)  # in the unit of time
 
     def value(self, v: PyTree) -> PyTree:
-        """The values z of potentials."""
+        """Values `z` of the layers, from their potentials `v`."""
         return self.energy.project(v)
 
     def vector_field(self, t, y, args):
@@ -37,7 +37,7 @@ class PredictiveCodingNetwork(AbstractSystem):
         return jax.tree.map(lambda z, v, down: (z - v) / self.tau + down, z, y, descent)
 
     def residual(self, z: PyTree, args: PyTree = None) -> Float[Array, ""]:
-        """How steep F is at possible values z: the norm of `dF/dz`, but for directions that lead
+        """Residual at possible values z: the norm of `dF/dz`, but for directions that lead
         below 0."""
         slope = jax.grad(self.energy)(z, args)
         inside = self.energy.project(jax.tree.map(jnp.subtract, z, slope))
@@ -45,9 +45,9 @@ class PredictiveCodingNetwork(AbstractSystem):
 
 
 class AtRest(eqx.Module):
-    """Values `z` at which F is no steeper than asked for: the `residual` says how steep, `energy`
-    is F there; `ok` is false where the solve ended before that. `steps` of the solver were taken.
-    """
+    """Equilibrium of a network: values `z` at which F is no steeper than the tolerance; the
+    `residual` says how steep, `energy` is F there; `ok` is false where the solve ended before that.
+    `steps` of the solver were taken."""
 
     z: PyTree
     residual: Float[Array, ""]
@@ -65,7 +65,7 @@ def settle(
     max_steps: int = 4096,
     solver: dfx.AbstractSolver | None = None,
 ) -> AtRest:
-    """The flow of a network until `|dF/dz| < tol`, whatever its state does meanwhile.
+    """Relaxation of a network: its flow until `|dF/dz| < tol`, whatever its state does meanwhile.
 
     `y0` holds potentials (`energy.start(args)`: those of the forward pass). Each leg of the solve
     takes the residual down by ten, with errors that small, and the next goes on from there; the
@@ -85,7 +85,7 @@ def settle(
         def still(t, y, args, **kwargs):
             return of(network.value(y), args) < goal
 
-        found = dfx.diffeqsolve(
+        solution = dfx.diffeqsolve(
             dfx.ODETerm(network.vector_field),
             dfx.Tsit5() if solver is None else solver,
             t0=0.0,
@@ -98,13 +98,13 @@ def settle(
             max_steps=max_steps,
             throw=False,
         )
-        y = jax.tree.map(lambda leaf: leaf[-1], found.ys)
+        y = jax.tree.map(lambda leaf: leaf[-1], solution.ys)
         residual = of(network.value(y), args)
-        return y, residual, residual < 0.5 * began, steps + found.stats["num_steps"]
+        return y, residual, residual < 0.5 * began, steps + solution.stats["num_steps"]
 
     def going(carry):
-        _, residual, moved, _ = carry
-        return (residual >= tol) & moved  # a leg that gained nothing is the last
+        _, residual, progress, _ = carry
+        return (residual >= tol) & progress  # a leg that gained nothing is the last
 
     start = y0, of(network.value(y0), args), jnp.array(True), jnp.zeros((), int)
     y, residual, _, steps = jax.lax.while_loop(going, leg, start)
@@ -113,22 +113,24 @@ def settle(
 
 
 class Populations(NamedTuple):
-    """`values` of the free layers, and the `errors` that were sent back to them, by arrow."""
+    """State of two populations: `values` of the free layers, and the `errors` that were sent back
+    to them, by arrow."""
 
     values: Any
     errors: dict[str, Array]
 
 
 class SpikingPredictiveCoding(AbstractDescent):
-    """Two populations: value neurons in steps of `quantum`, error neurons in steps of
-    `error_quantum`. Spikes of values carry predictions, spikes of errors carry corrections.
+    """Spiking predictive coding in two populations: value neurons in steps of `quantum`, error
+    neurons in steps of `error_quantum`. Spikes of values carry predictions, spikes of errors carry
+    corrections.
 
-    A value neuron's membrane is `-dF/dz` with the errors it was told, and its threshold
-    `d H_ii / 2 + cost / d`; at a temperature it fires at `rate * law(-s d v + d^2 H_ii / 2)`. An
-    error neuron follows `-dF/dmu` of its own unit to within half its quantum, and costs nothing.
-    With true errors (`error_quantum` to 0), linear activations and Gaussian layers the changes are
-    those of F, and this is `SpikeDescent`; the curvature of rectified layers is bounded by H_ii,
-    so a greedy spike lowers F there too.
+    A value neuron's membrane is `-dF/dz` with the errors it received, and its threshold `d H_ii / 2
+    + cost / d`; at a temperature it fires at `rate * law(-s d v + d^2 H_ii / 2)`. An error neuron
+    follows `-dF/dmu` of its own unit to within half its quantum, and costs nothing. With true
+    errors (`error_quantum` to 0), linear activations and Gaussian layers the changes are those of
+    F, and this is `SpikeDescent`; the curvature of rectified layers is bounded by H_ii, so a greedy
+    spike lowers F there too.
 
     Error neurons are `speed` times as fast as value neurons: slow ones are late, and late
     corrections overshoot. Errors that go to clamped layers are not sent. With a `feedback` map
@@ -148,10 +150,10 @@ class SpikingPredictiveCoding(AbstractDescent):
     def at(self, values: PyTree, args: PyTree = None) -> Populations:
         """Both populations at `values`, errors at 0."""
         z = self.energy.full(values, args)
-        wanted = {a.name for a in self.energy.arrows if a.pre is not None and z[a.pre] is not None
+        names = {a.name for a in self.energy.arrows if a.pre is not None and z[a.pre] is not None
                   and values[a.pre] is not None and z[a.post] is not None}  # fmt: skip
         zeros = jax.tree.map(jnp.zeros_like, self.energy.errors(values, args))
-        return Populations(values, {name: zeros[name] for name in zeros if name in wanted})
+        return Populations(values, {name: zeros[name] for name in zeros if name in names})
 
     def energy_of(self, value: Populations, args):
         return self.energy(value.values, args)

@@ -1,4 +1,5 @@
-"""The two phases in which a spiking predictive-coding network of one chain of layers learns.
+"""Phases of learning of a spiking predictive-coding network of one chain of layers: free, then
+nudged.
 
 Free: the label is left out and values settle to the lattice point nearest to what is predicted of
 them, layer after layer. Nudged: the label attracts or repels with a random sign, errors go down
@@ -20,7 +21,7 @@ from ...system import Module, parameter
 
 
 class Seen(NamedTuple):
-    """What the synapses of each arrow see of a sample: the activity before them, and the error
+    """Factors of the weight change of each arrow: the activity before its synapses, and the error
     after them (analog: it stays inside the neuron). Their product is the change of a weight."""
 
     pre: tuple[Float[Array, "..."], ...]
@@ -28,8 +29,8 @@ class Seen(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """Spikes of a sample: values in the free phase, values and errors in the nudged one; the
-    cross-entropy before it, and F at its end, with the label attracting whatever the sign."""
+    """Cost of a sample in spikes: values in the free phase, values and errors in the nudged one;
+    the cross-entropy before it, and F at its end, with the label attracting whatever the sign."""
 
     free: Float[Array, ""]
     values: Float[Array, ""]
@@ -39,15 +40,15 @@ class Spent(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """Label-free spiking, step by step: the prediction of the last layer [steps, n], and the
-    spikes each layer sent [steps, hidden layers]."""
+    """Trajectory of the free phase, step by step: the prediction of the last layer [steps, n], and
+    the spikes each layer sent [steps, hidden layers]."""
 
     output: Float[Array, "steps n"]
     spikes: Float[Array, "steps hidden"]
 
 
 def chain(energy: PredictiveCoding) -> tuple[Arrow, ...]:
-    """The arrows of a network whose layers predict the next, each one the one after it.
+    """Chain of arrows of a network whose layers predict the next, each one the one after it.
 
     **Raises:** `ValueError` for any other network.
     """
@@ -58,17 +59,19 @@ def chain(energy: PredictiveCoding) -> tuple[Arrow, ...]:
 
 
 class AbstractPhases(Module):
-    """A way to find what the synapses of a network see of a sample with its label."""
+    """Phases of learning: how the synapses' factors of a sample with its label come about."""
 
     @abstractmethod
     def values(self, energy: PredictiveCoding, x: Array) -> tuple[list[Array], list[Array]]:
-        """The values of the layers that are left at rest without a label, and all predictions."""
+        """Free equilibrium: the values of the layers at rest without a label, and all
+        predictions."""
 
     @abstractmethod
     def learn(
         self, energy: PredictiveCoding, x: Array, y: Array, key: Key[Array, ""]
     ) -> tuple[Seen, Spent]:
-        """Both phases of a sample `x` with label `y` (one-hot)."""
+        """Both phases of a sample `x` with label `y` (one-hot): the synapses' factors, and the
+        cost."""
 
 
 def _rest(energy: PredictiveCoding, x: Array, rounded) -> tuple[list[Array], list[Array]]:
@@ -81,9 +84,10 @@ def _rest(energy: PredictiveCoding, x: Array, rounded) -> tuple[list[Array], lis
 
 
 class NudgedPhases(AbstractPhases):
-    """Values in steps of `quantum`, errors of hidden layers in steps of `error_quantum` (rounded
-    with a common random offset, so that small ones are heard on average), those of the output in
-    steps of `output_quantum`; the label pulls with `strength` for `steps` parallel steps.
+    """Nudged phases in spikes: values in steps of `quantum`, errors of hidden layers in steps of
+    `error_quantum` (rounded with a common random offset, so that small ones are heard on average),
+    those of the output in steps of `output_quantum`; the label pulls with `strength` for `steps`
+    parallel steps.
 
     A hidden error is `mode(t) - mode(mu)`, t = mu + corrections from above over the stiffness: it
     is exactly 0 where no corrections come, so that nothing chatters in the free phase.
@@ -140,7 +144,7 @@ class NudgedPhases(AbstractPhases):
             for k, mu in enumerate(mus[:-1])
         ]
         sent = [jnp.zeros_like(mu) for mu in mus]
-        moved = errors = jnp.zeros((), x.dtype)
+        spikes = errors = jnp.zeros((), x.dtype)
         for _ in range(self.steps):
             targets, _, heard = self._corrections(arrows, z, y, stiff, offsets)
             sizes = [self.error_quantum] * (len(mus) - 1) + [self.output_quantum]
@@ -148,13 +152,13 @@ class NudgedPhases(AbstractPhases):
             errors = errors + sum((jnp.abs(a - b) / size).sum() for a, b, size in changes)
             sent = heard
             moves = [_spike(t - v, v, self.quantum) for t, v in zip(targets, z[1:], strict=True)]
-            moved = moved + sum(jnp.abs(move).sum() for move in moves)
+            spikes = spikes + sum(jnp.abs(move).sum() for move in moves)
             z = [x, *(v + self.quantum * m for v, m in zip(z[1:], moves, strict=True))]
         _, true, _ = self._corrections(arrows, z, y, stiff, offsets)
         scale = [sign / self.strength * h for h in stiff[1:-1]] + [sign / self.strength]
         post = tuple(e * by for e, by in zip(true, scale, strict=True))
         total = attracted((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
-        return Seen(tuple(z), post), Spent(free, moved, errors, loss, total)
+        return Seen(tuple(z), post), Spent(free, spikes, errors, loss, total)
 
     def _corrections(self, arrows, z, y, stiff, offsets):
         """From the top: the potentials that hidden layers aim at, true errors, and those sent."""
@@ -173,14 +177,15 @@ class NudgedPhases(AbstractPhases):
 
 
 def _spike(drive: Array, value: Array, quantum: Array) -> Array:
-    """+1, -1 (never below 0) or none."""
+    """Single spikes toward a drive: +1, -1 (never below 0) or none."""
     up = drive > quantum / 2
     down = (drive < -quantum / 2) & (value > quantum / 2)
     return up.astype(value.dtype) - down.astype(value.dtype)
 
 
 class RatePhases(AbstractPhases):
-    """The twin without spikes: values and errors are numbers, and move to their targets at once."""
+    """Nudged phases in rates, without spikes: values and errors are numbers, and move to their
+    targets at once."""
 
     strength: Float[Array, ""] = parameter(1.0, positive=True)
     steps: int = eqx.field(static=True, converter=sized("steps", 1), default=2)
@@ -214,7 +219,8 @@ class RatePhases(AbstractPhases):
 
 
 class Backpropagation(AbstractPhases):
-    """The rival: the gradient of the cross-entropy of the same network, not local."""
+    """Backpropagation, the rival: the gradient of the cross-entropy of the same network, not
+    local."""
 
     def values(self, energy, x):
         return _rest(energy, x, lambda z: z)
@@ -232,5 +238,5 @@ class Backpropagation(AbstractPhases):
         z, mus = self.values(energy, x)
         value, slopes = jax.value_and_grad(loss)([jnp.zeros_like(mu) for mu in mus])
         none = jnp.zeros((), x.dtype)
-        seen = Seen(tuple(z), tuple(-slope for slope in slopes))
-        return seen, Spent(none, none, none, value, value)
+        factors = Seen(tuple(z), tuple(-slope for slope in slopes))
+        return factors, Spent(none, none, none, value, value)

@@ -18,7 +18,8 @@ from ...views import AbstractLayered, AbstractSameState
 
 
 class WinnerTakeAll(AbstractSameState):
-    """Excitatory neurons, each with an inhibitory partner that silences all others.
+    """Winner-take-all circuit: excitatory neurons, each with an inhibitory partner that silences
+    all others.
 
     Neurons 0..size-1 are excitatory, the next `size` inhibitory; all are of the kind `neuron`. A
     spike of an excitatory neuron drives its partner by `excitation`, a spike of a partner takes
@@ -36,7 +37,7 @@ class WinnerTakeAll(AbstractSameState):
 
     @property
     def network(self) -> Network:
-        """The network that this circuit is."""
+        """Network of both populations with their projections."""
         n = self.size
         excitatory, inhibitory = slice(0, n), slice(n, 2 * n)
         to_partner = Projection(
@@ -49,26 +50,26 @@ class WinnerTakeAll(AbstractSameState):
 
     @property
     def inner(self) -> AbstractSpikingSystem:
-        """The network."""
+        """The network that this view forwards to."""
         return self.network
 
     def rest(self, shape: tuple[int, ...] = ()) -> NetworkState:
         """All neurons at rest.
 
-        **Raises:** `ValueError` if a shape other than that of the circuit is asked for.
+        **Raises:** `ValueError` if a shape other than that of the circuit is passed.
         """
         if shape not in ((), (2 * self.size,)):
             raise ValueError(f"shape: the circuit has {2 * self.size} neurons, got {shape}.")
         return self.network.rest(2 * self.size)
 
     def drive(self, t, y, args):
-        given = jnp.zeros(()) if args is None else jnp.asarray(args)
-        given = jnp.broadcast_to(given, (self.size,))
-        return jnp.concatenate([given, jnp.zeros_like(given)])
+        drive = jnp.zeros(()) if args is None else jnp.asarray(args)
+        drive = jnp.broadcast_to(drive, (self.size,))
+        return jnp.concatenate([drive, jnp.zeros_like(drive)])
 
 
 class Divided(NamedTuple):
-    """The potential `u` of each neuron, before inhibition."""
+    """State of a soft winner-take-all: the potential `u` of each neuron, before inhibition."""
 
     u: Float[Array, "*n"]
 
@@ -92,7 +93,8 @@ class _Divisive(AbstractSpikingSystem):
 
 
 class SoftWinnerTakeAll(AbstractLayered):
-    """Neurons that share a constant total `rate` in proportion to `exp(u)`: a soft winner.
+    """Soft winner-take-all by divisive inhibition: neurons share a constant total `rate` in
+    proportion to `exp(u)`.
 
     `tau du/dt = -u + args`; neuron k spikes at the rate `rate * softmax(u)_k`, so each spike is a
     draw from that distribution: divisive inhibition (Nessler, Pfeiffer, Buesing & Maass 2013,
@@ -109,9 +111,9 @@ class SoftWinnerTakeAll(AbstractLayered):
 
     @property
     def layer(self) -> EscapeRate:
-        """The escape-rate neurons that this circuit is."""
+        """Escape-rate neurons whose hazards are the shares of the total rate."""
         return EscapeRate(neuron=_Divisive(self.tau), hazard=self._hazard, key=self.key)
 
     def rest(self, shape: tuple[int, ...] = ()) -> EscapeState:
-        """No drive yet: all equal."""
+        """The state at rest: no drive yet, so all neurons are equal."""
         return self.layer.rest(shape)

@@ -1,4 +1,5 @@
-"""Unsupervised learning by a winner-take-all circuit with plastic inputs (Diehl & Cook 2015)."""
+"""Diehl-Cook network: unsupervised learning by a winner-take-all circuit with plastic inputs (Diehl
+& Cook 2015)."""
 
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from .circuits import WinnerTakeAll
 
 
 class Learned(NamedTuple):
-    """What changes by experience: `weights` [neurons, inputs] and `thresholds` (mV)."""
+    """Learned parameters: `weights` [neurons, inputs] and `thresholds` (mV)."""
 
     weights: Float[Array, "n inputs"]
     thresholds: Float[Array, " n"]
@@ -27,12 +28,13 @@ class _State(NamedTuple):
     partner: Float[Array, "*batch n"]  # mV above rest, of the inhibitory ones
     inhibition: Float[Array, "*batch n"]  # synaptic currents, mV
     excitation: Float[Array, "*batch n"]
-    held: Float[Array, "*batch n"]  # steps of refractoriness left
-    partner_held: Float[Array, "*batch n"]
+    refractory: Float[Array, "*batch n"]  # steps of refractoriness left
+    partner_refractory: Float[Array, "*batch n"]
 
 
 class DiehlCook(Module):
-    """The circuit `WinnerTakeAll` of leaky neurons in steps of `dt / substeps`, for batches.
+    """Diehl-Cook network: the circuit `WinnerTakeAll` of leaky neurons in steps of `dt / substeps`,
+    for batches.
 
     Inputs are spikes in bins of `dt`; in a bin they are a constant drive of `gain` mV each, times
     their weights. Between the ends of its steps the circuit is solved exactly. Its potentials are
@@ -57,7 +59,7 @@ class DiehlCook(Module):
     partner_hold: Float[Array, ""] = parameter(2.0, nonnegative=True)  # ms
 
     def circuit(self, thresholds: Float[Array, " n"]) -> WinnerTakeAll:
-        """The same circuit for the engine's solvers: its drive is the `args` of a solve."""
+        """Equivalent circuit for the engine's solvers: its drive is the `args` of a solve."""
         size = thresholds.shape[0]
 
         def both(excitatory: Array, inhibitory: Array) -> Array:
@@ -66,8 +68,10 @@ class DiehlCook(Module):
         th = jnp.concatenate([thresholds, jnp.full(size, self.partner_threshold)])
         zero = jnp.zeros(())
         neuron = LIF(both(self.tau, self.partner_tau), jnp.ones(()), zero, th, zero)
-        held = Refractory(neuron, both(self.hold, self.partner_hold))
-        return WinnerTakeAll(held, size, self.excitation, self.inhibition, self.tau_e, self.tau_i)
+        refractory = Refractory(neuron, both(self.hold, self.partner_hold))
+        return WinnerTakeAll(
+            refractory, size, self.excitation, self.inhibition, self.tau_e, self.tau_i
+        )
 
     def drive(
         self, weights: Float[Array, "n inputs"], spikes: Float[Array, "bins *batch inputs"]
@@ -97,9 +101,9 @@ class DiehlCook(Module):
 
         def step(y: _State, drive: Array) -> tuple[_State, Array]:
             v = decay * y.v + (1 - decay) * drive - kick * y.inhibition
-            v = jnp.where(y.held > 0, 0.0, v)
+            v = jnp.where(y.refractory > 0, 0.0, v)
             partner = partner_decay * y.partner + partner_kick * y.excitation
-            partner = jnp.where(y.partner_held > 0, 0.0, partner)
+            partner = jnp.where(y.partner_refractory > 0, 0.0, partner)
             won, answered = v >= thresholds, partner >= self.partner_threshold
             sent = answered.astype(v.dtype)
             others = sent.sum(axis=-1, keepdims=True) - sent
@@ -108,8 +112,10 @@ class DiehlCook(Module):
                 partner=jnp.where(answered, 0.0, partner),
                 inhibition=decay_i * y.inhibition + self.inhibition * others,
                 excitation=decay_e * y.excitation + self.excitation * won,
-                held=jnp.where(won, hold, jnp.maximum(y.held - 1, 0.0)),
-                partner_held=jnp.where(answered, partner_hold, jnp.maximum(y.partner_held - 1, 0)),
+                refractory=jnp.where(won, hold, jnp.maximum(y.refractory - 1, 0.0)),
+                partner_refractory=jnp.where(
+                    answered, partner_hold, jnp.maximum(y.partner_refractory - 1, 0)
+                ),
             )
             return new, won
 
@@ -125,9 +131,9 @@ class DiehlCook(Module):
 
 
 def _response(h: Array, tau: Array, membrane: Array) -> Array:
-    """What a current of 1 that decays with `tau` adds to a membrane in the time `h`:
-    `tau (exp(-h / tau) - exp(-h / membrane)) / (tau - membrane)`, and its limit where the two times
-    are equal."""
+    """Response of a membrane in the time `h` to a current of 1 that decays with `tau`: `tau (exp(-h
+    / tau) - exp(-h / membrane)) / (tau - membrane)`, and its limit where the two times are equal.
+    """
     apart = h / tau - h / membrane
     equal = apart == 0
     safe = jnp.where(equal, 1.0, apart)
@@ -141,10 +147,11 @@ def poisson_spikes(
     bins: int,
     dt: Float[ArrayLike, ""] = 1.0,
 ) -> Float[Array, "bins *batch inputs"]:
-    """Bins of `dt` (ms) with or without a spike, at `rates` (1/ms), to a probability of 2^-16."""
+    """Bernoulli approximation of Poisson spikes: bins of `dt` (ms) with or without one, at `rates`
+    (1/ms), to a probability of 2^-16."""
     spike = -jnp.expm1(-jnp.asarray(dt) * rates)
-    drawn = jax.random.bits(key, (bins, *rates.shape), jnp.uint16)
-    return (drawn < jnp.round(65535 * spike)[None].astype(jnp.uint16)).astype(rates.dtype)
+    bits = jax.random.bits(key, (bins, *rates.shape), jnp.uint16)
+    return (bits < jnp.round(65535 * spike)[None].astype(jnp.uint16)).astype(rates.dtype)
 
 
 def traces_at(
@@ -153,7 +160,8 @@ def traces_at(
     decay: Float[ArrayLike, ""],
     room: int,
 ) -> Float[Array, "n inputs"]:
-    """The sum, for each neuron, of the inputs' traces at its spikes, all `room` of them at most.
+    """Spike-triggered sums: for each neuron, of the inputs' traces at its spikes, all `room` of
+    them at most.
 
     A trace gains 1 at the start of a bin with an input spike, and falls by `decay` to its end,
     where the circuit's spikes are.
@@ -164,8 +172,8 @@ def traces_at(
 
     left = jnp.asarray(decay)
 
-    def step(trace: Array, seen: Array) -> tuple[Array, Array]:
-        trace = left * (trace + seen)
+    def step(trace: Array, count: Array) -> tuple[Array, Array]:
+        trace = left * (trace + count)
         return trace, trace
 
     fits = require(spikes.sum() <= room, f"room: there are more spikes than {room}. Pass more.")
@@ -179,6 +187,6 @@ def traces_at(
 
 
 def unit_length(weights: Float[Array, "n inputs"], length: Float[ArrayLike, ""]) -> Array:
-    """Weights scaled so that those of each neuron have this length: each neuron's own doing."""
+    """Weight normalisation: those of each neuron are scaled to this length, by the neuron alone."""
     norm = jnp.sqrt((weights**2).sum(axis=1, keepdims=True))
     return weights * (jnp.asarray(length) / norm)
