@@ -33,6 +33,7 @@ def test_the_sign_of_the_start_decides():
     assert found.ok.all()
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_random_starts():
     # 200 counts of 100 uniform starts: their spread, known to 1 part in sqrt(400), is the error.
     starts = jax.random.uniform(jax.random.key(0), (20_000,), minval=-1.0, maxval=3.0)
@@ -65,6 +66,7 @@ def test_a_solve_that_runs_away_is_flagged_and_counts_for_nobody():
     np.testing.assert_array_equal(found.fraction, [0.75])
 
 
+@pytest.mark.slow
 def test_states_of_several_leaves_with_a_scale_for_each():
     class Pair(bpc.AbstractSystem):
         def vector_field(self, t, y, args):

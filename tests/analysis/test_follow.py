@@ -115,6 +115,7 @@ def test_adex(tau_w, expected):
     np.testing.assert_allclose(branch.special[-1].y.v, folds.adex_fold(cell).v, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("a", "b", "expected"),  # exact: RS, FS, LTS, RZ
     [

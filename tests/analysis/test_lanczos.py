@@ -90,6 +90,7 @@ def test_hessians_of_energies_agree_with_the_dense_one():
         np.testing.assert_allclose(found.largest, dense[-1], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_relaxation_time_of_a_flow_is_measured():
     # After the fast modes are gone the flow loses 1/e of its distance in each relaxation time.
     rng = np.random.default_rng(4)

@@ -76,6 +76,7 @@ def test_two_eigenvalues_are_zero(rate):
     assert kinds(rate, [[0.5, 0.3], [1e-3, 1e-3]]) == ([0, 0], [2, 2])
 
 
+@pytest.mark.slow
 def test_a_small_eigenvalue_of_a_certain_root_decides():
     gap = 5e-7  # two roots: slopes of -1e-6 and 1e-6
     rate = in_plane(lambda x: x**2 - gap**2)

@@ -24,6 +24,7 @@ def gamma_trains(rng, size, order, rate, t1):
 # --- closed forms ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, 4, 25])
 def test_gamma_trains_are_as_irregular_as_renewal_theory_says(order):
     # Cox (1962), Renewal Theory, for gamma intervals of mean 1: CV^2 = 1 / k, and counts in
@@ -66,6 +67,7 @@ def test_common_input_makes_trains_synchronous(keep):
     np.testing.assert_allclose(found.fano.mean(), 1.0, atol=4 * np.sqrt(2 / 1000))
 
 
+@pytest.mark.slow
 def test_independent_poisson_trains_are_not_synchronous():
     size, t1 = 30, 2000.0
     rng = np.random.default_rng(2)

@@ -41,6 +41,7 @@ def branch_of(rate, y0, p0, **options):
 
 
 # D3, D4 and O(2) have a representation of two dimensions, three pitchforks at once one of three
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rate", "multiplicity"), [(triangle, 2), (square, 2), (ring, 2), (cube, 3)]
 )

@@ -48,6 +48,7 @@ def test_recovery_slows_down_to_the_pitchfork_on_both_sides():
     assert abs(recovery_rate(Pitchfork(), 0.0, 1.5) + 0.5) < 1e-12
 
 
+@pytest.mark.slow
 def test_rates_batch_and_differentiate():
     def rate(r):
         return recovery_rate(Fold(), -jnp.sqrt(-r), r)

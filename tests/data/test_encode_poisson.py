@@ -138,6 +138,7 @@ def test_long_trains_in_single_precision(channels, t1):
         assert abs(len(times) - channels * t1) < 4 * np.sqrt(channels * t1)
 
 
+@pytest.mark.slow
 def test_no_spike_falls_out_of_its_bin_by_rounding():
     # Single precision's steps at 1e6 are 1/16: a sixteenth of all spikes would round to an end.
     edges = jnp.array([0.0, 1.0, 2.0, 3.0, 4.0], jnp.float32) + 1e6
@@ -149,6 +150,7 @@ def test_no_spike_falls_out_of_its_bin_by_rounding():
     assert -1e-3 <= times[0] and times[-1] < 0
 
 
+@pytest.mark.slow
 def test_silent_channels_stay_silent():
     # A parallel sum of rates rises at some zeros by rounding, in double precision as in single.
     rng = np.random.default_rng(0)

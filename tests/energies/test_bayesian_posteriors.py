@@ -137,6 +137,7 @@ def test_rules_agree_where_they_must():
         np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_expected_mismatches_are_integrals():
     z, mean, variance = 0.4, -0.3, 0.8
     one = [jnp.array([x]) for x in (z, mean, variance)]

@@ -87,6 +87,7 @@ class Flow(bpc.AbstractSystem):
         return self.energy.update(y) - y
 
 
+@pytest.mark.slow
 def test_the_flow_ends_where_sweeps_end():
     rng = np.random.default_rng(2)
     patterns = rng.integers(0, M, (P, H))

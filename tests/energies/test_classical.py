@@ -48,6 +48,7 @@ def test_signs_one_by_one_descend_also_with_the_pseudo_inverse():
     assert change.max() <= 1e-12 and change.min() < -0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha, start", [(0.05, 0.3), (0.1, 0.5), (0.138, 0.8)])
 def test_the_first_step_is_that_of_gaussian_crosstalk(alpha, start):
     # m = erf(m0 / sqrt(2 alpha)), with 2,000 units; 4 standard errors of 8 queries.
@@ -61,6 +62,7 @@ def test_the_first_step_is_that_of_gaussian_crosstalk(alpha, start):
     assert abs(overlaps.mean() - expected) < 4 * overlaps.std() / np.sqrt(8) + 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.05, 0.10, 0.12])
 def test_the_overlap_near_saturation_is_that_of_replica_theory(alpha):
     # Amit, Gutfreund & Sompolinsky: 0.9999922, 0.9979993 at the first two; from the pattern.

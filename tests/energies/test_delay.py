@@ -47,6 +47,7 @@ def test_it_is_the_modern_memory_of_all_shifts(steps):
     np.testing.assert_allclose(found["terms"], found["energy"], rtol=1e-14)
 
 
+@pytest.mark.slow
 def test_shifts_in_time_change_nothing_but_the_shift():
     energy = DelayHopfield(rasters(), 1.2)
     y = jnp.asarray(rasters(2, (4, 7)))
@@ -73,6 +74,7 @@ def test_a_raster_is_recalled_at_the_time_it_comes():
     np.testing.assert_allclose(recalled, np.roll(patterns[7], 11, axis=-1), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_one_raster_duplicates_and_extreme_precision():
     patterns = rasters().astype(np.float32)
     y = jnp.asarray(patterns[1] + 0.1, jnp.float32)

@@ -37,6 +37,7 @@ def test_update_is_softmax_attention_with_keys_and_values_the_patterns():
     )
 
 
+@pytest.mark.slow
 def test_hessian_is_one_minus_beta_times_the_posterior_covariance():
     # Ramsauer et al. (2020), lemma A15: the Jacobian of the update is beta Cov_p(X).
     rng = np.random.default_rng(1)

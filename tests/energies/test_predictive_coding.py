@@ -86,6 +86,7 @@ def test_F_never_rises_along_the_flow(getkey):
     assert (np.diff(along) < 1e-12).all() and along[0] - along[-1] > 1
 
 
+@pytest.mark.slow
 def test_stop_on_gradient_not_state(getkey):
     # a slow network moves little in any time, and is not at rest for that
     energy, args = relu_net(getkey, label=1)
@@ -99,6 +100,7 @@ def test_stop_on_gradient_not_state(getkey):
     assert not cut.ok and cut.residual > 1e-7  # and it says so
 
 
+@pytest.mark.slow
 def test_where_F_is_least_no_possible_direction_lowers_it(getkey):
     energy, args = relu_net(getkey, label=2)
     found = settle(PredictiveCodingNetwork(energy), silence(energy, args), args, tol=1e-10)
@@ -161,6 +163,7 @@ def test_fenchel_young_terms_are_zero_at_the_prediction_and_positive_elsewhere(g
     assert abs(Categorical()(label, mu) + jax.nn.log_softmax(mu)[7]) < 1e-12
 
 
+@pytest.mark.slow
 def test_directions_are_data(getkey):
     # causes generate what is seen, and what is seen predicts them: F is the sum
     down = Arrow(1, 0, DenseMap(jax.random.normal(getkey(), (5, 3))), Gaussian(2.0))
@@ -238,6 +241,7 @@ def two_populations(energy, args, quantum, share, key, cost=0.0):
     return found, system
 
 
+@pytest.mark.slow
 def test_spikes_of_errors_keep_them_within_half_a_quantum(getkey):
     energy, args = linear()
     found, _ = two_populations(energy, args, 0.2, 0.25, getkey(), cost=1e-2)
@@ -270,6 +274,7 @@ def test_two_populations_find_what_one_flow_finds():
     assert 0.7 < slope < 1.3 and errors[0] < 0.4  # noted for this kind of chain: .21 at .2
 
 
+@pytest.mark.slow
 def test_true_errors_make_the_two_populations_one_descent():
     energy, args = linear()
     y = jax.tree.map(lambda a: a + 0.3, energy.start(args))

@@ -50,6 +50,7 @@ def test_entmax_is_a_distribution_that_keeps_the_order(z, alpha, shift):
     np.testing.assert_allclose(moved, p, atol=1e-4 if alpha == 3 else 1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_margin_is_where_the_weight_becomes_exactly_one(alpha, dtype):
@@ -150,6 +151,7 @@ def test_recall_is_exact_under_the_sufficient_condition(alpha):
     assert (np.diagonal(weights)[exact] == 1.0).all()
 
 
+@pytest.mark.slow
 def test_one_pattern_duplicates_and_extreme_precision():
     rng = np.random.default_rng(3)
     patterns = rng.normal(size=(5, 6)).astype(np.float32)

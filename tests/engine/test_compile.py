@@ -75,6 +75,7 @@ class Forgetful(bpc.AbstractSystem):
         return jnp.ones_like(y)
 
 
+@pytest.mark.slow
 def test_noise_with_another_key_is_one_program():
     def run(seed):
         key = jax.random.key(seed)

@@ -306,11 +306,13 @@ def test_delays_without_room_are_an_error_that_names_it():
         begin(slow, solver=bpc.GridSpikes(room=301))  # 300 steps, and one before and after
 
 
+@pytest.mark.slow
 def test_simulate_finds_the_room_that_delays_need():
     found = begin(two(30.0), solver=bpc.GridSpikes(dfx.Heun()))  # 300 steps
     close(found.ys.synapses[0][-1, 1], np.exp(-(30.0 - PERIOD) / TAU_S), 5e-3)
 
 
+@pytest.mark.slow
 def test_adaptive_steps_refuse_delays_on_a_ring():
     controller = dfx.PIDController(rtol=1e-3, atol=1e-3, dtmax=1.0)
     with pytest.raises(RuntimeError, match="need constant steps"):

@@ -154,6 +154,7 @@ def relay(times, channels, weights, per_step=64):
     return bpc.Network(bpc.neurons.LIF(v_th=1e6), [projection])
 
 
+@pytest.mark.slow
 def test_more_events_in_a_step_than_its_window_arrive_all_the_same():
     # Four events of weight 1 at once, a step further on as four times exp(-0.1 / 5).
     network = relay(np.full(4, 2.0), [0, 0, 0, 0], np.eye(1), per_step=3)

@@ -70,7 +70,8 @@ instants = st.lists(st.integers(0, 47), min_size=EVENTS, max_size=EVENTS)
 channels_of = st.lists(st.integers(0, 1), min_size=EVENTS, max_size=EVENTS)
 
 
-@pytest.mark.parametrize("name", ["local", *(SLOW(name) for name in ("ordered", "grid"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SOLVERS)
 @given(
     at=instants, channels=channels_of, order=st.permutations(range(EVENTS)),
     second=st.lists(st.booleans(), min_size=EVENTS, max_size=EVENTS), cut=st.integers(1, 46),
@@ -115,6 +116,7 @@ def test_many_that_cancel_make_no_spike(name):
         assert int(bpc.simulate(net, net.rest(1), 0.5, **options).spikes.count) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [0.5, 1.0, 0.3, 0.7, 1.1])
 def test_what_arrives_as_a_hold_ends_counts(gap):
     # The neuron is held in [t, t + gap): each of 20 inputs, a hold apart, makes it fire. On a
@@ -131,7 +133,7 @@ def test_what_arrives_as_a_hold_ends_counts(gap):
         assert int(found.spikes.count) == count, (name, gap)
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", ["grid", *(SLOW(name) for name in ("ordered", "local"))])
 def test_events_at_both_ends_of_a_run(name):
     # A run takes the events in [t0, t1): at 0 and 1, not at 2; a bin that ends at 2 it has.
     train = bpc.SpikeTrain([0.0, 1.0, 2.0], [0, 0, 0])
@@ -143,6 +145,7 @@ def test_events_at_both_ends_of_a_run(name):
     assert first.final.neurons.v[0] == 2.0 and then.final.neurons.v[0] == 3.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.0, 1.0])
 def test_derivatives_at_a_hold_and_a_delay_of_nothing(start):
     # Spike k of a neuron that is held for h after each comes k h later: 0, 1, 2 at h = 0 as at 1.

@@ -68,7 +68,8 @@ def test_steps_and_counts_are_those_of_the_written_out_network():
 
 @pytest.mark.parametrize(
     "shape, rate", [(fast_sigmoid, lambda x: 1 / (1 + abs(x)) ** 2),
-                    (arctan, lambda x: 1 / (1 + (np.pi * x / 2) ** 2))],
+                    pytest.param(arctan, lambda x: 1 / (1 + (np.pi * x / 2) ** 2),
+                                 marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_derivatives_are_backpropagation_through_time(shape, rate):
     weights, network = chain((6, 8, 5, 3), jax.random.key(2))
@@ -95,6 +96,7 @@ def test_derivatives_are_backpropagation_through_time(shape, rate):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_batch_is_as_one_after_another():
     _, network = chain((5, 7, 4), jax.random.key(4), synapse=Exponential(3.0))
     drive = jax.random.uniform(jax.random.key(5), (3, 2, 5), minval=0.5, maxval=4.0)

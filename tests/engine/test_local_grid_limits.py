@@ -102,6 +102,7 @@ def test_an_excursion_inside_one_step_is_a_spike():
 
 
 # Spikes at the integers, in steps of 1/4, which are exact in binary.
+@pytest.mark.slow
 def test_spikes_at_step_ends_fall_once_and_are_saved_reset():
     clock, saved = Hills(*arrays(0.0, 1.0, 1.0)), dfx.SaveAt(ts=SAVE)
     for solver in (LOCAL, GRID):
@@ -159,6 +160,7 @@ def test_rows_of_a_batch_tell_what_became_of_them(solver):
 
 # A hold that ends in the step of its spike: the release waits for the next step, and then is
 # put back to its own time.
+@pytest.mark.slow
 def test_a_hold_shorter_than_a_step():
     cell = bpc.Refractory(neuron(), 0.03)
     times, _ = recorded(run(cell, cell.rest(), *arrays(1.5, 100.0, 0.1), LOCAL))

@@ -82,6 +82,7 @@ def test_steps_that_single_precision_does_not_tell_apart_are_refused():
     assert jax.jit(end)(1e6).result == bpc.RESULTS.unresolved_time
 
 
+@pytest.mark.slow
 def test_calm_steps_of_ordered_spikes_stay_calm():
     # Steps differ by rounding: what watches for events must not take that for longer steps.
     lif, solver = bpc.neurons.LIF(), bpc.OrderedSpikes()

@@ -177,6 +177,7 @@ def test_held_neurons_ignore_jumps(name):
     close(found.ys.neurons.neuron.v[-1], exact, bound)
 
 
+@pytest.mark.slow
 def test_a_jump_leaves_other_variables_alone():
     neuron = bpc.neurons.AdEx()
     train = bpc.SpikeTrain(np.array([1.0]), np.array([0]), 1)

@@ -122,6 +122,7 @@ def test_the_log_evidence_is_minus_beta_times_the_energy():
     np.testing.assert_allclose(-1.7 * memory(jnp.asarray(y)), density, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_evidence_rises_along_the_mean_change_of_stdp():
     # Mean over inputs: the first-order change of the log evidence is positive away from rest.
     rng = np.random.default_rng(4)

@@ -225,6 +225,7 @@ def test_incremental_learning_tends_to_settled_learning_and_rests_where_it_does(
     assert one[1] == pytest.approx(settled[1], abs=1e-7)
 
 
+@pytest.mark.slow
 def test_incremental_learning_is_local():
     # A step of the weights of the first arrow: a synapse sees its two neurons and itself. (The
     # error of backpropagation in its place is refused: `test_certificate`.)

@@ -72,6 +72,7 @@ def test_fine_spikes_rest_at_their_rate_twin():
     assert gaps[0] < 0.05 and gaps[1] < 5e-4  # first order in the quantum: T2
 
 
+@pytest.mark.slow
 def test_three_layers_rest_without_chatter():
     energy, (x, _) = PredictiveCoding.mlp(jax.random.key(5), (5, 30, 30, 30, 4)), sample()
     phases = NudgedPhases(jnp.asarray(0.25))
@@ -141,6 +142,7 @@ def test_training_learns_digits_and_goes_on_to_the_same_numbers(digits, tmp_path
     np.testing.assert_array_equal(whole.history["loss"], again.history["loss"])
 
 
+@pytest.mark.slow
 def test_weights_that_are_no_numbers_stop_with_the_layer_named(digits):
     with pytest.raises(InputError, match="0->1.*layer 1"):
         train(digits[0], dataclasses.replace(SMALL, rate=float("1e38"), epochs=2))

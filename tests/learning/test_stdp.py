@@ -168,6 +168,7 @@ def test_a_pair_sum_has_the_derivative_of_the_window():
     np.testing.assert_allclose(jax.grad(total)(jnp.asarray(15.0)), expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_poisson_trains_drift_as_the_integral_of_the_window():
     # 400 pairs of independent trains: the mean within four of its standard errors.
     rates, t1 = (0.03, 0.02), 1000.0

@@ -162,6 +162,7 @@ def test_the_smallest_beta_is_the_smallest(seed, miss):
         assert beta == np.inf
 
 
+@pytest.mark.slow
 def test_beta_for_an_error_is_enough():
     for seed in range(40):
         x, _, i, query = drawn(seed)
@@ -211,6 +212,7 @@ def test_below_one_the_update_contracts_everywhere_and_the_bound_is_tight_for_tw
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3, 10])
 def test_a_state_is_stable_where_beta_times_the_variance_is_below_one(count):
     # Closed forms: memory and saddle of P orthonormal patterns, either side of the spinodal's b.

@@ -97,6 +97,7 @@ def test_other_neurons_need_nothing_else():
     assert found.ok and found.scores[-1].argmax() == 1 and float(found.spikes[0]) > 3
 
 
+@pytest.mark.slow
 def test_many_steps_in_single_precision_are_no_failure():
     # 750 x 0.02 in single precision is not where 750 steps of 0.02 end.
     model = Classifier(one_layer(), CurrentCode(3.0), steps=750, dt=0.02)
@@ -138,7 +139,11 @@ def named(value):
     return type(value).__name__
 
 
-@pytest.mark.parametrize("code", [CurrentCode(4.0), *SPIKES], ids=named)
+@pytest.mark.parametrize(
+    "code",
+    [CurrentCode(4.0), *(pytest.param(code, marks=pytest.mark.slow) for code in SPIKES)],
+    ids=named,
+)
 def test_bad_images_are_bad_alone(code):
     x = jnp.array([[0.2, 0.9, 0.4], [jnp.nan, 0.9, 0.4], [-0.5, 0.9, 0.4], [200.0, 0.9, 0.4]])
     kind = type(code)
@@ -160,6 +165,7 @@ def test_bad_images_are_bad_alone(code):
         model(x, key=key)
 
 
+@pytest.mark.slow
 def test_a_loss_tells_of_a_bad_image_and_its_derivative_does_not_spoil_others():
     model = Classifier(one_layer(), CurrentCode(4.0))
 
@@ -185,6 +191,7 @@ def test_a_solve_that_fails_has_no_scores():
     assert not found.ok.any() and jnp.isnan(found.scores).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [CurrentCode(0.5), *SPIKES], ids=named)
 @pytest.mark.parametrize("dtype", [int, bool, np.uint8])
 def test_whole_numbers_are_numbers(code, dtype):

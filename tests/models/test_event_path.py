@@ -171,6 +171,7 @@ def test_kernel_retrieval_and_event_path_have_one_law():
     assert stats.ks_2samp(*along).pvalue > 5e-4
 
 
+@pytest.mark.slow
 def test_draws_invert_the_cumulated_probabilities_at_any_size():
     from bpcjax.models.memory.retrieve import _draw
 
@@ -187,6 +188,7 @@ def test_draws_invert_the_cumulated_probabilities_at_any_size():
         assert _draw(extreme, jnp.array([u]))[0] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [1e-6, 1e6])
 def test_extreme_beta_in_single_precision(beta):
     rng = np.random.default_rng(4)
@@ -249,6 +251,7 @@ def test_bad_input_is_named():
     np.testing.assert_array_equal(bad(jnp.array([1.0, -1.0, jnp.nan])).ok, [True, False, False])
 
 
+@pytest.mark.slow
 def test_numbers_of_two_kinds_mix():
     # a memory in single precision with parameters in double: both forms stay single
     rng = np.random.default_rng(0)

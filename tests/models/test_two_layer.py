@@ -47,6 +47,7 @@ PAIRS = [  # each Lagrangian and its activation in numpy
 NAMES = [f"{type(pair[0]).__name__}{k}" for k, pair in enumerate(PAIRS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lagrangian, expected", PAIRS, ids=NAMES)
 def test_each_lagrangian_is_convex_with_that_activation(lagrangian, expected):
     rng = np.random.default_rng(0)

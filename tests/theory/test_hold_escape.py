@@ -64,6 +64,7 @@ def test_slow_spikes_wait_for_a_change_of_winner():
     assert second < first and second > np.log1p(m)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kappa, rate", [(0.5, 1.5), (0.5, 8.0), (1.3, 4.0)])
 def test_spikes_have_the_exact_density(kappa, rate):
     # independent chains, after 40 time constants: Kolmogorov-Smirnov against the integral
