@@ -66,6 +66,7 @@ def test_a_solve_that_runs_away_is_flagged_and_counts_for_nobody():
     np.testing.assert_array_equal(found.fraction, [0.75])
 
 
+@pytest.mark.slow
 def test_states_of_several_leaves_with_a_scale_for_each():
     class Pair(bpc.AbstractSystem):
         def vector_field(self, t, y, args):

@@ -11,6 +11,7 @@ from bpcjax.analysis import cross_correlation
 from tests.support.records import common, record, trains_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [0.3, 1.0])
 def test_common_input_shows_at_lag_0(keep):
     # Counts in a bin T have means p m T and covariances p^2 m T: 1 + 1 / (m T) at lag 0.

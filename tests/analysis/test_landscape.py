@@ -43,6 +43,7 @@ def test_three_points_of_a_line_span_no_plane(at):
         plane(*(np.full(7, float(x)) for x in at))
 
 
+@pytest.mark.slow
 def test_planes_of_states_with_several_leaves_and_axes():
     def state(seed):
         rng = np.random.default_rng(seed)

@@ -18,6 +18,7 @@ class Linear(bpc.AbstractSystem):
         return self.matrix @ y
 
 
+@pytest.mark.slow
 def test_lorenz():
     start = jnp.array([1.0, 2.0, 20.0])
     found = lyapunov(Lorenz(), start, t1=1000.0, dt=0.01, burn_in=10.0)

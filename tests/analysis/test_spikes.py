@@ -67,6 +67,7 @@ def test_common_input_makes_trains_synchronous(keep):
     np.testing.assert_allclose(found.fano.mean(), 1.0, atol=4 * np.sqrt(2 / 1000))
 
 
+@pytest.mark.slow
 def test_independent_poisson_trains_are_not_synchronous():
     size, t1 = 30, 2000.0
     rng = np.random.default_rng(2)

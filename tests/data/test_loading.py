@@ -186,6 +186,7 @@ def test_a_damaged_prepared_set_is_made_anew(own):
     check(load_set([dataset], "train", folder, cache_dir=cache), arrays)
 
 
+@pytest.mark.slow
 def test_killed_while_preparing(own):
     dataset, arrays, folder, cache = own
     subprocess.run(["rm", "-r", cache / dataset.mark], check=True)

@@ -62,6 +62,7 @@ def test_the_first_step_is_that_of_gaussian_crosstalk(alpha, start):
     assert abs(overlaps.mean() - expected) < 4 * overlaps.std() / np.sqrt(8) + 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.05, 0.10, 0.12])
 def test_the_overlap_near_saturation_is_that_of_replica_theory(alpha):
     # Amit, Gutfreund & Sompolinsky: 0.9999922, 0.9979993 at the first two; from the pattern.

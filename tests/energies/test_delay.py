@@ -75,6 +75,7 @@ def test_a_raster_is_recalled_at_the_time_it_comes():
     np.testing.assert_allclose(recalled, np.roll(patterns[7], 11, axis=-1), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_one_raster_duplicates_and_extreme_precision():
     patterns = rasters().astype(np.float32)
     y = jnp.asarray(patterns[1] + 0.1, jnp.float32)

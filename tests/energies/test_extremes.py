@@ -13,6 +13,7 @@ def patterns_and_query():
     return rng.normal(size=(5, 6)).astype(np.float32), jnp.asarray(rng.normal(size=6), jnp.float32)
 
 
+@pytest.mark.slow
 def test_extreme_precision_in_single_precision():
     patterns, y = patterns_and_query()
     scores = patterns.astype(float) @ np.asarray(y, float)

@@ -88,6 +88,7 @@ def test_the_threshold_silences_weak_units():
     np.testing.assert_allclose(energy.update(jnp.asarray([1.0 + 0j, 0.4])), [0, -1j], atol=1e-15)
 
 
+@pytest.mark.slow
 def test_overlap_near_saturation_is_that_of_the_closed_form():
     # 1,000 units, 20 patterns: m = 0.97567 in the limit; 4 standard errors and finite size.
     n, found = 1000, []
@@ -105,6 +106,7 @@ def test_overlap_near_saturation_is_that_of_the_closed_form():
     assert abs(np.mean(found) - expected) < 4 * np.std(found) / np.sqrt(len(found)) + 2e-3
 
 
+@pytest.mark.slow
 def test_far_above_the_capacity_patterns_are_lost():
     # alpha = 0.08, above alpha_c = 0.0377: overlap far below m_c = 0.904.
     rng, n = np.random.default_rng(4), 500

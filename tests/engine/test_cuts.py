@@ -124,9 +124,8 @@ def test_whole_steps_go_on_to_the_bit_wherever_they_are_cut(solver, cuts):
     assert_same(whole, pieces, 0.0)
 
 
-@pytest.mark.parametrize(
-    "cuts", [pytest.param(CUTS["two"], marks=pytest.mark.slow), CUTS["seven"]], ids=CUTS
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
 def test_ordered_spikes_go_on_to_the_accuracy_of_their_steps(cuts):
     whole, pieces = whole_and_pieces(ORDERED, sorted(cuts(spike(ORDERED))))
     assert_same(whole, pieces, 1e-9)
@@ -166,20 +165,22 @@ def test_an_ornstein_uhlenbeck_process_goes_on_along_its_path():
     assert np.abs(np.asarray(other.final - whole.final)).max() > 1e-2
 
 
-def test_what_was_saved_of_a_run_in_pieces_is_what_is_saved_of_the_whole():
+@pytest.mark.parametrize(
+    "solver", [LOCAL, pytest.param(bpc.GridSpikes(), marks=pytest.mark.slow)], ids=["local", "grid"]
+)
+def test_what_was_saved_of_a_run_in_pieces_is_what_is_saved_of_the_whole(solver):
     lif, times = bpc.neurons.LIF(), np.linspace(0.0, 40.0, 81)
     options = dict(max_steps=512)
-    for solver in (bpc.GridSpikes(), LOCAL):
-        begin = options | dict(dt=DT, solver=solver)
-        whole = bpc.simulate(
-            lif, lif.rest((1,)), 150.0, t1=40.0, saveat=dfx.SaveAt(ts=jnp.asarray(times)), **begin
-        )
-        cut = 21.93  # within the step of the first spike, 21.972 ms
-        first = bpc.simulate(lif, lif.rest((1,)), 150.0, t1=cut, **begin)
-        ts = dfx.SaveAt(t0=True, ts=jnp.asarray(times[times > cut]))
-        then = bpc.simulate(lif, first.restart, 150.0, t1=40.0, saveat=ts, **options)
-        np.testing.assert_array_equal(then.ys.v[0], first.final.v)
-        np.testing.assert_array_equal(then.ys.v[1:], whole.ys.v[times > cut])
+    begin = options | dict(dt=DT, solver=solver)
+    whole = bpc.simulate(
+        lif, lif.rest((1,)), 150.0, t1=40.0, saveat=dfx.SaveAt(ts=jnp.asarray(times)), **begin
+    )
+    cut = 21.93  # within the step of the first spike, 21.972 ms
+    first = bpc.simulate(lif, lif.rest((1,)), 150.0, t1=cut, **begin)
+    ts = dfx.SaveAt(t0=True, ts=jnp.asarray(times[times > cut]))
+    then = bpc.simulate(lif, first.restart, 150.0, t1=40.0, saveat=ts, **options)
+    np.testing.assert_array_equal(then.ys.v[0], first.final.v)
+    np.testing.assert_array_equal(then.ys.v[1:], whole.ys.v[times > cut])
 
 
 @pytest.mark.slow

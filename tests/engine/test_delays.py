@@ -101,7 +101,6 @@ def test_delays_are_exact_in_order():
 
 @pytest.mark.slow
 # Slopes of 2.7 and 1.0 were measured, and last medians of 5e-6 and 0.02 ms.
-@pytest.mark.slow
 @pytest.mark.parametrize("solver, least, most", [(LOCAL, 1.8, 9.0), (GRID, 0.8, 1.3)])
 def test_order_of_delays_on_a_ring(solver, least, most):
     steps, medians = [0.1, 0.05, 0.025, 0.0125], []

@@ -130,8 +130,9 @@ def test_excursions_inside_one_step_are_spikes(solver):
 
 # Steps of 1/4 are exact in binary, so with Heun the guard is exactly zero at the end of each
 # fourth; Tsit5's weights do not sum to 1 in binary, so there look just after the spike.
-@pytest.mark.slow
-@pytest.mark.parametrize("solver, later", [(HEUN, 0.0), (TSIT5, 1e-12)])
+@pytest.mark.parametrize(
+    "solver, later", [(HEUN, 0.0), pytest.param(TSIT5, 1e-12, marks=pytest.mark.slow)]
+)
 def test_spikes_at_step_ends_fall_once_and_are_saved_reset(solver, later):
     found = solve(CLOCK, 0.0, 0.0, 4.2, 0.25, solver, saveat=dfx.SaveAt(ts=SAVE + later))
     close(recorded(found)[0], [1.0, 2.0, 3.0, 4.0], 1e-13)

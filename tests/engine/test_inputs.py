@@ -284,7 +284,6 @@ def test_poisson_spikes_follow_from_their_key():
 # Campbell's theorem: rate w int f and rate w^2 int f^2, with f what one spike leaves. On the grid
 # spikes come at its points only: sums in place of the integrals. Steps are long (0.4 of the decay),
 # so that half a step would be seen: 1.2 in the mean, which the samples have to 0.03.
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [bpc.LocalSpikes, bpc.GridSpikes])
 def test_shot_noise_has_the_moments_of_campbell(kind):
     rate, weight, size, h = 0.8, 1.5, 500, 2.0

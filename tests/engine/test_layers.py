@@ -69,7 +69,8 @@ def test_steps_and_counts_are_those_of_the_written_out_network():
 
 @pytest.mark.parametrize(
     "shape, rate", [(fast_sigmoid, lambda x: 1 / (1 + abs(x)) ** 2),
-                    (arctan, lambda x: 1 / (1 + (np.pi * x / 2) ** 2))],
+                    pytest.param(arctan, lambda x: 1 / (1 + (np.pi * x / 2) ** 2),
+                                 marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_derivatives_are_backpropagation_through_time(shape, rate):
     weights, network = chain((6, 8, 5, 3), jax.random.key(2))

@@ -111,7 +111,6 @@ def test_stochastic_spikes_of_the_few_are_their_own():
 
 @pytest.mark.slow
 # More neurons than a record takes all at once: it is written for those alone that spiked.
-@pytest.mark.slow
 def test_records_of_a_large_population():
     drive = jnp.linspace(1.2, 3.0, 300)
 

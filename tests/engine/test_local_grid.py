@@ -50,7 +50,8 @@ def ends(weights, drive, v0, t1, dt, solver, **options):
 # Slopes of 2.6 and 1.0 were measured, and last medians of 6e-6 and 0.02 ms. Spikes that share a
 # step with a kick of their neuron have errors of first order: few, and fewer in small steps.
 @pytest.mark.parametrize(
-    "solver, least, most, last", [(LOCAL, 1.9, 9.0, 2e-5), (GRID, 0.8, 1.3, 0.03)]
+    "solver, least, most, last",
+    [(LOCAL, 1.9, 9.0, 2e-5), pytest.param(GRID, 0.8, 1.3, 0.03, marks=pytest.mark.slow)],
 )
 def test_order_of_spike_times(solver, least, most, last):
     medians = []

@@ -130,6 +130,7 @@ def test_a_noisy_neuron_spikes_and_is_reproducible():
     assert abs(int(one.count) / 40 - 20 / np.log(3)) < 1.5
 
 
+@pytest.mark.slow
 def test_noise_on_adaptive_steps_has_the_variance_of_fixed_ones():
     # Ornstein-Uhlenbeck at T = 0.5: variance 0.5, whatever the first step.
     flow = bpc.Langevin(lambda y, args: 0.5 * jnp.sum(y**2), 0.5)

@@ -30,6 +30,7 @@ from bpcjax.learning import (
 from bpcjax.learning.plasticity.stdp import STDPTraces
 from tests.support.records import record
 from tests.support.spike_timing import ONE, RULES, WINDOW, compiled_replay, some_spikes, train
+from theory.closed_forms import stdp as oracle
 
 
 def test_bounds():

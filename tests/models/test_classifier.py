@@ -142,8 +142,11 @@ def named(value):
     return type(value).__name__
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("code", [CurrentCode(4.0), *SPIKES], ids=named)
+@pytest.mark.parametrize(
+    "code",
+    [CurrentCode(4.0), *(pytest.param(code, marks=pytest.mark.slow) for code in SPIKES)],
+    ids=named,
+)
 def test_bad_images_are_bad_alone(code):
     x = jnp.array([[0.2, 0.9, 0.4], [jnp.nan, 0.9, 0.4], [-0.5, 0.9, 0.4], [200.0, 0.9, 0.4]])
     kind = type(code)

@@ -19,6 +19,7 @@ from bpcjax.energies import (
     PredictiveCoding,
     Rectified,
 )
+from bpcjax.jumps.lattice import differences
 
 
 def chain(sizes=(6, 8, 7, 4), precisions=(1.0, 2.0, 4.0), seed=0):
@@ -74,8 +75,13 @@ ENERGIES = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ENERGIES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("modern", "classical"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("gaussian", "rectified")),
+    ],
+)
 def test_no_spike_raises_F(name, getkey):
     energy, args, y0 = ENERGIES[name]()
     y0 = jax.tree.map(jnp.zeros_like, energy.start(args)) if y0 is None else y0
@@ -96,8 +102,8 @@ def test_differences_of_all_units_at_once_are_those_of_one_after_another(make):
     y = energy.project(jax.tree.map(lambda a: a + 0.35, energy.start(args)))
     plain = lambda y, args: energy(y, args)  # noqa: E731  an energy without a method of its own
     for a, b in zip(
-        bpc.descent.differences(energy, y, args, 0.1),
-        bpc.descent.differences(plain, y, args, 0.1),
+        differences(energy, y, args, 0.1),
+        differences(plain, y, args, 0.1),
         strict=True,
     ):
         np.testing.assert_allclose(a, b, atol=1e-12)
@@ -155,6 +161,7 @@ def test_bound_T2():
     assert (rms.max(axis=1) > bound / 50).all()
 
 
+@pytest.mark.slow
 def test_a_cost_buys_at_most_that_many_spikes(getkey):
     energy, args = chain()
     y0 = jax.tree.map(jnp.zeros_like, energy.start(args))

@@ -1,4 +1,5 @@
 import functools
+import importlib
 import sys
 
 import equinox as eqx
@@ -10,7 +11,6 @@ import xarray as xr
 from hypothesis import given, settings, strategies as st
 
 import bpcjax as bpc
-from bpcjax.sweep import sweep as front
 from bpcjax.sweep.grid import Grid
 
 sweep = functools.partial(bpc.sweep, progress=False)
@@ -304,7 +304,8 @@ def test_the_default_chunk_fits_the_memory_and_a_store_keeps_its_own(tmp_path, m
         return {"y": jnp.full((1000,), x)}  # 8 kB a point
 
     axes = {"x": np.arange(3000.0)}
-    monkeypatch.setattr(front, "_room", lambda device: 1e6)
+    module = importlib.import_module("bpcjax.sweep.sweep")  # its name is also that of the function
+    monkeypatch.setattr(module, "_room", lambda device: 1e6)
     found = sweep(wide, axes, store=tmp_path / "s.zarr")
     assert 50 <= found.attrs["chunk"] <= 125  # 1 MB holds 125 outputs, and some temporaries
     np.testing.assert_array_equal(found.y[:, 7], axes["x"])
