@@ -122,7 +122,7 @@ def test_the_target_is_of_the_slow_network_by_the_choice_of_the_other():
     values, slow = jnp.array([[1.0, 2.0], [5.0, 0.0]]), jnp.array([[10.0, 20.0], [30.0, 40.0]])
     targets = target(jnp.array([1.0, 1.0]), jnp.array([0.0, 1.0]), values, slow, 0.5)
     np.testing.assert_array_equal(targets, [1 + 0.5 * 20, 1.0])
-    slope = jax.grad(lambda s: target(jnp.ones(2), jnp.zeros(2), own, s, 0.5).sum())(slow)
+    slope = jax.grad(lambda s: target(jnp.ones(2), jnp.zeros(2), values, s, 0.5).sum())(slow)
     assert (slope == 0).all()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bpcjax.energies import ClassicalHopfield
+from bpcjax.learning import projection
 from experiments import robustness as study
 from experiments.common import InputError
 from experiments.common.memories import STEPS, classical, signs
