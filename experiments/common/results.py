@@ -25,25 +25,25 @@ _PACKAGES = "jax", "jaxlib", "equinox", "diffrax", "numpy", "xarray", "zarr"
 
 def versions() -> dict[str, str]:
     """Versions of Python, this package, and the packages that numbers depend on."""
-    found = {"python": platform.python_version(), "bpcjax": bpcjax.__version__}
+    numbers = {"python": platform.python_version(), "bpcjax": bpcjax.__version__}
     for name in _PACKAGES:
         try:
-            found[name] = version(name)
+            numbers[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+            numbers[name] = "unknown"
+    return numbers
 
 
 def commit() -> str | None:
     """The git commit of the code, with `-dirty` where files differ from it; `None` outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        found = subprocess.run(
+        completed = subprocess.run(
             command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return found.stdout.strip() or None
+    return completed.stdout.strip() or None
 
 
 def code(*places: Path) -> str:

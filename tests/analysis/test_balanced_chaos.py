@@ -76,22 +76,28 @@ def solved(neuron, weights, v0):
 def test_the_oracle_by_differences_and_identities(kind):
     weights, v0 = wiring(8, 3, 0)
     neuron = pair(3)[kind]
-    found = simulate(neuron, weights, v0, 120.0)
-    assert len(found.times) > 10 and (np.diff(found.times) >= 0).all()
+    solution = simulate(neuron, weights, v0, 120.0)
+    assert len(solution.times) > 10 and (np.diff(solution.times) >= 0).all()
     h = 1e-6
     for k, step in enumerate(h * np.eye(8)):
         ahead, behind = (simulate(neuron, weights, v0 + s, 120.0) for s in (step, -step))
-        assert (ahead.neurons == found.neurons).all() and (behind.neurons == found.neurons).all()
+        assert (ahead.neurons == solution.neurons).all() and (
+            behind.neurons == solution.neurons
+        ).all()
         np.testing.assert_allclose(
-            (ahead.v - behind.v) / (2 * h), found.jacobian[:, k], rtol=1e-5, atol=1e-7
+            (ahead.v - behind.v) / (2 * h), solution.jacobian[:, k], rtol=1e-5, atol=1e-7
         )
     # it takes the velocity at the start to that at the end, which is the zero exponent
-    np.testing.assert_allclose(found.jacobian @ neuron.speed(v0), neuron.speed(found.v), rtol=1e-9)
+    np.testing.assert_allclose(
+        solution.jacobian @ neuron.speed(v0), neuron.speed(solution.v), rtol=1e-9
+    )
     # two halves are the whole
     half = simulate(neuron, weights, v0, 70.0)
     rest = simulate(neuron, weights, half.v, 50.0)
-    np.testing.assert_allclose(rest.jacobian @ half.jacobian, found.jacobian, rtol=1e-7, atol=1e-9)
-    np.testing.assert_allclose(rest.times + 70.0, found.times[len(half.times) :], rtol=1e-9)
+    np.testing.assert_allclose(
+        rest.jacobian @ half.jacobian, solution.jacobian, rtol=1e-7, atol=1e-9
+    )
+    np.testing.assert_allclose(rest.times + 70.0, solution.times[len(half.times) :], rtol=1e-9)
 
 
 def test_the_oracle_of_a_neuron_alone_has_its_period():
@@ -112,12 +118,12 @@ def test_the_oracle_of_a_neuron_alone_has_its_period():
 def test_the_sum_of_the_exponents_is_the_growth_of_volumes():
     weights, v0 = wiring(8, 3, 0)
     for neuron in pair(3):
-        found = exponents(neuron, weights, v0, 320.0, leg=10.0, count=8)
+        result = exponents(neuron, weights, v0, 320.0, leg=10.0, count=8)
         # in ages the volume changes only by the slopes of the kicks
         end = simulate(neuron, weights, v0, 320.0)
         ages = np.linalg.slogdet(end.jacobian)[1] - np.log(neuron.speed(end.v)).sum()
         ages += np.log(neuron.speed(v0)).sum()
-        np.testing.assert_allclose(found.exponents.sum(), ages / 320.0, rtol=1e-6)
+        np.testing.assert_allclose(result.exponents.sum(), ages / 320.0, rtol=1e-6)
 
 
 def test_quadratic_neurons_are_chaotic_and_leaky_ones_are_not():
@@ -162,24 +168,24 @@ def both(kind, seed, t1):
     neuron = pair(7)[kind]
     system, start = solved(neuron, weights, v0)
     drive = jnp.full(20, neuron.drive)
-    found = lyapunov(system, start, drive, t1=t1, dt=1.0, burn_in=t1 / 5, count=2)
+    spectrum = lyapunov(system, start, drive, t1=t1, dt=1.0, burn_in=t1 / 5, count=2)
     exact = exponents(neuron, weights, v0, t1, leg=10.0, burn_in=t1 / 5)
-    return found, exact
+    return spectrum, exact
 
 
 @pytest.mark.slow
 def test_a_balanced_network_of_leaky_neurons_is_stable():
-    found, exact = both(1, 0, 20_000.0)
-    assert found.ok and not found.structural.any()
+    solution, exact = both(1, 0, 20_000.0)
+    assert solution.ok and not solution.structural.any()
     assert exact.error[1] < 2e-4
-    np.testing.assert_allclose(found.exponents, exact.exponents, atol=1e-4)
-    assert found.exponents[1] < -100 * found.error[1]
+    np.testing.assert_allclose(solution.exponents, exact.exponents, atol=1e-4)
+    assert solution.exponents[1] < -100 * solution.error[1]
 
 
 @pytest.mark.slow
 def test_its_twin_of_theta_neurons_is_chaotic():
-    found, exact = both(0, 0, 20_000.0)
-    error = np.hypot(found.error, exact.error)
-    assert found.ok and (error < 2e-3).all()  # of 0.016 and 0.012 per ms
-    assert (np.abs(found.exponents - exact.exponents) < 4 * error).all()
-    assert (found.exponents > 5 * found.error).all()
+    solution, exact = both(0, 0, 20_000.0)
+    error = np.hypot(solution.error, exact.error)
+    assert solution.ok and (error < 2e-3).all()  # of 0.016 and 0.012 per ms
+    assert (np.abs(solution.exponents - exact.exponents) < 4 * error).all()
+    assert (solution.exponents > 5 * solution.error).all()

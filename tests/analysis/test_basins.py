@@ -25,30 +25,30 @@ RUN = dict(t1=30.0, dt=0.05, radius=0.1)
 def test_the_sign_of_the_start_decides():
     # Starts spread evenly over [-1, 3]: a quarter of the interval is negative.
     starts = -1 + 4 * (jnp.arange(400) + 0.5) / 400
-    found = basin_fractions(Cubic(), starts, WELLS, **RUN)
-    np.testing.assert_array_equal(found.label, (starts > 0).astype(int))
-    np.testing.assert_array_equal(found.fraction, [0.25, 0.75])
+    basins = basin_fractions(Cubic(), starts, WELLS, **RUN)
+    np.testing.assert_array_equal(basins.label, (starts > 0).astype(int))
+    np.testing.assert_array_equal(basins.fraction, [0.25, 0.75])
     # Binomial: sqrt(S (1 - S) / 400) = sqrt(3) / 80 for both.
-    np.testing.assert_allclose(found.error, np.sqrt(3) / 80, rtol=1e-12)
-    assert found.ok.all()
+    np.testing.assert_allclose(basins.error, np.sqrt(3) / 80, rtol=1e-12)
+    assert basins.ok.all()
 
 
 @pytest.mark.slow
 def test_the_error_is_that_of_random_starts():
     # 200 counts of 100 uniform starts: their spread, known to 1 part in sqrt(400), is the error.
     starts = jax.random.uniform(jax.random.key(0), (20_000,), minval=-1.0, maxval=3.0)
-    found = basin_fractions(Cubic(), starts, WELLS, t1=20.0, dt=0.2, radius=0.1)
-    shares = (found.label.reshape(200, 100) == 0).mean(axis=1)
+    basins = basin_fractions(Cubic(), starts, WELLS, t1=20.0, dt=0.2, radius=0.1)
+    shares = (basins.label.reshape(200, 100) == 0).mean(axis=1)
     one = basin_fractions(Cubic(), starts[:100], WELLS, t1=20.0, dt=0.2, radius=0.1)
     np.testing.assert_allclose(shares.std(), one.error[0], rtol=0.15)
-    assert abs(found.fraction[0] - 0.25) < 3 * found.error[0]
+    assert abs(basins.fraction[0] - 0.25) < 3 * basins.error[0]
 
 
 def test_the_edge_itself_and_what_goes_elsewhere_are_in_no_basin():
-    found = basin_fractions(Cubic(), jnp.array([0.0, 2.0]), WELLS, **RUN)
-    np.testing.assert_array_equal(found.label, [-1, 1])
-    np.testing.assert_array_equal(found.fraction, [0.0, 0.5])
-    assert found.ok.all()
+    basins = basin_fractions(Cubic(), jnp.array([0.0, 2.0]), WELLS, **RUN)
+    np.testing.assert_array_equal(basins.label, [-1, 1])
+    np.testing.assert_array_equal(basins.fraction, [0.0, 0.5])
+    assert basins.ok.all()
 
 
 class Escaping(bpc.AbstractSystem):
@@ -60,10 +60,10 @@ class Escaping(bpc.AbstractSystem):
 
 def test_a_solve_that_runs_away_is_flagged_and_counts_for_nobody():
     starts = jnp.array([-0.5, 0.5, 0.9, 1.1])
-    found = basin_fractions(Escaping(), starts, jnp.zeros((1,)), t1=30.0, dt=0.01, radius=0.1)
-    np.testing.assert_array_equal(found.ok, [True, True, True, False])
-    np.testing.assert_array_equal(found.label, [0, 0, 0, -1])
-    np.testing.assert_array_equal(found.fraction, [0.75])
+    basins = basin_fractions(Escaping(), starts, jnp.zeros((1,)), t1=30.0, dt=0.01, radius=0.1)
+    np.testing.assert_array_equal(basins.ok, [True, True, True, False])
+    np.testing.assert_array_equal(basins.label, [0, 0, 0, -1])
+    np.testing.assert_array_equal(basins.fraction, [0.75])
 
 
 @pytest.mark.slow
@@ -120,8 +120,8 @@ def test_a_spiking_system_has_basins_too():
     starts = (jnp.zeros(4), jnp.array([-0.5, -0.1, 0.1, 0.7]))
     rests = (jnp.array([0.0, 0.5]), jnp.array([-1.0, 1.0]))  # the second spikes: v anywhere in it
     options = dict(t1=20.0, dt=0.02, radius=(0.51, 0.2), solver=bpc.GridSpikes())
-    found = basin_fractions(Pull(), starts, rests, **options)
-    np.testing.assert_array_equal(found.label, [0, 0, 1, 1])
+    basins = basin_fractions(Pull(), starts, rests, **options)
+    np.testing.assert_array_equal(basins.label, [0, 0, 1, 1])
 
 
 @pytest.mark.slow
@@ -129,9 +129,9 @@ def test_noise_gives_every_start_its_own_path():
     flow = bpc.Langevin(lambda y, args: y**4 / 4 - y**2 / 2, 0.05)
     starts = jnp.zeros(400)  # on the edge, so that noise decides
     options = dict(t1=15.0, dt=0.05, radius=0.9)
-    found = basin_fractions(flow, starts, WELLS, key=jax.random.key(1), **options)
-    assert abs(found.fraction[0] - found.fraction[1]) < 3 * 2 * found.error[0]  # symmetry
-    assert found.fraction.sum() > 0.95
+    basins = basin_fractions(flow, starts, WELLS, key=jax.random.key(1), **options)
+    assert abs(basins.fraction[0] - basins.fraction[1]) < 3 * 2 * basins.error[0]  # symmetry
+    assert basins.fraction.sum() > 0.95
     with pytest.raises(ValueError, match="key"):
         basin_fractions(flow, starts, WELLS, **options)
 
@@ -168,11 +168,11 @@ def test_the_magnetic_pendulum():
     # 0.377, 0.314, 0.309 for one draw of 1,000 random starts: each within 3 standard errors, 0.045.
     side = jnp.linspace(-2, 2, 101)
     x = jnp.stack(jnp.meshgrid(side, side, indexing="ij"), axis=-1)
-    found = pendulum_basins(x.reshape(-1, 2))
-    assert found.ok.all() and (found.label >= 0).all()
-    np.testing.assert_allclose(np.sort(found.fraction), [0.309, 0.314, 0.377], atol=0.045)
+    solution = pendulum_basins(x.reshape(-1, 2))
+    assert solution.ok.all() and (solution.label >= 0).all()
+    np.testing.assert_allclose(np.sort(solution.fraction), [0.309, 0.314, 0.377], atol=0.045)
     # The picture is its own mirror image, except where rounding decides.
-    label = np.asarray(found.label).reshape(101, 101)
+    label = np.asarray(solution.label).reshape(101, 101)
     mirrored = np.array([0, 2, 1])[label[:, ::-1]]
     assert np.mean(label != mirrored) < 1e-2
 
@@ -229,17 +229,17 @@ def traced(starts):
 
 
 def test_starts_that_are_not_finite_are_flagged_where_they_are_traced():
-    found = traced(NAN)
-    np.testing.assert_array_equal(found.ok, [True, False])
-    np.testing.assert_array_equal(found.label, [1, -1])
+    solution = traced(NAN)
+    np.testing.assert_array_equal(solution.ok, [True, False])
+    np.testing.assert_array_equal(solution.label, [1, -1])
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=64), min_size=6, max_size=6))
 def test_any_numbers_give_shares_that_count_the_labels(values):
-    found = traced(jnp.array(values))
+    solution = traced(jnp.array(values))
     for k in range(2):
-        assert found.fraction[k] == np.mean(np.asarray(found.label) == k)
-    assert not (np.asarray(found.ok) & ~np.isfinite(values)).any()
-    good = np.asarray(found.ok) & (np.abs(values) > 1e-9)
-    np.testing.assert_array_equal(np.asarray(found.label)[good], np.array(values)[good] > 0)
+        assert solution.fraction[k] == np.mean(np.asarray(solution.label) == k)
+    assert not (np.asarray(solution.ok) & ~np.isfinite(values)).any()
+    good = np.asarray(solution.ok) & (np.abs(values) > 1e-9)
+    np.testing.assert_array_equal(np.asarray(solution.label)[good], np.array(values)[good] > 0)

@@ -17,13 +17,13 @@ def test_common_input_shows_at_lag_0(keep):
     # Counts in a bin T have means p m T and covariances p^2 m T: 1 + 1 / (m T) at lag 0.
     size, mother, t1, bin = 10, 0.5, 20_000.0, 2.0
     spikes = record(common(np.random.default_rng(1), size, keep, mother, t1))
-    found = cross_correlation(
+    correlogram = cross_correlation(
         spikes, size, slice(0, 5), range(3, 10), t0=0.0, t1=t1, lag=20.0, bin=bin
     )
-    assert found.ok and found.value.shape == found.lag.shape == (21,)
-    np.testing.assert_allclose(found.value[10], 1 + 1 / (mother * bin), rtol=0.05)
+    assert correlogram.ok and correlogram.value.shape == correlogram.lag.shape == (21,)
+    np.testing.assert_allclose(correlogram.value[10], 1 + 1 / (mother * bin), rtol=0.05)
     # The populations fluctuate at least as much as the one train that they share.
-    off = np.delete(found.value, 10)
+    off = np.delete(correlogram.value, 10)
     np.testing.assert_allclose(off, 1.0, atol=5 / np.sqrt(mother**2 * bin * t1) / keep)
 
 
@@ -44,13 +44,13 @@ def test_a_shift_shows_at_its_lag_and_sign():
     t1, rate, delay = 5000.0, 0.2, 7.5
     first = np.sort(np.random.default_rng(3).uniform(0.0, t1 - delay, int(rate * t1)))
     spikes = record([first, first + delay])
-    found = cross_correlation(spikes, 2, [0], [1], t0=0.0, t1=t1, lag=20.0, bin=2.5)
-    peak = int(np.argmax(found.value))
-    assert found.lag[peak] == delay
-    assert found.pairs[peak] >= len(first)
-    np.testing.assert_allclose(found.value[peak], 1 + 1 / (rate * 2.5), rtol=0.05)
+    correlogram = cross_correlation(spikes, 2, [0], [1], t0=0.0, t1=t1, lag=20.0, bin=2.5)
+    peak = int(np.argmax(correlogram.value))
+    assert correlogram.lag[peak] == delay
+    assert correlogram.pairs[peak] >= len(first)
+    np.testing.assert_allclose(correlogram.value[peak], 1 + 1 / (rate * 2.5), rtol=0.05)
     back = cross_correlation(spikes, 2, [1], [0], t0=0.0, t1=t1, lag=20.0, bin=2.5)
-    np.testing.assert_allclose(back.value, found.value[::-1], rtol=1e-12)
+    np.testing.assert_allclose(back.value, correlogram.value[::-1], rtol=1e-12)
 
 
 @given(
@@ -62,7 +62,7 @@ def test_a_shift_shows_at_its_lag_and_sign():
 def test_correlograms_are_sums_over_pairs_of_neurons(trains, first, second):
     trains = [*trains, [], [], []][:4]
     first, second = sorted(first), sorted(second)
-    found = cross_correlation(
+    correlogram = cross_correlation(
         record(trains, 50), 4, first, second, t0=0.0, t1=16.0, lag=4.0, bin=1.0
     )
     counts = np.array([np.histogram(train, np.arange(17.0))[0] for train in trains], float)
@@ -72,15 +72,17 @@ def test_correlograms_are_sums_over_pairs_of_neurons(trains, first, second):
             if i != j:
                 full = np.correlate(np.pad(counts[j], 4), counts[i], "valid")
                 pairs += full
-    np.testing.assert_allclose(found.pairs, pairs)
+    np.testing.assert_allclose(correlogram.pairs, pairs)
     mean = counts.mean(axis=1)
     chance = sum(mean[i] * mean[j] for i in first for j in second if i != j)
-    np.testing.assert_allclose(found.expected, chance * (16 - np.abs(np.arange(-4, 5))), atol=1e-12)
-    assert found.ok == (chance > 0)
-    if found.ok:
-        np.testing.assert_allclose(found.value, pairs / found.expected)
+    np.testing.assert_allclose(
+        correlogram.expected, chance * (16 - np.abs(np.arange(-4, 5))), atol=1e-12
+    )
+    assert correlogram.ok == (chance > 0)
+    if correlogram.ok:
+        np.testing.assert_allclose(correlogram.value, pairs / correlogram.expected)
     else:
-        assert np.isnan(found.value).all()
+        assert np.isnan(correlogram.value).all()
 
 
 @pytest.mark.parametrize(
@@ -109,8 +111,8 @@ def test_correlograms_name_what_makes_no_sense(options, named):
 @pytest.mark.parametrize("room", [0, 1, 4])
 def test_silence_has_no_correlogram(room):
     options = dict(t0=0, t1=10, lag=2, bin=1)
-    found = cross_correlation(record([[], []], room), 2, [0], [1], **options)
-    assert not found.ok and np.isnan(found.value).all() and not found.pairs.any()
+    correlogram = cross_correlation(record([[], []], room), 2, [0], [1], **options)
+    assert not correlogram.ok and np.isnan(correlogram.value).all() and not correlogram.pairs.any()
     half = cross_correlation(record([[1.0, 2.0], []]), 2, [0], [1], **options)
     assert not half.ok and np.isnan(half.value).all()
     alone = cross_correlation(record([[1.0, 2.0], [3.0]]), 2, [0], [0], **options)
@@ -120,8 +122,8 @@ def test_silence_has_no_correlogram(room):
 def test_an_overflow_and_a_batch():
     spikes = record([[1.0, 3.0], [2.0, 4.0]], room=3)
     options = dict(first=[0], second=[1], t0=0.0, t1=10.0, lag=2.0, bin=1.0)
-    found = cross_correlation(spikes, 2, **options)
-    assert not found.ok and np.isnan(found.value).all()
+    correlogram = cross_correlation(spikes, 2, **options)
+    assert not correlogram.ok and np.isnan(correlogram.value).all()
     whole = record([[1.0, 3.0], [2.0, 4.0]])
     both = jax.vmap(
         lambda late: cross_correlation(

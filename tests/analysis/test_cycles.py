@@ -13,34 +13,34 @@ from theory.closed_forms import flows, neurons_ivp, saltation as jumps
 
 
 def test_van_der_pol():
-    found = find_cycle(VanDerPol(), jnp.array([2.0, 0.0]), 6.5, dt=0.01)
+    cycle = find_cycle(VanDerPol(), jnp.array([2.0, 0.0]), 6.5, dt=0.01)
     # period, amplitude and multiplier: DOP853 at 1e-13; Amore, arXiv:2111.12198
-    assert found.ok and found.stable
-    np.testing.assert_allclose(found.period, 6.66328686, atol=1e-8)
-    np.testing.assert_allclose(found.y[0], 2.00861986, atol=1e-8)
-    np.testing.assert_allclose(found.multipliers, [1.0, 8.59695e-4], atol=1e-8)
-    np.testing.assert_allclose(found.period, flows.van_der_pol(1.0).period, atol=1e-8)
+    assert cycle.ok and cycle.stable
+    np.testing.assert_allclose(cycle.period, 6.66328686, atol=1e-8)
+    np.testing.assert_allclose(cycle.y[0], 2.00861986, atol=1e-8)
+    np.testing.assert_allclose(cycle.multipliers, [1.0, 8.59695e-4], atol=1e-8)
+    np.testing.assert_allclose(cycle.period, flows.van_der_pol(1.0).period, atol=1e-8)
 
 
 @pytest.mark.slow
 def test_stuart_landau():
     r, nu = 0.1, 1.0
-    found = find_cycle(StuartLandau(r, nu), jnp.array([0.4, 0.0]), 6.0, dt=0.02)
+    cycle = find_cycle(StuartLandau(r, nu), jnp.array([0.4, 0.0]), 6.0, dt=0.02)
     expected = [1.0, np.exp(-4 * np.pi * r / nu)]
-    np.testing.assert_allclose(found.multipliers, expected, atol=1e-8)
-    np.testing.assert_allclose(found.period, 2 * np.pi, rtol=1e-9)
-    np.testing.assert_allclose(jnp.linalg.norm(found.y), r**0.5, rtol=1e-9)
+    np.testing.assert_allclose(cycle.multipliers, expected, atol=1e-8)
+    np.testing.assert_allclose(cycle.period, 2 * np.pi, rtol=1e-9)
+    np.testing.assert_allclose(jnp.linalg.norm(cycle.y), r**0.5, rtol=1e-9)
 
 
 @pytest.mark.slow
 def test_a_spiking_cycle_and_its_phase_response():
     neuron = bpc.neurons.LIF()
     start = neuron.rest()._replace(v=jnp.array(-55.0))
-    found = find_cycle(neuron, start, 20.0, 150.0, dt=0.1)
-    np.testing.assert_allclose(found.period, 20 * np.log(3), atol=1e-9)
-    np.testing.assert_allclose(found.multipliers, [1.0], atol=1e-9)
+    cycle = find_cycle(neuron, start, 20.0, 150.0, dt=0.1)
+    np.testing.assert_allclose(cycle.period, 20 * np.log(3), atol=1e-9)
+    np.testing.assert_allclose(cycle.multipliers, [1.0], atol=1e-9)
     push = neuron.rest()._replace(v=jnp.array(-0.01))
-    answer = phase_response(neuron, found, 150.0, dt=0.1, count=32, push=push)
+    answer = phase_response(neuron, cycle, 150.0, dt=0.1, count=32, push=push)
     # Z = tau / (R I - v): discontinuous at the spike
     np.testing.assert_allclose(answer.gradient.v, 20 / (-45 - answer.y.v), rtol=1e-9)
     np.testing.assert_allclose(answer.shift / -0.01, answer.gradient.v, rtol=1e-3)
@@ -49,18 +49,18 @@ def test_a_spiking_cycle_and_its_phase_response():
 
 @pytest.mark.slow
 def test_the_phase_response_of_the_quadratic_neuron():
-    found = find_cycle(QIF(), jnp.array(-1.0), 3.0, 1.0, dt=0.005)
-    np.testing.assert_allclose(found.period, 3.07495066, atol=1e-7)  # 2 atan(30)
-    answer = phase_response(QIF(), found, 1.0, dt=0.005, count=64, push=jnp.array(1e-3))
+    cycle = find_cycle(QIF(), jnp.array(-1.0), 3.0, 1.0, dt=0.005)
+    np.testing.assert_allclose(cycle.period, 3.07495066, atol=1e-7)  # 2 atan(30)
+    answer = phase_response(QIF(), cycle, 1.0, dt=0.005, count=64, push=jnp.array(1e-3))
     np.testing.assert_allclose(answer.gradient, 1 / (1 + answer.y**2), atol=1e-5)
     np.testing.assert_allclose(answer.shift / 1e-3, answer.gradient, atol=1e-3)
 
 
 @pytest.mark.slow
 def test_phase_responses_of_a_smooth_cycle_agree():
-    found = find_cycle(VanDerPol(), jnp.array([2.0, 0.0]), 6.5, dt=0.02)
+    cycle = find_cycle(VanDerPol(), jnp.array([2.0, 0.0]), 6.5, dt=0.02)
     push = jnp.array([1e-3, 0.0])
-    answer = phase_response(VanDerPol(), found, dt=0.02, push=push)
+    answer = phase_response(VanDerPol(), cycle, dt=0.02, push=push)
     assert answer.ok
     np.testing.assert_allclose(answer.shift / 1e-3, answer.gradient[:, 0], atol=2e-3)
     rate = jax.vmap(lambda y: VanDerPol().vector_field(0.0, y, None))(answer.y)
@@ -83,8 +83,8 @@ def test_what_is_no_cycle():
 
 def test_saltation_in_closed_form():
     neuron = bpc.neurons.LIF()
-    found = saltation(neuron, neuron.rest()._replace(v=jnp.array(-50.0)), 150.0)
-    np.testing.assert_allclose(found.matrix, [[3.0]], rtol=1e-12)  # (R I - v_r) / (R I - v_th)
+    matrix = saltation(neuron, neuron.rest()._replace(v=jnp.array(-50.0)), 150.0)
+    np.testing.assert_allclose(matrix.matrix, [[3.0]], rtol=1e-12)  # (R I - v_r) / (R I - v_th)
     y = jnp.array(0.0), jnp.array(-2.0)
     bounce = saltation(Ball(0.8), y, 9.81)
     np.testing.assert_allclose(bounce.matrix, jumps.bouncing_ball(-2.0, 0.8, 9.81), rtol=1e-12)
@@ -149,8 +149,8 @@ def test_the_slope_of_a_return_map():
     neuron = reset_route(-48.0)
 
     def after(w):
-        found = next_spike(neuron, just_after(neuron, w), 800.0, dt=0.02, wait=100.0)
-        return found.y.w, found.interval
+        event = next_spike(neuron, just_after(neuron, w), 800.0, dt=0.02, wait=100.0)
+        return event.y.w, event.interval
 
     (w, interval), (slope, _) = jax.jit(lambda w: jax.jvp(after, (w,), (1.0,)))(320.0)
     # 0.0507882: the product of saltation and flow, and an independent integration
@@ -170,15 +170,15 @@ def test_orbits_of_the_reset_route():
             neuron, just_after(neuron, 300.0), 800.0, dt=0.05, wait=100.0, count=60, burn_in=60
         )
 
-    found = jax.jit(jax.vmap(settle))(jnp.array([-48.5, -47.8]))
-    assert found.ok.all()
-    twice = jnp.sort(found.y.w[0, -2:])
+    solution = jax.jit(jax.vmap(settle))(jnp.array([-48.5, -47.8]))
+    assert solution.ok.all()
+    twice = jnp.sort(solution.y.w[0, -2:])
     np.testing.assert_allclose(twice, [293.1656, 322.7310], atol=1e-3)
-    np.testing.assert_allclose(found.interval[0, -2:].mean(), 18.43453, atol=1e-4)
-    thrice = jnp.sort(found.y.w[1, -3:])
+    np.testing.assert_allclose(solution.interval[0, -2:].mean(), 18.43453, atol=1e-4)
+    thrice = jnp.sort(solution.y.w[1, -3:])
     np.testing.assert_allclose(thrice, [273.5849, 333.8410, 368.3843], atol=1e-3)
-    np.testing.assert_allclose(found.interval[1, -3:].mean(), 17.33308, atol=1e-4)
-    np.testing.assert_allclose(found.exponent, [-1.289, -0.525], atol=0.01)
+    np.testing.assert_allclose(solution.interval[1, -3:].mean(), 17.33308, atol=1e-4)
+    np.testing.assert_allclose(solution.exponent, [-1.289, -0.525], atol=0.01)
 
 
 @pytest.mark.slow
@@ -189,16 +189,16 @@ def test_chaos_of_the_reset_route():
             neuron, just_after(neuron, w), 800.0, dt=0.05, wait=100.0, count=1500, burn_in=100
         )
     )
-    found = run(300.0)
-    np.testing.assert_allclose(found.exponent, 0.355, atol=0.02)  # 3,000 spikes, to about 0.01
-    np.testing.assert_allclose(found.interval.mean(), 16.558, atol=0.03)
+    solution = run(300.0)
+    np.testing.assert_allclose(solution.exponent, 0.355, atol=0.02)  # 3,000 spikes, to about 0.01
+    np.testing.assert_allclose(solution.interval.mean(), 16.558, atol=0.03)
 
 
 @pytest.mark.slow
 def test_a_silent_neuron_has_no_next_spike():
     neuron = bpc.neurons.LIF()
-    found = next_spike(neuron, neuron.rest(), 90.0, dt=0.1, wait=50.0)
-    assert not found.ok and jnp.isnan(found.interval) and jnp.isnan(found.y.v)
+    event = next_spike(neuron, neuron.rest(), 90.0, dt=0.1, wait=50.0)
+    assert not event.ok and jnp.isnan(event.interval) and jnp.isnan(event.y.v)
     with pytest.raises(ValueError, match="spikes"):
         next_spike(VanDerPol(), jnp.ones(2), dt=0.1, wait=5.0)
     with pytest.raises(ValueError, match="count"):
@@ -226,9 +226,9 @@ def test_an_orbit_is_compiled_once():
     for drive in (1.0, 2.0):
         before = len(traced)
         args = jnp.asarray(drive)
-        found = orbit(Counted(), jnp.array(-10.0), args, dt=0.01, wait=5.0, count=3)
+        result = orbit(Counted(), jnp.array(-10.0), args, dt=0.01, wait=5.0, count=3)
         period = 2 * np.arctan(10 / drive**0.5) / drive**0.5
-        np.testing.assert_allclose(found.interval, period, atol=1e-8)
+        np.testing.assert_allclose(result.interval, period, atol=1e-8)
         counts.append(len(traced) - before)
     assert counts[1] < counts[0] / 4  # only the checks of shapes look again
 
@@ -238,6 +238,6 @@ def test_the_squid_axon_fires_on_a_cycle():
     neuron = bpc.neurons.HodgkinHuxley(e_l=-54.4)
     settled = bpc.simulate(neuron, neuron.rest(), 10.0, t1=200.0, dt=0.02).ys
     start = jax.tree.map(lambda x: x[-1], settled)
-    found = find_cycle(neuron, start, 14.6, 10.0, dt=0.02)
-    np.testing.assert_allclose(1000 / found.period, 68.314, atol=1e-3)  # Hz, RK4 at 0.005 ms
-    assert found.stable and found.multipliers.shape == (4,)  # `above` is a mode
+    cycle = find_cycle(neuron, start, 14.6, 10.0, dt=0.02)
+    np.testing.assert_allclose(1000 / cycle.period, 68.314, atol=1e-3)  # Hz, RK4 at 0.005 ms
+    assert cycle.stable and cycle.multipliers.shape == (4,)  # `above` is a mode

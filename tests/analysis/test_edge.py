@@ -29,12 +29,12 @@ def pair(u, w):
 
 @pytest.mark.slow
 def test_the_edge_of_fitzhugh_and_nagumo_is_the_origin():
-    found = edge_state(FitzHughNagumo(), pair(-1.0, 0.2), pair(1.0, 0.2), RESTS, **RUN)
-    assert found.ok
-    np.testing.assert_allclose(found.y, [0.0, 0.0], atol=1e-4)
-    assert found.residual <= 1e-6
+    edge = edge_state(FitzHughNagumo(), pair(-1.0, 0.2), pair(1.0, 0.2), RESTS, **RUN)
+    assert edge.ok
+    np.testing.assert_allclose(edge.y, [0.0, 0.0], atol=1e-4)
+    assert edge.residual <= 1e-6
     # The track starts on the line between the two, and runs along the border to the origin.
-    track = np.stack(found.track, axis=1)
+    track = np.stack(edge.track, axis=1)
     track = track[np.isfinite(track).all(axis=1)]
     assert len(track) > 2 and abs(track[0, 1] - 0.2) < 1e-6
     away = np.linalg.norm(track, axis=1)
@@ -70,11 +70,11 @@ def test_the_edge_of_a_descent_is_its_saddle():
     # saddles (-0.822, 0.624) and (0.212, 0.293).
     minima = jnp.array([[-0.558, 1.442], [-0.050, 0.467], [0.623, 0.028]])
     options = dict(t1=15.0, dt=0.03, radius=0.05)
-    found = edge_state(MullerBrown(), minima[1], minima[2], minima, **options)
-    assert found.ok
-    np.testing.assert_allclose(found.y, [0.212, 0.293], atol=6e-4)
-    exact = fixed_points(MullerBrown(), found.y[None])
-    np.testing.assert_allclose(found.y, exact.y[0], atol=1e-6)
+    edge = edge_state(MullerBrown(), minima[1], minima[2], minima, **options)
+    assert edge.ok
+    np.testing.assert_allclose(edge.y, [0.212, 0.293], atol=6e-4)
+    exact = fixed_points(MullerBrown(), edge.y[None])
+    np.testing.assert_allclose(edge.y, exact.y[0], atol=1e-6)
 
 
 @pytest.mark.slow
@@ -83,10 +83,10 @@ def test_pairs_batch_and_one_without_an_edge_is_flagged():
         a, b = (u, jnp.array(0.2)), pair(1.0, 0.2)
         return edge_state(FitzHughNagumo(), a, b, RESTS, **RUN)
 
-    found = jax.jit(jax.vmap(run))(jnp.array([-1.0, 0.9, jnp.nan]))
-    np.testing.assert_array_equal(found.ok, [True, False, False])
-    assert np.isnan(found.y[0][1:]).all() and np.isnan(found.residual[1:]).all()
-    np.testing.assert_allclose(found.y[0][0], 0.0, atol=1e-6)
+    solution = jax.jit(jax.vmap(run))(jnp.array([-1.0, 0.9, jnp.nan]))
+    np.testing.assert_array_equal(solution.ok, [True, False, False])
+    assert np.isnan(solution.y[0][1:]).all() and np.isnan(solution.residual[1:]).all()
+    np.testing.assert_allclose(solution.y[0][0], 0.0, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -104,11 +104,11 @@ def test_an_edge_that_is_a_cycle_is_tracked_but_no_rest_state():
     # At r = 1 and 3: turn = 1 - 1.5 sin(phi) = 0, stable where cos(phi) > 0.
     up = np.arcsin(2 / 3)
     rests = (jnp.cos(up) * jnp.array([1.0, 3.0]), jnp.sin(up) * jnp.array([1.0, 3.0]))
-    found = edge_state(
+    edge = edge_state(
         Rings(), pair(1.0, 0.0), pair(3.0, 0.0), rests, t1=60.0, dt=0.1, radius=0.1, legs=12
     )
-    assert not found.ok and found.residual > 1  # the speed on the circle is 2
-    np.testing.assert_allclose(np.hypot(*found.track), 2.0, atol=1e-4)
+    assert not edge.ok and edge.residual > 1  # the speed on the circle is 2
+    np.testing.assert_allclose(np.hypot(*edge.track), 2.0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_bad_input_is_named(change, named):
 def test_a_time_too_short_to_tell_the_basins_near_the_edge_is_flagged():
     # From the line to the rest states within 0.2 takes some 0.5, from the edge ten times that.
     options = RUN | dict(t1=0.6)
-    found = edge_state(FitzHughNagumo(), pair(-1.0, 0.2), pair(1.0, 0.2), RESTS, **options)
-    assert not found.ok
+    edge = edge_state(FitzHughNagumo(), pair(-1.0, 0.2), pair(1.0, 0.2), RESTS, **options)
+    assert not edge.ok
 
 
 def test_noise_has_no_edge():

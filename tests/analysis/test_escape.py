@@ -38,14 +38,14 @@ def measure(diffusion, count, t1, dt, seed=0):
 
 @pytest.mark.slow
 def test_escape_from_a_double_well_takes_the_exact_mean_time():
-    found = measure(0.25, 500, 60.0, 0.05)
+    solution = measure(0.25, 500, 60.0, 0.05)
     expected = exact(0.25, 0.05)
-    assert abs(found.mean - expected) < 3 * found.error
-    assert found.error < 0.05 * expected
-    assert found.ok.mean() > 0.95
-    np.testing.assert_array_equal(found.times[~found.ok], 60.0)
+    assert abs(solution.mean - expected) < 3 * solution.error
+    assert solution.error < 0.05 * expected
+    assert solution.ok.mean() > 0.95
+    np.testing.assert_array_equal(solution.times[~solution.ok], 60.0)
     # Of the times that are not censored none is outside, all are whole steps.
-    steps = np.asarray(found.times) / 0.05
+    steps = np.asarray(solution.times) / 0.05
     np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
 
 
@@ -53,23 +53,23 @@ def test_escape_from_a_double_well_takes_the_exact_mean_time():
 def test_the_mean_time_across_the_well_at_weak_noise():
     # D = 0.1 from -1 to 1: 66.2686, the integral by adaptive quadrature.
     np.testing.assert_allclose(exact(0.1, 0.0), 66.2686, atol=5e-5)
-    found = measure(0.1, 2000, 300.0, 0.05)
-    assert abs(found.mean - exact(0.1, 0.05)) < 3 * found.error
+    result = measure(0.1, 2000, 300.0, 0.05)
+    assert abs(result.mean - exact(0.1, 0.05)) < 3 * result.error
     # And as it is, with the bias of steps estimated from steps twice as long (it goes as sqrt(dt)).
     longer = measure(0.1, 2000, 300.0, 0.1)
-    bias = (longer.mean - found.mean) / (np.sqrt(2) - 1)
-    error = np.hypot(found.error, np.hypot(longer.error, found.error) / (np.sqrt(2) - 1))
-    assert abs(found.mean - bias - 66.2686) < 3 * error
+    bias = (longer.mean - result.mean) / (np.sqrt(2) - 1)
+    error = np.hypot(result.error, np.hypot(longer.error, result.error) / (np.sqrt(2) - 1))
+    assert abs(result.mean - bias - 66.2686) < 3 * error
 
 
 @pytest.mark.slow
 def test_the_slope_of_measured_rates_is_the_barrier():
     # d ln r / d(1 / D) is -1/4 for weak noise; between D = 0.12 and 0.09 the integral has -0.23.
     noise = np.array([0.09, 0.12])
-    found = [measure(d, 1500, t1, 0.1) for d, t1 in zip(noise, (400.0, 200.0), strict=True)]
-    rates = np.log([1 / float(f.mean) for f in found])
+    result = [measure(d, 1500, t1, 0.1) for d, t1 in zip(noise, (400.0, 200.0), strict=True)]
+    rates = np.log([1 / float(f.mean) for f in result])
     slope = (rates[1] - rates[0]) / (1 / noise[1] - 1 / noise[0])
-    error = np.hypot(*[float(f.error / f.mean) for f in found]) / (1 / noise[0] - 1 / noise[1])
+    error = np.hypot(*[float(f.error / f.mean) for f in result]) / (1 / noise[0] - 1 / noise[1])
     logs = -np.log([exact(d, 0.1) for d in noise])
     expected = (logs[1] - logs[0]) / (1 / noise[1] - 1 / noise[0])
     assert abs(slope - expected) < 3 * error
@@ -116,17 +116,17 @@ class Trace(bpc.AbstractSpikingSystem):
 def test_the_first_of_spikes_at_a_constant_rate():
     # Exponential with mean 1 / 0.7, cut at 2, and seen half a step late on the mean.
     system = bpc.EscapeRate(Trace(), lambda guard: 0.7 + 0 * guard)
-    found = escape_times(
+    escape = escape_times(
         system, system.start(jnp.zeros(()), ()), lambda y: y.count > 0, count=1500, t1=2.0,
         dt=0.05, key=jax.random.key(5), solver=bpc.OrderedSpikes(dfx.Heun(), 4),
     )  # fmt: skip
     share = 1 - np.exp(-1.4)
-    assert abs(found.ok.mean() - share) < 3 * np.sqrt(share * (1 - share) / 1500)
+    assert abs(escape.ok.mean() - share) < 3 * np.sqrt(share * (1 - share) / 1500)
     # Who has not left counts: the time of all over the number of departures.
-    np.testing.assert_array_equal(found.times[~found.ok], 2.0)
-    assert abs(found.mean - (1 / 0.7 + 0.025)) < 3 * found.error
-    np.testing.assert_allclose(found.error, found.mean / np.sqrt(found.ok.sum()), rtol=1e-12)
-    late = np.asarray(found.times)[found.ok] - 0.025
+    np.testing.assert_array_equal(escape.times[~escape.ok], 2.0)
+    assert abs(escape.mean - (1 / 0.7 + 0.025)) < 3 * escape.error
+    np.testing.assert_allclose(escape.error, escape.mean / np.sqrt(escape.ok.sum()), rtol=1e-12)
+    late = np.asarray(escape.times)[escape.ok] - 0.025
     law = stats.truncexpon(b=2.0 * 0.7, scale=1 / 0.7)
     assert stats.kstest(late, law.cdf).pvalue > 1e-3
 
@@ -153,29 +153,29 @@ def by_thinning(count, border, seed):
 def test_a_spiking_system_ignites():
     # Spikes feed the trace that drives them: from a low rate to a high one, by chance.
     system = bpc.EscapeRate(Trace(), hazard)
-    found = escape_times(
+    escape = escape_times(
         system, system.start(jnp.zeros(()), ()), lambda y: y.neuron > 3.0, count=500, t1=300.0,
         dt=0.1, key=jax.random.key(6), solver=bpc.OrderedSpikes(dfx.Heun(), 8),
     )  # fmt: skip
     expected = by_thinning(20_000, 3.0, 0)
-    spread = expected.std() / np.sqrt(len(found.times))
-    assert abs(found.mean - 0.05 - expected.mean()) < 3 * spread
-    assert found.ok.mean() > 0.99
+    spread = expected.std() / np.sqrt(len(escape.times))
+    assert abs(escape.mean - 0.05 - expected.mean()) < 3 * spread
+    assert escape.ok.mean() > 0.99
 
 
 @pytest.mark.slow
 def test_nobody_leaves_without_noise():
-    found = measure(0.0, 5, 20.0, 0.1)
-    assert not found.ok.any() and np.isposinf(found.mean) and np.isposinf(found.error)
-    np.testing.assert_array_equal(found.times, 20.0)
+    solution = measure(0.0, 5, 20.0, 0.1)
+    assert not solution.ok.any() and np.isposinf(solution.mean) and np.isposinf(solution.error)
+    np.testing.assert_array_equal(solution.times, 20.0)
 
 
 @pytest.mark.slow
 def test_a_solve_that_fails_is_no_escape():
     # Down the cubic x' = -x^2 + noise to minus infinity, which is not on the right.
     flow = bpc.Langevin(lambda x, args: x**3 / 3, 0.01)
-    found = escape_times(flow, -1.0, right, count=4, t1=50.0, dt=0.1, key=jax.random.key(0))
-    assert not found.ok.any() and np.isnan(found.times).all() and np.isnan(found.mean)
+    escape = escape_times(flow, -1.0, right, count=4, t1=50.0, dt=0.1, key=jax.random.key(0))
+    assert not escape.ok.any() and np.isnan(escape.times).all() and np.isnan(escape.mean)
 
 
 def test_the_same_key_gives_the_same_times_and_another_others():

@@ -40,9 +40,9 @@ def kinds(branch):
 def rest(neuron, current, v=None):
     """The rest next to `v`, from one guess."""
     guess = neuron.rest() if v is None else neuron.rest()._replace(v=jnp.asarray(v, float))
-    found = fixed_points(neuron, jax.tree.map(lambda x: x[None], guess), current)
-    assert found.ok.all()
-    return jax.tree.map(lambda x: x[0], found.y)
+    points = fixed_points(neuron, jax.tree.map(lambda x: x[None], guess), current)
+    assert points.ok.all()
+    return jax.tree.map(lambda x: x[0], points.y)
 
 
 @pytest.mark.slow

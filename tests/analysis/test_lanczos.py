@@ -23,13 +23,11 @@ def test_ends_of_a_large_spectrum_by_few_products():
     rng = np.random.default_rng(0)
     values = np.concatenate([[0.1, 0.3], rng.uniform(1, 2, 400), [3.0, 5.0, 8.0]])
     matrix = with_eigenvalues(values, rng)
-    found = jax.jit(lambda key: lanczos(lambda v: matrix @ v, 405, key, steps=40))(
-        jax.random.key(0)
-    )
-    np.testing.assert_allclose([found.smallest, found.largest], [0.1, 8.0], rtol=1e-9)
-    np.testing.assert_allclose(found.condition, 80, rtol=1e-8)
-    np.testing.assert_allclose(found.relaxation(20.0), 200, rtol=1e-8)
-    assert found.error < 1e-4
+    ritz = jax.jit(lambda key: lanczos(lambda v: matrix @ v, 405, key, steps=40))(jax.random.key(0))
+    np.testing.assert_allclose([ritz.smallest, ritz.largest], [0.1, 8.0], rtol=1e-9)
+    np.testing.assert_allclose(ritz.condition, 80, rtol=1e-8)
+    np.testing.assert_allclose(ritz.relaxation(20.0), 200, rtol=1e-8)
+    assert ritz.error < 1e-4
 
 
 def test_all_steps_give_all_eigenvalues_and_no_copies():
@@ -37,9 +35,9 @@ def test_all_steps_give_all_eigenvalues_and_no_copies():
     rng = np.random.default_rng(1)
     values = np.sort(np.geomspace(1e-4, 1e3, 30))
     matrix = with_eigenvalues(values, rng)
-    found = lanczos(lambda v: matrix @ v, 30, jax.random.key(1), steps=99)
-    np.testing.assert_allclose(found.values[0], values, atol=1e-9)
-    np.testing.assert_allclose(found.weights.sum(), 1, atol=1e-12)
+    ritz = lanczos(lambda v: matrix @ v, 30, jax.random.key(1), steps=99)
+    np.testing.assert_allclose(ritz.values[0], values, atol=1e-9)
+    np.testing.assert_allclose(ritz.weights.sum(), 1, atol=1e-12)
 
 
 @pytest.mark.slow
@@ -50,13 +48,13 @@ def test_every_value_has_an_eigenvalue_within_its_residual(seed, size, distinct)
     rng = np.random.default_rng(seed)
     values = rng.choice(rng.integers(-3, 4, distinct), size).astype(float)
     matrix = with_eigenvalues(values, rng)
-    found = lanczos(lambda v: matrix @ v, size, jax.random.key(seed), steps=12)
-    used = int(found.used[0])
+    ritz = lanczos(lambda v: matrix @ v, size, jax.random.key(seed), steps=12)
+    used = int(ritz.used[0])
     # a direction of little weight in the start may come again as a copy: rounding over its beta
-    assert 1 <= len(set(np.round(np.asarray(found.values[0, :used]), 6))) <= len(set(values))
-    gap = np.abs(np.asarray(found.values[0, :used])[:, None] - values).min(axis=1)
-    assert (gap <= np.asarray(found.residuals[0, :used]) + 1e-7).all()
-    assert np.isnan(found.values[0, used:]).all()
+    assert 1 <= len(set(np.round(np.asarray(ritz.values[0, :used]), 6))) <= len(set(values))
+    gap = np.abs(np.asarray(ritz.values[0, :used])[:, None] - values).min(axis=1)
+    assert (gap <= np.asarray(ritz.residuals[0, :used]) + 1e-7).all()
+    assert np.isnan(ritz.values[0, used:]).all()
 
 
 @pytest.mark.slow
@@ -65,12 +63,12 @@ def test_moments_of_the_density():
     # all probes estimates the trace. Variance of the trace of signs: 2 (|A|_F^2 - sum A_ii^2).
     rng = np.random.default_rng(2)
     matrix = with_eigenvalues(rng.gamma(2.0, size=60), rng)
-    found = lanczos(lambda v: matrix @ v, 60, jax.random.key(2), steps=5, probes=50)
-    mean = jnp.nansum(found.weights * found.values) / 50
+    ritz = lanczos(lambda v: matrix @ v, 60, jax.random.key(2), steps=5, probes=50)
+    mean = jnp.nansum(ritz.weights * ritz.values) / 50
     off = 2 * (jnp.sum(matrix**2) - jnp.sum(jnp.diag(matrix) ** 2)) / 60**2 / 50
     assert abs(mean - jnp.trace(matrix) / 60) < 4 * jnp.sqrt(off)
     grid = jnp.linspace(-5, 20, 2001)
-    density = found.density(grid, 0.1)
+    density = ritz.density(grid, 0.1)
     np.testing.assert_allclose(jnp.trapezoid(density, grid), 1, atol=1e-6)
     np.testing.assert_allclose(jnp.trapezoid(density * grid, grid), mean, atol=1e-6)
 
@@ -85,9 +83,9 @@ def test_hessians_of_energies_agree_with_the_dense_one():
     args = jnp.asarray(rng.random(5)), None, None, jnp.eye(3)[1]
     for of, state, drive in ((memory, y, None), (energy, layers, args)):
         dense = np.linalg.eigvalsh(bpc.analysis.hessian(of, state, drive))
-        found = hessian_spectrum(of, state, jax.random.key(4), drive)
-        np.testing.assert_allclose(found.smallest, dense[0], atol=1e-9)
-        np.testing.assert_allclose(found.largest, dense[-1], atol=1e-9)
+        ritz = hessian_spectrum(of, state, jax.random.key(4), drive)
+        np.testing.assert_allclose(ritz.smallest, dense[0], atol=1e-9)
+        np.testing.assert_allclose(ritz.largest, dense[-1], atol=1e-9)
 
 
 @pytest.mark.slow
@@ -99,8 +97,8 @@ def test_relaxation_time_of_a_flow_is_measured():
     time = hessian_spectrum(flow, jnp.zeros(4), jax.random.key(0)).relaxation(2.0)
     np.testing.assert_allclose(time, 8.0, rtol=1e-9)
     saveat = dfx.SaveAt(ts=jnp.array([20.0, 28.0]))
-    found = bpc.simulate(flow, jnp.ones(4), t1=28.0, dt=0.05, saveat=saveat)
-    ends = jnp.linalg.norm(jnp.asarray(found.ys), axis=1)
+    solution = bpc.simulate(flow, jnp.ones(4), t1=28.0, dt=0.05, saveat=saveat)
+    ends = jnp.linalg.norm(jnp.asarray(solution.ys), axis=1)
     np.testing.assert_allclose(jnp.log(ends[0] / ends[1]), 1, atol=1e-4)
 
 

@@ -59,25 +59,25 @@ def test_planes_of_states_with_several_leaves_and_axes():
     np.testing.assert_allclose(back.v, stack.v, atol=1e-12)
     np.testing.assert_allclose(back.w, stack.w, atol=1e-12)
 
-    found = energy_slice(lambda y, args: jnp.sum(y.v**2) + jnp.sum(y.w**2), slice_, count=5)
-    grid = slice_.points(np.stack(np.meshgrid(found.along, found.across), axis=-1))
+    landscape = energy_slice(lambda y, args: jnp.sum(y.v**2) + jnp.sum(y.w**2), slice_, count=5)
+    grid = slice_.points(np.stack(np.meshgrid(landscape.along, landscape.across), axis=-1))
     expected = (grid.v**2).sum(axis=(-2, -1)) + (grid.w**2).sum(axis=-1)
-    np.testing.assert_allclose(found.energy, expected, rtol=1e-12)
+    np.testing.assert_allclose(landscape.energy, expected, rtol=1e-12)
 
 
 def test_the_principal_plane_is_that_of_the_spread():
     rng = np.random.default_rng(1)
     base, _ = np.linalg.qr(rng.standard_normal((6, 6)))
     states = rng.standard_normal((500, 6)) * np.array([5, 2, 0.1, 0.1, 0.1, 0.1]) @ base.T + 3
-    found = principal_plane(states)
-    np.testing.assert_allclose(found.origin, states.mean(axis=0), atol=1e-12)
+    result = principal_plane(states)
+    np.testing.assert_allclose(result.origin, states.mean(axis=0), atol=1e-12)
     # The eigenvectors of the covariance by numpy, and nothing left to the others.
     values, vectors = np.linalg.eigh(np.cov(states.T))
-    np.testing.assert_allclose(abs(found.directions @ vectors[:, [-1, -2]]), np.eye(2), atol=1e-8)
-    spread = np.asarray(found.coordinates(states))
+    np.testing.assert_allclose(abs(result.directions @ vectors[:, [-1, -2]]), np.eye(2), atol=1e-8)
+    spread = np.asarray(result.coordinates(states))
     np.testing.assert_allclose(np.cov(spread.T), np.diag(values[[-1, -2]]), atol=1e-9)
-    largest = np.abs(found.directions).argmax(axis=1)
-    assert (found.directions[np.arange(2), largest] > 0).all()
+    largest = np.abs(result.directions).argmax(axis=1)
+    assert (result.directions[np.arange(2), largest] > 0).all()
     for few in (states[:2], states[:, :1], np.outer(np.arange(5.0), np.ones(6))):
         with pytest.raises(ValueError, match="states"):
             principal_plane(few)
@@ -87,18 +87,18 @@ def test_a_slice_has_the_energy_of_its_states_at_every_point():
     rng = np.random.default_rng(2)
     energy = bpc.energies.ModernHopfield(rng.standard_normal((4, 6)), 2.0)
     slice_ = plane(*energy.patterns[:3])
-    found = energy_slice(energy, slice_, count=7, margin=0.5)
+    landscape = energy_slice(energy, slice_, count=7, margin=0.5)
     for i, j in ((0, 0), (3, 5), (6, 2)):
-        y = slice_.points(jnp.stack([found.along[j], found.across[i]]))
-        np.testing.assert_allclose(found.energy[i, j], energy(y), rtol=1e-12)
+        y = slice_.points(jnp.stack([landscape.along[j], landscape.across[i]]))
+        np.testing.assert_allclose(landscape.energy[i, j], energy(y), rtol=1e-12)
     # It reaches half a side beyond the three.
     at = np.asarray(slice_.coordinates(energy.patterns[:3]))
     side = (at.max(axis=0) - at.min(axis=0)).max()
-    np.testing.assert_allclose(found.along[0], at[:, 0].min() - side / 2)
-    np.testing.assert_allclose(found.across[-1], at[:, 1].max() + side / 2)
+    np.testing.assert_allclose(landscape.along[0], at[:, 0].min() - side / 2)
+    np.testing.assert_allclose(landscape.across[-1], at[:, 1].max() + side / 2)
     # Of a flow, its energy.
     same = energy_slice(bpc.GradientFlow(energy), slice_, count=7, margin=0.5)
-    np.testing.assert_array_equal(same.energy, found.energy)
+    np.testing.assert_array_equal(same.energy, landscape.energy)
 
 
 def test_a_slice_sees_the_drive_and_batches():
@@ -125,19 +125,21 @@ def test_curvatures_of_the_mean_field_memory():
         return 0.5 * y @ y - jnp.logaddexp(h, -h).sum() / args
 
     path = np.linspace(np.zeros(4), np.ones(4), 5)
-    found = hessian_path(energy, path, beta)
-    for y, values in zip(path, found, strict=True):
+    result = hessian_path(energy, path, beta)
+    for y, values in zip(path, result, strict=True):
         sech = 1 / np.cosh(beta * (w @ y)) ** 2
         expected = np.linalg.eigvalsh(np.eye(4) - beta * w.T @ np.diag(sech) @ w)
         np.testing.assert_allclose(values, expected, atol=1e-12)
-    np.testing.assert_allclose(found[0], np.sort(1 - beta * np.linalg.eigvalsh(w) ** 2), atol=1e-12)
+    np.testing.assert_allclose(
+        result[0], np.sort(1 - beta * np.linalg.eigvalsh(w) ** 2), atol=1e-12
+    )
 
 
 def test_curvatures_of_the_wells_are_their_rates_of_return():
     m = np.array([0.0, mean_field.magnetisation(1.5)])
-    found = hessian_path(mean_field_energy, m, 1.5)[:, 0]
+    result = hessian_path(mean_field_energy, m, 1.5)[:, 0]
     # In one dimension the flow is -E' (1 - beta E'' ...): tanh(beta m) = m gives 1 - beta sech^2.
-    np.testing.assert_allclose(found, -mean_field.slope(m, 1.5), atol=1e-12)
+    np.testing.assert_allclose(result, -mean_field.slope(m, 1.5), atol=1e-12)
 
 
 def mean_field_energy(m, beta):
@@ -147,10 +149,10 @@ def mean_field_energy(m, beta):
 
 def test_curvatures_of_states_with_leaves_and_of_what_is_not_finite():
     path = Pair(jnp.array([0.0, 1.0, jnp.nan]), jnp.zeros((3, 2)))
-    found = hessian_path(lambda y, args: y.v**4 + y.v * y.w.sum() + (y.w**2).sum(), path)
-    np.testing.assert_allclose(found[0], np.linalg.eigvalsh([[0, 1, 1], [1, 2, 0], [1, 0, 2]]))
-    np.testing.assert_allclose(found[1], np.linalg.eigvalsh([[12, 1, 1], [1, 2, 0], [1, 0, 2]]))
-    assert np.isnan(found[2]).all()
+    result = hessian_path(lambda y, args: y.v**4 + y.v * y.w.sum() + (y.w**2).sum(), path)
+    np.testing.assert_allclose(result[0], np.linalg.eigvalsh([[0, 1, 1], [1, 2, 0], [1, 0, 2]]))
+    np.testing.assert_allclose(result[1], np.linalg.eigvalsh([[12, 1, 1], [1, 2, 0], [1, 0, 2]]))
+    assert np.isnan(result[2]).all()
 
 
 @pytest.mark.parametrize(

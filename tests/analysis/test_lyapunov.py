@@ -21,65 +21,65 @@ class Linear(bpc.AbstractSystem):
 @pytest.mark.slow
 def test_lorenz():
     start = jnp.array([1.0, 2.0, 20.0])
-    found = lyapunov(Lorenz(), start, t1=1000.0, dt=0.01, burn_in=10.0)
-    assert found.ok and not found.structural.any()
+    result = lyapunov(Lorenz(), start, t1=1000.0, dt=0.01, burn_in=10.0)
+    assert result.ok and not result.structural.any()
     # the sum is the divergence, -(sigma + 1 + beta), at any length
-    np.testing.assert_allclose(found.exponents.sum(), -41 / 3, atol=1e-6)
+    np.testing.assert_allclose(result.exponents.sum(), -41 / 3, atol=1e-6)
     # 0.9050(10), 0, -14.5716(9) over 4e4; over 1000 the spread is 0.011
-    np.testing.assert_allclose(found.exponents, [0.905, 0.0, -14.572], atol=0.03)
-    assert (jnp.abs(found.exponents - jnp.array([0.905, 0.0, -14.5716])) < 5 * found.error).all()
-    np.testing.assert_allclose(found.dimension, 2.062, atol=0.003)
-    np.testing.assert_allclose(found.running[-1], found.exponents, rtol=1e-9)
+    np.testing.assert_allclose(result.exponents, [0.905, 0.0, -14.572], atol=0.03)
+    assert (jnp.abs(result.exponents - jnp.array([0.905, 0.0, -14.5716])) < 5 * result.error).all()
+    np.testing.assert_allclose(result.dimension, 2.062, atol=0.003)
+    np.testing.assert_allclose(result.running[-1], result.exponents, rtol=1e-9)
     few = lyapunov(Lorenz(), start, t1=100.0, dt=0.01, count=1)
     assert few.exponents.shape == (1,) and jnp.isnan(few.dimension)
 
 
 @pytest.mark.slow
 def test_lorenz_to_three_digits():
-    found = lyapunov(Lorenz(), jnp.array([1.0, 2.0, 20.0]), t1=40_000.0, dt=0.01, burn_in=10.0)
-    np.testing.assert_allclose(found.exponents, [0.9050, 0.0, -14.5716], atol=4e-3)
+    result = lyapunov(Lorenz(), jnp.array([1.0, 2.0, 20.0]), t1=40_000.0, dt=0.01, burn_in=10.0)
+    np.testing.assert_allclose(result.exponents, [0.9050, 0.0, -14.5716], atol=4e-3)
     other = Lorenz(45.92, 16.0, 4.0)  # Wolf et al. (1985): 1.50, 0, -22.46
-    found = lyapunov(other, jnp.array([1.0, 2.0, 20.0]), t1=10_000.0, dt=0.005, burn_in=10.0)
-    np.testing.assert_allclose(found.exponents[:2], [1.50, 0.0], atol=0.01)
+    result = lyapunov(other, jnp.array([1.0, 2.0, 20.0]), t1=10_000.0, dt=0.005, burn_in=10.0)
+    np.testing.assert_allclose(result.exponents[:2], [1.50, 0.0], atol=0.01)
     # the published three do not add up to the trace, -(16 + 1 + 4), by 0.04
-    np.testing.assert_allclose(found.exponents[2], -22.46, atol=0.05)
-    np.testing.assert_allclose(found.exponents.sum(), -21.0, atol=1e-4)
+    np.testing.assert_allclose(result.exponents[2], -22.46, atol=0.05)
+    np.testing.assert_allclose(result.exponents.sum(), -21.0, atol=1e-4)
 
 
 @pytest.mark.slow
 def test_closed_forms_of_smooth_flows():
-    found = lyapunov(
+    result = lyapunov(
         Linear(jnp.diag(jnp.array([0.1, -0.4]))), jnp.ones(2), t1=100.0, dt=0.1, burn_in=60.0
     )
-    np.testing.assert_allclose(found.exponents, [0.1, -0.4], atol=1e-9)
-    np.testing.assert_allclose(found.dimension, 1.25, atol=1e-8)
+    np.testing.assert_allclose(result.exponents, [0.1, -0.4], atol=1e-9)
+    np.testing.assert_allclose(result.dimension, 1.25, atol=1e-8)
     mixed = jnp.array([[0.1, 5.0], [0.0, -0.4]])
-    found = lyapunov(Linear(mixed), jnp.ones(2), t1=100.0, dt=0.1, burn_in=60.0)
-    np.testing.assert_allclose(found.exponents, [0.1, -0.4], atol=1e-9)
+    result = lyapunov(Linear(mixed), jnp.ones(2), t1=100.0, dt=0.1, burn_in=60.0)
+    np.testing.assert_allclose(result.exponents, [0.1, -0.4], atol=1e-9)
     for r, nu in ((0.1, 1.0), (0.5, 3.0)):  # 0 and -2 r
         start = jnp.array([r**0.5, 0.0])
-        found = lyapunov(StuartLandau(r, nu), start, t1=250.0, dt=0.02, burn_in=150.0)
-        np.testing.assert_allclose(found.exponents, [0.0, -2 * r], atol=1e-6)
+        result = lyapunov(StuartLandau(r, nu), start, t1=250.0, dt=0.02, burn_in=150.0)
+        np.testing.assert_allclose(result.exponents, [0.0, -2 * r], atol=1e-6)
 
 
 @pytest.mark.slow
 def test_maps_are_spiking_systems_with_a_clock():
-    found = lyapunov(
+    result = lyapunov(
         Logistic(), Ticked(*jnp.array([0.3, 0.5])), t1=3000.0, dt=0.5, leg=1.0, burn_in=50.0
     )
     # ln 2, and the clock, whose phase neither grows nor shrinks
-    np.testing.assert_allclose(found.exponents, [np.log(2), 0.0], atol=0.02)
+    np.testing.assert_allclose(result.exponents, [np.log(2), 0.0], atol=0.02)
     start = HenonState(*jnp.array([0.1, 0.1, 0.5]))
-    found = lyapunov(Henon(), start, t1=3000.0, dt=0.5, leg=1.0, burn_in=50.0)
-    np.testing.assert_allclose(found.exponents, [0.4193, 0.0, -1.6233], atol=0.03)
-    np.testing.assert_allclose(found.exponents.sum(), np.log(0.3), atol=1e-9)
+    result = lyapunov(Henon(), start, t1=3000.0, dt=0.5, leg=1.0, burn_in=50.0)
+    np.testing.assert_allclose(result.exponents, [0.4193, 0.0, -1.6233], atol=0.03)
+    np.testing.assert_allclose(result.exponents.sum(), np.log(0.3), atol=1e-9)
 
 
 @pytest.mark.slow
 def test_a_driven_neuron_neither_forgets_nor_amplifies():
     neuron = bpc.neurons.LIF()
-    found = lyapunov(neuron, neuron.rest(), 150.0, t1=2000.0, dt=0.1)
-    assert jnp.abs(found.exponents[0]) < 1e-4  # flow times saltation is one
+    result = lyapunov(neuron, neuron.rest(), 150.0, t1=2000.0, dt=0.1)
+    assert jnp.abs(result.exponents[0]) < 1e-4  # flow times saltation is one
     quiet = lyapunov(neuron, neuron.rest(), 50.0, t1=200.0, dt=0.1)
     np.testing.assert_allclose(quiet.exponents, -1 / 20, atol=1e-9)
 
@@ -102,12 +102,12 @@ def pair(sign=1.0):
 )
 def test_two_neurons_that_synchronise(sign, expected):
     network, start = pair(sign)
-    found = lyapunov(network, start, 1.5, t1=4000.0, dt=0.1, leg=10.0, burn_in=800.0)
-    np.testing.assert_allclose(found.exponents[:4], expected, atol=4e-4)
-    assert found.exponents[1] < -0.006  # not zero: they do not merely synchronise within a step
+    result = lyapunov(network, start, 1.5, t1=4000.0, dt=0.1, leg=10.0, burn_in=800.0)
+    np.testing.assert_allclose(result.exponents[:4], expected, atol=4e-4)
+    assert result.exponents[1] < -0.006  # not zero: they do not merely synchronise within a step
     # a mode and a clock each: directions that the first spikes destroy
-    assert found.structural.tolist() == 4 * [False] + 4 * [True]
-    assert jnp.isneginf(found.exponents[4:]).all()
+    assert result.structural.tolist() == 4 * [False] + 4 * [True]
+    assert jnp.isneginf(result.exponents[4:]).all()
 
 
 def test_what_is_refused():
@@ -134,8 +134,8 @@ def test_a_run_that_blows_up_gives_no_number():
         def vector_field(self, t, y, args):
             return y**2
 
-    found = lyapunov(Explodes(), jnp.ones(1), t1=5.0, dt=0.01)
-    assert not found.ok and jnp.isnan(found.exponents).all() and jnp.isnan(found.dimension)
+    result = lyapunov(Explodes(), jnp.ones(1), t1=5.0, dt=0.01)
+    assert not result.ok and jnp.isnan(result.exponents).all() and jnp.isnan(result.dimension)
 
 
 @pytest.mark.slow

@@ -18,9 +18,9 @@ class Plain(bpc.AbstractSystem):
 
 
 def kinds(rate, guesses, dtype=float, **options):
-    found = fixed_points(Plain(rate), jnp.asarray(guesses, dtype), **options)
-    assert found.ok.all()
-    kind = classify(spectrum(found.jacobian))
+    points = fixed_points(Plain(rate), jnp.asarray(guesses, dtype), **options)
+    assert points.ok.all()
+    kind = classify(spectrum(points.jacobian))
     return kind.unstable.tolist(), kind.marginal.tolist()
 
 

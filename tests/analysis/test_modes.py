@@ -37,11 +37,11 @@ class MarkedVanDerPol(bpc.AbstractSpikingSystem):
 @pytest.mark.slow
 def test_the_phase_response_is_that_of_the_shift_not_of_a_mode():
     start = Marked(*jnp.array([2.0, 0.0, 1.0]))
-    found = find_cycle(MarkedVanDerPol(), start, 6.5, dt=0.05)
-    assert found.ok and found.multipliers.shape == (2,)
+    cycle = find_cycle(MarkedVanDerPol(), start, 6.5, dt=0.05)
+    assert cycle.ok and cycle.multipliers.shape == (2,)
     size = 1e-3
     push = Marked(*jnp.array([size, 0.0, 0.0]))
-    answer = phase_response(MarkedVanDerPol(), found, dt=0.05, count=32, push=push, periods=4)
+    answer = phase_response(MarkedVanDerPol(), cycle, dt=0.05, count=32, push=push, periods=4)
     assert answer.ok
     np.testing.assert_array_equal(answer.gradient.above, 0.0)
     scale = jnp.abs(answer.gradient.x).max()
@@ -57,10 +57,10 @@ def test_the_phase_response_is_that_of_the_shift_not_of_a_mode():
 def test_the_phase_response_of_the_squid_axon_is_that_of_finite_pushes():
     neuron = bpc.neurons.HodgkinHuxley()
     settled = bpc.simulate(neuron, neuron.rest(), 10.0, t1=205.0, dt=0.05).ys
-    found = find_cycle(neuron, jax.tree.map(lambda x: x[-1], settled), 14.6, 10.0, dt=0.05)
+    cycle = find_cycle(neuron, jax.tree.map(lambda x: x[-1], settled), 14.6, 10.0, dt=0.05)
     size = 1e-4
-    push = jax.tree.map(jnp.zeros_like, found.y)._replace(v=jnp.array(size))
-    answer = phase_response(neuron, found, 10.0, dt=0.05, count=8, push=push, periods=4)
+    push = jax.tree.map(jnp.zeros_like, cycle.y)._replace(v=jnp.array(size))
+    answer = phase_response(neuron, cycle, 10.0, dt=0.05, count=8, push=push, periods=4)
     assert answer.ok
     scale = jnp.abs(answer.gradient.v).max()
     np.testing.assert_allclose(answer.shift / size, answer.gradient.v, atol=0.02 * scale)

@@ -30,24 +30,24 @@ def muller_brown(y, args):
 
 
 def test_the_double_well():
-    found = energy_path(double_well, -1.1, 0.8)
-    assert found.ok
-    np.testing.assert_allclose([found.path[0], found.saddle, found.path[-1]], [-1, 0, 1], atol=1e-9)
-    np.testing.assert_allclose(found.barrier, 0.25, rtol=1e-12)
-    np.testing.assert_allclose(found.eigenvalues, [-1.0], rtol=1e-9)
-    assert found.energies.max() == found.energies[jnp.argmin(jnp.abs(found.path))]
+    path = energy_path(double_well, -1.1, 0.8)
+    assert path.ok
+    np.testing.assert_allclose([path.path[0], path.saddle, path.path[-1]], [-1, 0, 1], atol=1e-9)
+    np.testing.assert_allclose(path.barrier, 0.25, rtol=1e-12)
+    np.testing.assert_allclose(path.eigenvalues, [-1.0], rtol=1e-9)
+    assert path.energies.max() == path.energies[jnp.argmin(jnp.abs(path.path))]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("beta, barrier", [(1.5, 0.0767961126), (2.0, 0.1632619437)])
 def test_the_barrier_of_mean_field_memory(beta, barrier):
     # f(0) - f(m*), m* = tanh(beta m*) by bisection in scipy.
-    found = energy_path(curie_weiss, -1.0, 1.0, beta)
-    assert found.ok
-    np.testing.assert_allclose(found.barrier, barrier, atol=5e-11)
-    np.testing.assert_allclose(found.barrier, mean_field.barrier(beta), rtol=1e-10)
-    np.testing.assert_allclose(found.path[-1], mean_field.magnetisation(beta), atol=1e-9)
-    np.testing.assert_allclose(found.eigenvalues, [1 - beta], rtol=1e-9)
+    path = energy_path(curie_weiss, -1.0, 1.0, beta)
+    assert path.ok
+    np.testing.assert_allclose(path.barrier, barrier, atol=5e-11)
+    np.testing.assert_allclose(path.barrier, mean_field.barrier(beta), rtol=1e-10)
+    np.testing.assert_allclose(path.path[-1], mean_field.magnetisation(beta), atol=1e-9)
+    np.testing.assert_allclose(path.eigenvalues, [1 - beta], rtol=1e-9)
 
 
 @pytest.mark.slow
@@ -60,21 +60,21 @@ def test_one_well_has_no_path():
 def test_the_surface_of_muller_and_brown():
     # Its minima are at (-0.558224, 1.441726) and (0.623499, 0.028038), of energies -146.6995 and
     # -108.1667; the higher of the two saddles is at (-0.822002, 0.624313), of energy -40.6648.
-    found = energy_path(muller_brown, np.array([-0.6, 1.4]), np.array([0.6, 0.0]))
-    assert found.ok
-    np.testing.assert_allclose(found.path[0], [-0.558224, 1.441726], atol=1e-6)
-    np.testing.assert_allclose(found.path[-1], [0.623499, 0.028038], atol=1e-6)
-    np.testing.assert_allclose(found.saddle, [-0.822002, 0.624313], atol=1e-6)
-    np.testing.assert_allclose(found.barrier, -40.6648 + 146.6995, atol=2e-4)
-    assert found.eigenvalues[0] < 0 < found.eigenvalues[1]
+    path = energy_path(muller_brown, np.array([-0.6, 1.4]), np.array([0.6, 0.0]))
+    assert path.ok
+    np.testing.assert_allclose(path.path[0], [-0.558224, 1.441726], atol=1e-6)
+    np.testing.assert_allclose(path.path[-1], [0.623499, 0.028038], atol=1e-6)
+    np.testing.assert_allclose(path.saddle, [-0.822002, 0.624313], atol=1e-6)
+    np.testing.assert_allclose(path.barrier, -40.6648 + 146.6995, atol=2e-4)
+    assert path.eigenvalues[0] < 0 < path.eigenvalues[1]
     # The gradient points along a path of least energy, but for its corners.
-    tangent = np.asarray(found.path)[2:] - np.asarray(found.path)[:-2]
+    tangent = np.asarray(path.path)[2:] - np.asarray(path.path)[:-2]
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
-    slope = np.asarray(jax.vmap(jax.grad(muller_brown), (0, None))(found.path, None))[1:-1]
+    slope = np.asarray(jax.vmap(jax.grad(muller_brown), (0, None))(path.path, None))[1:-1]
     along = (slope * tangent).sum(axis=1)
     assert np.sum(along**2) > 0.98 * np.sum(slope**2)
     # It passes the third minimum, (-0.050011, 0.466694).
-    near = np.linalg.norm(np.asarray(found.path) - [-0.050011, 0.466694], axis=1).min()
+    near = np.linalg.norm(np.asarray(path.path) - [-0.050011, 0.466694], axis=1).min()
     assert near < 0.05
 
 
@@ -86,15 +86,15 @@ def test_between_two_memories_lies_the_saddle_of_the_mean_field():
     m, d = np.linalg.qr(rng.standard_normal((9, 2)))[0].T * np.array([[0.7], [1.3]])
     beta = 1.5
     energy = bpc.energies.ModernHopfield(np.stack([m + d, m - d]), beta)
-    found = energy_path(energy, m + d, m - d)
-    assert found.ok
+    path = energy_path(energy, m + d, m - d)
+    assert path.ok
     square = d @ d
-    np.testing.assert_allclose(found.saddle, m, atol=1e-9)
-    np.testing.assert_allclose(found.barrier, square * mean_field.barrier(beta * square), rtol=1e-9)
+    np.testing.assert_allclose(path.saddle, m, atol=1e-9)
+    np.testing.assert_allclose(path.barrier, square * mean_field.barrier(beta * square), rtol=1e-9)
     # In the other directions the energy is |y|^2 / 2.
     expected = np.append(1 - beta * square, np.ones(8))
-    np.testing.assert_allclose(found.eigenvalues, expected, atol=1e-9)
-    curvatures = hessian_path(energy, found.path)
+    np.testing.assert_allclose(path.eigenvalues, expected, atol=1e-9)
+    curvatures = hessian_path(energy, path.path)
     assert (curvatures[0] > 0).all() and (curvatures[-1] > 0).all()
 
 
@@ -115,13 +115,13 @@ def test_a_line_over_a_summit_is_no_path_but_a_detour_is():
     assert not straight.ok and np.isnan(straight.barrier)
     barriers = []
     for side in (-1.0, 1.0):
-        found = path(0.05, side)
-        assert found.ok
+        solution = path(0.05, side)
+        assert solution.ok
         # d/dz on x = 0: 4 z (z^2 - 1) + 0.05 = 0; roots by numpy.
         z = [r.real for r in np.roots([4, 0, -4, 0.05]) if r.real * side > 0.5]
-        np.testing.assert_allclose(found.saddle["z"], z, atol=1e-9)
-        np.testing.assert_allclose(found.saddle["x"], 0, atol=1e-9)
-        barriers.append(float(found.barrier))
+        np.testing.assert_allclose(solution.saddle["z"], z, atol=1e-9)
+        np.testing.assert_allclose(solution.saddle["x"], 0, atol=1e-9)
+        barriers.append(float(solution.barrier))
     assert barriers[0] < barriers[1]
 
 
@@ -133,19 +133,19 @@ def test_paths_batch():
     def path(beta):
         return energy_path(bpc.energies.ModernHopfield(patterns, beta), patterns[0], patterns[1])
 
-    found = jax.jit(jax.vmap(path))(jnp.array([1.5, 2.0, 0.9]))
-    np.testing.assert_array_equal(found.ok, [True, True, False])
-    np.testing.assert_allclose(found.barrier[:2], mean_field.barrier(np.array([1.5, 2.0])))
-    assert np.isnan(found.barrier[2])
+    solution = jax.jit(jax.vmap(path))(jnp.array([1.5, 2.0, 0.9]))
+    np.testing.assert_array_equal(solution.ok, [True, True, False])
+    np.testing.assert_allclose(solution.barrier[:2], mean_field.barrier(np.array([1.5, 2.0])))
+    assert np.isnan(solution.barrier[2])
 
 
 def test_kramers_rate_of_the_double_well():
     # sqrt(2) / (2 pi) exp(-1 / (4 D)); tau only scales time.
-    found = [kramers_rate(double_well, -1.0, 0.0, d) for d in (0.1, 0.2)]
-    np.testing.assert_allclose(found[0], 1.84756e-2, rtol=5e-6)
-    np.testing.assert_allclose(found, np.sqrt(2) / (2 * np.pi) * np.exp([-2.5, -1.25]), rtol=1e-12)
+    rate = [kramers_rate(double_well, -1.0, 0.0, d) for d in (0.1, 0.2)]
+    np.testing.assert_allclose(rate[0], 1.84756e-2, rtol=5e-6)
+    np.testing.assert_allclose(rate, np.sqrt(2) / (2 * np.pi) * np.exp([-2.5, -1.25]), rtol=1e-12)
     slow = kramers_rate(bpc.Langevin(double_well, 0.1), -1.0, 0.0, 0.1, tau=5.0)
-    np.testing.assert_allclose(slow, found[0] / 5, rtol=1e-12)
+    np.testing.assert_allclose(slow, rate[0] / 5, rtol=1e-12)
     # Its slope in 1 / D is minus the barrier.
     slope = jax.grad(lambda x: jnp.log(kramers_rate(double_well, -1.0, 0.0, 1 / x)))(10.0)
     np.testing.assert_allclose(slope, -0.25, rtol=1e-12)

@@ -32,26 +32,30 @@ def test_gamma_trains_are_as_irregular_as_renewal_theory_says(order):
     # Lv: Shinomoto et al. (2003), eq. 2.4. k = 1 is Poisson.
     size, t1, window = 40, 2000.0, 10.0
     trains = gamma_trains(np.random.default_rng(order), size, order, 1.0, t1)
-    found = spike_statistics(record(trains), size, t0=0.0, t1=t1, window=window)
-    assert found.ok and found.enough.all()
+    statistics = spike_statistics(record(trains), size, t0=0.0, t1=t1, window=window)
+    assert statistics.ok and statistics.enough.all()
     few = 1 / np.sqrt(size * t1)  # relative errors of means over all intervals are about this
-    np.testing.assert_allclose(found.rate.mean(), 1.0, atol=5 * few)
-    np.testing.assert_allclose(found.interval_mean.mean(), 1.0, atol=5 * few)
-    np.testing.assert_allclose(found.cv.mean(), order**-0.5, rtol=8 * few)
-    np.testing.assert_allclose(found.local_variation.mean(), 3 / (2 * order + 1), rtol=10 * few)
+    np.testing.assert_allclose(statistics.rate.mean(), 1.0, atol=5 * few)
+    np.testing.assert_allclose(statistics.interval_mean.mean(), 1.0, atol=5 * few)
+    np.testing.assert_allclose(statistics.cv.mean(), order**-0.5, rtol=8 * few)
+    np.testing.assert_allclose(
+        statistics.local_variation.mean(), 3 / (2 * order + 1), rtol=10 * few
+    )
     fano = 1 / order + (1 - order**-2) / (6 * window)
     # Variances of W windows have a relative error of sqrt(2 / W).
-    np.testing.assert_allclose(found.fano.mean(), fano, rtol=4 * np.sqrt(2 * window / t1 / size))
+    np.testing.assert_allclose(
+        statistics.fano.mean(), fano, rtol=4 * np.sqrt(2 * window / t1 / size)
+    )
 
 
 def test_regular_trains_do_not_vary():
     trains = [np.arange(0.5, 100.0, 2.0), np.arange(0.25, 100.0, 5.0), np.arange(1.0, 100.0, 10.0)]
-    found = spike_statistics(record(trains), 3, t0=0.0, t1=100.0, window=10.0)
-    np.testing.assert_allclose(found.rate, [0.5, 0.2, 0.1])
-    np.testing.assert_allclose(found.interval_mean, [2.0, 5.0, 10.0])
-    for zero in (found.cv, found.local_variation, found.fano):
+    statistics = spike_statistics(record(trains), 3, t0=0.0, t1=100.0, window=10.0)
+    np.testing.assert_allclose(statistics.rate, [0.5, 0.2, 0.1])
+    np.testing.assert_allclose(statistics.interval_mean, [2.0, 5.0, 10.0])
+    for zero in (statistics.cv, statistics.local_variation, statistics.fano):
         np.testing.assert_allclose(zero, 0.0, atol=1e-12)
-    assert found.enough.all() and np.isnan(found.synchrony)  # no count varies
+    assert statistics.enough.all() and np.isnan(statistics.synchrony)  # no count varies
 
 
 @pytest.mark.parametrize("keep", [0.3, 1.0])
@@ -60,11 +64,11 @@ def test_common_input_makes_trains_synchronous(keep):
     # exactly 1 where all spikes are shared.
     size, t1 = 10, 20_000.0
     spikes = record(common(np.random.default_rng(1), size, keep, 0.5, t1))
-    found = spike_statistics(spikes, size, t0=0.0, t1=t1, window=20.0)
+    statistics = spike_statistics(spikes, size, t0=0.0, t1=t1, window=20.0)
     expected = 1 / size + (1 - 1 / size) * keep
-    np.testing.assert_allclose(found.synchrony, expected, rtol=1e-12 if keep == 1.0 else 0.05)
+    np.testing.assert_allclose(statistics.synchrony, expected, rtol=1e-12 if keep == 1.0 else 0.05)
     # One train in effect: a relative error of sqrt(2 / 1000).
-    np.testing.assert_allclose(found.fano.mean(), 1.0, atol=4 * np.sqrt(2 / 1000))
+    np.testing.assert_allclose(statistics.fano.mean(), 1.0, atol=4 * np.sqrt(2 / 1000))
 
 
 @pytest.mark.slow
@@ -73,9 +77,9 @@ def test_independent_poisson_trains_are_not_synchronous():
     rng = np.random.default_rng(2)
     rates = np.linspace(0.1, 1.0, size)  # chi^2 is 1 / N whatever the rates are
     spikes = record([rng.uniform(0, t1, rng.poisson(rate * t1)) for rate in rates])
-    found = spike_statistics(spikes, size, t0=0.0, t1=t1, window=5.0)
+    statistics = spike_statistics(spikes, size, t0=0.0, t1=t1, window=5.0)
     # The variance over W = 400 windows has a relative error of sqrt(2 / W).
-    np.testing.assert_allclose(found.synchrony, 1 / size, rtol=4 * np.sqrt(2 / 400))
+    np.testing.assert_allclose(statistics.synchrony, 1 / size, rtol=4 * np.sqrt(2 / 400))
 
 
 # --- agreement with plain numpy ----------------------------------------------------------------
@@ -86,35 +90,35 @@ def test_independent_poisson_trains_are_not_synchronous():
 def test_statistics_are_numpys(trains):
     t0, t1, window = 10.0, 82.0, 16.0  # four windows, and 8 that are in none
     trains = [np.sort(np.asarray(train, float)) for train in [*trains, [], [], []][:4]]
-    found = spike_statistics(record(trains, 50), 4, t0=t0, t1=t1, window=window)
-    assert found.ok
+    statistics = spike_statistics(record(trains, 50), 4, t0=t0, t1=t1, window=window)
+    assert statistics.ok
     edges = t0 + window * np.arange(5)
     counts = []
     for k, train in enumerate(trains):
         own = train[(train >= t0) & (train < t1)]
         gaps = np.diff(own)
-        assert found.count[k] == len(own)
-        np.testing.assert_allclose(found.rate[k], len(own) / (t1 - t0))
+        assert statistics.count[k] == len(own)
+        np.testing.assert_allclose(statistics.rate[k], len(own) / (t1 - t0))
         mean = gaps.mean() if len(gaps) else np.nan
-        np.testing.assert_allclose(found.interval_mean[k], mean)
-        assert found.enough[k] == (len(own) >= 3)
-        if found.enough[k]:
+        np.testing.assert_allclose(statistics.interval_mean[k], mean)
+        assert statistics.enough[k] == (len(own) >= 3)
+        if statistics.enough[k]:
             a, b = gaps[1:], gaps[:-1]
-            np.testing.assert_allclose(found.cv[k], gaps.std() / gaps.mean(), atol=1e-12)
+            np.testing.assert_allclose(statistics.cv[k], gaps.std() / gaps.mean(), atol=1e-12)
             local = 3 * np.mean(((a - b) / (a + b)) ** 2)
-            np.testing.assert_allclose(found.local_variation[k], local, atol=1e-12)
+            np.testing.assert_allclose(statistics.local_variation[k], local, atol=1e-12)
         else:
-            assert np.isnan(found.cv[k]) and np.isnan(found.local_variation[k])
+            assert np.isnan(statistics.cv[k]) and np.isnan(statistics.local_variation[k])
         counts.append(
             [((own >= a) & (own < b)).sum() for a, b in zip(edges[:-1], edges[1:], strict=True)]
         )
     counts = np.asarray(counts, float)
     mean, variance = counts.mean(axis=1), counts.var(axis=1, ddof=1)
     fano = np.where(mean > 0, variance / np.where(mean > 0, mean, 1), np.nan)
-    np.testing.assert_allclose(found.fano, fano, atol=1e-12)
+    np.testing.assert_allclose(statistics.fano, fano, atol=1e-12)
     single = variance.mean()
     synchrony = counts.mean(axis=0).var(ddof=1) / single if single > 0 else np.nan
-    np.testing.assert_allclose(found.synchrony, synchrony, atol=1e-12)
+    np.testing.assert_allclose(statistics.synchrony, synchrony, atol=1e-12)
 
 
 # --- transformations ---------------------------------------------------------------------------
@@ -125,7 +129,7 @@ def test_a_batch_of_solves_is_as_one_after_another():
     neuron = bpc.neurons.LIF()
 
     def statistics(drive):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             neuron,
             neuron.rest((3,)),
             drive * jnp.array([0.0, 1.0, 2.0]),
@@ -134,7 +138,7 @@ def test_a_batch_of_solves_is_as_one_after_another():
             max_spikes=60,
             throw=False,
         )
-        return spike_statistics(found.spikes, 3, t0=0.0, t1=200.0, window=50.0)
+        return spike_statistics(solution.spikes, 3, t0=0.0, t1=200.0, window=50.0)
 
     drives = jnp.array([60.0, 150.0, 5000.0])  # pA; the last has more spikes than room
     batch = jax.jit(jax.vmap(statistics))(drives)
@@ -163,13 +167,13 @@ def test_derivatives_pass_through_the_times():
 
     def irregularity(times):
         spikes = Spikes(times, neurons, jnp.array(7))
-        found = spike_statistics(spikes, 4, t0=0.0, t1=10.0, window=5.0)
-        return found.cv[0] + found.local_variation[0] + found.interval_mean[2]
+        statistics = spike_statistics(spikes, 4, t0=0.0, t1=10.0, window=5.0)
+        return statistics.cv[0] + statistics.local_variation[0] + statistics.interval_mean[2]
 
-    found = jax.grad(irregularity)(times)[:7]
+    statistics = jax.grad(irregularity)(times)[:7]
     steps = 1e-6 * np.eye(8)[:7]
     each = [(irregularity(times + h) - irregularity(times - h)) / 2e-6 for h in steps]
-    np.testing.assert_allclose(found, each, atol=1e-8)
+    np.testing.assert_allclose(statistics, each, atol=1e-8)
 
 
 # --- hostile records ---------------------------------------------------------------------------
@@ -188,41 +192,52 @@ def test_no_record_makes_up_a_number(entries, extra):
     of = [*(n for _, n in entries), *[-1] * (room - len(entries))]
     count = len(entries) + extra * room  # an overflow if there is something extra
     spikes = Spikes(jnp.array(at, float), jnp.array(of), jnp.array(count))
-    found = spike_statistics(spikes, 3, t0=0.0, t1=100.0, window=25.0)
+    statistics = spike_statistics(spikes, 3, t0=0.0, t1=100.0, window=25.0)
     broken = any(n >= 3 or (n >= 0 and np.isnan(t)) for t, n in entries)
-    assert found.ok == (count <= room and not broken)
+    assert statistics.ok == (count <= room and not broken)
     wanted = [sum(n == k and 0 <= t < 100 for t, n in entries) for k in range(3)]
-    np.testing.assert_array_equal(found.count, wanted)
-    if not found.ok:
-        for value in (found.rate, found.interval_mean, found.cv, found.fano, found.synchrony):
+    np.testing.assert_array_equal(statistics.count, wanted)
+    if not statistics.ok:
+        for value in (
+            statistics.rate,
+            statistics.interval_mean,
+            statistics.cv,
+            statistics.fano,
+            statistics.synchrony,
+        ):
             assert np.isnan(value).all()
-        assert not found.enough.any()
+        assert not statistics.enough.any()
     else:
-        np.testing.assert_allclose(found.rate, np.array(wanted) / 100)
-        np.testing.assert_array_equal(np.isnan(found.interval_mean), np.array(wanted) < 2)
-        np.testing.assert_array_equal(np.isnan(found.fano), np.array(wanted) == 0)
-        np.testing.assert_array_equal(np.isnan(found.cv), ~found.enough)
-        assert not found.enough[np.array(wanted) < 3].any()
+        np.testing.assert_allclose(statistics.rate, np.array(wanted) / 100)
+        np.testing.assert_array_equal(np.isnan(statistics.interval_mean), np.array(wanted) < 2)
+        np.testing.assert_array_equal(np.isnan(statistics.fano), np.array(wanted) == 0)
+        np.testing.assert_array_equal(np.isnan(statistics.cv), ~statistics.enough)
+        assert not statistics.enough[np.array(wanted) < 3].any()
 
 
 @pytest.mark.parametrize("room", [0, 1, 4])
 def test_silence_has_a_rate_and_nothing_else(room):
-    found = spike_statistics(record([[], []], room), 2, t0=0.0, t1=10.0, window=5.0)
-    assert found.ok and not found.enough.any()
-    np.testing.assert_array_equal(found.rate, 0.0)
-    for value in (found.interval_mean, found.cv, found.local_variation, found.fano):
+    statistics = spike_statistics(record([[], []], room), 2, t0=0.0, t1=10.0, window=5.0)
+    assert statistics.ok and not statistics.enough.any()
+    np.testing.assert_array_equal(statistics.rate, 0.0)
+    for value in (
+        statistics.interval_mean,
+        statistics.cv,
+        statistics.local_variation,
+        statistics.fano,
+    ):
         assert np.isnan(value).all()
-    assert np.isnan(found.synchrony)
+    assert np.isnan(statistics.synchrony)
 
 
 def test_a_neuron_needs_as_many_intervals_as_asked_for():
     spikes = record([[1.0, 2.0, 4.0], [1.0, 2.0, 4.0, 7.0], [3.0, 3.0, 3.0]])
     options = dict(t0=0.0, t1=10.0, window=5.0)
     np.testing.assert_array_equal(spike_statistics(spikes, 3, **options).enough, [1, 1, 0])
-    found = spike_statistics(spikes, 3, min_intervals=3, **options)
-    np.testing.assert_array_equal(found.enough, [0, 1, 0])
+    statistics = spike_statistics(spikes, 3, min_intervals=3, **options)
+    np.testing.assert_array_equal(statistics.enough, [0, 1, 0])
     # Intervals 1, 2, 3: mean 2, variance 2 / 3.
-    np.testing.assert_allclose(found.cv, [np.nan, np.sqrt(2 / 3) / 2, np.nan])
+    np.testing.assert_allclose(statistics.cv, [np.nan, np.sqrt(2 / 3) / 2, np.nan])
 
 
 # --- bad input ---------------------------------------------------------------------------------

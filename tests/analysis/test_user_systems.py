@@ -59,9 +59,9 @@ def test_from_rests_to_landscape(name):
     assert rests.ok.all() and len(wells) >= 1
 
     # the largest exponents at a rest are the real parts of its eigenvalues
-    found = lyapunov(case.system, wells[0], case.args, t1=200.0, dt=0.05, burn_in=100.0)
+    result = lyapunov(case.system, wells[0], case.args, t1=200.0, dt=0.05, burn_in=100.0)
     expected = jnp.sort(spectrum(rests.jacobian)[leading < 0][0].real)[::-1]
-    np.testing.assert_allclose(found.exponents, expected, atol=0.02 * float(-expected.min()))
+    np.testing.assert_allclose(result.exponents, expected, atol=0.02 * float(-expected.min()))
 
     toward = -1.0 if name == "Curie-Weiss" else 1.0
     branch = follow(
@@ -82,7 +82,7 @@ def test_from_rests_to_landscape(name):
     size = wells.shape[1]
     if size > 1:
         across = plane(wells[0], wells[0] + jnp.eye(size)[0], wells[0] + jnp.eye(size)[1])
-        found = energy_slice(speed, across, case.args, count=21)
-        assert found.energy.shape == (21, 21)
+        result = energy_slice(speed, across, case.args, count=21)
+        assert result.energy.shape == (21, 21)
         np.testing.assert_allclose(speed(wells[0], case.args), 0.0, atol=1e-18)
-        assert float(found.energy.min()) >= 0
+        assert float(result.energy.min()) >= 0

@@ -94,15 +94,15 @@ def test_the_covariance_solves_lyapunovs_equation():
     rng = np.random.default_rng(0)
     matrix = rng.standard_normal((12, 12)) - 5 * np.eye(12)
     amplitude = rng.uniform(0, 2, 12)
-    found = stationary_covariance(Linear(matrix, amplitude), jnp.zeros(12))
+    result = stationary_covariance(Linear(matrix, amplitude), jnp.zeros(12))
     expected = solve_continuous_lyapunov(matrix, -np.diag(amplitude**2))
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-13)
 
 
 def test_the_covariance_diverges_to_the_fold_as_its_rate_says():
     r = -np.array([1.0, 0.01, 1e-4])
-    found = [stationary_covariance(Fold(0.02), -np.sqrt(-x), x)[0, 0] for x in r]
-    np.testing.assert_allclose(found, theory.variance(theory.fold_slope(r), 0.02), rtol=1e-10)
+    result = [stationary_covariance(Fold(0.02), -np.sqrt(-x), x)[0, 0] for x in r]
+    np.testing.assert_allclose(result, theory.variance(theory.fold_slope(r), 0.02), rtol=1e-10)
 
 
 def recorded(system, y0, args, *, dt, every, count, copies):

@@ -44,9 +44,9 @@ def test_trace_is_the_sum_of_its_exponentials():
 def test_decoders_read_the_record_of_a_solve():
     neuron = bpc.neurons.LIF()  # tau dv/dt = e_l - v + I / g_l
     drives = jnp.array([90.0, 130.0, 160.0])  # pA; 100 is the least that makes it spike
-    found = bpc.simulate(neuron, neuron.rest((3,)), drives, t1=100.0, dt=0.1, max_spikes=40)
-    times, channels = found.spikes.times, found.spikes.neurons
-    counts = np.bincount(channels[: found.spikes.count], minlength=3)
+    solution = bpc.simulate(neuron, neuron.rest((3,)), drives, t1=100.0, dt=0.1, max_spikes=40)
+    times, channels = solution.spikes.times, solution.spikes.neurons
+    counts = np.bincount(channels[: solution.spikes.count], minlength=3)
     np.testing.assert_allclose(encode.rate(bpc.Spikes(times, channels), 3, t1=100.0) * 100, counts)
     curve = encode.Charging(neuron.c / neuron.g_l, neuron.g_l * (neuron.v_th - neuron.e_l))
     coded = encode.latency(drives, curve)

@@ -94,8 +94,8 @@ def test_a_download_of_other_bytes_is_not_kept(served, tmp_path):
     # A part that is longer than the file: begun anew.
     (tmp_path / "into" / "a.gz.part").write_bytes(b"more than an apology")
     right = File("a.gz", hashlib.sha256(b"an apology").hexdigest(), f"{url}a.gz")
-    found = download("tiny", [right], tmp_path / "into")
-    assert found["a.gz"].read_bytes() == b"an apology"
+    result = download("tiny", [right], tmp_path / "into")
+    assert result["a.gz"].read_bytes() == b"an apology"
     missing = File("b.gz", right.sum, f"{url}b.gz")
     with pytest.raises(data.DataError, match="no tiny; http://127.*b.gz says HTTP Error 404"):
         download("tiny", [missing], tmp_path / "into")

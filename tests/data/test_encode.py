@@ -63,16 +63,16 @@ def test_current():
 
 def events_one_by_one(ts, x, threshold, start):
     """Send on delta of one piecewise linear stream, event after event, in plain Python."""
-    level, found = start, []
+    level, result = start, []
     old_t, old = ts[0], start
     for i, (t, value) in enumerate(zip(ts, x, strict=True)):
         while abs(value - level) >= threshold * (1 - 1e-12):
             sign = 1 if value > level else -1
             level += sign * threshold
             at = t if i == 0 else old_t + (level - old) / (value - old) * (t - old_t)
-            found.append((at, sign))
+            result.append((at, sign))
         old_t, old = t, value
-    return found
+    return result
 
 
 def smooth(seed, samples=200):

@@ -209,14 +209,15 @@ def test_both_packings_give_the_same_events(tmp_path):
     numbers = {"train": 12, "test": 3}
     members, rows, files = {}, [], []
     for seed, (split, count) in enumerate(numbers.items()):
-        found = list(recordings(count, seed))
+        result = list(recordings(count, seed))
         labels = [(7 * k + seed) % 10 for k in range(count)]
         of_split = {
-            f"{split.title()}/{labels[k]}/{k + 1:05d}.bin": found[k] for k in reversed(range(count))
+            f"{split.title()}/{labels[k]}/{k + 1:05d}.bin": result[k]
+            for k in reversed(range(count))
         }
         write_zip(folder / f"{split.title()}.zip", of_split)
         files.append(File(f"{split.title()}.zip", md5(folder / f"{split.title()}.zip"), how=md5))
-        members |= {f"{split}/{k + 1:05d}.bin": found[k] for k in range(count)}
+        members |= {f"{split}/{k + 1:05d}.bin": result[k] for k in range(count)}
         rows += [(f"{split}/{k + 1:05d}.bin", labels[k]) for k in range(count)]
     text = io.StringIO()
     csv.writer(text).writerows([("file", "label"), *rows])

@@ -87,8 +87,8 @@ def test_expectations_are_those_of_draws():
         quadratic = mismatch(z[0], weights @ a[0])  # what the mean network leaves out
         assert q.expected_energy(z[0], a[0]) > quadratic + 0.5 * M * q.spread(a[0]) - 1e-12
     q = learned(p, z, a)
-    found, error = br.kl_wishart(q.noise.scatter, 16.5, p.noise.scatter, 5.5, 0, 40_000)
-    assert abs(q.noise.kl(p.noise) - found) < 4 * error
+    result, error = br.kl_wishart(q.noise.scatter, 16.5, p.noise.scatter, 5.5, 0, 40_000)
+    assert abs(q.noise.kl(p.noise) - result) < 4 * error
 
 
 @pytest.mark.parametrize("kind", KINDS)

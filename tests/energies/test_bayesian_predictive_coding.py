@@ -54,8 +54,8 @@ def test_linear_oracle_general_sigma():
                           for n, s in zip(sizes[1:], sigmas, strict=True))  # fmt: skip
     least = lg.least_energy(weights, sigmas, x, y)
     np.testing.assert_allclose(net(state, args), least + constants, rtol=1e-10)
-    found, undo = jax.flatten_util.ravel_pytree(state)
-    h = jax.hessian(lambda v: net(undo(v), args))(found)
+    result, undo = jax.flatten_util.ravel_pytree(state)
+    h = jax.hessian(lambda v: net(undo(v), args))(result)
     np.testing.assert_allclose(np.linalg.inv(h), covariance, atol=1e-10)
     laplace = net(state, args) + 0.5 * np.linalg.slogdet(h)[1] - 0.5 * 9 * np.log(2 * np.pi)
     evidence = lg.log_evidence(weights, sigmas, x[None], y[None])[0]
@@ -68,7 +68,7 @@ def test_uncertainty_term_gradient_on_presyn(getkey):
     # away from what the synapses above know little of.
     net = network(getkey())
     z = tuple(jax.random.normal(getkey(), (n,)) for n in SIZES)
-    found = jax.grad(net)((None, z[1], None), (z[0], None, z[2]))[1]
+    result = jax.grad(net)((None, z[1], None), (z[0], None, z[2]))[1]
     below, above = (a.posterior for a in net.arrows)
     a0, a1 = (jnp.append(jnp.tanh(v), 1.0) for v in z[:2])
     own = below.noise.count / below.noise.scatter * (z[1] - below.mean @ a0)
@@ -76,11 +76,11 @@ def test_uncertainty_term_gradient_on_presyn(getkey):
     slope = 1 - jnp.tanh(z[1]) ** 2
     unsure = SIZES[2] * slope * (jnp.linalg.inv(above.precision) @ a1)[:-1]
     by_hand = own - slope * (above.mean.T @ error)[:-1] + unsure
-    np.testing.assert_allclose(found, by_hand, rtol=1e-10)
+    np.testing.assert_allclose(result, by_hand, rtol=1e-10)
     assert np.abs(unsure).max() > 0.01
     # the network of the means lacks that term, and nothing else
     point = jax.grad(net.point())((None, z[1], None), (z[0], None, z[2]))[1]
-    np.testing.assert_allclose(found - point, unsure, atol=1e-10)
+    np.testing.assert_allclose(result - point, unsure, atol=1e-10)
 
 
 def descend(net, y, args, steps, rate):
@@ -127,8 +127,8 @@ def test_full_batch_F_monotone(getkey, kind):
 
     seen = [net.free_energy(y, args)]
     for _ in range(30):
-        net, y, *found = turn(net, y)
-        seen += found
+        net, y, *result = turn(net, y)
+        seen += result
     assert (np.diff(seen) <= 1e-9 * np.abs(seen[:-1])).all()
     assert seen[-1] < seen[0] - 10
     assert (np.diff(seen)[-2:] < 0).all()  # still descending, not stuck

@@ -143,8 +143,8 @@ def recalled(network, patterns, spoilt):
         y = jax.nn.one_hot(start, M, dtype=float)
         return jax.lax.fori_loop(0, 10, lambda _, y: network.sweep(y), y).argmax(axis=1)
 
-    found = jax.jit(jax.vmap(recall))(jnp.asarray(spoilt))
-    return float((np.asarray(found) == patterns).all(axis=1).mean())
+    result = jax.jit(jax.vmap(recall))(jnp.asarray(spoilt))
+    return float((np.asarray(result) == patterns).all(axis=1).mean())
 
 
 def test_recall_with_a_consistent_prior():
@@ -168,7 +168,7 @@ def test_recall_with_a_consistent_prior():
 def test_traces_between_spikes_are_exact():
     rule = SpikeTraces(10.0, 100.0, 1000.0, 0.1)
     spikes = np.random.default_rng(4).poisson(0.5, (6, 2, 2)).astype(float)
-    found = rule.run(jnp.asarray(spikes), 7.0)
+    solution = rule.run(jnp.asarray(spikes), 7.0)
 
     def slope(t, y):  # of z, e, p of the units and e, p of the pairs, by hand
         z, e, p, pair_e, pair_p = y[:4], y[4:8], y[8:12], y[12:28], y[28:]
@@ -180,7 +180,7 @@ def test_traces_between_spikes_are_exact():
     for now in spikes:
         y = solve_ivp(slope, (0, 7.0), y, rtol=1e-11, atol=1e-14).y[:, -1]
         y[:4] += now.ravel() / (0.1 * 10.0)
-    for value, expected in zip(found, np.split(y, [4, 8, 12, 28]), strict=True):
+    for value, expected in zip(solution, np.split(y, [4, 8, 12, 28]), strict=True):
         np.testing.assert_allclose(np.ravel(value), expected, rtol=1e-8, atol=1e-13)
 
 
@@ -189,13 +189,13 @@ def exponential(rates, dt):
     with localcontext(prec=60):
         a, b, c = (Decimal(float(rate)) * Decimal(dt) / 2**26 for rate in rates)
         chain = np.array([[-a, 0, 0], [b, -b, 0], [0, c, -c]], object)
-        found = term = np.array([[Decimal(i == j) for j in range(3)] for i in range(3)])
+        result = term = np.array([[Decimal(i == j) for j in range(3)] for i in range(3)])
         for k in range(1, 20):
             term = term @ chain / k
-            found = found + term
+            result = result + term
         for _ in range(26):
-            found = found @ found
-        return found.astype(float)
+            result = result @ result
+        return result.astype(float)
 
 
 @pytest.mark.parametrize("double", [True, False])
@@ -207,11 +207,11 @@ def test_traces_stay_positive_and_exact_at_all_gaps(taus, double):
         rates = 2 / rule.tau_z, 1 / rule.tau_e, 1 / rule.tau_p
         after = eqx.filter_jit(lambda rule, dt, start: rule._after(dt, 2 / rule.tau_z, start))
         for dt in (0.0, 1e-6, 1.0, 30.0, 1e3, 1e5, 1e7):
-            found = [after(rule, jnp.asarray(dt), tuple(start)) for start in jnp.eye(3)]
-            found = np.stack(found, axis=1)
-            assert (found >= 0).all()
+            result = [after(rule, jnp.asarray(dt), tuple(start)) for start in jnp.eye(3)]
+            result = np.stack(result, axis=1)
+            assert (result >= 0).all()
             np.testing.assert_allclose(
-                found, exponential(rates, dt), rtol=1e-12 if double else 1e-4, atol=1e-37
+                result, exponential(rates, dt), rtol=1e-12 if double else 1e-4, atol=1e-37
             )
 
 
@@ -243,13 +243,13 @@ def test_traces_of_poisson_spikes():
     rate, f_max, tau_z, bins = 0.05, 0.1, 10.0, 60_000
     rule = SpikeTraces(tau_z, 50.0, 20_000.0, f_max)
     spikes = jax.random.poisson(jax.random.key(0), rate * 1.0, (bins, 3, 2)).astype(float)
-    found = jax.jit(lambda s: rule.run(s, 1.0))(spikes)
+    solution = jax.jit(lambda s: rule.run(s, 1.0))(spikes)
     level = (1 - np.exp(-bins / 20_000.0)) * rate / f_max  # of a filter switched on at 0
     # Standard error of p: sqrt(rate / (2 tau_p)) / f_max = 0.011.
-    np.testing.assert_allclose(found.p, level, atol=4 * 0.0112 + 0.01)
-    apart = found.pair_p[0, 0, 1, 1] / level
+    np.testing.assert_allclose(solution.p, level, atol=4 * 0.0112 + 0.01)
+    apart = solution.pair_p[0, 0, 1, 1] / level
     np.testing.assert_allclose(apart, rate / f_max, atol=0.08)
-    itself = found.pair_p[0, 0, 0, 0] / level * (rate / f_max)
+    itself = solution.pair_p[0, 0, 0, 0] / level * (rate / f_max)
     expected = (rate / f_max) ** 2 + rate / (2 * tau_z * f_max**2)
     np.testing.assert_allclose(itself, expected, rtol=0.15)
 

@@ -56,8 +56,8 @@ def test_the_first_step_is_that_of_gaussian_crosstalk(alpha, start):
     patterns = spins(rng, int(alpha * n), n)
     energy = ClassicalHopfield.hebb(patterns.astype(np.float32))
     flips = np.where(rng.random((8, n)) < 0.5 * (1 - start), -1.0, 1.0)
-    found = jax.vmap(energy.update)(jnp.asarray(patterns[:8] * flips, jnp.float32))
-    overlaps = (np.asarray(found) * patterns[:8]).mean(axis=1)
+    result = jax.vmap(energy.update)(jnp.asarray(patterns[:8] * flips, jnp.float32))
+    overlaps = (np.asarray(result) * patterns[:8]).mean(axis=1)
     expected = ags.one_step_overlap(start, int(alpha * n) / n)
     assert abs(overlaps.mean() - expected) < 4 * overlaps.std() / np.sqrt(8) + 0.005
 
@@ -66,7 +66,7 @@ def test_the_first_step_is_that_of_gaussian_crosstalk(alpha, start):
 @pytest.mark.parametrize("alpha", [0.05, 0.10, 0.12])
 def test_the_overlap_near_saturation_is_that_of_replica_theory(alpha):
     # Amit, Gutfreund & Sompolinsky: 0.9999922, 0.9979993 at the first two; from the pattern.
-    rng, n, found = np.random.default_rng(6), 2000, []
+    rng, n, result = np.random.default_rng(6), 2000, []
 
     @eqx.filter_jit
     def settle(energy, y):
@@ -75,10 +75,10 @@ def test_the_overlap_near_saturation_is_that_of_replica_theory(alpha):
     for _ in range(3):
         patterns = spins(rng, int(alpha * n), n).astype(np.float32)
         y = settle(ClassicalHopfield.hebb(patterns), jnp.asarray(patterns[:30]))
-        found.extend((np.asarray(y) * patterns[:30]).mean(axis=1))
-    error = np.std(found) / np.sqrt(len(found))
+        result.extend((np.asarray(y) * patterns[:30]).mean(axis=1))
+    error = np.std(result) / np.sqrt(len(result))
     # Patterns of one memory share its crosstalk, and n is finite: 1e-3 besides.
-    assert abs(np.mean(found) - ags.retrieval(alpha).m) < 3 * error + 1e-3
+    assert abs(np.mean(result) - ags.retrieval(alpha).m) < 3 * error + 1e-3
 
 
 def test_a_field_of_zero_changes_nothing_and_bad_widths_are_named():
@@ -113,11 +113,11 @@ def test_the_first_step_of_the_dense_memory():
     energy = DenseHopfield.polynomial(patterns.astype(np.float32), 3)
     update = eqx.filter_jit(energy.update)
     flips = np.where(rng.random((6, n)) < 0.2, -1.0, 1.0)
-    found = [
+    result = [
         np.mean(np.asarray(update(jnp.asarray(x, jnp.float32))) * patterns[k])
         for k, x in enumerate(patterns[:6] * flips)
     ]
-    np.testing.assert_allclose(np.mean(found), capacity.dense_step(0.6, count, n, 3), atol=0.04)
+    np.testing.assert_allclose(np.mean(result), capacity.dense_step(0.6, count, n, 3), atol=0.04)
 
 
 # --- graded ---------------------------------------------------------------------------------------
@@ -153,13 +153,13 @@ class Network(bpc.AbstractSystem):
 @pytest.mark.slow
 def test_the_network_of_1984_never_raises_it():
     energy, rng = graded()
-    found = bpc.simulate(
+    solution = bpc.simulate(
         Network(energy), jnp.asarray(2 * rng.normal(size=12)), t1=60.0, dt=0.1,
         saveat=dfx.SaveAt(ts=jnp.linspace(0, 60, 40)),
     )  # fmt: skip
-    energies = jax.vmap(lambda u: energy(energy.activity(u)))(found.ys)
+    energies = jax.vmap(lambda u: energy(energy.activity(u)))(solution.ys)
     assert (jnp.diff(energies) <= 1e-12).all() and energies[0] - energies[-1] > 0.1
-    v = energy.activity(found.ys[-1])
+    v = energy.activity(solution.ys[-1])
     np.testing.assert_allclose(energy.update(v), v, atol=1e-3)
 
 

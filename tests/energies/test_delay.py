@@ -41,10 +41,10 @@ def test_it_is_the_modern_memory_of_all_shifts(steps):
     energy = DelayHopfield(patterns, 0.7, bias)
     explicit = ModernHopfield(all_shifts(patterns), 0.7, np.repeat(bias, steps))
     y = jnp.asarray(rasters(1, (4, steps)))
-    found, expected = report(energy, y), report(explicit, y.ravel())
+    result, expected = report(energy, y), report(explicit, y.ravel())
     for name, value in expected.items():
-        np.testing.assert_allclose(found[name].reshape(value.shape), value, atol=1e-11)
-    np.testing.assert_allclose(found["terms"], found["energy"], rtol=1e-14)
+        np.testing.assert_allclose(result[name].reshape(value.shape), value, atol=1e-11)
+    np.testing.assert_allclose(result["terms"], result["energy"], rtol=1e-14)
 
 
 @pytest.mark.slow
@@ -68,9 +68,9 @@ def test_a_raster_is_recalled_at_the_time_it_comes():
     patterns = (rng.random((20, 15, 40)) < 0.05).astype(float)
     energy = DelayHopfield(patterns, 3.0, -0.5 * np.sum(patterns**2, axis=(1, 2)))
     heard = np.roll(patterns[7], 11, axis=-1) * (rng.random((15, 40)) < 0.7)  # 30 % deleted
-    found = energy.match(jnp.asarray(heard))
-    assert (int(found.memory), int(found.shift)) == (7, 11)
-    np.testing.assert_allclose(found.probability, energy.posterior(jnp.asarray(heard)).max())
+    result = energy.match(jnp.asarray(heard))
+    assert (int(result.memory), int(result.shift)) == (7, 11)
+    np.testing.assert_allclose(result.probability, energy.posterior(jnp.asarray(heard)).max())
     recalled = energy.update(energy.update(jnp.asarray(heard)))
     np.testing.assert_allclose(recalled, np.roll(patterns[7], 11, axis=-1), atol=1e-3)
 

@@ -123,13 +123,13 @@ def test_a_gradient_flow_never_raises_its_energy_and_ends_where_the_update_rests
     import diffrax as dfx
 
     times = jnp.linspace(0, 40, 60)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         bpc.GradientFlow(energy, tau=2.0), jnp.asarray(rng.normal(size=8)),
         t1=40.0, dt=0.05, saveat=dfx.SaveAt(ts=times),
     )  # fmt: skip
-    energies = jax.vmap(energy)(found.ys)
+    energies = jax.vmap(energy)(solution.ys)
     assert (jnp.diff(energies) <= 1e-12).all()
-    rest = found.ys[-1]
+    rest = solution.ys[-1]
     np.testing.assert_allclose(energy.update(rest), rest, atol=1e-6)
 
 

@@ -42,12 +42,12 @@ def test_its_flow_over_real_parts_descends_to_a_memory():
     rng = np.random.default_rng(1)
     energy = PhasorHopfield(phasors(rng, 5, 16), 1.0)
     start = split(energy.patterns[2] * np.exp(0.5j * rng.normal(size=16)))
-    found = bpc.simulate(
+    solution = bpc.simulate(
         bpc.GradientFlow(energy.real), start, t1=12.0, dt=0.05,
         saveat=dfx.SaveAt(ts=jnp.linspace(0, 12, 25)),
     )  # fmt: skip
-    assert (jnp.diff(jax.vmap(energy)(join(found.ys))) <= 1e-12).all()
-    np.testing.assert_allclose(join(found.ys[-1]), energy.patterns[2], atol=1e-2)
+    assert (jnp.diff(jax.vmap(energy)(join(solution.ys))) <= 1e-12).all()
+    np.testing.assert_allclose(join(solution.ys[-1]), energy.patterns[2], atol=1e-2)
 
 
 def test_spike_times_are_phases():
@@ -91,7 +91,7 @@ def test_the_threshold_silences_weak_units():
 @pytest.mark.slow
 def test_overlap_near_saturation_is_that_of_the_closed_form():
     # 1,000 units, 20 patterns: m = 0.97567 in the limit; 4 standard errors and finite size.
-    n, found = 1000, []
+    n, result = 1000, []
 
     @eqx.filter_jit
     def settle(energy, z):
@@ -100,10 +100,10 @@ def test_overlap_near_saturation_is_that_of_the_closed_form():
     for seed in range(3):
         x = phasors(np.random.default_rng(seed), 20, n).astype(np.complex64)
         z = settle(ThresholdPhasor.hebb(x), jnp.asarray(x))
-        found.extend(np.abs((x.conj() * np.asarray(z)).mean(axis=1)))
+        result.extend(np.abs((x.conj() * np.asarray(z)).mean(axis=1)))
     expected = phasor.retrieval(0.02).m
     np.testing.assert_allclose(expected, 0.97567, atol=5e-6)
-    assert abs(np.mean(found) - expected) < 4 * np.std(found) / np.sqrt(len(found)) + 2e-3
+    assert abs(np.mean(result) - expected) < 4 * np.std(result) / np.sqrt(len(result)) + 2e-3
 
 
 @pytest.mark.slow

@@ -48,12 +48,12 @@ def silence(energy, args):
 @pytest.mark.slow
 def test_unclamped_equals_relu_mlp(getkey):
     energy, args = relu_net(getkey)
-    found = settle(PredictiveCodingNetwork(energy), silence(energy, args), args, tol=1e-11)
+    solution = settle(PredictiveCodingNetwork(energy), silence(energy, args), args, tol=1e-11)
     layer = args[0]
-    for arrow, z in zip(energy.arrows[:2], found.z[1:3], strict=True):  # by numpy
+    for arrow, z in zip(energy.arrows[:2], solution.z[1:3], strict=True):  # by numpy
         layer = np.maximum(np.asarray(arrow.predict.weights) @ np.asarray(layer), 0)
         np.testing.assert_allclose(z, layer, atol=1e-10)
-    assert found.ok and found.energy < 1e-18
+    assert solution.ok and solution.energy < 1e-18
 
 
 @pytest.mark.slow
@@ -62,9 +62,9 @@ def test_the_rate_network_finds_the_minimum_of_a_linear_hierarchy():
     flat, unravel = ravel_pytree(silence(energy, args))
     of = lambda x: energy(unravel(x), args)  # noqa: E731
     exact = np.linalg.solve(jax.hessian(of)(flat), -jax.grad(of)(flat))
-    found = settle(PredictiveCodingNetwork(energy), unravel(flat), args, tol=1e-9)
-    assert found.ok
-    np.testing.assert_allclose(ravel_pytree(found.z)[0], exact, atol=1e-8)
+    solution = settle(PredictiveCodingNetwork(energy), unravel(flat), args, tol=1e-9)
+    assert solution.ok
+    np.testing.assert_allclose(ravel_pytree(solution.z)[0], exact, atol=1e-8)
 
 
 def test_a_network_without_bounds_is_the_gradient_flow():
@@ -80,10 +80,10 @@ def test_F_never_rises_along_the_flow(getkey):
     energy, args = relu_net(getkey, label=1)
     network = PredictiveCodingNetwork(energy)
     v = jax.tree.map(lambda a: 2 * jax.random.normal(getkey(), a.shape), silence(energy, args))
-    found = bpc.simulate(
+    solution = bpc.simulate(
         network, v, args, t1=10.0, dt=0.01, saveat=dfx.SaveAt(ts=jnp.linspace(0, 10, 201))
     )
-    along = jax.vmap(lambda v: energy(network.value(v), args))(found.ys)
+    along = jax.vmap(lambda v: energy(network.value(v), args))(solution.ys)
     assert (np.diff(along) < 1e-12).all() and along[0] - along[-1] > 1
 
 
@@ -104,8 +104,8 @@ def test_stop_on_gradient_not_state(getkey):
 @pytest.mark.slow
 def test_where_F_is_least_no_possible_direction_lowers_it(getkey):
     energy, args = relu_net(getkey, label=2)
-    found = settle(PredictiveCodingNetwork(energy), silence(energy, args), args, tol=1e-10)
-    slope, z = (ravel_pytree(t)[0] for t in (jax.grad(energy)(found.z, args), found.z))
+    result = settle(PredictiveCodingNetwork(energy), silence(energy, args), args, tol=1e-10)
+    slope, z = (ravel_pytree(t)[0] for t in (jax.grad(energy)(result.z, args), result.z))
     assert jnp.abs(jnp.where(z > 0, slope, 0.0)).max() < 1e-9
     assert (jnp.where(z > 0, 0.0, slope) > -1e-9).all() and (z == 0).any() and (z > 0).any()
 
@@ -180,10 +180,10 @@ def test_directions_are_data(getkey):
     assert list(terms) == ["1->0", "0->1", "prior->1"]
     # the posterior mean of the generative direction, by linear algebra
     generative = PredictiveCoding([down, prior])
-    found = settle(PredictiveCodingNetwork(generative), (None, z), (x, None), tol=1e-10)
+    result = settle(PredictiveCodingNetwork(generative), (None, z), (x, None), tol=1e-10)
     w = np.asarray(down.predict.weights)
     exact = np.linalg.solve(np.eye(3) + 2 * w.T @ w, 2 * w.T @ np.asarray(x))
-    np.testing.assert_allclose(found.z[1], exact, atol=1e-9)
+    np.testing.assert_allclose(result.z[1], exact, atol=1e-9)
     assert generative.forward((None, None))[0].shape == (5,)  # from the causes to what is seen
 
 
@@ -240,19 +240,19 @@ def test_convolutions_fit(getkey):
 def two_populations(energy, args, quantum, share, key, cost=0.0):
     system = SpikingPredictiveCoding(energy, quantum, share * quantum, cost=cost)
     y0 = system.at(silence(energy, args), args)
-    found = bpc.descend(system, y0, args, key=key, spikes=int(800 / quantum))
-    return found, system
+    descent = bpc.descend(system, y0, args, key=key, spikes=int(800 / quantum))
+    return descent, system
 
 
 @pytest.mark.slow
 def test_spikes_of_errors_keep_them_within_half_a_quantum(getkey):
     energy, args = linear()
-    found, _ = two_populations(energy, args, 0.2, 0.25, getkey(), cost=1e-2)
-    assert found.ok and found.at_rest
-    true = energy.errors(found.value.values, args)
-    for name, sent in found.value.errors.items():
+    solution, _ = two_populations(energy, args, 0.2, 0.25, getkey(), cost=1e-2)
+    assert solution.ok and solution.at_rest
+    true = energy.errors(solution.value.values, args)
+    for name, sent in solution.value.errors.items():
         assert jnp.abs(true[name] - sent).max() <= 0.5 * 0.05 + 1e-12
-    assert set(found.value.errors) == {"1->2", "2->3"}  # none to a clamped layer
+    assert set(solution.value.errors) == {"1->2", "2->3"}  # none to a clamped layer
 
 
 @pytest.mark.slow
@@ -264,13 +264,13 @@ def test_two_populations_find_what_one_flow_finds():
 
     def rms(quantum):
         def one(key):
-            found, _ = two_populations(energy, args, quantum, 0.5, key, cost=0.1 * quantum**2)
-            away = ravel_pytree(jax.tree.map(jnp.subtract, found.value.values, best))[0]
-            return jnp.sqrt(jnp.mean(away**2)), found.at_rest
+            result, _ = two_populations(energy, args, quantum, 0.5, key, cost=0.1 * quantum**2)
+            away = ravel_pytree(jax.tree.map(jnp.subtract, result.value.values, best))[0]
+            return jnp.sqrt(jnp.mean(away**2)), result.at_rest
 
-        found, rest = jax.vmap(one)(keys)
+        result, rest = jax.vmap(one)(keys)
         assert rest.all()
-        return found.mean()
+        return result.mean()
 
     errors = [rms(quantum) for quantum in quanta]
     slope = np.polyfit(np.log(quanta), np.log(errors), 1)[0]
@@ -292,10 +292,10 @@ def test_true_errors_make_the_two_populations_one_descent():
 @pytest.mark.slow
 def test_rectified_values_stay_possible_and_F_falls(getkey):
     energy, args = relu_net(getkey, label=1)
-    found, _ = two_populations(energy, args, 0.2, 0.25, getkey(), cost=1e-2)
-    assert found.ok and found.at_rest
-    assert all((z >= 0).all() for z in jax.tree.leaves(found.value.values))
-    assert energy(found.value.values, args) < found.energy[0]
+    solution, _ = two_populations(energy, args, 0.2, 0.25, getkey(), cost=1e-2)
+    assert solution.ok and solution.at_rest
+    assert all((z >= 0).all() for z in jax.tree.leaves(solution.value.values))
+    assert energy(solution.value.values, args) < solution.energy[0]
 
 
 def test_bad_input(getkey):

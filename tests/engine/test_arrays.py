@@ -31,9 +31,9 @@ def double(request):
     ],
 )
 def test_numbers_keep_their_value(value, double):
-    found = _arrays.as_floating(value)
-    assert found.dtype == jnp.result_type(float)
-    np.testing.assert_array_equal(np.ravel(found), TICKS)
+    result = _arrays.as_floating(value)
+    assert result.dtype == jnp.result_type(float)
+    np.testing.assert_array_equal(np.ravel(result), TICKS)
     inside = jax.jit(lambda: _arrays.as_floating(value))()
     np.testing.assert_array_equal(np.ravel(inside), TICKS)
 
@@ -91,15 +91,15 @@ def test_times_that_are_no_numbers(bad, double):
 
 
 def test_traced_times_are_floats(double):
-    found = jax.jit(_arrays.as_times)(jnp.array([3, 1]))
-    assert found.dtype == jnp.result_type(float) and found.tolist() == [3, 1]
+    result = jax.jit(_arrays.as_times)(jnp.array([3, 1]))
+    assert result.dtype == jnp.result_type(float) and result.tolist() == [3, 1]
     assert jax.grad(lambda t: _arrays.as_times(t).sum())(jnp.ones(2)).tolist() == [1, 1]
 
 
 def test_indices_are_whole_and_of_32_bits(double):
     for kind in (np.uint8, np.int64, np.uint64):
-        found = _arrays.as_indices(np.array([0, 200], kind), "channels")
-        assert found.dtype == jnp.int32 and found.tolist() == [0, 200]
+        result = _arrays.as_indices(np.array([0, 200], kind), "channels")
+        assert result.dtype == jnp.int32 and result.tolist() == [0, 200]
     assert _arrays.as_indices([], "channels").dtype == jnp.int32
     for bad in ([2**32], np.array([2**63], np.uint64), [-(2**40)]):
         with pytest.raises(ValueError, match="channels must be within -2147483648..2147483647"):
@@ -149,9 +149,9 @@ def test_ticks_are_replayed(double):
     rule = TraceSTDP(bpc.learning.Window(tau_plus=500.0))
     pre = bpc.Spikes(np.array([2_560_000_000]), np.array([0], np.uint8))  # multiples of 256
     post = bpc.Spikes(np.array([2_560_001_024]), np.array([299]))
-    found, _ = replay(rule, jnp.zeros((300, 200)), pre, post, t0=2 * 10**9, t1=3 * 10**9)
-    assert np.count_nonzero(found) == 1
-    np.testing.assert_allclose(found[299, 0], 0.005 * np.exp(-1024 / 500), rtol=1e-6)
+    weights, _ = replay(rule, jnp.zeros((300, 200)), pre, post, t0=2 * 10**9, t1=3 * 10**9)
+    assert np.count_nonzero(weights) == 1
+    np.testing.assert_allclose(weights[299, 0], 0.005 * np.exp(-1024 / 500), rtol=1e-6)
     near = bpc.Spikes(np.array([2**53, 2**53 + 1]), np.array([0, 0]))
     with pytest.raises(ValueError, match="pre: times: of 2 different times 1 become one"):
         replay(rule, jnp.zeros((1, 1)), near, near)

@@ -116,10 +116,10 @@ def test_failed_solves_raise_and_tell_the_remedy(options, message):
 def test_a_batch_marks_its_bad_rows_and_keeps_the_good_ones():
     def end(c, dt, t1, args):
         neuron = LIF(c=c)
-        found = bpc.simulate(
+        solution = bpc.simulate(
             neuron, neuron.rest(), args, t1=t1, dt=dt, max_spikes=2, max_steps=200, throw=False
         )
-        return found.ok, found.result == bpc.RESULTS.bad_parameter, found.ys.v[0]
+        return solution.ok, solution.result == bpc.RESULTS.bad_parameter, solution.ys.v[0]
 
     good = (200.0, 0.1, 5.0, 150.0)
     rows = [good, (-200.0, *good[1:]), (jnp.nan, *good[1:]), (200.0, -0.1, 5.0, 150.0),

@@ -17,7 +17,7 @@ def test_the_current_based_network_keeps_its_rate_and_irregularity():
     # Brette et al. (2007), benchmark 2, in Brian2: 5.6 Hz, CV of the intervals 0.53 to 0.54.
     @jax.jit
     def run(network, start, drive):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             network,
             start,
             drive,
@@ -28,9 +28,9 @@ def test_the_current_based_network_keeps_its_rate_and_irregularity():
             throw=False,
         )
         trains = spike_statistics(
-            found.spikes, 4000, t0=0.0, t1=1000.0, window=10.0, min_intervals=3
+            solution.spikes, 4000, t0=0.0, t1=1000.0, window=10.0, min_intervals=3
         )
-        return found.ok & trains.ok, 1e3 * trains.rate, trains.cv
+        return solution.ok & trains.ok, 1e3 * trains.rate, trains.cv
 
     rates, cvs = [], []
     for seed in range(5):
@@ -53,7 +53,7 @@ def test_a_network_with_delays_and_poisson_input_fires_at_siegerts_rate(solver):
     # Brunel (2000) at 1,250 neurons; the weight grows with the root of the missing sources.
     problem, inputs = brunel(jax.random.key(0), 1250, weight=0.1 * np.sqrt(10))
     expected = 1e3 * siegert.brunel_rate(*inputs)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         problem.network,
         problem.start,
         problem.drive,
@@ -62,7 +62,7 @@ def test_a_network_with_delays_and_poisson_input_fires_at_siegerts_rate(solver):
         solver=solver,
         max_spikes=60_000,
     )
-    rates = 1e3 * spike_statistics(found.spikes, 1250, t0=100.0, t1=600.0, window=10.0).rate
+    rates = 1e3 * spike_statistics(solution.spikes, 1250, t0=100.0, t1=600.0, window=10.0).rate
     assert abs(rates.mean() / expected - 1) < 0.05, (rates.mean(), expected)
 
 

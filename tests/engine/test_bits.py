@@ -21,7 +21,7 @@ def draw(size, share, seed):
 
 
 @jax.jit
-def found(marks, first):
+def search(marks, first):
     """The count, `ROOM` indices from `first` on, and how often a loop over all comes by each."""
     packed, n = _bits.pack(marks), marks.shape[0]
 
@@ -37,7 +37,7 @@ def found(marks, first):
 def test_every_mark_is_found_once(size, share, seed, part):
     marks = draw(size, share, seed)
     number, first = marks.sum(), int(part * marks.sum())
-    count, some, each = found(marks, first)
+    count, some, each = search(marks, first)
     assert count == number
     np.testing.assert_array_equal(each[:size], marks)
     assert each[size] == 0
@@ -49,7 +49,7 @@ def test_every_mark_is_found_once(size, share, seed, part):
 def test_windows_one_after_another_cover_all_marks():
     marks = draw(2500, 0.3, 1)
     firsts = range(0, int(marks.sum()) + ROOM, ROOM)
-    parts = [np.asarray(found(marks, first)[1]) for first in firsts]
+    parts = [np.asarray(search(marks, first)[1]) for first in firsts]
     together = np.concatenate(parts)
     assert (together == 2500).sum() == together.size - marks.sum()
     np.testing.assert_array_equal(np.sort(together[together < 2500]), np.flatnonzero(marks))
@@ -58,7 +58,7 @@ def test_windows_one_after_another_cover_all_marks():
 @pytest.mark.slow
 def test_rows_of_a_batch_with_different_counts():
     marks = np.stack([draw(1500, share, 2) for share in (0.0, 0.01, 1.0)])
-    count, some, each = jax.vmap(found, (0, None))(marks, 0)
+    count, some, each = jax.vmap(search, (0, None))(marks, 0)
     np.testing.assert_array_equal(count, marks.sum(1))
     np.testing.assert_array_equal(each[:, :1500], marks)
     for row, own in zip(np.asarray(some), marks, strict=True):

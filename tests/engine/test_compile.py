@@ -56,8 +56,8 @@ def test_other_times_steps_and_numbers_are_one_program(solver):
 
 def test_pieces_of_one_length_are_one_program():
     lif = bpc.neurons.LIF()
-    found = bpc.simulate(lif, lif.rest((2,)), 150.0, t1=20.0, dt=0.1, solver=bpc.GridSpikes())
-    runs = [found]
+    solution = bpc.simulate(lif, lif.rest((2,)), 150.0, t1=20.0, dt=0.1, solver=bpc.GridSpikes())
+    runs = [solution]
 
     def on(t1):
         runs.append(bpc.simulate(lif, runs[-1].restart, 150.0, t1=t1))

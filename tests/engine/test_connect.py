@@ -87,8 +87,8 @@ def test_a_dense_map_and_its_derivatives_are_those_of_its_matrix(spikes):
         return connect.Dense(weights)(spikes)
 
     given_, tangents = map(lambda x: tuple(map(jnp.asarray, x)), ((spikes, matrix), (along, turn)))
-    found, slope = jax.jvp(value, given_, tangents)
-    close(found, spikes @ matrix)
+    result, slope = jax.jvp(value, given_, tangents)
+    close(result, spikes @ matrix)
     close(slope, along @ matrix + spikes @ turn)
     by_spikes, by_weights = jax.grad(lambda *given: value(*given) @ out, (0, 1))(*given_)
     close(by_spikes, matrix @ out)
@@ -337,8 +337,8 @@ def test_a_projection_without_connections_does_nothing():
     alone = spikes([])
     assert alone.count == 3
     for delay in (None, 1.0):
-        found = spikes([bpc.Projection(NOBODY[0](3, 3), synapse, delay=delay)])
-        np.testing.assert_array_equal(found.times, alone.times)
+        result = spikes([bpc.Projection(NOBODY[0](3, 3), synapse, delay=delay)])
+        np.testing.assert_array_equal(result.times, alone.times)
 
 
 def test_sizes_are_numbers_of_python():

@@ -25,9 +25,9 @@ def products(counts):
 
 def test_counts_of_the_worked_example():
     # 100 inputs, 10 spikes: 100,000 + 10 * 1,784 additions, 10 * 1,784 decays.
-    found = cost.spiking(100, 10, N, P)
-    assert (found.synaptic, found.updates, found.exps) == (117_840, 17_840, 10_010)
-    assert (found.adds, found.spikes, found.macs) == (10_000, 110, 0)
+    solution = cost.spiking(100, 10, N, P)
+    assert (solution.synaptic, solution.updates, solution.exps) == (117_840, 17_840, 10_010)
+    assert (solution.adds, solution.spikes, solution.macs) == (10_000, 110, 0)
     graded = cost.spiking(100, 10, N, P, graded=True)
     assert (graded.synaptic, graded.macs, graded.spikes) == (17_840, 100_000, 10)
     assert cost.spiking(100, 10, N, P, reads=False).synaptic == 110_000
@@ -59,8 +59,8 @@ def test_energies_of_the_worked_example():
     # Like for like at 8 bits: 0.4704 uJ against 0.011784 and 0.2568.
     small = Ledger(INT8)
     other = small.energy(products(cost.attention_counts(N, P)))
-    found = [other / small.energy(alone(*case)) for case in ((100, 10), (784, 1000))]
-    np.testing.assert_allclose(found, [39.92, 1.832], rtol=1e-3)
+    result = [other / small.energy(alone(*case)) for case in ((100, 10), (784, 1000))]
+    np.testing.assert_allclose(result, [39.92, 1.832], rtol=1e-3)
 
 
 def test_states_and_rates_are_not_free():
@@ -80,14 +80,14 @@ def test_states_and_rates_are_not_free():
 def test_the_break_even_line(technology):
     # inputs P + S (N + P) = (E_mac / E_ac) 2 N P, solved by hand for S.
     ledger = Ledger(technology)
-    found = cost.break_even(ledger, partial(alone, 100), products(cost.attention_counts(N, P)))
+    result = cost.break_even(ledger, partial(alone, 100), products(cost.attention_counts(N, P)))
     line = (technology.macs / technology.synaptic * 2 * N * P - 100 * P) / (N + P)
-    np.testing.assert_allclose(found, line, rtol=1e-12)
+    np.testing.assert_allclose(result, line, rtol=1e-12)
     # On the line both cost the same, with every operation and byte counted too.
     full = Ledger(technology, cost.smallest_memory(N * P * technology.word))
     made = partial(cost.spiking, 100, width=N, memories=P)
     s = cost.break_even(full, lambda s: made(spikes=s), cost.attention_counts(N, P))
-    assert 0 < s < found
+    assert 0 < s < result
     np.testing.assert_allclose(
         full.energy(made(spikes=s)), full.energy(cost.attention_counts(N, P))
     )
@@ -95,11 +95,11 @@ def test_the_break_even_line(technology):
 
 def test_break_even_against_a_rival_of_another_precision_can_be_never():
     # 784 inputs cost 705,600 pJ in single precision; 8-bit attention 470,400 pJ.
-    found = cost.break_even(
+    result = cost.break_even(
         Ledger(FP32), partial(alone, 784), products(cost.attention_counts(N, P)), Ledger(INT8)
     )
-    np.testing.assert_allclose(found, (470_400 - 705_600) / (0.9 * 1784))
-    assert found < 0
+    np.testing.assert_allclose(result, (470_400 - 705_600) / (0.9 * 1784))
+    assert result < 0
 
 
 def test_memory_traffic():
@@ -156,8 +156,8 @@ def test_an_operation_without_a_price_is_named():
 
 def test_counts_are_trees_of_arrays():
     spikes = jnp.arange(3.0)
-    found = jax.jit(lambda s: Ledger(INT8).energy(cost.spiking(2.0 * s, s, 8, 5)))(spikes)
+    result = jax.jit(lambda s: Ledger(INT8).energy(cost.spiking(2.0 * s, s, 8, 5)))(spikes)
     one = [Ledger(INT8).energy(cost.spiking(2.0 * s, s, 8, 5)) for s in range(3)]
-    np.testing.assert_allclose(found, one, rtol=1e-6)
+    np.testing.assert_allclose(result, one, rtol=1e-6)
     total = cost.attention_counts(8, 5) + cost.attention_counts(8, 5)
     assert total.macs == cost.attention_counts(8, 5, steps=2).macs

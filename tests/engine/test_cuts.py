@@ -101,11 +101,11 @@ def assert_same(whole, pieces, tol):
 def spike(solver):
     """A spike of the run, somewhere in its middle."""
     net = network(solver)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         net, net.rest(SIZE), DRIVE, t1=T1, dt=DT, solver=solver, key=jax.random.key(5),
         max_spikes=150, max_steps=1024,
     )  # fmt: skip
-    return float(found.spikes.times[int(found.spikes.count) // 2])
+    return float(solution.spikes.times[int(solution.spikes.count) // 2])
 
 
 # Cuts: at an event of the train and on the grid; off the grid; at a spike; within a hold; twice
@@ -188,11 +188,11 @@ def test_a_time_to_save_that_rounding_puts_after_the_end_is_the_end():
     lif, flow = bpc.neurons.LIF(), bpc.GradientFlow(lambda y, args: jnp.sum(y.v**2))
     saveat = dfx.SaveAt(ts=jnp.array([3.0, np.nextafter(40.0, np.inf)]))
     for system, solver in ((lif, bpc.GridSpikes()), (flow, dfx.Heun())):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             system, lif.rest((1,)), 50.0, t1=40.0, dt=DT, solver=solver, saveat=saveat
         )
-        np.testing.assert_array_equal(found.ys.v[1], found.final.v)
-        assert found.ts[1] == 40.0
+        np.testing.assert_array_equal(solution.ys.v[1], solution.final.v)
+        assert solution.ts[1] == 40.0
 
 
 def delayed():

@@ -90,13 +90,13 @@ def solve(seed, dt, solver):
 
 def test_delays_are_exact_in_order():
     for seed in range(4):
-        exact, found = exactly(seed), solve(seed, 0.1, ORDERED)
-        assert bool(found.ok) and exact.times.size > 40
-        times, neurons = recorded(found)
+        exact, solution = exactly(seed), solve(seed, 0.1, ORDERED)
+        assert bool(solution.ok) and exact.times.size > 40
+        times, neurons = recorded(solution)
         np.testing.assert_array_equal(neurons, exact.neurons)
         close(times, exact.times)
-        close(found.ys.neurons.neuron.v[-1], exact.v)
-        close(sum(found.ys.synapses)[-1], exact.s)
+        close(solution.ys.neurons.neuron.v[-1], exact.v)
+        close(sum(solution.ys.synapses)[-1], exact.s)
 
 
 @pytest.mark.slow
@@ -107,9 +107,9 @@ def test_order_of_delays_on_a_ring(solver, least, most):
     for dt in steps:
         errors = []
         for seed in range(4):
-            exact, found = exactly(seed), solve(seed, dt, solver)
-            assert bool(found.ok)
-            errors.append(misses(found, exact, SIZE))
+            exact, solution = exactly(seed), solve(seed, dt, solver)
+            assert bool(solution.ok)
+            errors.append(misses(solution, exact, SIZE))
         medians.append(np.median(np.concatenate(errors)))
     assert least < order(steps, medians) < most, medians
 
@@ -143,9 +143,9 @@ def differences(given, direction):
     exact = small_exactly(**given)
 
     def ends(step):
-        found = small_exactly(**{k: x + step * direction[k] for k, x in given.items()})
-        np.testing.assert_array_equal(found.neurons, exact.neurons)
-        return np.concatenate([found.times, found.v])
+        result = small_exactly(**{k: x + step * direction[k] for k, x in given.items()})
+        np.testing.assert_array_equal(result.neurons, exact.neurons)
+        return np.concatenate([result.times, result.v])
 
     def central(step):
         return (ends(step) - ends(-step)) / (2 * step)
@@ -166,8 +166,8 @@ def ends(given, adjoint):
     )
     options = dict(adjoint=adjoint, max_spikes=count, max_steps=1024)
     y0 = start(system, given["v0"])
-    found = run(system, y0, given["drive"], END, 0.1, ORDERED, **options)
-    return jnp.concatenate([found.spikes.times, found.ys.neurons.neuron.v[-1]])
+    solution = run(system, y0, given["drive"], END, 0.1, ORDERED, **options)
+    return jnp.concatenate([solution.spikes.times, solution.ys.neurons.neuron.v[-1]])
 
 
 @jax.jit
@@ -201,8 +201,8 @@ def test_reverse_derivatives_through_delays_and_trains():
     for name, direction in directions.items():
         along = {k: np.zeros_like(x) for k, x in given.items()} | {name: direction}
         expected = weighting @ forward(as_arrays(given), as_arrays(along))[1]
-        found = (slopes[name] * direction).sum()
-        np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=name)
+        result = (slopes[name] * direction).sum()
+        np.testing.assert_allclose(result, expected, rtol=1e-8, err_msg=name)
 
 
 @pytest.mark.slow
@@ -218,9 +218,9 @@ def test_a_batch_of_delays_and_their_derivatives_on_a_ring():
         cells = bpc.Refractory(neuron(), HOLD)
         solver, options = bpc.LocalSpikes(room=100), dict(adjoint=dfx.ForwardMode())
         system = bpc.Network(cells, [late])
-        found = run(system, start(system, jnp.zeros(2)), drive, 30.0, 0.1, solver, **options)
-        crowded = found.result == bpc.RESULTS.arrivals_overflow
-        return found.ys.synapses[0][-1, 1], (found.ok, crowded)
+        solution = run(system, start(system, jnp.zeros(2)), drive, 30.0, 0.1, solver, **options)
+        crowded = solution.result == bpc.RESULTS.arrivals_overflow
+        return solution.ys.synapses[0][-1, 1], (solution.ok, crowded)
 
     def forward(delay):
         return jax.jvp(left, (delay,), (jnp.ones(()),), has_aux=True)
@@ -307,8 +307,8 @@ def test_delays_without_room_are_an_error_that_names_it():
 
 @pytest.mark.slow
 def test_simulate_finds_the_room_that_delays_need():
-    found = begin(two(30.0), solver=bpc.GridSpikes(dfx.Heun()))  # 300 steps
-    close(found.ys.synapses[0][-1, 1], np.exp(-(30.0 - PERIOD) / TAU_S), 5e-3)
+    solution = begin(two(30.0), solver=bpc.GridSpikes(dfx.Heun()))  # 300 steps
+    close(solution.ys.synapses[0][-1, 1], np.exp(-(30.0 - PERIOD) / TAU_S), 5e-3)
 
 
 @pytest.mark.slow

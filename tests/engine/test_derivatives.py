@@ -132,9 +132,9 @@ def differences(parameters, direction):
     order = oracle(**parameters).neurons
 
     def ends(step):
-        found = oracle(**{k: x + step * direction.get(k, 0.0) for k, x in parameters.items()})
-        np.testing.assert_array_equal(found.neurons, order)  # or it would not be a derivative
-        return np.concatenate([found.times, found.v, found.s])
+        result = oracle(**{k: x + step * direction.get(k, 0.0) for k, x in parameters.items()})
+        np.testing.assert_array_equal(result.neurons, order)  # or it would not be a derivative
+        return np.concatenate([result.times, result.v, result.s])
 
     def central(step):
         return (ends(step) - ends(-step)) / (2 * step)
@@ -149,12 +149,12 @@ def ends(parameters, adjoint, count, dt, inner):
     synapse = bpc.synapses.Exponential(p["tau_s"])
     system = bpc.Network(bpc.Refractory(cells, HOLD), [bpc.Projection(p["weights"], synapse)])
     y0 = eqx.tree_at(lambda y: y.neurons.neuron.v, system.rest(SIZE), p["v0"])
-    found = bpc.simulate(
+    solution = bpc.simulate(
         system, y0, p["drive"], t1=END, dt=dt, solver=bpc.OrderedSpikes(inner, 4),
         adjoint=adjoint, max_spikes=count, max_steps=2048,
     )  # fmt: skip
-    v, s = found.ys.neurons.neuron.v[-1], found.ys.synapses[0][-1]
-    return jnp.concatenate([found.spikes.times, v, s])
+    v, s = solution.ys.neurons.neuron.v[-1], solution.ys.synapses[0][-1]
+    return jnp.concatenate([solution.spikes.times, v, s])
 
 
 @eqx.filter_jit

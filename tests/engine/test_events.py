@@ -68,8 +68,8 @@ def jacobian(system, y0, drive, t1, dt):
     """Derivatives by the drive of the spike times and of the state at the end."""
 
     def ends(drive):
-        found = run(system, y0, drive, t1, dt, adjoint=dfx.ForwardMode())
-        return found.spikes.times, found.ys[-1]
+        solution = run(system, y0, drive, t1, dt, adjoint=dfx.ForwardMode())
+        return solution.spikes.times, solution.ys[-1]
 
     return jax.jacfwd(ends)(drive)
 
@@ -82,9 +82,9 @@ def solve(system, y0, drive, t1, dt=0.1, solver=TSIT5, **options):
     return run(system, *arrays(y0, drive, t1, dt), solver, **options)
 
 
-def recorded(found):
-    count = int(found.spikes.count)
-    return np.asarray(found.spikes.times)[:count], np.asarray(found.spikes.neurons)[:count]
+def recorded(solution):
+    count = int(solution.spikes.count)
+    return np.asarray(solution.spikes.times)[:count], np.asarray(solution.spikes.neurons)[:count]
 
 
 def close(actual, desired, atol=1e-10):
@@ -119,13 +119,13 @@ SAVE = jnp.asarray([0.5, 1.0, 1.25, 2.0, 4.125])
 @pytest.mark.parametrize("solver", [HEUN, TSIT5])
 def test_excursions_inside_one_step_are_spikes(solver):
     hills, save = Hills(*arrays(1.0, 0.16, 0.05)), dfx.SaveAt(ts=0.2 * SAVE)
-    found = solve(hills, 0.0, 0.0, 1.0, 1.0, solver, saveat=save)
+    solution = solve(hills, 0.0, 0.0, 1.0, 1.0, solver, saveat=save)
     # t - t^2 = 0.16 at 0.2; t - t^2 - 0.05 = 0.16 at 0.3; the peak of the next hill is 0.15.
-    close(recorded(found)[0], [0.2, 0.3], 1e-13)
-    assert int(found.stats["num_steps"]) == 1
+    close(recorded(solution)[0], [0.2, 0.3], 1e-13)
+    assert int(solution.stats["num_steps"]) == 1
     ts = np.asarray(0.2 * SAVE)
     saved = np.delete(ts - ts**2 - 0.05 * (ts >= 0.2) - 0.05 * (ts >= 0.3), 1)
-    close(np.delete(found.ys, 1), saved, 1e-13)  # without the save at the spike itself
+    close(np.delete(solution.ys, 1), saved, 1e-13)  # without the save at the spike itself
 
 
 # Steps of 1/4 are exact in binary, so with Heun the guard is exactly zero at the end of each
@@ -134,20 +134,20 @@ def test_excursions_inside_one_step_are_spikes(solver):
     "solver, later", [(HEUN, 0.0), pytest.param(TSIT5, 1e-12, marks=pytest.mark.slow)]
 )
 def test_spikes_at_step_ends_fall_once_and_are_saved_reset(solver, later):
-    found = solve(CLOCK, 0.0, 0.0, 4.2, 0.25, solver, saveat=dfx.SaveAt(ts=SAVE + later))
-    close(recorded(found)[0], [1.0, 2.0, 3.0, 4.0], 1e-13)
-    close(found.ys, [0.5, 0.0, 0.25, 0.0, 0.125], 2e-12)
+    solution = solve(CLOCK, 0.0, 0.0, 4.2, 0.25, solver, saveat=dfx.SaveAt(ts=SAVE + later))
+    close(recorded(solution)[0], [1.0, 2.0, 3.0, 4.0], 1e-13)
+    close(solution.ys, [0.5, 0.0, 0.25, 0.0, 0.125], 2e-12)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("v0", [1.0, 1.3])
 def test_a_spike_at_the_start(v0):
-    found = solve(pulses((0, 1, 0.5)), [v0, 0.0, 0.0], [1.5, 0.0, 0.0], 25.0)
-    times, neurons = recorded(found)
+    solution = solve(pulses((0, 1, 0.5)), [v0, 0.0, 0.0], [1.5, 0.0, 0.0], 25.0)
+    times, neurons = recorded(solution)
     np.testing.assert_array_equal(neurons, [0, 0])
     close(times, [0.0, period(1.5)])  # at once, then a period after the reset
     rest = 25.0 - period(1.5)
-    close(found.ys[-1], [relaxed(0, 1.5, rest), relaxed(0.5, 0, 25) + relaxed(0.5, 0, rest), 0])
+    close(solution.ys[-1], [relaxed(0, 1.5, rest), relaxed(0.5, 0, 25) + relaxed(0.5, 0, rest), 0])
 
 
 # --- kicks of potentials ----------------------------------------------------------------------
@@ -156,13 +156,13 @@ def test_a_spike_at_the_start(v0):
 @pytest.mark.slow
 def test_kicks_across_the_threshold_cascade_at_one_time():
     given = pulses((0, 1, 1.5), (1, 2, 1.2)), [0.0] * 3, [1.5, 0.4, 0.3], 25.0
-    found = solve(*given)
-    times, neurons = recorded(found)
+    solution = solve(*given)
+    times, neurons = recorded(solution)
     np.testing.assert_array_equal(neurons, [0, 1, 2])
     close(times, period(1.5))
     assert np.ptp(times) == 0
     rest = 25.0 - period(1.5)
-    close(found.ys[-1], relaxed(0.0, np.array([1.5, 0.4, 0.3]), rest))
+    close(solution.ys[-1], relaxed(0.0, np.array([1.5, 0.4, 0.3]), rest))
     by_time, by_state = jacobian(given[0], *arrays(*given[1:], 0.1))
     close(by_time[:3], period_slope(1.5) * np.eye(3)[[0, 0, 0]], 1e-8)  # by drive 0 alone
     exact = (1 - np.exp(-rest / TAU)) * np.eye(3)  # each by its own drive since the reset,
@@ -174,8 +174,8 @@ def test_kicks_across_the_threshold_cascade_at_one_time():
 @pytest.mark.slow
 def test_neurons_that_tie_keep_their_own_derivatives():
     given = pulses((0, 2, 0.3), (1, 2, -0.2)), [0.0] * 3, [1.5, 1.5, 0.2], 50.0
-    found = solve(*given)
-    times, neurons = recorded(found)
+    solution = solve(*given)
+    times, neurons = recorded(solution)
     np.testing.assert_array_equal(neurons, [0, 1, 0, 1])
     close(times, period(1.5) * np.array([1, 1, 2, 2]))
     by_time, by_state = jacobian(given[0], *arrays(*given[1:], 0.1))
@@ -191,9 +191,9 @@ def test_neurons_that_tie_keep_their_own_derivatives():
 
 def test_neurons_that_tie_kick_each_other_after_their_resets():
     drive = np.array([1.5, 1.5, 0.0])
-    found = solve(pulses((0, 1, -0.2), (1, 0, -0.4)), [0.0] * 3, drive, 25.0)
-    np.testing.assert_array_equal(recorded(found)[1], [0, 1])
-    close(found.ys[-1], relaxed(np.array([-0.4, -0.2, 0.0]), drive, 25.0 - period(1.5)))
+    solution = solve(pulses((0, 1, -0.2), (1, 0, -0.4)), [0.0] * 3, drive, 25.0)
+    np.testing.assert_array_equal(recorded(solution)[1], [0, 1])
+    close(solution.ys[-1], relaxed(np.array([-0.4, -0.2, 0.0]), drive, 25.0 - period(1.5)))
 
 
 # A lead of 1e-11 in the drive is one of 2.7e-10 ms: who comes first decides what the kick does.
@@ -206,9 +206,9 @@ def test_near_ties_are_taken_in_order(lead):
         (0.01, (1.5 + lead, 1.5), [0, 1], [early, early]),  # carried along
         (-0.5, (1.5, 1.5 + lead), [1, 0], [early, late]),  # too late
     ]:
-        found = recorded(solve(pulses((0, 1, weight)), [0.0] * 3, [*drive, 0.0], 25.0))
-        np.testing.assert_array_equal(found[1], neurons)
-        close(found[0], times, 2e-12)
+        solution = recorded(solve(pulses((0, 1, weight)), [0.0] * 3, [*drive, 0.0], 25.0))
+        np.testing.assert_array_equal(solution[1], neurons)
+        close(solution[0], times, 2e-12)
 
 
 def test_several_spikes_of_one_neuron_in_a_step():
@@ -229,9 +229,9 @@ def test_neurons_that_fire_together_are_held_when_each_other_s_kicks_come():
     )
     first = 20 * np.log(3)
     for solver in (bpc.OrderedSpikes(), bpc.LocalSpikes(), bpc.GridSpikes()):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             network, network.rest(2), 1.5, t1=30.0, dt=0.01, solver=solver, max_spikes=4
         )
-        assert found.spikes.count == 2
+        assert solution.spikes.count == 2
         expected = 1.5 * (1 - np.exp(-(30 - first - 2) / 20))
-        np.testing.assert_allclose(found.ys.neurons.neuron.v[0], expected, atol=2e-3)
+        np.testing.assert_allclose(solution.ys.neurons.neuron.v[0], expected, atol=2e-3)

@@ -48,8 +48,8 @@ def test_one_step_with_a_surrogate_by_hand():
         options = dict(t1=dt, dt=dt, solver=solver, adjoint=dfx.ForwardMode())
         return bpc.simulate(neuron(), start, drive, **options).ys.v[-1]
 
-    found, along = jax.jvp(end, arrays(drive), (jnp.ones(2),))
-    close(found, [v1[0], 0.0], 1e-15)
+    result, along = jax.jvp(end, arrays(drive), (jnp.ones(2),))
+    close(result, [v1[0], 0.0], 1e-15)
     slope = 0.5 / (1 + 4.0 * np.abs(v1 - 1)) ** 2
     spike = np.array([0.0, 1.0])
     close(along, dt / TAU * (1 - spike - slope * v1), 1e-14)
@@ -68,9 +68,11 @@ def test_a_surrogate_gradient_is_that_of_an_unrolled_loop(through):
         system = bpc.Network(neuron(), [projection])
         solver = bpc.GridSpikes(spike=bpc.Surrogate(5.0, 0.4, through_resets=through))
         y0 = eqx.tree_at(lambda y: y.neurons.v, system.rest(size), v0)
-        found = bpc.simulate(system, y0, drive, t1=steps * dt, dt=dt, solver=solver, max_spikes=64)
-        y = jnp.stack([found.ys.neurons.v[-1], found.ys.synapses[0][-1]])
-        return (weighting * y).sum(), found.spikes.count
+        solution = bpc.simulate(
+            system, y0, drive, t1=steps * dt, dt=dt, solver=solver, max_spikes=64
+        )
+        y = jnp.stack([solution.ys.neurons.v[-1], solution.ys.synapses[0][-1]])
+        return (weighting * y).sum(), solution.spikes.count
 
     def unrolled(weights, drive, v0):
         def step(carry, _):
@@ -85,13 +87,13 @@ def test_a_surrogate_gradient_is_that_of_an_unrolled_loop(through):
         (v, s, count), _ = jax.lax.scan(step, (v0, jnp.zeros(size), 0.0), length=steps)
         return (weighting * jnp.stack([v, s])).sum(), count
 
-    found, exact = (
+    solution, exact = (
         jax.jit(jax.value_and_grad(fn, (0, 1, 2), has_aux=True))(*given)
         for fn in (simulated, unrolled)
     )
-    assert int(found[0][1]) == int(exact[0][1]) > 5
-    close(found[0][0], exact[0][0], 1e-12)
-    for a, b in zip(found[1], exact[1], strict=True):
+    assert int(solution[0][1]) == int(exact[0][1]) > 5
+    close(solution[0][0], exact[0][0], 1e-12)
+    for a, b in zip(solution[1], exact[1], strict=True):
         assert np.abs(b).max() > 1e-2
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 

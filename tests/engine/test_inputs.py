@@ -66,13 +66,13 @@ def exactly(seed):
 def test_a_train_is_exact_in_order():
     for seed in range(5):
         given = problem(seed)
-        exact, found = exactly(seed), solve(given, 0.1, ORDERED)
-        times, neurons = recorded(found)
-        assert bool(found.ok) and exact.times.size > 10
+        exact, solution = exactly(seed), solve(given, 0.1, ORDERED)
+        times, neurons = recorded(solution)
+        assert bool(solution.ok) and exact.times.size > 10
         np.testing.assert_array_equal(neurons, exact.neurons)
         close(times, exact.times)
-        close(found.ys.neurons.neuron.v[-1], exact.v)
-        close(sum(found.ys.synapses)[-1], exact.s)
+        close(solution.ys.neurons.neuron.v[-1], exact.v)
+        close(sum(solution.ys.synapses)[-1], exact.s)
 
 
 @pytest.mark.slow
@@ -105,9 +105,9 @@ def relayed(times, channels, dt, solver, t0=0.0):
     """What is left at `T1` of unit synapses that inhibit one silent neuron each."""
     still = np.zeros((SIZE, SIZE)), np.zeros(SIZE), np.zeros(SIZE)
     times, channels = padded(times, np.inf), padded(channels, -1)
-    found = solve((*still, times, channels, -np.eye(SIZE)), dt, solver, t0)
-    assert bool(found.ok) and int(found.spikes.count) == 0
-    return -np.asarray(found.ys.synapses[1])[-1]
+    solution = solve((*still, times, channels, -np.eye(SIZE)), dt, solver, t0)
+    assert bool(solution.ok) and int(solution.spikes.count) == 0
+    return -np.asarray(solution.ys.synapses[1])[-1]
 
 
 BOUNDS = [(ORDERED, 1e-9), (LOCAL, 1e-4), (GRID, 1e-2)]  # (0.05 / 5)^2, and 0.05 / 5: a step late
@@ -118,16 +118,16 @@ BOUNDS = [(ORDERED, 1e-9), (LOCAL, 1e-4), (GRID, 1e-2)]  # (0.05 / 5)^2, and 0.0
 def test_order_padding_and_the_start(solver, bound):
     # Out of order, padded as records are, one before the start and one just there.
     times = [37.02, 30.0, np.inf, 33.48, 25.0, 29.96, np.inf]
-    found = relayed(times, [1, 0, -1, 1, 0, 0, 5], 0.05, solver, 30.0)
+    result = relayed(times, [1, 0, -1, 1, 0, 0, 5], 0.05, solver, 30.0)
     late = np.exp(-(T1 - np.array([37.02, 33.48])) / TAU_S).sum()
-    close(found, [np.exp(-10.0 / TAU_S), late, *[0.0] * (SIZE - 2)], bound)
+    close(result, [np.exp(-10.0 / TAU_S), late, *[0.0] * (SIZE - 2)], bound)
 
 
 # At one time, more than an exact solver takes in one turn (16).
 @pytest.mark.parametrize("solver, bound", BOUNDS)
 def test_many_events_at_once(solver, bound):
-    found = relayed(np.full(30, 32.03), np.arange(30) % 3, 0.05, solver)
-    close(found, 10 * np.exp(-(T1 - 32.03) / TAU_S) * (np.arange(SIZE) < 3), 2 * bound)
+    result = relayed(np.full(30, 32.03), np.arange(30) % 3, 0.05, solver)
+    close(result, 10 * np.exp(-(T1 - 32.03) / TAU_S) * (np.arange(SIZE) < 3), 2 * bound)
 
 
 def test_a_record_is_a_train():
@@ -160,8 +160,8 @@ def test_more_events_in_a_step_than_its_window_arrive_all_the_same():
     # Four events of weight 1 at once, a step further on as four times exp(-0.1 / 5).
     network = relay(np.full(4, 2.0), [0, 0, 0, 0], np.eye(1), per_step=3)
     for solver in (GRID, LOCAL):
-        found = bpc.simulate(network, network.rest(1), t1=2.1, dt=0.1, solver=solver)
-        close(found.final.synapses[0], 4 * np.exp(-0.1 / TAU_S), 1e-2)
+        solution = bpc.simulate(network, network.rest(1), t1=2.1, dt=0.1, solver=solver)
+        close(solution.final.synapses[0], 4 * np.exp(-0.1 / TAU_S), 1e-2)
 
 
 # One event at t leaves exp(-(T - t) / 5) at T; by t that is its fifth.
@@ -189,8 +189,8 @@ def test_trains_in_a_batch():
     def end(times, channels):
         train = bpc.SpikeTrain(times, channels, 2, per_step=2)
         given = eqx.tree_at(lambda n: n.projections[0].pre, network, train)
-        found = bpc.simulate(given, network.rest(2), t1=5.0, dt=0.1, solver=LOCAL, throw=False)
-        return found.ok, found.result == bad, found.ys.synapses[0][-1]
+        solution = bpc.simulate(given, network.rest(2), t1=5.0, dt=0.1, solver=LOCAL, throw=False)
+        return solution.ok, solution.result == bad, solution.ys.synapses[0][-1]
 
     times = [[1.03, 2.07, 4.5], [4.5, np.inf, 0.7], [np.nan, 1.0, 2.0], [1.0, 2.0, 3.0]]
     times += [[1.0, 2.0, 3.0], [1.03, 1.04, 1.05]]
@@ -235,12 +235,12 @@ def test_projections_from_outside_that_do_not_fit_are_named():
 def test_a_train_arrives_with_adaptive_steps():
     network = relay([1.03, 2.07], [0, 0], np.eye(1))
     controller = dfx.PIDController(rtol=1e-3, atol=1e-3, dtmax=0.5)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         network, network.rest(1), t1=5.0, dt=0.01, solver=LOCAL, stepsize_controller=controller
     )
-    assert 10 < int(found.stats["num_accepted_steps"]) < 100
+    assert 10 < int(solution.stats["num_accepted_steps"]) < 100
     exact = np.exp(-(5.0 - np.array([1.03, 2.07])) / TAU_S).sum()
-    close(found.ys.synapses[0][-1], exact, 5e-3)
+    close(solution.ys.synapses[0][-1], exact, 5e-3)
 
 
 # --- Poisson spikes ---------------------------------------------------------------------------
@@ -300,10 +300,10 @@ def test_shot_noise_has_the_moments_of_campbell(kind):
     synapse = bpc.synapses.Exponential(TAU_S)
     network = bpc.Network(bpc.neurons.LIF(v_th=1e6), [bpc.Projection(one, synapse, pre=train)])
     saved = dfx.SaveAt(ts=jnp.arange(60.0, 401.0, 20.0))  # four time constants apart
-    found = bpc.simulate(
+    solution = bpc.simulate(
         network, network.rest(size), t1=400.0, dt=h, solver=kind(dfx.Tsit5()), saveat=saved
     )
-    values = np.asarray(found.ys.synapses[0])
+    values = np.asarray(solution.ys.synapses[0])
     # Five standard deviations, and the second order of the moments in a step, 0.003 and 0.007.
     bound = 5 * np.sqrt(moment(2) / values.size) + 0.003 * moment(1)
     assert abs(values.mean() - moment(1)) < bound

@@ -127,11 +127,11 @@ def test_what_arrives_as_a_hold_ends_counts(gap):
     cell = bpc.Refractory(bpc.neurons.IF(c=1.0, v_th=1.0, v_reset=0.0), gap)
     net = bpc.Network(cell, [bpc.Projection(np.array([[1.5]]), bpc.synapses.Delta(), pre=train)])
     for name, count in (("ordered", 20), ("local", 10), ("grid", 10)):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             net, net.rest(1), 0.0, t1=at[-1] + gap, dt=gap / 4, solver=SOLVERS[name],
             max_spikes=30, max_steps=128,
         )  # fmt: skip
-        assert int(found.spikes.count) == count, (name, gap)
+        assert int(solution.spikes.count) == count, (name, gap)
 
 
 @pytest.mark.parametrize("name", ["grid", *(SLOW(name) for name in ("ordered", "local"))])

@@ -38,7 +38,7 @@ def chain(sizes, key, fires=False, **kwargs):
 
 
 def potentials(network, drive, spike=None, steps=STEPS):
-    found = bpc.simulate(
+    solution = bpc.simulate(
         network,
         network.rest(drive.shape[:-1]),
         drive,
@@ -48,7 +48,7 @@ def potentials(network, drive, spike=None, steps=STEPS):
         saveat=dfx.SaveAt(steps=True, fn=lambda t, y, args: (y.neurons[-1].v, y.counts)),
         throw=False,
     )
-    v, counts = found.ys
+    v, counts = solution.ys
     return v[:steps], counts
 
 
@@ -85,15 +85,15 @@ def test_derivatives_are_backpropagation_through_time(shape, rate):
         ]
         return (slope * potentials(bpc.Layers(layers), drive, spike)[0]).sum()
 
-    found = jax.grad(loss, (0, 1))(drive, weights)
+    result = jax.grad(loss, (0, 1))(drive, weights)
     _, kept = stepped_layers.forward(
         np.asarray(drive), list(map(np.asarray, weights)), TAU, STEPS, DT
     )
     by_drive, by_weights = stepped_layers.backward(
         slope, kept, [np.asarray(w) for w in weights], TAU, DT, lambda g: 0.7 * rate(2.0 * g)
     )
-    np.testing.assert_allclose(found[0], by_drive, rtol=1e-10, atol=1e-12)
-    for a, b in zip(found[1], by_weights, strict=True):
+    np.testing.assert_allclose(result[0], by_drive, rtol=1e-10, atol=1e-12)
+    for a, b in zip(result[1], by_weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
 
 
@@ -158,14 +158,14 @@ def test_layers_may_be_of_different_neurons():
         [bpc.Layer(jnp.eye(2), below, 2), bpc.Layer(weights / 3, leaky, 2, Exponential(5.0))]
     )
     drive, solve = jnp.array([8.0, 11.0]), dict(t1=100.0, dt=0.02, max_spikes=100)
-    found = bpc.simulate(layered, layered.rest(), drive, **solve).spikes
+    solution = bpc.simulate(layered, layered.rest(), drive, **solve).spikes
     first = bpc.simulate(below, below.rest((2,)), drive, **solve).spikes
     train = bpc.SpikeTrain(first.times, first.neurons, channels=2)
     then = bpc.Network(leaky, [bpc.Projection(weights / 3, Exponential(5.0), pre=train)])
     second = bpc.simulate(then, then.rest(2), **solve).spikes
     for layer, spikes in ((0, first), (2, second)):
         for k in range(2):
-            times = np.asarray(found.times)[np.asarray(found.neurons) == layer + k]
+            times = np.asarray(solution.times)[np.asarray(solution.neurons) == layer + k]
             expected = np.asarray(spikes.times)[np.asarray(spikes.neurons) == k]
             assert len(times) == len(expected) > 2
             np.testing.assert_allclose(times, expected, atol=1e-6)
@@ -178,7 +178,7 @@ def test_bins_arrive_at_their_ends(solver):
     amounts = jnp.array([[0.2], [0.0], [0.5], [0.0], [0.1]])
     network = bpc.Layers([bpc.Layer(jnp.eye(1), plain(), 1, Delta())], source=bpc.Bins(amounts, DT))
     ts = jnp.arange(1.0, 8.0)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         network,
         network.rest(),
         t1=7.0,
@@ -191,17 +191,17 @@ def test_bins_arrive_at_their_ends(solver):
         sum(float(a) * decay ** (k - j) for j, a in enumerate(amounts[:, 0]) if j <= k)
         for k in range(7)
     ]
-    np.testing.assert_allclose(found.ys[:, 0], expected, atol=1e-12)
+    np.testing.assert_allclose(solution.ys[:, 0], expected, atol=1e-12)
 
 
 def test_bins_of_another_step_are_no_silent_loss():
     network = bpc.Layers(
         [bpc.Layer(jnp.eye(1), plain(), 1)], source=bpc.Bins(jnp.ones((4, 1)), 1.0)
     )
-    found = bpc.simulate(
+    solution = bpc.simulate(
         network, network.rest(), t1=4.0, dt=0.5, solver=bpc.GridSpikes(), throw=False
     )
-    assert not found.ok
+    assert not solution.ok
 
 
 @pytest.mark.slow
@@ -225,10 +225,10 @@ def test_convolutions_and_pools_are_linear_maps():
     # The written-out network, which the map drives as any other current.
     v, counts = potentials(network, 6 * network.weighted(x))
     for k in range(4):
-        found, kept = stepped_layers.forward(
+        result, kept = stepped_layers.forward(
             6 * weighted[k], [np.ones((32, 2)) / 8], TAU, STEPS, DT
         )
-        np.testing.assert_allclose(v[:, k], found, atol=1e-12)
+        np.testing.assert_allclose(v[:, k], result, atol=1e-12)
         total = np.sum([spikes[0] for spikes, _ in kept], axis=0)
         assert total.sum() > 10
         np.testing.assert_array_equal(counts[0][STEPS - 1, k], total)

@@ -46,13 +46,13 @@ def outcome(given, solver, adjoint=None):
     cell = bpc.neurons.LIF(c=tau, g_l=1.0, e_l=0.0, v_th=threshold, v_reset=0.0)
     synapse = bpc.synapses.Exponential(TAU_S)
     system = bpc.Network(bpc.Refractory(cell, HOLD), [bpc.Projection(weights, synapse)])
-    found = bpc.simulate(
+    solution = bpc.simulate(
         system, start(system, v0), Waves(drive), t1=30.0, dt=0.1, solver=solver, max_spikes=64,
         adjoint=adjoint, throw=False,
     )  # fmt: skip
-    times = jnp.where(found.spikes.neurons >= 0, found.spikes.times, 0.0)
-    y = found.ys.neurons.neuron.v[-1], found.ys.synapses[0][-1]
-    return jnp.concatenate([times, *y]), (found.spikes.neurons, found.ok)
+    times = jnp.where(solution.spikes.neurons >= 0, solution.spikes.times, 0.0)
+    y = solution.ys.neurons.neuron.v[-1], solution.ys.synapses[0][-1]
+    return jnp.concatenate([times, *y]), (solution.spikes.neurons, solution.ok)
 
 
 @eqx.filter_jit
@@ -91,8 +91,8 @@ def test_reverse_derivatives_are_the_forward_ones():
 
     _, slopes, _ = tangents(BATCH, ALONG, FEW, True)
     pairs = zip(reverse(BATCH), ALONG, strict=True)
-    found = sum((g * u).reshape(3, -1).sum(1) for g, u in pairs)
-    np.testing.assert_allclose(found, slopes @ weighting, rtol=1e-8)
+    result = sum((g * u).reshape(3, -1).sum(1) for g, u in pairs)
+    np.testing.assert_allclose(result, slopes @ weighting, rtol=1e-8)
 
 
 # A neuron's draws follow from its index: it must be its own, also among a few.
@@ -116,15 +116,15 @@ def test_records_of_a_large_population():
 
     def times(drive):
         cell = neuron()
-        found = bpc.simulate(
+        solution = bpc.simulate(
             cell, cell.rest((300,)), drive, t1=30.0, dt=0.1, solver=bpc.LocalSpikes(gather=16),
             max_spikes=1024, adjoint=dfx.ForwardMode(),
         ).spikes  # fmt: skip
-        return found.times, found
+        return solution.times, solution
 
-    found, slopes, spikes = jax.jit(lambda d: jax.jvp(times, (d,), (jnp.ones(300),), has_aux=True))(
-        drive
-    )
+    solution, slopes, spikes = jax.jit(
+        lambda d: jax.jvp(times, (d,), (jnp.ones(300),), has_aux=True)
+    )(drive)
     own = np.asarray(drive)
     period = TAU * np.log(own / (own - 1))
     count = (30.0 / period).astype(int)
@@ -135,6 +135,6 @@ def test_records_of_a_large_population():
     # Heun's error in a period: (dt / TAU)^2 / 6 of it, times up to drive / (drive - 1).
     by_neuron = np.lexsort((number, who)), np.lexsort((spikes.times[:size], spikes.neurons[:size]))
     np.testing.assert_array_equal(spikes.neurons[:size][by_neuron[1]], who[by_neuron[0]])
-    close(found[:size][by_neuron[1]], exact[by_neuron[0]], 1e-3)
+    close(solution[:size][by_neuron[1]], exact[by_neuron[0]], 1e-3)
     slope = number * TAU * (1 / own - 1 / (own - 1))[who]
     np.testing.assert_allclose(slopes[:size][by_neuron[1]], slope[by_neuron[0]], rtol=1e-3)

@@ -60,9 +60,11 @@ def test_order_of_spike_times(solver, least, most, last):
         for seed in range(10):
             given = problem(20, seed)
             exact = exactly(20, seed, 60.0)
-            found = ends(*arrays(*given, 60.0, dt), solver)
-            errors.append(misses(found, exact, 20))
-            assert abs(int(found.spikes.count) - exact.times.size) <= (0 if solver is LOCAL else 4)
+            solution = ends(*arrays(*given, 60.0, dt), solver)
+            errors.append(misses(solution, exact, 20))
+            assert abs(int(solution.spikes.count) - exact.times.size) <= (
+                0 if solver is LOCAL else 4
+            )
         medians.append(np.median(np.concatenate(errors)))
     assert least < order(STEPS, medians) < most, medians
     assert medians[-1] < last
@@ -84,9 +86,9 @@ def differences(seed):
     exact = oracle(*given, END)
 
     def times(step):
-        found = oracle(*(x + step * u for x, u in zip(given, along, strict=True)), END)
-        np.testing.assert_array_equal(found.neurons, exact.neurons)
-        return found.times
+        result = oracle(*(x + step * u for x, u in zip(given, along, strict=True)), END)
+        np.testing.assert_array_equal(result.neurons, exact.neurons)
+        return result.times
 
     def central(step):
         return (times(step) - times(-step)) / (2 * step)
@@ -113,10 +115,10 @@ def test_order_of_derivatives():
         own = []
         for seed, (neurons, slopes) in exact.items():
             given = arrays(*problem(SIZE, seed)), arrays(*direction(seed)), jnp.asarray(dt)
-            _, found, who = forward(*given)
+            _, result, who = forward(*given)
             np.testing.assert_array_equal(who[: neurons.size], neurons)
             assert who[neurons.size] == -1
-            own.append(np.asarray(found)[: neurons.size] - slopes)
+            own.append(np.asarray(result)[: neurons.size] - slopes)
         errors.append(np.concatenate(own))
     medians = [np.median(np.abs(e)) for e in errors]
     squares = [np.sqrt(np.mean(e**2)) for e in errors]
@@ -135,12 +137,12 @@ def test_a_neuron_saved_at_any_time_to_second_order():
     steps, errors = [0.2, 0.1, 0.05, 0.025], []
     for dt in steps:
         cell, saved = neuron(), dfx.SaveAt(ts=jnp.asarray(ts), dense=True)
-        found = run(cell, cell.rest(), *arrays(1.5, 60.0, dt), LOCAL, saveat=saved)
-        v = np.asarray(found.ys.v)
+        solution = run(cell, cell.rest(), *arrays(1.5, 60.0, dt), LOCAL, saveat=saved)
+        v = np.asarray(solution.ys.v)
         assert (v < 1 + 1e-6).all()  # the interpolant is of third order
-        close(jax.vmap(found.evaluate)(jnp.asarray(ts)).v, v, 1e-13)
+        close(jax.vmap(solution.evaluate)(jnp.asarray(ts)).v, v, 1e-13)
         # Just around a spike the error is the height of the jump where the spike is misplaced.
-        far = np.abs(ts[:, None] - recorded(found)[0]).min(1) > 1e-2
+        far = np.abs(ts[:, None] - recorded(solution)[0]).min(1) > 1e-2
         errors.append(np.abs(v - exact)[far].max())
         assert dt > 0.05 or (np.abs(v - exact)[ts % PERIOD > 1e-2]).max() < 1e-3
     assert order(steps, errors) > 1.9, errors
@@ -154,8 +156,8 @@ def test_a_network_saved_at_grid_times():
         own = []
         for seed in range(4):
             saved = dfx.SaveAt(ts=jnp.asarray(ts))
-            found = ends(*arrays(*problem(20, seed), 60.0, dt), LOCAL, saveat=saved)
-            v = np.asarray(found.ys.neurons.neuron.v)
+            solution = ends(*arrays(*problem(20, seed), 60.0, dt), LOCAL, saveat=saved)
+            v = np.asarray(solution.ys.neurons.neuron.v)
             assert (v < 1).all()
             exact = np.stack([exactly(20, seed, t).v for t in ts])
             own.append(np.abs(v - exact)[exact != 0])  # but for those that are held

@@ -59,12 +59,12 @@ def test_kicks_across_the_threshold_give_their_spikes_a_step_a_stage(solver):
 @pytest.mark.parametrize("solver", [LOCAL, GRID])
 @pytest.mark.parametrize("v0", [1.0, 1.3])
 def test_a_spike_at_the_start(solver, v0):
-    found = kicked(pulses((0, 1, 0.5)), [v0, 0.0, 0.0], [1.5, 0.0, 0.0], solver)
-    times, neurons = recorded(found)
+    solution = kicked(pulses((0, 1, 0.5)), [v0, 0.0, 0.0], [1.5, 0.0, 0.0], solver)
+    times, neurons = recorded(solution)
     np.testing.assert_array_equal(neurons, [0, 0])
     if solver is LOCAL:
         close(times, [0.0, PERIOD], 2e-4)
-        close(found.ys[-1, 1], 0.5 * (np.exp(-25 / TAU) + np.exp((PERIOD - 25) / TAU)), 1e-4)
+        close(solution.ys[-1, 1], 0.5 * (np.exp(-25 / TAU) + np.exp((PERIOD - 25) / TAU)), 1e-4)
     else:  # at the end of the first step, and of that in which the next one falls
         close(times, [0.1, np.ceil(PERIOD / 0.1 + 1) * 0.1], 1e-9)
 
@@ -92,12 +92,12 @@ SAVE = jnp.asarray([0.5, 1.0, 1.25, 2.0, 4.125])
 @pytest.mark.slow
 def test_an_excursion_inside_one_step_is_a_spike():
     hills, saved = Hills(*arrays(1.0, 0.16, 0.1)), dfx.SaveAt(ts=0.2 * SAVE)
-    found = run(hills, *arrays(0.0, 0.0, 1.0, 1.0), LOCAL, saveat=saved)
-    close(recorded(found)[0], [0.2], 1e-13)  # t - t^2 = 0.16; less 0.1 the hill ends below it
-    assert int(found.stats["num_steps"]) == 1
+    solution = run(hills, *arrays(0.0, 0.0, 1.0, 1.0), LOCAL, saveat=saved)
+    close(recorded(solution)[0], [0.2], 1e-13)  # t - t^2 = 0.16; less 0.1 the hill ends below it
+    assert int(solution.stats["num_steps"]) == 1
     ts = np.asarray(0.2 * SAVE)[[0, 2, 3, 4]]
     line = 0.06 - 0.16 * (ts - 0.2) / 0.8  # a line from the reset to the end, as documented
-    close(found.ys[jnp.array([0, 2, 3, 4])], np.where(ts < 0.2, ts - ts**2, line), 1e-13)
+    close(solution.ys[jnp.array([0, 2, 3, 4])], np.where(ts < 0.2, ts - ts**2, line), 1e-13)
     missed = run(hills, *arrays(0.0, 0.0, 1.0, 1.0), GRID, saveat=saved)
     assert int(missed.spikes.count) == 0  # as documented
 
@@ -107,9 +107,9 @@ def test_an_excursion_inside_one_step_is_a_spike():
 def test_spikes_at_step_ends_fall_once_and_are_saved_reset():
     clock, saved = Hills(*arrays(0.0, 1.0, 1.0)), dfx.SaveAt(ts=SAVE)
     for solver in (LOCAL, GRID):
-        found = run(clock, *arrays(0.0, 0.0, 4.25, 0.25), solver, saveat=saved)
-        close(recorded(found)[0], [1.0, 2.0, 3.0, 4.0], 1e-13)
-        close(found.ys, [0.5, 0.0, 0.25, 0.0, 0.125], 1e-12)
+        solution = run(clock, *arrays(0.0, 0.0, 4.25, 0.25), solver, saveat=saved)
+        close(recorded(solution)[0], [1.0, 2.0, 3.0, 4.0], 1e-13)
+        close(solution.ys, [0.5, 0.0, 0.25, 0.0, 0.125], 1e-12)
     # Where rounding puts the end of a step after the time to save: 220 is not 110 * 2 there.
     slow, saved = Hills(*arrays(0.0, 20.0, 20.0)), dfx.SaveAt(ts=jnp.arange(140.0, 221.0, 20.0))
     close(run(slow, *arrays(0.0, 0.0, 400.0, 2.0), GRID, saveat=saved).ys, 0.0, 1e-11)
@@ -120,9 +120,9 @@ def test_spikes_at_step_ends_fall_once_and_are_saved_reset():
 def test_between_grid_times_a_kick_is_spread_over_its_step():
     ts = np.array([21.85, 21.925, 21.95, 22.0, 22.05])
     given = pulses((0, 1, 0.5)), *arrays(np.zeros(3), [1.5, 0.0, 0.0], 25.0, 0.1)
-    found = run(*given, LOCAL, saveat=dfx.SaveAt(ts=jnp.asarray(ts))).ys[:, 1]
+    solution = run(*given, LOCAL, saveat=dfx.SaveAt(ts=jnp.asarray(ts))).ys[:, 1]
     close(
-        found,
+        solution,
         0.5 * np.exp((PERIOD - np.array([22, 22, 22, 22, 22.05])) / TAU) * [0, 0.25, 0.5, 1, 1],
         1e-5,
     )
@@ -139,11 +139,11 @@ def test_rows_of_a_batch_tell_what_became_of_them(solver):
 
     def rows(drive):
         drive = drive * jnp.array([1.0, 1.2, 1.2])
-        found = bpc.simulate(
+        solution = bpc.simulate(
             cell, cell.rest((3,)), drive, t1=30.0, dt=0.1, solver=solver, max_spikes=4, throw=False
         )
         names = bpc.RESULTS.record_overflow, bpc.RESULTS.not_finite
-        return found.spikes, found.ok, [found.result == name for name in names]
+        return solution.spikes, solution.ok, [solution.result == name for name in names]
 
     spikes, ok, (full, broken) = jax.jit(jax.vmap(rows))(jnp.asarray([0.5, 1.5, 3.0, jnp.nan]))
     np.testing.assert_array_equal(ok, [True, True, False, False])
@@ -233,8 +233,8 @@ def test_a_guard_that_is_not_a_number_is_not_silent(solver):
 
     def solve(threshold):
         hills = eqx.tree_at(lambda h: h.threshold, cell, threshold)
-        found = bpc.simulate(hills, jnp.array(-1.5), t1=2.0, dt=0.1, solver=solver, throw=False)
-        return found.ok, found.result == bpc.RESULTS.event_not_located, found.ys[-1]
+        solution = bpc.simulate(hills, jnp.array(-1.5), t1=2.0, dt=0.1, solver=solver, throw=False)
+        return solution.ok, solution.result == bpc.RESULTS.event_not_located, solution.ys[-1]
 
     ok, named, y = jax.jit(jax.vmap(solve))(jnp.array([0.0, jnp.nan, jnp.inf]))
     np.testing.assert_array_equal(ok, [True, False, True])

@@ -36,11 +36,11 @@ def potentials(y):
     return np.asarray(y.neurons.neuron.v)
 
 
-def errors(found, exact):
+def errors(solution, exact):
     """The largest of the spike times, potentials and currents; the neurons must be the same."""
-    times, neurons = recorded(found)
+    times, neurons = recorded(solution)
     np.testing.assert_array_equal(neurons, exact.neurons)
-    v, s = potentials(found.ys)[-1], np.asarray(found.ys.synapses[0])[-1]
+    v, s = potentials(solution.ys)[-1], np.asarray(solution.ys.synapses[0])[-1]
     pairs = (times, exact.times), (v, exact.v), (s, exact.s)
     return [np.abs(a - b).max() for a, b in pairs]
 
@@ -59,8 +59,8 @@ def test_every_spike_of_recurrent_networks(size):
 def test_heun_keeps_its_order_through_spikes():
     given = problem(20, 0)
     exact, steps = oracle(*given, T1), np.array([0.2, 0.1, 0.05, 0.025])
-    found = [errors(solve(*given, dt, dfx.Heun()), exact) for dt in steps]
-    orders = order(steps, found)
+    solution = [errors(solve(*given, dt, dfx.Heun()), exact) for dt in steps]
+    orders = order(steps, solution)
     assert (orders >= 1.9).all(), orders  # 2 is the order of Heun between events
 
 
@@ -80,8 +80,8 @@ def test_solvers_that_reuse_slopes_see_the_resets(inner, bound):
 def test_adaptive_steps_keep_their_tolerance(tol):
     given = problem(20, 3)
     controller = dfx.PIDController(rtol=tol, atol=tol)
-    found = solve(*given, 0.1, dfx.Tsit5(), stepsize_controller=controller)
-    assert max(errors(found, oracle(*given, T1))) < 50 * tol
+    solution = solve(*given, 0.1, dfx.Tsit5(), stepsize_controller=controller)
+    assert max(errors(solution, oracle(*given, T1))) < 50 * tol
 
 
 # --- saving -----------------------------------------------------------------------------------
@@ -94,17 +94,19 @@ def test_saving_a_network_at_any_time():
     ts = np.concatenate([np.arange(1.0, 60.0, 19.0), [0.123, 33.3333], exact.times[::15] + 1e-8])
     ts = np.sort(ts)
     save = dfx.SaveAt(ts=jnp.asarray(ts), dense=True)
-    found = solve(*given, 0.1, dfx.Tsit5(), saveat=save, max_steps=602)
-    for t, v in zip(ts, potentials(found.ys), strict=True):
+    solution = solve(*given, 0.1, dfx.Tsit5(), saveat=save, max_steps=602)
+    for t, v in zip(ts, potentials(solution.ys), strict=True):
         until = oracle(weights, drive, v0, t)
         np.testing.assert_allclose(v, until.v, rtol=0, atol=1e-7)  # interpolants of fourth order
-    times, neurons = recorded(found)
-    at_spikes = potentials(jax.vmap(found.evaluate)(jnp.asarray(times)))
+    times, neurons = recorded(solution)
+    at_spikes = potentials(jax.vmap(solution.evaluate)(jnp.asarray(times)))
     assert (at_spikes <= 1 + 1e-9).all()
     own = at_spikes[np.arange(times.size), neurons]
     np.testing.assert_allclose(own, 0.0, rtol=0, atol=1e-12)  # held at the reset
     np.testing.assert_allclose(
-        potentials(jax.vmap(found.evaluate)(jnp.asarray(ts))), potentials(found.ys), atol=1e-13
+        potentials(jax.vmap(solution.evaluate)(jnp.asarray(ts))),
+        potentials(solution.ys),
+        atol=1e-13,
     )
 
 
@@ -122,15 +124,15 @@ def test_saving_a_neuron_at_any_time(inner, dt):
         options = dict(saveat=dfx.SaveAt(ts=jnp.asarray(ts), dense=True), max_steps=12002)
         return run(*given, bpc.OrderedSpikes(inner), throw=True, **options)
 
-    found = solve(ts)
+    solution = solve(ts)
     exact = lif_events.potential(ts % period, 0.0, 0.0, 1.5, TAU, TAU_S)
-    dense = jax.vmap(found.evaluate)(jnp.asarray(ts))
-    np.testing.assert_allclose(found.ys.v, exact, rtol=0, atol=1e-7)
+    dense = jax.vmap(solution.evaluate)(jnp.asarray(ts))
+    np.testing.assert_allclose(solution.ys.v, exact, rtol=0, atol=1e-7)
     np.testing.assert_allclose(dense.v, exact, rtol=0, atol=1e-7)
-    times, _ = recorded(found)
+    times, _ = recorded(solution)
     again = solve(np.sort(np.concatenate([ts[: -times.size], times]))).ys.v
     assert (np.abs(again) < 1e-12).sum() == times.size == 2  # at the spikes themselves: reset
-    np.testing.assert_allclose(jax.vmap(found.evaluate)(jnp.asarray(times)).v, 0.0, atol=1e-12)
+    np.testing.assert_allclose(jax.vmap(solution.evaluate)(jnp.asarray(times)).v, 0.0, atol=1e-12)
 
 
 # --- room -------------------------------------------------------------------------------------
@@ -156,11 +158,11 @@ def test_what_finds_no_room_is_an_error_that_names_it(room, name, result):
             max_spikes=room["max_spikes"], throw=throw,
         )  # fmt: skip
 
-    found = solve(throw=False)
-    assert bool(found.ok) == (name is None)
-    assert bool(found.result == result)
+    solution = solve(throw=False)
+    assert bool(solution.ok) == (name is None)
+    assert bool(solution.result == result)
     if name is None:
-        assert int(found.spikes.count) == 12
+        assert int(solution.spikes.count) == 12
     else:
         with pytest.raises(RuntimeError, match=name):
             solve(throw=True)

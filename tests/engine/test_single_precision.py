@@ -18,8 +18,8 @@ def single():
         yield
 
 
-def intervals(found):
-    steps = np.asarray(found.spikes.steps)[: int(found.spikes.count)]
+def intervals(solution):
+    steps = np.asarray(solution.spikes.steps)[: int(solution.spikes.count)]
     return np.diff(steps)
 
 
@@ -29,11 +29,11 @@ def intervals(found):
 def test_a_hold_of_whole_steps_lasts_as_many(hold, t0):
     # 15 steps to a spike at 1 from 0 by 1 / 15 a step, less one: 1.5 a step crosses at once.
     cell = bpc.Refractory(bpc.neurons.IF(c=1.0, v_th=1.0, v_reset=0.0), hold * DT)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         cell, cell.rest((1,)), 15.0, t0=t0, t1=t0 + 400.0, dt=DT, solver=GRID, max_spikes=2048,
         max_steps=4096,
     )  # fmt: skip
-    assert set(intervals(found).tolist()) == {hold + 1}
+    assert set(intervals(solution).tolist()) == {hold + 1}
 
 
 @pytest.mark.parametrize("t0", STARTS)
@@ -42,12 +42,12 @@ def test_a_delay_of_whole_steps_lasts_as_many(t0):
     weights = np.array([[0.0, 5.0], [0.0, 0.0]])
     cell = bpc.neurons.IF(c=1.0, v_th=1.0, v_reset=0.0)
     net = bpc.Network(cell, [bpc.Projection(weights, bpc.synapses.Delta(), delay=17 * DT)])
-    found = bpc.simulate(
+    solution = bpc.simulate(
         net, net.rest(2), jnp.array([0.4, 0.0]), t0=t0, t1=t0 + 200.0, dt=DT, solver=GRID,
         max_spikes=256, max_steps=4096,
     )  # fmt: skip
-    who = np.asarray(found.spikes.neurons)[: int(found.spikes.count)]
-    steps = np.asarray(found.spikes.steps)[: int(found.spikes.count)]
+    who = np.asarray(solution.spikes.neurons)[: int(solution.spikes.count)]
+    steps = np.asarray(solution.spikes.steps)[: int(solution.spikes.count)]
     causes, effects = steps[who == 0], steps[who == 1]
     np.testing.assert_array_equal(effects - causes[: len(effects)], 18)
     # 1 / (0.4 * 0.1) = 25 steps (26 where rounding leaves the sum below one).
@@ -64,13 +64,13 @@ def test_bins_arrive_in_their_steps(t0):
         [bpc.Layer(np.eye(1), bpc.neurons.IF(c=1.0, v_th=0.5, v_reset=0.0), 1)],
         bpc.Bins(amounts, DT),
     )
-    found = bpc.simulate(
+    solution = bpc.simulate(
         layers, layers.rest(), t0=t0, t1=t0 + 30 * DT, dt=DT, solver=GRID, max_spikes=5,
         max_steps=64,
     )  # fmt: skip
     # A bin arrives as its step ends, the neuron fires a step later; the last has none left.
-    np.testing.assert_array_equal(np.asarray(found.spikes.steps)[:2], [2, 9])
-    assert int(found.spikes.count) == 2 and found.final.neurons[0].v[0] == 1.0
+    np.testing.assert_array_equal(np.asarray(solution.spikes.steps)[:2], [2, 9])
+    assert int(solution.spikes.count) == 2 and solution.final.neurons[0].v[0] == 1.0
 
 
 @pytest.mark.slow
@@ -89,12 +89,12 @@ def test_steps_that_single_precision_does_not_tell_apart_are_refused():
 def test_calm_steps_of_ordered_spikes_stay_calm():
     # Steps differ by rounding: what watches for events must not take that for longer steps.
     lif, solver = bpc.neurons.LIF(), bpc.OrderedSpikes()
-    found = bpc.simulate(
+    solution = bpc.simulate(
         lif, lif.rest((1,)), 150.0, t0=2e4, t1=2e4 + 400.0, dt=DT, solver=solver, max_spikes=32,
         max_steps=4096,
     )  # fmt: skip
     # 20 ms log(3) apart, at times that are rounded to 0.002 ms.
-    times = np.asarray(found.spikes.times)[: int(found.spikes.count)]
+    times = np.asarray(solution.spikes.times)[: int(solution.spikes.count)]
     np.testing.assert_allclose(np.diff(times), 20 * np.log(3.0), atol=0.02)
 
 
@@ -107,13 +107,13 @@ def test_a_thousand_seconds(solver):
     cell = bpc.Refractory(bpc.neurons.IF(c=1.0, v_th=1.0, v_reset=0.0), hold * DT)
     net = bpc.Network(cell, [bpc.Projection(weights, bpc.synapses.Delta(), delay=wait * DT)])
     # Neuron 0: a step of 1.5 to fire, held for 20: every 21 steps. Neuron 1: kicked 15 later.
-    found = bpc.simulate(
+    solution = bpc.simulate(
         net, net.rest(2), jnp.array([15.0, 0.0]), t1=1e6, dt=DT, solver=solver,
         max_spikes=1_000_000,
     )  # fmt: skip
-    count = int(found.spikes.count)
-    who = np.asarray(found.spikes.neurons)[:count]
-    steps = np.asarray(found.spikes.steps)[:count]
+    count = int(solution.spikes.count)
+    who = np.asarray(solution.spikes.neurons)[:count]
+    steps = np.asarray(solution.spikes.steps)[:count]
     first, second = steps[who == 0], steps[who == 1]
     if solver is GRID:
         assert len(first) == 1 + (10_000_000 - 1) // 21

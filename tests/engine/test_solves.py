@@ -30,7 +30,7 @@ def test_written_out_stages_give_diffrax_own_numbers(kind):
     assert isinstance(unrolled(kind()), Unrolled)
     options = dict(saveat=dfx.SaveAt(ts=jnp.linspace(0, 5, 23)), max_steps=1000)
     for controller in (dfx.ConstantStepSize(), dfx.PIDController(1e-5, 1e-5)):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             Pendulum(), START, t1=5.0, dt=0.1, solver=kind(), stepsize_controller=controller,
             **options,
         )  # fmt: skip
@@ -38,8 +38,8 @@ def test_written_out_stages_give_diffrax_own_numbers(kind):
             dfx.ODETerm(Pendulum().vector_field), kind(), 0.0, 5.0, 0.1, START,
             stepsize_controller=controller, **options,
         )  # fmt: skip
-        assert int(found.stats["num_steps"]) == int(own.stats["num_steps"])
-        for mine, theirs in zip(found.ys, own.ys, strict=True):
+        assert int(solution.stats["num_steps"]) == int(own.stats["num_steps"])
+        for mine, theirs in zip(solution.ys, own.ys, strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
 
 
@@ -52,29 +52,29 @@ def test_other_solvers_are_left_as_they_are():
 def test_an_implicit_inner_solver_finds_the_same_spikes():
     # LIF from rest, R I = 15 mV: spike k at k tau log(15 / 5) (closed form).
     lif = bpc.neurons.LIF()
-    found = bpc.simulate(
+    solution = bpc.simulate(
         lif, lif.rest(), 150.0, t1=60.0, dt=0.1, max_spikes=4,
         solver=bpc.OrderedSpikes(dfx.Kvaerno5()),
         stepsize_controller=dfx.PIDController(rtol=1e-9, atol=1e-9),
     )  # fmt: skip
     times = 20 * np.log(3) * np.arange(1, 3)
-    np.testing.assert_allclose(found.spikes.times[:2], times, atol=1e-6)
+    np.testing.assert_allclose(solution.spikes.times[:2], times, atol=1e-6)
 
 
 @pytest.mark.slow
 def test_dense_output_and_a_progress_meter(capfd):
     lif = bpc.neurons.LIF()
-    found = bpc.simulate(
+    solution = bpc.simulate(
         lif, lif.rest(), 150.0, t1=30.0, dt=0.1, saveat=dfx.SaveAt(dense=True),
         progress_meter=dfx.TextProgressMeter(),
     )  # fmt: skip
-    jax.block_until_ready(found.evaluate(jnp.array(1.0)).v)
+    jax.block_until_ready(solution.evaluate(jnp.array(1.0)).v)
     assert "100.00%" in capfd.readouterr().out
     spike = 20 * np.log(3)
     for t in (10.0, spike - 1e-3, spike + 1e-3, 29.0):
         since = t if t < spike else t - spike
         expected = -60 + 15 * (1 - np.exp(-since / 20))
-        np.testing.assert_allclose(found.evaluate(jnp.asarray(t)).v, expected, atol=1e-8)
+        np.testing.assert_allclose(solution.evaluate(jnp.asarray(t)).v, expected, atol=1e-8)
     with pytest.raises(ValueError, match="saveat"):
         bpc.simulate(lif, lif.rest(), 150.0, t1=1.0, dt=0.1).evaluate(jnp.array(1.0))
 
@@ -135,10 +135,10 @@ def test_noise_on_adaptive_steps_has_the_variance_of_fixed_ones():
     # Ornstein-Uhlenbeck at T = 0.5: variance 0.5, whatever the first step.
     flow = bpc.Langevin(lambda y, args: 0.5 * jnp.sum(y**2), 0.5)
     controller = dfx.PIDController(rtol=1e-2, atol=1e-2, dtmin=0.02, dtmax=0.05, force_dtmin=True)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         flow, jnp.zeros(3000), t1=6.0, dt=6.0, key=jax.random.key(1), stepsize_controller=controller
     )
-    assert abs(float(found.ys.var()) - 0.5) < 5 * 0.5 * np.sqrt(2 / 3000)
+    assert abs(float(solution.ys.var()) - 0.5) < 5 * 0.5 * np.sqrt(2 / 3000)
 
 
 def test_noisy_spikes_refuse_to_be_differentiated():
@@ -178,7 +178,7 @@ def test_saving_at_the_very_time_of_a_jump_of_the_drive():
     # same. tau dv/dt = -v + drive with a pulse in [2, 3), from 0: v(2) = 0, v(3) = 1 - exp(-1/20).
     leaky = bpc.neurons.LIF(c=20.0, g_l=1.0, e_l=0.0, v_th=10.0, v_reset=0.0)
     jumps = jnp.array([2.0, 3.0])
-    found = bpc.simulate(
+    solution = bpc.simulate(
         leaky,
         leaky.rest(),
         lambda t: jnp.where((t >= 2.0) & (t < 3.0), 1.0, 0.0),
@@ -190,4 +190,4 @@ def test_saving_at_the_very_time_of_a_jump_of_the_drive():
         ),
     )
     top = 1 - np.exp(-1 / 20)
-    np.testing.assert_allclose(found.ys.v, [0.0, top, top * np.exp(-1 / 20)], atol=1e-9)
+    np.testing.assert_allclose(solution.ys.v, [0.0, top, top * np.exp(-1 / 20)], atol=1e-9)

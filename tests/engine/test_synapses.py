@@ -60,14 +60,14 @@ def test_currents_after_spikes_are_the_closed_forms():
     network = bpc.Network(neuron, [bpc.Projection(WEIGHT[None], k, pre=train) for k in kinds])
     peaks = rise_and_decay(0.0, RISE, DECAY)[1]
     ts = np.sort(np.concatenate([[0.2, 0.5, 7.25, 12.0, 24.9], 0.5 + DECAY, 0.5 + peaks]))
-    found = solve(network, network.rest(5), t1=25.0, ts=ts).ys.synapses
+    solution = solve(network, network.rest(5), t1=25.0, ts=ts).ys.synapses
     age = ts[:, None] - np.array([0.5, 7.25])[:, None, None]
     alone = np.where(age >= 0, np.exp(-np.maximum(age, 0.0) / DECAY), 0.0)
     alpha = np.where(age >= 0, age / DECAY * np.exp(1 - age / DECAY), 0.0)
     double, _ = rise_and_decay(age, RISE, DECAY)
-    close(found[0], WEIGHT * alone.sum(0))
-    close(found[1].s, WEIGHT * alpha.sum(0))
-    close(found[2].s, WEIGHT * double.sum(0))
+    close(solution[0], WEIGHT * alone.sum(0))
+    close(solution[1].s, WEIGHT * alpha.sum(0))
+    close(solution[2].s, WEIGHT * double.sum(0))
 
 
 @pytest.mark.parametrize("kind", [Alpha, DoubleExponential])
@@ -127,7 +127,9 @@ def test_a_conductance_pulls_towards_its_reversal():
     fast = bpc.Projection(weight[None], Exponential(tau, reversal), pre=train)
     slow = bpc.Projection(weight[None], DoubleExponential(1.0, tau, reversal), pre=train)
     network = bpc.Network(neuron, [fast, slow])
-    found = solve(network, network.rest(3), jnp.asarray(20.0), t1=30.0, ts=np.arange(2.0, 31.0, 4))
+    solution = solve(
+        network, network.rest(3), jnp.asarray(20.0), t1=30.0, ts=np.arange(2.0, 31.0, 4)
+    )
 
     def conductance(t):
         return weight * (np.exp(-(t - 1.0) / tau) + rise_and_decay(t - 1.0, 1.0, tau)[0])
@@ -136,10 +138,10 @@ def test_a_conductance_pulls_towards_its_reversal():
         return (-10.0 * (v + 60.0) + 20.0 + conductance(t) * (reversal - v)) / 200.0
 
     start = -60.0 + 2.0 * -np.expm1(-1.0 / 20.0) * np.ones(3)  # 20 pA for 1 ms
-    times = np.asarray(found.ts)
+    times = np.asarray(solution.ts)
     exact = solve_ivp(rate, (1.0, 30.0), start, t_eval=times, rtol=1e-12, atol=1e-12).y.T
-    close(found.ys.neurons.v, exact, 1e-8)
-    v = np.asarray(found.ys.neurons.v)
+    close(solution.ys.neurons.v, exact, 1e-8)
+    v = np.asarray(solution.ys.neurons.v)
     assert (v[:4, 0] > v[:4, 2]).all() and (v[:4, 1] < -60).all()  # excites, inhibits, shunts
 
 
@@ -172,11 +174,11 @@ def test_held_neurons_ignore_jumps(name):
     spike = TAU * np.log((DRIVE - 0.25 * np.exp(5.0 / TAU)) / (DRIVE - 1.0))
     assert spike < 17.75 < 18.65 < spike + HOLD < 26.0
     drive, last = jnp.asarray(DRIVE), np.asarray(26.0)
-    found = solve(network, network.rest(1), drive, t1=30.0, dt=0.05, solver=solver)
-    close(found.spikes.times[:1], [spike], 5 * bound)
+    solution = solve(network, network.rest(1), drive, t1=30.0, dt=0.05, solver=solver)
+    close(solution.spikes.times[:1], [spike], 5 * bound)
     free = DRIVE * -np.expm1(-(30.0 - spike - HOLD) / TAU)
     exact = free + 0.25 * np.exp(-(30.0 - last) / TAU)
-    close(found.ys.neurons.neuron.v[-1], exact, bound)
+    close(solution.ys.neurons.neuron.v[-1], exact, bound)
 
 
 @pytest.mark.slow
@@ -185,11 +187,11 @@ def test_a_jump_leaves_other_variables_alone():
     train = bpc.SpikeTrain(np.array([1.0]), np.array([0]), 1)
     network = bpc.Network(neuron, [bpc.Projection(np.array([[3.0]]), Delta(), pre=train)])
     end = 1.0 + 1e-9  # just after it
-    found = solve(network, network.rest(1), t1=end).ys
+    solution = solve(network, network.rest(1), t1=end).ys
     later = eqx.tree_at(lambda n: n.projections[0].pre.times, network, train.times + 1.0)
     still = solve(later, network.rest(1), t1=end).ys
-    close(found.neurons.v - still.neurons.v, 3.0, 1e-8)
-    close(found.neurons.w, still.neurons.w, 1e-8)
+    close(solution.neurons.v - still.neurons.v, 3.0, 1e-8)
+    close(solution.neurons.w, still.neurons.w, 1e-8)
 
 
 # --- what is out of range ---------------------------------------------------------------------
@@ -219,8 +221,10 @@ def test_a_bad_time_in_a_batch_marks_its_row():
     def end(tau):
         projection = bpc.Projection(np.ones((1, 2)), Exponential(tau), pre=train)
         network = bpc.Network(bpc.neurons.LIF(), [projection])
-        found = bpc.simulate(network, network.rest(2), t1=2.0, dt=0.125, solver=GRID, throw=False)
-        return found.ok, found.result == bpc.RESULTS.bad_parameter, found.ys.synapses[0][0]
+        solution = bpc.simulate(
+            network, network.rest(2), t1=2.0, dt=0.125, solver=GRID, throw=False
+        )
+        return solution.ok, solution.result == bpc.RESULTS.bad_parameter, solution.ys.synapses[0][0]
 
     ok, named, s = jax.jit(jax.vmap(end))(jnp.asarray([5.0, -5.0, jnp.nan]))
     np.testing.assert_array_equal(ok, [True, False, False])

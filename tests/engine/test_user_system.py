@@ -46,8 +46,8 @@ def test_own_flow_runs_differentiates_and_batches():
 def test_own_neuron_runs_differentiates_and_batches():
     def third_spike(threshold, drive):
         neuron = PerfectIntegrator(threshold)
-        found = bpc.simulate(neuron, jnp.zeros(()), drive, t1=8.0, dt=0.1, max_spikes=12)
-        return found.spikes.times[2]
+        solution = bpc.simulate(neuron, jnp.zeros(()), drive, t1=8.0, dt=0.1, max_spikes=12)
+        return solution.spikes.times[2]
 
     # Spike k of a perfect integrator is at k threshold / drive.
     thresholds, drives = jnp.array([0.7, 1.0, 1.3]), jnp.array([0.8, 1.1, 0.9])
@@ -62,16 +62,16 @@ def test_own_neuron_runs_differentiates_and_batches():
 @pytest.mark.slow
 def test_a_drive_that_varies_is_seen_by_every_method():
     # Integral of 1 + sin(t): t + 1 - cos(t) reaches 1, 2, ... (bisection in numpy).
-    found = bpc.simulate(
+    solution = bpc.simulate(
         PerfectIntegrator(1.0), jnp.zeros(()), lambda t: 1 + jnp.sin(t), t1=8.0, dt=0.05,
         max_spikes=20,
     )  # fmt: skip
     times = np.linspace(0, 8, 2_000_001)
     gathered = times + 1 - np.cos(times)
     expected = np.interp(np.arange(1, int(gathered[-1]) + 1), gathered, times)
-    count = int(found.spikes.count)
+    count = int(solution.spikes.count)
     assert count == len(expected)
-    np.testing.assert_allclose(found.spikes.times[:count], expected, atol=1e-8)
+    np.testing.assert_allclose(solution.spikes.times[:count], expected, atol=1e-8)
 
 
 @pytest.mark.slow
@@ -89,8 +89,8 @@ def test_drive_derivative_passes_through_a_closure():
             def reset(self, t, y, args, fired):
                 return jnp.where(fired, 0.0, y)
 
-        found = bpc.simulate(Driven(), jnp.zeros(()), drive, t1=1.0, dt=0.1, max_spikes=4)
-        return found.spikes.times[0]
+        solution = bpc.simulate(Driven(), jnp.zeros(()), drive, t1=1.0, dt=0.1, max_spikes=4)
+        return solution.spikes.times[0]
 
     # size (t + t^2 / 2) = 1, so t = sqrt(1 + 2 / size) - 1.
     size = 2.0

@@ -43,14 +43,14 @@ def test_one_update_is_bayes_for_a_short_bin():
             density = norm.pdf(grid, mean, variance**0.5) * rho**spikes * np.exp(-rho * dt)
             density /= density.sum()
             exact = (grid * density).sum()
-            found = NEURON.update(
+            result = NEURON.update(
                 Belief(jnp.array([mean]), jnp.array([[variance]])), jnp.array([x]),
                 jnp.array(spikes), dt,
             )  # fmt: skip
-            off.append(float(found.mean[0] - exact))
+            off.append(float(result.mean[0] - exact))
             if not spikes:
                 spread = ((grid - exact) ** 2 * density).sum()
-                np.testing.assert_allclose(found.covariance[0, 0], spread, rtol=2e-4 * dt / 0.1)
+                np.testing.assert_allclose(result.covariance[0, 0], spread, rtol=2e-4 * dt / 0.1)
         errors.append(off)
     (silent, fired), (silent2, fired2) = errors
     assert abs(silent) < 5e-5 and 3.5 < silent / silent2 < 4.5  # second order in dt

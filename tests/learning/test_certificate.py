@@ -46,8 +46,8 @@ def test_local_jaxpr():
     )
     assert not bad.local and not bad.opaque
     # The synapse (0, 0) needs other synapses, other inputs, other layers and the label.
-    found = {(d.input, d.of) for d in bad.nonlocal_ if d.at == (0, 0)}
-    assert {("first", (1, 2)), ("second", (3, 1)), ("label", (0, 2)), ("x", (0, 2))} <= found
+    result = {(d.input, d.of) for d in bad.nonlocal_ if d.at == (0, 0)}
+    assert {("first", (1, 2)), ("second", (3, 1)), ("label", (0, 2)), ("x", (0, 2))} <= result
     # Not a suspicion: a derivative is not zero.
     assert max(abs(d.derivative) for d in bad.nonlocal_ if d.input == "second") > 1e-3
     assert "first[1, 2]" in str(bad) or "more" in str(bad)
@@ -70,9 +70,9 @@ def test_what_a_derivative_does_not_see_is_found():
         return jax.lax.cond(pre.sum() > 0, lambda: post.T @ pre, lambda: -weights)
 
     for rule in (normalised, gated, winner, branch):
-        found = certificate(rule, example(), owners)
-        assert not found.local
-        strange = {(d.input, d.of[-1]) for d in found.nonlocal_ if d.at == (0, 0)}
+        report = certificate(rule, example(), owners)
+        assert not report.local
+        strange = {(d.input, d.of[-1]) for d in report.nonlocal_ if d.at == (0, 0)}
         name = {"winner": "post", "branch": "pre"}.get(rule.__name__, "weights")
         assert (name, 1) in strange, rule.__name__
     assert all(d.derivative == 0 for d in certificate(gated, example(), owners).nonlocal_)
@@ -80,11 +80,11 @@ def test_what_a_derivative_does_not_see_is_found():
 
 def test_swapped_axes_are_found():
     pre, post, weights = example()
-    found = certificate(lambda a, b, w: (a.T @ b).T[::-1], (pre, post, weights),
+    report = certificate(lambda a, b, w: (a.T @ b).T[::-1], (pre, post, weights),
                         (Pre(), Post(), Synapse()))  # fmt: skip
-    assert not found.local
+    assert not report.local
     # Row 1 of three stays in place when rows are turned round.
-    assert {d.at[0] for d in found.nonlocal_} == {0, 2}
+    assert {d.at[0] for d in report.nonlocal_} == {0, 2}
 
 
 def test_causal():
@@ -132,8 +132,8 @@ def test_a_buffer_in_a_loop_is_causal():
         return jax.lax.fori_loop(0, len(x), step, jnp.zeros((len(x) + 1, N_PRE)))[:-1]
 
     x = jnp.ones((5, N_PRE))
-    found = certificate(history, (x,), (Pre(time=0),), Pre(time=0))
-    assert found.local and found.causal and not found.opaque
+    report = certificate(history, (x,), (Pre(time=0),), Pre(time=0))
+    assert report.local and report.causal and not report.opaque
     late = certificate(
         lambda x: history(x) + x.max(axis=0, keepdims=True), (x,), (Pre(time=0),), Pre(time=0)
     )
@@ -165,8 +165,8 @@ def test_rules_of_mixtures_are_local(rule):
     args = tuple(jnp.asarray(x) for x in args)
     owners = Pre(), Post(), Synapse(), Post()
     outputs = Mixture(Synapse(), Post())  # pyright: ignore
-    found = certificate(update, args, owners, outputs)
-    assert found.local and not found.opaque, str(found)
+    report = certificate(update, args, owners, outputs)
+    assert report.local and not report.opaque, str(report)
 
 
 def test_the_posterior_itself_is_not_local():
@@ -208,27 +208,27 @@ def test_no_derivative_escapes_the_sets(seed):
         return x
 
     x = jnp.asarray(rng.normal(size=(4, 4)))
-    found = certificate(program, (x,), (Elsewhere(),), Post())
+    report = certificate(program, (x,), (Elsewhere(),), Post())
     sets = np.zeros((4, 4, 4, 4), bool)
-    for d in found.nonlocal_:
+    for d in report.nonlocal_:
         sets[(*d.at, *d.of)] = True
     assert not (np.asarray(jax.jacrev(program)(x)) != 0)[~sets].any()
-    assert not found.opaque
+    assert not report.opaque
 
 
 def test_an_operation_that_is_not_understood_mixes_everything():
-    found = certificate(lambda x: jnp.linalg.cholesky(x @ x.T + 4 * jnp.eye(3)) @ x,
+    report = certificate(lambda x: jnp.linalg.cholesky(x @ x.T + 4 * jnp.eye(3)) @ x,
                         (jnp.ones((3, 4)),), (Synapse(),))  # fmt: skip
-    assert not found.local and found.opaque == ("cholesky",)
+    assert not report.local and report.opaque == ("cholesky",)
 
 
 def test_constant_zeros_cut():
     # A mask of connections is structure: what it cuts is not a dependency.
     pre, post, weights = example()
     diagonal = jnp.eye(N_POST)
-    found = certificate(lambda a, b, w: (b @ diagonal).T @ a, (pre, post, weights),
+    report = certificate(lambda a, b, w: (b @ diagonal).T @ a, (pre, post, weights),
                         (Pre(), Post(), Synapse()))  # fmt: skip
-    assert found.local
+    assert report.local
     assert not certificate(lambda a, b, w: (b @ (diagonal + 1)).T @ a, (pre, post, weights),
                            (Pre(), Post(), Synapse())).local  # fmt: skip
 
@@ -267,8 +267,8 @@ def test_rules_of_predictive_coding_are_local():
     owners = (Pre(), Post(), Synapse())
     assert certificate(plain, (pre, post, weights), owners).local
     for rule in with_momentum, both_ways:
-        found = certificate(rule, (pre, post, weights, weights + 1), (*owners, Synapse()))
-        assert found.local and found.causal, str(found)
+        report = certificate(rule, (pre, post, weights, weights + 1), (*owners, Synapse()))
+        assert report.local and report.causal, str(report)
 
     def carried(pre, post, weights, above):  # errors by transposed weights of the layer above
         return learning.hebbian(DenseMap(weights), pre, post @ above).weights

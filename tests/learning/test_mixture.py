@@ -117,8 +117,8 @@ def test_the_log_evidence_is_minus_beta_times_the_energy():
     x, y, pi = rng.normal(size=(5, 4)), rng.normal(size=4), rng.dirichlet(np.ones(5))
     memory = learning.gaussian(1.7)(Mixture(jnp.asarray(x), jnp.log(pi)))
     density = np.log(pi @ np.exp(-0.5 * 1.7 * ((y - x) ** 2).sum(axis=1)))  # mixture, by hand
-    found = learning.log_evidence(memory, jnp.asarray(y)) - 0.5 * 1.7 * y @ y
-    np.testing.assert_allclose(found, density, rtol=1e-12)
+    result = learning.log_evidence(memory, jnp.asarray(y)) - 0.5 * 1.7 * y @ y
+    np.testing.assert_allclose(result, density, rtol=1e-12)
     np.testing.assert_allclose(-1.7 * memory(jnp.asarray(y)), density, rtol=1e-12)
 
 
@@ -211,16 +211,16 @@ def test_sem_recovers_mixture():
         return learning.learn(rule, learning.categorical, mixture, jnp.asarray(inputs), key)
 
     end, evidence = jax.jit(run)(mixture, jax.random.key(0))
-    found = np.exp(end.weights)
+    result = np.exp(end.weights)
     em, em_prior = expectation_maximisation(inputs, start, equal, 60)
     truth = np.concatenate([active, 1 - active], axis=1)
     for wanted, share in ((truth, prior), (em, em_prior)):
-        gaps = np.abs(found[:, None] - wanted[None]).mean(axis=2)
+        gaps = np.abs(result[:, None] - wanted[None]).mean(axis=2)
         rows, columns = linear_sum_assignment(gaps)
         p = wanted[columns]
         noise = 4 * np.sqrt(p * (1 - p) * rate / 2)
         # draws of the winner mix causes that are alike: a bias of the first order in the rate
-        assert (np.abs(found[rows] - p) < noise + 0.03).all()
+        assert (np.abs(result[rows] - p) < noise + 0.03).all()
         assert (np.abs(np.exp(end.log_prior)[rows] - share[columns]) < 0.12).all()
     score = inputs @ np.log(truth).T + np.log(prior)
     best = np.log(np.exp(score).sum(axis=1))[-5000:].mean()

@@ -36,19 +36,19 @@ def test_conjugate_precision_is_the_posterior_of_known_noise():
     # about 95 % of data sets, and its relative width is the standard error sqrt(2 / n).
     prior = GammaPrecision(jnp.full(4, 1e-3), jnp.full(4, 1e-3))  # says next to nothing
     rule, held = conjugate(prior), []
-    found: Any = prior
+    result: Any = prior
     for seed in range(60):
-        errors, found = errors_of(TRUE, seed, 400), prior
-        state = rule.init(found)
+        errors, result = errors_of(TRUE, seed, 400), prior
+        state = rule.init(result)
         for batch in errors.reshape(2, 200, 4):
-            moved, state = rule.update(conjugate_precision(batch), state, found)
-            found = optax.apply_updates(found, moved)
-        np.testing.assert_allclose(found.shape, 1e-3 + 400 / 2)
-        np.testing.assert_allclose(found.rate, 1e-3 + (errors**2).sum(0) / 2, rtol=1e-12)
-        z = (np.asarray(found.mean) - TRUE) / np.asarray(found.deviation)
+            moved, state = rule.update(conjugate_precision(batch), state, result)
+            result = optax.apply_updates(result, moved)
+        np.testing.assert_allclose(result.shape, 1e-3 + 400 / 2)
+        np.testing.assert_allclose(result.rate, 1e-3 + (errors**2).sum(0) / 2, rtol=1e-12)
+        z = (np.asarray(result.mean) - TRUE) / np.asarray(result.deviation)
         held.append(np.abs(z) < 1.96)
     assert np.mean(held) == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / 240))
-    assert found.deviation[1] == pytest.approx(TRUE[1] * np.sqrt(2 / 400), rel=0.2)
+    assert result.deviation[1] == pytest.approx(TRUE[1] * np.sqrt(2 / 400), rel=0.2)
 
 
 def test_the_slope_is_that_of_the_free_energy_and_rests_at_the_truth():
@@ -100,8 +100,8 @@ def learned(up, down, x, y, *, spread: bool, rounds: int):
         spreads = jnp.diagonal(cover), jnp.diagonal(down @ cover @ down.T)
         prior = GammaPrecision(jnp.zeros(()), jnp.zeros(()))
         both = (z - x @ up.T, spreads[0]), (y - z @ down.T, spreads[1])
-        found = [conjugate_precision(e, s if spread else 0.0) for e, s in both]
-        return [GammaPrecision(prior.shape + f.shape, prior.rate + f.rate).mean for f in found]
+        result = [conjugate_precision(e, s if spread else 0.0) for e, s in both]
+        return [GammaPrecision(prior.shape + f.shape, prior.rate + f.rate).mean for f in result]
 
     pi = [jnp.ones(2), jnp.ones(6)]
     for _ in range(rounds):
@@ -151,8 +151,8 @@ def test_rules_of_precision_are_local_and_a_full_matrix_is_not():
     owners = (Post(), Post())
     assert certificate(slope, (errors, log), owners, Post()).local
     assert certificate(posterior, (errors, log + 1, log + 1), (Post(),) * 3, Post()).local
-    found = certificate(joint, (errors, log), owners, Post())
-    assert not found.local and max(abs(d.derivative) for d in found.nonlocal_) > 1e-3
+    report = certificate(joint, (errors, log), owners, Post())
+    assert not report.local and max(abs(d.derivative) for d in report.nonlocal_) > 1e-3
 
 
 DECAY = 0.1  # of weights, so that one minimum is best and flat directions are none

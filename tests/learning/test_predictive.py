@@ -27,9 +27,9 @@ def sample(seed=0):
 def test_local_products_are_outer_products():
     predict = DenseMap(jnp.zeros((4, 5)))
     pre, post = jax.random.normal(jax.random.key(1), (7, 5)), jnp.ones((7, 4)).cumsum(0)
-    found: Any = hebbian(predict, pre, post)
-    np.testing.assert_allclose(found.weights, -np.einsum("bi,bj->ij", post, pre) / 7, atol=1e-12)
-    np.testing.assert_allclose(found.bias, -np.asarray(post).mean(0), atol=1e-12)
+    result: Any = hebbian(predict, pre, post)
+    np.testing.assert_allclose(result.weights, -np.einsum("bi,bj->ij", post, pre) / 7, atol=1e-12)
+    np.testing.assert_allclose(result.bias, -np.asarray(post).mean(0), atol=1e-12)
 
 
 def test_backpropagation_gives_the_gradient():
@@ -46,8 +46,8 @@ def test_backpropagation_gives_the_gradient():
     maps = tuple(a.predict for a in energy.arrows)
     slopes: Any = jax.grad(loss)(maps)
     for k, slope in enumerate(slopes):
-        found: Any = hebbian(maps[k], seen.pre[k][None], seen.post[k][None])
-        np.testing.assert_allclose(found.weights, slope.weights, atol=1e-12)
+        result: Any = hebbian(maps[k], seen.pre[k][None], seen.post[k][None])
+        np.testing.assert_allclose(result.weights, slope.weights, atol=1e-12)
     np.testing.assert_allclose(spent.loss, loss(maps), atol=1e-12)
 
 
@@ -151,8 +151,8 @@ def test_weights_that_are_no_numbers_stop_with_the_layer_named(digits):
 @pytest.mark.slow
 def test_convolutions_and_learned_feedback_run(digits):
     settings = dataclasses.replace(SMALL, maps=(4,), hidden=(), epochs=2, feedback=True, rate=0.5)
-    found = train(digits[0], settings)
-    assert isinstance(found.energy.arrows[0].predict, ConvolutionMap)
-    assert found.history["loss"][1] < found.history["loss"][0]
-    assert -1 <= found.alignment.min() and found.alignment.max() < 1
+    result = train(digits[0], settings)
+    assert isinstance(result.energy.arrows[0].predict, ConvolutionMap)
+    assert result.history["loss"][1] < result.history["loss"][0]
+    assert -1 <= result.alignment.min() and result.alignment.max() < 1
     assert predictive.inputs_of(settings, jnp.zeros((3, 8, 8))).shape == (3, 1, 8, 8)

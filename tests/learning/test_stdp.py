@@ -28,13 +28,13 @@ def test_the_window_is_the_closed_form(delay):
     # A+ exp(-d / tau+) and -A- exp(d / tau-) by themselves, by a pair, and by traces.
     pre, post = train([100.0]), train([100.0 + delay])
     expected = oracle.window((100.0 + delay) - 100.0, *PARAMETERS)
-    for found in (
+    for result in (
         WINDOW(jnp.asarray((100.0 + delay) - 100.0)),
         pair_sum(WINDOW, pre, post, (1, 1))[0, 0],
         replay(TraceSTDP(WINDOW), ONE, pre, post)[0][0, 0],
         replay(TraceSTDP(WINDOW, nearest=True), ONE, pre, post)[0][0, 0],
     ):
-        np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(result, expected, rtol=1e-13, atol=1e-15)
 
 
 # Times that meet often, so that spikes at one instant are tried.
@@ -46,11 +46,11 @@ trains = st.lists(st.integers(0, 40), max_size=10).map(lambda x: sorted(set(x)))
 def test_traces_are_the_sum_over_pairs(pre, post, nearest):
     room = 12
     pad = [train([*x, *[np.inf] * (room - len(x))]) for x in (pre, post)]
-    found, _ = _replayed(nearest)(*pad)
+    result, _ = _replayed(nearest)(*pad)
     total = oracle.nearest_sum if nearest else oracle.pair_sum
-    np.testing.assert_allclose(found[0, 0], total(pre, post, *PARAMETERS), atol=1e-13)
+    np.testing.assert_allclose(result[0, 0], total(pre, post, *PARAMETERS), atol=1e-13)
     if not nearest:
-        np.testing.assert_allclose(pair_sum(WINDOW, *pad, (1, 1)), found, atol=1e-13)
+        np.testing.assert_allclose(pair_sum(WINDOW, *pad, (1, 1)), result, atol=1e-13)
 
 
 def _replayed(nearest):
@@ -132,10 +132,10 @@ def solved(solver, dt):
     network = bpc.Network(neuron, [bpc.Projection(link, bpc.synapses.Exponential(5.0))])
     y0 = network.rest(2)
     y0 = y0._replace(neurons=y0.neurons._replace(v=jnp.asarray(START)))
-    found = bpc.simulate(
+    solution = bpc.simulate(
         network, y0, jnp.asarray(DRIVE), t1=T1, dt=dt, solver=solver, max_spikes=64
     )
-    return found.spikes.of(slice(0, 1)), found.spikes.of(slice(1, 2))
+    return solution.spikes.of(slice(0, 1)), solution.spikes.of(slice(1, 2))
 
 
 @pytest.mark.slow
@@ -147,8 +147,8 @@ def test_a_replay_is_that_of_the_true_trains_with_every_solver():
     expected = oracle.pair_sum(pre, post, *PARAMETERS)
 
     def error(solver, dt):
-        found, _ = replay(TraceSTDP(WINDOW), ONE, *solved(solver, dt))
-        return abs(float(found[0, 0]) - expected)
+        result, _ = replay(TraceSTDP(WINDOW), ONE, *solved(solver, dt))
+        return abs(float(result[0, 0]) - expected)
 
     assert error(bpc.OrderedSpikes(), 0.5) < 1e-8
     steps = np.array([0.4, 0.2, 0.1, 0.05])
@@ -200,9 +200,9 @@ def test_weights_that_change_while_the_network_runs():
         rule = TraceSTDP(Window(0.01, 0.004), Hard(0.0, 0.6))
         weights, state, y = jnp.full((1, 1), 0.1), None, None
         for _ in range(round(t1 / span)):
-            found = piece(y, weights[0, 0], jnp.asarray(DRIVE), span)
-            y = found.ys
-            pre, post = (found.spikes.of(slice(k, k + 1)) for k in (0, 1))
+            solution = piece(y, weights[0, 0], jnp.asarray(DRIVE), span)
+            y = solution.ys
+            pre, post = (solution.spikes.of(slice(k, k + 1)) for k in (0, 1))
             weights, state = replay(rule, weights, pre, post, state=state, t1=span)
         return float(weights[0, 0])
 
@@ -227,5 +227,5 @@ def test_bad_trains_are_refused(pre, message):
 
 
 def test_bad_trains_under_a_transformation_give_nan():
-    found, _ = compiled_replay(TraceSTDP(WINDOW), ONE, train([2.0, 1.0]), train([3.0]))
-    assert bool(jnp.isnan(found).all())
+    result, _ = compiled_replay(TraceSTDP(WINDOW), ONE, train([2.0, 1.0]), train([3.0]))
+    assert bool(jnp.isnan(result).all())

@@ -58,18 +58,18 @@ def test_weights_never_leave_their_bounds(seed, name):
               np.append(t.neurons, np.full(60 - len(t.neurons), -1)))
         for t in parts
     ]  # fmt: skip
-    found, _ = compiled_replay(RULES[name], start, *pad)
-    assert bool(((found >= 0) & (found <= 1)).all())
+    result, _ = compiled_replay(RULES[name], start, *pad)
+    assert bool(((result >= 0) & (result <= 1)).all())
 
 
 def test_a_triggered_synapse_rests_at_the_trace_that_it_sees():
     # By hand: pre at 0, post at 10: 0.2 (exp(-10/20) - 0.4) (1 - 0.5); a silent one loses.
     rule = TriggeredSTDP(rate=0.2)
     start = jnp.full((2, 2), 0.5)
-    found, _ = replay(rule, start, train([0.0]), train([10.0]))
-    np.testing.assert_allclose(found[0, 0], 0.5 + 0.2 * (np.exp(-0.5) - 0.4) * 0.5, rtol=1e-13)
-    np.testing.assert_allclose(found[0, 1], 0.5 - 0.2 * 0.4 * 0.5, rtol=1e-13)
-    np.testing.assert_array_equal(found[1], 0.5)  # a neuron that is silent changes nothing
+    weights, _ = replay(rule, start, train([0.0]), train([10.0]))
+    np.testing.assert_allclose(weights[0, 0], 0.5 + 0.2 * (np.exp(-0.5) - 0.4) * 0.5, rtol=1e-13)
+    np.testing.assert_allclose(weights[0, 1], 0.5 - 0.2 * 0.4 * 0.5, rtol=1e-13)
+    np.testing.assert_array_equal(weights[1], 0.5)  # a neuron that is silent changes nothing
 
 
 def owners():
@@ -95,9 +95,9 @@ def test_every_rule_is_local_and_causal(name):
             for s in ((steps,), (steps, 3), (steps, 2), (steps,))
         )
     )
-    found = certificate(run, (seen, jnp.full((2, 3), 0.4)), owners(), Synapse(time=0))
-    assert found.local and found.causal and not found.opaque, str(found)
-    assert ("seen.reward" in found.shared) == (name == "rewarded")
+    report = certificate(run, (seen, jnp.full((2, 3), 0.4)), owners(), Synapse(time=0))
+    assert report.local and report.causal and not report.opaque, str(report)
+    assert ("seen.reward" in report.shared) == (name == "rewarded")
 
 
 def test_a_state_belongs_to_its_neurons():
@@ -110,10 +110,10 @@ def test_a_state_belongs_to_its_neurons():
     seen = Moment(jnp.asarray(1.0), jnp.ones(3), jnp.ones(2), jnp.asarray(0.5))
     whose = Eligible(STDPTraces(Pre(), Post()), Synapse())  # pyright: ignore
     moment = Moment(Shared(), Pre(), Post(), Shared())  # pyright: ignore
-    found = certificate(
+    report = certificate(
         step, (seen, state, jnp.ones((2, 3))), (moment, whose, Synapse()), (Synapse(), whose)
     )
-    assert found.local, str(found)
+    assert report.local, str(report)
 
 
 DELAY, WAIT = 5.0, 60.0  # ms from the input to the answer, and to the reward

@@ -34,8 +34,8 @@ def by_hand(query, keys, values, beta, bias=0.0):
 @settings(deadline=None, max_examples=30)
 def test_attention_is_the_formula_and_the_update_of_the_energy(seed, beta):
     query, keys, values, bias = case(seed)
-    found = attention(query, keys, values, beta, bias=bias)
-    np.testing.assert_allclose(found, by_hand(query, keys, values, beta, bias), atol=1e-12)
+    result = attention(query, keys, values, beta, bias=bias)
+    np.testing.assert_allclose(result, by_hand(query, keys, values, beta, bias), atol=1e-12)
     energy = ModernHopfield(keys, beta, bias)
     np.testing.assert_allclose(
         attention(query, keys, keys, beta, bias=bias), energy.update(query), atol=1e-10
@@ -57,9 +57,9 @@ def test_in_the_limit_of_beta_attention_is_hard_or_uniform():
     np.testing.assert_allclose(flat, values.mean(axis=0), atol=1e-11)
     # In single precision too, where exp(1e6) is not a number.
     few = [jnp.asarray(x, jnp.float32) for x in (query, keys, values)]
-    found = attention(*few, jnp.float32(1e6))
-    assert found.dtype == jnp.float32
-    np.testing.assert_array_equal(found, hard_attention(*few))
+    result = attention(*few, jnp.float32(1e6))
+    assert result.dtype == jnp.float32
+    np.testing.assert_array_equal(result, hard_attention(*few))
 
 
 @given(seed=st.integers(0, 2**31), beta=st.floats(0.1, 5.0))

@@ -51,21 +51,21 @@ def test_theorems_4_and_5_hold_without_exception():
             x = rng.normal(size=(count, width))
             beta, i = rng.uniform(0.5, 4), int(rng.integers(count))
             query = x[i] + rng.uniform(0, 1.5) * rng.normal(size=width) / np.sqrt(width)
-            found = certify(x, beta, query)
+            bounds = certify(x, beta, query)
             new, rest, moved = update_and_rest(x, beta, query, x[i])
             gone = np.linalg.norm(new - x[i])
-            np.testing.assert_allclose(found.separation, ramsauer.separation(x), atol=1e-10)
-            own = ramsauer.error_bound(x, beta, np.asarray(found.distance))
-            np.testing.assert_allclose(np.exp(found.log_error_bound), own, rtol=1e-8)
-            assert gone <= np.exp(found.log_error_bound[i]) + 1e-13  # theorem 5, and rounding
+            np.testing.assert_allclose(bounds.separation, ramsauer.separation(x), atol=1e-10)
+            own = ramsauer.error_bound(x, beta, np.asarray(bounds.distance))
+            np.testing.assert_allclose(np.exp(bounds.log_error_bound), own, rtol=1e-8)
+            assert gone <= np.exp(bounds.log_error_bound[i]) + 1e-13  # theorem 5, and rounding
             well = ramsauer.separation(x)[i] >= ramsauer.least_separation(x, beta)
-            assert bool(found.well_separated[i]) == bool(well)
+            assert bool(bounds.well_separated[i]) == bool(well)
             if not well:
-                assert found.log_contraction_bound[i] == np.inf
+                assert bounds.log_contraction_bound[i] == np.inf
                 continue
-            assert moved < 1e-12 and np.linalg.norm(rest - x[i]) <= found.radius
+            assert moved < 1e-12 and np.linalg.norm(rest - x[i]) <= bounds.radius
             apart = np.linalg.norm(query - np.asarray(rest))
-            slope = np.exp(found.log_contraction_bound[i])
+            slope = np.exp(bounds.log_contraction_bound[i])
             assert np.linalg.norm(new - rest) <= slope * apart + 1e-13  # theorem 4
             tested, close = tested + 1, close + (slope < 1)
     assert tested > 150 and close > 50, (tested, close)  # and it is not empty
@@ -75,12 +75,14 @@ def test_within_the_radius_there_is_one_fixed_point():
     rng, tested = np.random.default_rng(1), 0
     while tested < 30:
         x, beta = rng.normal(size=(8, 12)), 4.0
-        found = certify(x, beta, x[0])
-        if not found.well_separated[0]:
+        bounds = certify(x, beta, x[0])
+        if not bounds.well_separated[0]:
             continue
         away = rng.normal(size=(20, 12))
         away *= (
-            float(found.radius) * rng.uniform(0, 1, (20, 1)) / np.linalg.norm(away, axis=1)[:, None]
+            float(bounds.radius)
+            * rng.uniform(0, 1, (20, 1))
+            / np.linalg.norm(away, axis=1)[:, None]
         )
         energy = ModernHopfield(x, beta)
         ends = np.stack([rest_of(energy, jnp.asarray(x[0] + d)) for d in away[:4]])
@@ -113,18 +115,18 @@ def test_theorem_3_and_its_printed_constants(beta, scale, width, failure, base):
 @settings(deadline=None, max_examples=40)
 def test_the_miss_and_the_variance_are_exact(seed):
     x, beta, _, query = drawn(seed)
-    found = certify(x, beta, query)
+    bounds = certify(x, beta, query)
     u = beta * x @ query
     weight = np.exp(u - u.max())
     p = weight / weight.sum()
     others = np.array([np.delete(weight, i).sum() for i in range(len(x))]) / weight.sum()
-    np.testing.assert_allclose(np.exp(found.log_miss), others, rtol=1e-9)
+    np.testing.assert_allclose(np.exp(bounds.log_miss), others, rtol=1e-9)
     mean = p @ x
     trace = p @ ((x - mean) ** 2).sum(axis=1)
-    np.testing.assert_allclose(np.exp(found.log_variance), trace, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(np.exp(bounds.log_variance), trace, rtol=1e-8, atol=1e-12)
     # Theorem 5 is weaker than what is so: |f(q) - x_i| <= 2 M (1 - p_i).
-    bound = np.log(2 * float(found.longest)) + np.asarray(found.log_miss)
-    assert (bound <= np.asarray(found.log_error_bound) + 1e-9).all()
+    bound = np.log(2 * float(bounds.longest)) + np.asarray(bounds.log_miss)
+    assert (bound <= np.asarray(bounds.log_error_bound) + 1e-9).all()
 
 
 @pytest.mark.slow
@@ -132,15 +134,15 @@ def test_spikes_for_an_error_are_what_it_takes():
     # T2: the mean of S patterns drawn at the query is off by tr Cov_p / S in mean square.
     x, beta, _, query = drawn(11)
     beta *= 0.03
-    found = certify(x, beta, query)
+    bounds = certify(x, beta, query)
     energy = ModernHopfield(x, beta)
     answer, error = energy.update(jnp.asarray(query)), 0.5
-    spikes = int(found.spikes_for(error))
+    spikes = int(bounds.spikes_for(error))
     assert spikes > 5
     key = jax.random.key(0)
     winners = jax.random.categorical(key, energy.scores(jnp.asarray(query)), shape=(4000, spikes))
     off = jnp.sum((jnp.asarray(x)[winners].mean(axis=1) - answer[None]) ** 2, axis=1)
-    expected = float(jnp.exp(found.log_variance)) / spikes
+    expected = float(jnp.exp(bounds.log_variance)) / spikes
     assert abs(off.mean() - expected) < 4 * off.std() / np.sqrt(4000)
     assert expected <= error**2 < expected * spikes / (spikes - 1)
     assert certify(x, 1e6, query).spikes_for(1e-9) == 1  # a sure memory takes one
@@ -182,9 +184,9 @@ def test_beta_for_an_error_is_enough():
 def test_with_a_flat_prior_the_separation_is_half_the_square_to_the_nearest():
     rng = np.random.default_rng(3)
     x = rng.normal(size=(6, 4)) * np.arange(1, 7)[:, None]
-    found = certify(x, 2.0, x[1], bias=-0.5 * (x * x).sum(axis=1))
+    bounds = certify(x, 2.0, x[1], bias=-0.5 * (x * x).sum(axis=1))
     square = ((x[:, None] - x[None]) ** 2).sum(axis=-1) + 1e9 * np.eye(6)
-    np.testing.assert_allclose(found.separation, 0.5 * square.min(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(bounds.separation, 0.5 * square.min(axis=1), rtol=1e-12)
 
 
 @pytest.mark.slow
@@ -194,12 +196,12 @@ def test_below_one_the_update_contracts_everywhere_and_the_bound_is_tight_for_tw
         x = rng.normal(size=((2, 4, 8)[k % 3], 5))
         diameter = max(np.linalg.norm(a - b) for a in x for b in x)
         beta = rng.uniform(0.5, 0.99) * 4 / diameter**2
-        found = certify(x, beta, x[0])
-        assert bool(found.unique)
-        np.testing.assert_allclose(found.lipschitz, beta * diameter**2 / 4)
+        bounds = certify(x, beta, x[0])
+        assert bool(bounds.unique)
+        np.testing.assert_allclose(bounds.lipschitz, beta * diameter**2 / 4)
         energy = ModernHopfield(x, beta)
         ys = jnp.asarray(rng.normal(size=(5, 5)) * 2)
-        assert slopes_of(energy, ys).max() <= found.lipschitz
+        assert slopes_of(energy, ys).max() <= bounds.lipschitz
         ends = [rest_of(energy, jnp.asarray(y), 3000) for y in x]
         np.testing.assert_allclose(ends, np.broadcast_to(ends[0], x.shape), atol=1e-5)
     # Two memories, half way: p = 1/2 each, and the slope is beta |x_1 - x_2|^2 / 4.
@@ -250,19 +252,19 @@ def test_memory_and_mean_have_equal_energy_at_b_1(count):
 def test_extreme_beta_in_single_precision(beta):
     x = np.array([[3.0, 0.0], [0.0, 2.0], [-1.0, -1.0]], np.float32)
     query = np.array([1.0, 0.5], np.float32)  # scores 3, 1, -1.5
-    found = certify(jnp.asarray(x), jnp.float32(beta), jnp.asarray(query))
-    assert found.log_miss.dtype == jnp.float32
+    bounds = certify(jnp.asarray(x), jnp.float32(beta), jnp.asarray(query))
+    assert bounds.log_miss.dtype == jnp.float32
     u = np.float64(beta) * np.array([0.0, -2.0, -4.5])
     log_p = u - np.logaddexp.reduce(u)
     others = [np.logaddexp.reduce(np.delete(log_p, i)) for i in range(3)]
-    np.testing.assert_allclose(found.log_miss, others, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(bounds.log_miss, others, rtol=1e-6, atol=1e-12)
     # By pairs: sum p_i p_j |x_i - x_j|^2 / 2, squares 13, 17, 10.
     pairs = np.logaddexp.reduce(
         [log_p[0] + log_p[1] + np.log(13), log_p[0] + log_p[2] + np.log(17),
          log_p[1] + log_p[2] + np.log(10)]
     )  # fmt: skip
-    np.testing.assert_allclose(found.log_variance, pairs, rtol=1e-6)
-    assert bool(found.unique) == (beta < 1)
+    np.testing.assert_allclose(bounds.log_variance, pairs, rtol=1e-6)
+    assert bool(bounds.unique) == (beta < 1)
 
 
 def test_one_memory_equal_memories_and_what_is_refused():

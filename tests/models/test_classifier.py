@@ -80,13 +80,13 @@ def test_readouts_are_their_formulas():
 def test_a_neuron_with_more_current_fires_first():
     model = Classifier(one_layer(fires=True), CurrentCode(4.0), FirstSpikeReadout(), steps=20)
     model = eqx.tree_at(lambda m: m.layers.layers[1].weights.weights, model, 2.0 * jnp.eye(3))
-    found = model(jnp.array([0.4, 1.0, 0.6]))
-    assert found.scores[-1].argmax() == 1 and found.scores[-1].argmin() == 0
+    result = model(jnp.array([0.4, 1.0, 0.6]))
+    assert result.scores[-1].argmax() == 1 and result.scores[-1].argmin() == 0
     # LIF with 4 x = 1.6, 4 and 2.4: v after k Euler steps is I (1 - .8^k); the first k with v >= 1.
     for i, current in enumerate((1.6, 4.0, 2.4)):
         k = next(k for k in range(1, 20) if current * (1 - 0.8**k) >= 1)
         # the output is kicked over its threshold at the end of step k, and fires in the next
-        assert -2.0 * found.scores[-1][i] == pytest.approx(k)
+        assert -2.0 * result.scores[-1][i] == pytest.approx(k)
 
 
 def test_other_neurons_need_nothing_else():
@@ -95,8 +95,8 @@ def test_other_neurons_need_nothing_else():
         bpc.Layer(0.3 * jnp.eye(3), leaky(), 3, bpc.synapses.Exponential(5.0), fires=False),
     ]
     model = Classifier(bpc.Layers(layers), steps=200, dt=0.25)
-    found = model(jnp.array([0.2, 1.5, 0.9]))
-    assert found.ok and found.scores[-1].argmax() == 1 and float(found.spikes[0]) > 3
+    solution = model(jnp.array([0.2, 1.5, 0.9]))
+    assert solution.ok and solution.scores[-1].argmax() == 1 and float(solution.spikes[0]) > 3
 
 
 @pytest.mark.slow
@@ -127,10 +127,10 @@ def test_exact_and_stepped_modes_agree_as_steps_shrink():
 def test_spikes_in_bins_drive_as_they_are_weighted():
     amounts = jnp.zeros((1, 6, 3)).at[0, 1, 2].set(2.0)
     model = Classifier(one_layer(), EventCode(), steps=6)
-    found = model(amounts)
+    solution = model(amounts)
     # Weight 1, 2 events: channel 2 is over its threshold at the end of bin 1, fires once in bin 2.
-    assert float(found.spikes[0][0]) == 1 and float(found.inputs[0]) == 2
-    assert found.scores[-1, 0].argmax() == 2
+    assert float(solution.spikes[0][0]) == 1 and float(solution.inputs[0]) == 2
+    assert solution.scores[-1, 0].argmax() == 2
     with pytest.raises(ValueError, match="events must be"):
         model(jnp.zeros((1, 5, 3)))
 
@@ -156,14 +156,14 @@ def test_bad_images_are_bad_alone(code):
     }.get(kind, [True, False, False, True])
     model, key = Classifier(one_layer(), code), jax.random.key(0)
     run = jax.jit(lambda x: model(x, key=key))
-    found = run(x)
-    np.testing.assert_array_equal(found.ok, good)
+    solution = run(x)
+    np.testing.assert_array_equal(solution.ok, good)
     for k, fine in enumerate(good):
-        assert bool(jnp.isnan(found.scores[:, k]).all()) is not fine
-        assert bool(jnp.isnan(found.spikes[0][k])) is not fine
+        assert bool(jnp.isnan(solution.scores[:, k]).all()) is not fine
+        assert bool(jnp.isnan(solution.spikes[0][k])) is not fine
     # The first image is answered as it is among images that are all good.
     others = run(jnp.where(jnp.array(good)[:, None], x, 0.1))
-    np.testing.assert_array_equal(found.scores[:, 0], others.scores[:, 0])
+    np.testing.assert_array_equal(solution.scores[:, 0], others.scores[:, 0])
     with pytest.raises(ValueError, match="must be"):
         model(x, key=key)
 
@@ -190,8 +190,8 @@ def test_a_solve_that_fails_has_no_scores():
     def run(bias, x):  # NaN is a bad parameter of the solve
         return eqx.tree_at(lambda m: m.layers.layers[0].bias, model, bias)(x)
 
-    found = jax.jit(run)(jnp.nan, jnp.ones((2, 3)))
-    assert not found.ok.any() and jnp.isnan(found.scores).all()
+    solution = jax.jit(run)(jnp.nan, jnp.ones((2, 3)))
+    assert not solution.ok.any() and jnp.isnan(solution.scores).all()
 
 
 @pytest.mark.slow
@@ -200,8 +200,8 @@ def test_a_solve_that_fails_has_no_scores():
 def test_whole_numbers_are_numbers(code, dtype):
     x = jnp.array([[0, 1, 1], [1, 0, 0]])
     model, key = Classifier(one_layer(), code, dt=0.9), jax.random.key(0)
-    found, expected = (model(x.astype(d), key=key) for d in (dtype, float))
-    np.testing.assert_array_equal(found.scores, expected.scores)
+    result, expected = (model(x.astype(d), key=key) for d in (dtype, float))
+    np.testing.assert_array_equal(result.scores, expected.scores)
     if isinstance(code, CurrentCode):
         np.testing.assert_array_equal(code.drive(x.astype(dtype)), 0.5 * x)
 
@@ -215,8 +215,8 @@ def test_spikes_after_the_last_step_are_refused():
         late.bins(jnp.ones(3), 6, 1.0, None)
     # Where the end is traced: no answer.
     model = Classifier(one_layer(), late, steps=20)
-    found = jax.jit(lambda dt: eqx.tree_at(lambda m: m.dt, model, dt)(jnp.ones(3)))
-    assert found(1.0).ok and not found(0.3).ok
+    result = jax.jit(lambda dt: eqx.tree_at(lambda m: m.dt, model, dt)(jnp.ones(3)))
+    assert result(1.0).ok and not result(0.3).ok
     # 20 (1 - x) rounds to 20 ms, the end: the spike is in the last bin.
     np.testing.assert_array_equal(
         late.bins(jnp.array([1e-30]), 20, 1.0, None)[:, 0], [0] * 19 + [1]

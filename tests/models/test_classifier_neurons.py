@@ -59,9 +59,9 @@ def test_every_neuron_learns_digits(kind):
     adam = optax.adam(rate)
 
     def loss(changed, chosen):
-        found = eqx.combine(changed, fixed)(x[chosen], solver=solver)
-        wrong = optax.softmax_cross_entropy_with_integer_labels(found.scores[-1], labels[chosen])
-        return wrong.mean(), (found.ok.all(), found.spikes[0].mean() / HIDDEN)
+        solution = eqx.combine(changed, fixed)(x[chosen], solver=solver)
+        wrong = optax.softmax_cross_entropy_with_integer_labels(solution.scores[-1], labels[chosen])
+        return wrong.mean(), (solution.ok.all(), solution.spikes[0].mean() / HIDDEN)
 
     @jax.jit
     def course(changed, batches):

@@ -87,12 +87,12 @@ def test_no_spike_raises_F(name, getkey):
     y0 = jax.tree.map(jnp.zeros_like, energy.start(args)) if y0 is None else y0
     quantum = 2.0 if name == "classical" else 0.1
     system = bpc.SpikeDescent(energy, quantum)
-    found = bpc.descend(system, y0, args, key=getkey(), spikes=60 if name == "classical" else 400)
-    energies = np.append(found.energy, energy(found.value, args))[: int(found.count) + 1]
+    descent = bpc.descend(system, y0, args, key=getkey(), spikes=60 if name == "classical" else 400)
+    energies = np.append(descent.energy, energy(descent.value, args))[: int(descent.count) + 1]
     if name == "classical":  # signs are not bounded by its energy: it goes down for ever
-        assert int(found.count) == 60
+        assert int(descent.count) == 60
     else:
-        assert found.at_rest and int(found.count) > 3
+        assert descent.at_rest and int(descent.count) > 3
     assert (np.diff(energies) < 0).all()
 
 
@@ -121,15 +121,15 @@ def rest_errors(quanta, seeds):
         shift_key, key = jax.random.split(key)
         flat, unravel = ravel_pytree(y0)
         start = unravel(flat + quantum * jax.random.uniform(shift_key, flat.shape))
-        found = bpc.descend(
+        descent = bpc.descend(
             bpc.SpikeDescent(energy, quantum), start, args, key=key, spikes=int(75 / quantum)
         )
-        away = ravel_pytree(found.value)[0] - best
-        return jnp.sqrt(jnp.mean(away**2)), energy(found.value, args) - least, found.at_rest
+        away = ravel_pytree(descent.value)[0] - best
+        return jnp.sqrt(jnp.mean(away**2)), energy(descent.value, args) - least, descent.at_rest
 
     keys = jax.random.split(jax.random.key(3), seeds)
-    found = [jax.vmap(partial(one, d))(keys) for d in quanta]
-    rms, excess, rest = (np.array([f[k] for f in found]) for k in range(3))
+    descent = [jax.vmap(partial(one, d))(keys) for d in quanta]
+    rms, excess, rest = (np.array([f[k] for f in descent]) for k in range(3))
     assert rest.all()
     return rms, excess, hessian, best.size
 
@@ -145,8 +145,8 @@ def slope(x, y):
 def test_greedy_slope_d1_d2():
     quanta = 0.1, 0.05, 0.025
     rms, excess, _, _ = rest_errors(quanta, 12)
-    for found, order in (slope(quanta, rms), 1), (slope(quanta, excess), 2):
-        b, error = found
+    for result, order in (slope(quanta, rms), 1), (slope(quanta, excess), 2):
+        b, error = result
         assert abs(b - order) < 3 * error + 0.02 and error < 0.15
 
 
@@ -168,9 +168,9 @@ def test_a_cost_buys_at_most_that_many_spikes(getkey):
     best, _, unravel = minimum(energy, args)
     for cost in 0.01, 0.1:
         system = bpc.SpikeDescent(energy, 0.05, cost=cost)
-        found = bpc.descend(system, y0, args, key=getkey(), spikes=1500)
-        assert found.at_rest
-        assert 0 < found.count <= (energy(y0, args) - energy(unravel(best), args)) / cost
+        descent = bpc.descend(system, y0, args, key=getkey(), spikes=1500)
+        assert descent.at_rest
+        assert 0 < descent.count <= (energy(y0, args) - energy(unravel(best), args)) / cost
 
 
 def generator(energy, quantum, temperature, cost, law, size=12):
@@ -233,12 +233,12 @@ def test_gillespie_moments():
 
     @jax.jit
     def one(key):
-        found = bpc.descend(
+        descent = bpc.descend(
             system, unravel(best), args, key=key, spikes=20_000, save=lambda y: ravel_pytree(y)[0]
         )
-        share = found.dwell / found.dwell.sum()
-        mean = share @ found.saved
-        away = found.saved - best[None]
+        share = descent.dwell / descent.dwell.sum()
+        mean = share @ descent.saved
+        away = descent.saved - best[None]
         return mean, away.T @ (away * share[:, None])
 
     means, covs = jax.vmap(one)(jax.random.split(jax.random.key(0), 8))
@@ -262,14 +262,14 @@ def test_parallel_vs_exact_same_F(getkey):
         system = bpc.SpikeDescent(energy, quantum)
         exact = bpc.descend(system, y0, args, key=getkey(), spikes=2000)
         thin = bpc.Thinned(0.2, coupling)
-        found = bpc.descend_in_parallel(system, y0, args, key=getkey(), steps=1500, thinned=thin)
-        assert exact.at_rest and found.at_rest
+        descent = bpc.descend_in_parallel(system, y0, args, key=getkey(), steps=1500, thinned=thin)
+        assert exact.at_rest and descent.at_rest
         # both within the rest bound: F - F* <= |g|^2 / (2 lambda_min)
         margin = 1 + 0.2 * (coupling - 1)
         room = np.sum((0.5 * quantum * margin * np.diag(hessian)) ** 2)
         room = room / (2 * np.linalg.eigvalsh(hessian)[0])
         assert energy(exact.value, args) - least < room
-        assert energy(found.value, args) - least < room
+        assert energy(descent.value, args) - least < room
 
 
 @pytest.mark.slow
@@ -281,16 +281,16 @@ def test_the_engine_and_the_events_have_one_law(getkey):
 
     @jax.jit
     def by_engine(key):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             system, system.start(y0), args, t1=3.0, dt=0.5, max_spikes=40, key=key,
             solver=bpc.OrderedSpikes(),
         )  # fmt: skip
-        return found.spikes.count, found.ok
+        return solution.spikes.count, solution.ok
 
     @jax.jit
     def by_events(key):
-        found = bpc.descend(system, y0, args, key=key, spikes=40)
-        return (found.times <= 3.0).sum()
+        solution = bpc.descend(system, y0, args, key=key, spikes=40)
+        return (solution.times <= 3.0).sum()
 
     keys = jax.random.split(getkey(), 300)
     first, ok = jax.vmap(by_engine)(keys)

@@ -43,16 +43,16 @@ def stepped(memory, query, copies, t1, dt=0.02, room=400):
     @jax.jit
     @jax.vmap
     def run(key):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             memory, memory.start(query), t1=t1, dt=dt, key=key, throw=False, max_spikes=room,
             solver=bpc.OrderedSpikes(dfx.Heun(), per_step=12),
         )  # fmt: skip
-        hit = jnp.where(found.spikes.neurons == 0, found.spikes.times, jnp.inf).min()
-        return jax.tree.map(lambda leaf: leaf[0], found.ys.neuron), hit, found.ok
+        hit = jnp.where(solution.spikes.neurons == 0, solution.spikes.times, jnp.inf).min()
+        return jax.tree.map(lambda leaf: leaf[0], solution.ys.neuron), hit, solution.ok
 
-    found, hit, ok = run(jax.random.split(jax.random.key(5), copies))
+    solution, hit, ok = run(jax.random.split(jax.random.key(5), copies))
     assert ok.all()
-    return found, np.asarray(hit)
+    return solution, np.asarray(hit)
 
 
 MODES = {
@@ -73,20 +73,22 @@ def test_events_and_steps_have_one_law(name):
     memory = SpikingHopfield(energy, 8.0, 1.0, mode, delay=delay)
     copies, t1 = 400, 1.5
     state, hit = stepped(memory, query, copies, t1)
-    found = many(memory, query, 4 * copies, spikes=48, t1=t1)
-    assert found.ok.all()
-    np.testing.assert_allclose(found.t, t1)
-    passage = np.where(found.winners == 0, found.times, np.inf).min(axis=1)
+    solution = many(memory, query, 4 * copies, spikes=48, t1=t1)
+    assert solution.ok.all()
+    np.testing.assert_allclose(solution.t, t1)
+    passage = np.where(solution.winners == 0, solution.times, np.inf).min(axis=1)
     # inf would be tied: those that never came are put at the end
     pairs = [(np.minimum(hit, t1), np.minimum(passage, t1))]
     for mu in (0, 1):
-        pairs.append(tuple(np.asarray(x @ energy.patterns[mu]) for x in (state.x, found.x)))
+        pairs.append(tuple(np.asarray(x @ energy.patterns[mu]) for x in (state.x, solution.x)))
     if mode.visible() is not None:
-        pairs.append(tuple(np.asarray(s @ energy.patterns[0]) for s in (state.seen, found.y.seen)))
+        pairs.append(
+            tuple(np.asarray(s @ energy.patterns[0]) for s in (state.seen, solution.y.seen))
+        )
     for one, other in pairs:
         assert stats.ks_2samp(one, other).pvalue > 5e-4, name
     # the total rate is constant: Poisson counts
-    counts = np.asarray(found.count)
+    counts = np.asarray(solution.count)
     assert abs(counts.mean() - 12.0) < 4 * np.sqrt(12.0 / len(counts))
     assert abs(counts.var() - 12.0) < 5 * 12 * np.sqrt(2 / len(counts))
 
@@ -95,16 +97,16 @@ def test_without_noise_the_state_between_spikes_is_exact():
     # one memory: every spike holds the same pattern, so x(t) after the first spike is known
     energy, _ = energy_of(count=1)
     query = jnp.zeros(N)
-    found = event_path(
+    path = event_path(
         SpikingHopfield(energy, 3.0, 0.7), query, jax.random.key(2), spikes=40, t1=2.0
     )
-    first = found.times[0]
+    first = path.times[0]
     expected = energy.patterns[0] * (1 - jnp.exp(-(2.0 - first) / 0.7))
-    np.testing.assert_allclose(found.x, expected, rtol=1e-12)
+    np.testing.assert_allclose(path.x, expected, rtol=1e-12)
     late = event_path(
         SpikingHopfield(energy, 3.0, 0.7, delay=0.5), query, jax.random.key(2), spikes=40, t1=2.0
     )
-    np.testing.assert_allclose(late.times, found.times)
+    np.testing.assert_allclose(late.times, path.times)
     expected = energy.patterns[0] * (1 - jnp.exp(-(1.5 - first) / 0.7))
     np.testing.assert_allclose(late.x, expected, rtol=1e-12)
 
@@ -116,14 +118,16 @@ def test_refractory_memories_are_silent_and_the_total_rate_falls():
     energy = ModernHopfield(np.zeros((2, 3)), 1.0)
     rate, silent = 20.0, 0.15
     memory = SpikingHopfield(energy, rate, 1.0, refractory=silent)
-    found = many(memory, jnp.zeros(3), 200, spikes=700, t1=20.0)
-    assert found.ok.all()
+    solution = many(memory, jnp.zeros(3), 200, spikes=700, t1=20.0)
+    assert solution.ok.all()
     expected = 2 * 20.0 / (silent + 2 / rate)
     cv = (2 / rate) / (silent + 2 / rate)
     spread = np.sqrt(expected * cv**2 / 200)
-    assert abs(float(found.count.mean()) - expected) < 4 * spread
+    assert abs(float(solution.count.mean()) - expected) < 4 * spread
     for mu in range(2):
-        times = [np.asarray(t[w == mu]) for t, w in zip(found.times, found.winners, strict=True)]
+        times = [
+            np.asarray(t[w == mu]) for t, w in zip(solution.times, solution.winners, strict=True)
+        ]
         assert min(np.diff(t).min() for t in times) >= silent
     with pytest.raises(ValueError, match="event_path"):
         memory.start(jnp.zeros(3))
@@ -148,12 +152,12 @@ def test_kernel_retrieval_is_the_memory_itself():
     energy, query = energy_of(count=7)
     queries = jnp.stack([query, 0.5 * query, energy.patterns[3]])
     memory = SpikingHopfield(energy, 6.0, 1.3)
-    found = retrieve(memory, queries, jax.random.key(1), spikes=25)
-    states = found.states(energy.patterns, queries)
-    np.testing.assert_allclose(found.scores, jax.vmap(energy.scores)(states), atol=1e-12)
+    retrieval = retrieve(memory, queries, jax.random.key(1), spikes=25)
+    states = retrieval.states(energy.patterns, queries)
+    np.testing.assert_allclose(retrieval.scores, jax.vmap(energy.scores)(states), atol=1e-12)
     again = retrieve(memory, queries, jax.random.key(1), spikes=25, kernel=gram(memory))
-    np.testing.assert_array_equal(found.winners, again.winners)
-    assert found.ok.all()
+    np.testing.assert_array_equal(retrieval.winners, again.winners)
+    assert retrieval.ok.all()
 
 
 @pytest.mark.slow
@@ -197,29 +201,31 @@ def test_extreme_beta_in_single_precision(beta):
     energy = ModernHopfield.from_prior(energy.patterns, energy.beta, jnp.zeros(9, jnp.float32))
     memory = SpikingHopfield(energy, jnp.float32(10.0), jnp.float32(1.0))
     query = patterns[:4] + 0.01
-    found = retrieve(memory, jnp.asarray(query), jax.random.key(0), spikes=64)
-    assert found.ok.all() and found.scores.dtype == jnp.float32
+    retrieval = retrieve(memory, jnp.asarray(query), jax.random.key(0), spikes=64)
+    assert retrieval.ok.all() and retrieval.scores.dtype == jnp.float32
     path = event_path(memory, jnp.asarray(query[1]), jax.random.key(0), spikes=64)
     assert path.ok and path.x.dtype == jnp.float32
     if beta > 1:  # certain
-        np.testing.assert_array_equal(found.recalled, np.arange(4))
-        assert (found.winners == np.arange(4)[:, None]).all() and (path.winners == 1).all()
+        np.testing.assert_array_equal(retrieval.recalled, np.arange(4))
+        assert (retrieval.winners == np.arange(4)[:, None]).all() and (path.winners == 1).all()
         np.testing.assert_allclose(path.x, patterns[1], atol=1e-2)
     else:  # the prior: uniform, chi-square with 8 degrees of freedom
-        seen = np.bincount(np.asarray(found.winners).ravel(), minlength=9)
+        seen = np.bincount(np.asarray(retrieval.winners).ravel(), minlength=9)
         assert stats.chisquare(seen).pvalue > 1e-3
 
 
 @pytest.mark.slow
 def test_one_memory_and_duplicates():
     energy, query = energy_of(count=1)
-    found = retrieve(SpikingHopfield(energy), query[None], jax.random.key(0), spikes=3)
-    assert found.recalled[0] == 0 and found.ok.all()
+    retrieval = retrieve(SpikingHopfield(energy), query[None], jax.random.key(0), spikes=3)
+    assert retrieval.recalled[0] == 0 and retrieval.ok.all()
     twice = ModernHopfield(np.tile(np.asarray(energy.patterns), (2, 1)), 1.0)
-    found = retrieve(
+    retrieval = retrieve(
         SpikingHopfield(twice), jnp.tile(query, (4000, 1)), jax.random.key(0), spikes=1
     )
-    assert abs(float(found.winners.mean()) - 0.5) < 4 * 0.5 / np.sqrt(4000)  # each half the time
+    assert abs(float(retrieval.winners.mean()) - 0.5) < 4 * 0.5 / np.sqrt(
+        4000
+    )  # each half the time
 
 
 def test_bad_input_is_named():
@@ -260,7 +266,7 @@ def test_numbers_of_two_kinds_mix():
     memory = SpikingHopfield(energy, 3.0, 1.0, delay=0.1)
     assert memory.rate.dtype == jnp.float64
     path = event_path(memory, np.zeros(6, np.float32), jax.random.key(0), spikes=5, t1=0.5)
-    found = retrieve(
+    retrieval = retrieve(
         SpikingHopfield(energy, 3.0), np.zeros((2, 6), np.float32), jax.random.key(0), spikes=5
     )
-    assert path.x.dtype == path.times.dtype == found.scores.dtype == jnp.float32
+    assert path.x.dtype == path.times.dtype == retrieval.scores.dtype == jnp.float32

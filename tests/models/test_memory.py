@@ -33,11 +33,11 @@ def errors_at(energy, query, mode, rates, chains=128, t1=1.5):
         memory = SpikingHopfield(energy, rate, 1.0, mode)
 
         def one(key):
-            found = bpc.simulate(
+            solution = bpc.simulate(
                 memory, memory.start(query), t1=t1, dt=1.0 / rate, key=key, throw=False,
                 solver=bpc.OrderedSpikes(dfx.Heun(), per_step=12), max_steps=1300,
             )  # fmt: skip
-            return found.ys.neuron.x[0], found.ok
+            return solution.ys.neuron.x[0], solution.ok
 
         return jax.vmap(one)(jax.random.split(jax.random.key(7), chains))
 
@@ -68,15 +68,15 @@ def test_each_spike_is_a_draw_from_the_posterior():
     energy, query = system(seed=1)
     rate, t1 = 50.0, 20.0
     memory = SpikingHopfield(energy, rate, 1e9, Hold())
-    found = bpc.simulate(
+    solution = bpc.simulate(
         memory, memory.start(query), t1=t1, dt=0.02, key=jax.random.key(3), max_spikes=2000
     )
-    count = int(found.spikes.count)
+    count = int(solution.spikes.count)
     assert abs(count - rate * t1) < 4 * np.sqrt(rate * t1)
-    seen = np.bincount(found.spikes.neurons[:count], minlength=6)
+    seen = np.bincount(solution.spikes.neurons[:count], minlength=6)
     expected = count * np.asarray(energy.posterior(query))
     assert ((seen - expected) ** 2 / expected).sum() < 20.5
-    gaps = np.diff(found.spikes.times[:count])
+    gaps = np.diff(solution.spikes.times[:count])
     assert abs(gaps.std() / gaps.mean() - 1) < 0.1  # exponential intervals
 
 
@@ -148,11 +148,12 @@ def test_a_refractory_escape_neuron_waits_and_then_gathers_hazard():
     # Rate 1 per ms after a dead time of 2 ms: intervals 2 + an exponential of mean 1 (renewal).
     escape = bpc.EscapeRate(bpc.neurons.LIF(), jnp.ones_like)
     neuron = bpc.Refractory(escape, 2.0)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         neuron, neuron.rest((20,)), 0.0, t1=100.0, dt=0.1, key=jax.random.key(2), max_spikes=1000
     )
     times, index = (
-        np.asarray(x)[: found.spikes.count] for x in (found.spikes.times, found.spikes.neurons)
+        np.asarray(x)[: solution.spikes.count]
+        for x in (solution.spikes.times, solution.spikes.neurons)
     )
     gaps = np.concatenate([np.diff(times[index == i]) for i in range(20)])
     assert gaps.min() > 2.0
@@ -166,8 +167,8 @@ def test_a_refractory_escape_neuron_waits_and_then_gathers_hazard():
 def test_escape_noise_of_a_neuron_at_rest_is_a_poisson_process():
     # A LIF neuron at rest 10 mV below threshold, rate exp(-10 / 5) per ms: Poisson in 4000 ms.
     neuron = bpc.EscapeRate(bpc.neurons.LIF(), lambda d: jnp.exp(d / 5.0))
-    found = bpc.simulate(
+    solution = bpc.simulate(
         neuron, neuron.rest((8,)), 0.0, t1=500.0, dt=0.5, key=jax.random.key(1), max_spikes=1200
     )
     expected = 8 * 500.0 * np.exp(-2.0)
-    assert abs(int(found.spikes.count) - expected) < 4 * np.sqrt(expected)
+    assert abs(int(solution.spikes.count) - expected) < 4 * np.sqrt(expected)

@@ -39,8 +39,8 @@ def ends(memory, query, copies, t1, room, seed=3):
     @jax.jit
     def run(memory, keys):
         def one(key):
-            found = event_path(memory, query, key, spikes=room, t1=t1)
-            return found.x, found.ok
+            path = event_path(memory, query, key, spikes=room, t1=t1)
+            return path.x, path.ok
 
         return jax.vmap(one)(keys)
 
@@ -97,8 +97,8 @@ def test_t2_the_error_of_a_readout_is_the_posterior_variance_over_the_spikes():
     p = np.asarray(energy.posterior(query))
     attention = np.asarray(energy.update(query))
     frozen = SpikingHopfield(energy, 1.0, 1e12)
-    found = retrieve(frozen, jnp.tile(query, (copies, 1)), jax.random.key(0), spikes=64)
-    drawn = np.asarray(energy.patterns)[np.asarray(found.winners)]
+    retrieval = retrieve(frozen, jnp.tile(query, (copies, 1)), jax.random.key(0), spikes=64)
+    drawn = np.asarray(energy.patterns)[np.asarray(retrieval.winners)]
     expected = np.trace(covariance(energy, p))
     assert expected > 0.5  # the query is ambiguous enough
     for spikes in (1, 4, 16, 64):
@@ -107,7 +107,7 @@ def test_t2_the_error_of_a_readout_is_the_posterior_variance_over_the_spikes():
         assert abs(square.mean() - expected / spikes) < 3 * square.std() / np.sqrt(copies)
         spread = error.std(axis=0) / np.sqrt(copies)
         assert np.sum((error.mean(axis=0) / spread) ** 2) < stats.chi2.ppf(0.999, 16)
-    wrong = np.mean(np.asarray(found.winners)[:, 0] != p.argmax())  # first-spike decision
+    wrong = np.mean(np.asarray(retrieval.winners)[:, 0] != p.argmax())  # first-spike decision
     assert abs(wrong - (1 - p.max())) < 3 * np.sqrt(p.max() * (1 - p.max()) / copies)
 
 
@@ -158,9 +158,9 @@ def test_t4_thermal_spikes_sample_the_mixture_exactly_at_every_rate(rate):
         run = jax.jit(
             jax.vmap(lambda y, k: event_path(memory, y, k, spikes=room_for(rate * t1), t1=t1))
         )
-        found = run(starts, jax.random.split(jax.random.key(9), copies))
-        assert found.ok.all()
-        return np.asarray(found.x)
+        solution = run(starts, jax.random.split(jax.random.key(9), copies))
+        assert solution.ok.all()
+        return np.asarray(solution.x)
 
     x = sampled(1 / beta)
     square = np.sum(x**2, axis=1)
@@ -186,14 +186,14 @@ def test_t5_visible_spikes_blur_the_posterior_as_one_over_the_root_of_their_rate
     hessian = jax.hessian(jax.nn.softmax)(energy.scores(query))
     bias = 0.5 * np.einsum("kij,ij->k", hessian, s)
     rng = np.random.default_rng(0)
-    rates, copies, found, biases = np.array([300.0, 1000.0, 3000.0]), 200_000, [], []
+    rates, copies, result, biases = np.array([300.0, 1000.0, 3000.0]), 200_000, [], []
     for rate in rates:
         seen = np.sign(x) * rng.poisson(rate * np.abs(x), size=(copies, 8)) / rate
         error = np.asarray(jax.vmap(energy.posterior)(jnp.asarray(seen))) - p[None]
-        found.append(np.sqrt(np.mean(np.sum(error**2, axis=1))))
+        result.append(np.sqrt(np.mean(np.sum(error**2, axis=1))))
         biases.append(np.linalg.norm(error.mean(axis=0)))
-        np.testing.assert_allclose(found[-1], np.sqrt(np.trace(j @ s @ j) / rate), rtol=0.02)
-    slope = np.polyfit(np.log(rates), np.log(found), 1)[0]
+        np.testing.assert_allclose(result[-1], np.sqrt(np.trace(j @ s @ j) / rate), rtol=0.02)
+    slope = np.polyfit(np.log(rates), np.log(result), 1)[0]
     assert abs(slope + 0.5) < 0.01
     np.testing.assert_allclose(biases[0], np.linalg.norm(bias) / rates[0], rtol=0.15)
     assert abs(np.polyfit(np.log(rates[:2]), np.log(biases[:2]), 1)[0] + 1) < 0.3
@@ -211,9 +211,9 @@ def test_t5_the_trace_of_visible_spikes_has_the_predicted_noise():
     def run(keys):
         return jax.vmap(lambda key: event_path(memory, query, key, spikes=40, t1=4.0))(keys)
 
-    found = run(jax.random.split(jax.random.key(0), 600))
-    assert found.ok.all()
-    scores = np.asarray(jax.vmap(energy.scores)(found.y.seen))
+    solution = run(jax.random.split(jax.random.key(0), 600))
+    assert solution.ok.all()
+    scores = np.asarray(jax.vmap(energy.scores)(solution.y.seen))
     patterns, x = np.asarray(energy.patterns), np.asarray(query)
     expected = patterns @ np.diag(np.abs(x)) @ patterns.T / (2 * rate * tau)
     np.testing.assert_allclose(
@@ -223,7 +223,7 @@ def test_t5_the_trace_of_visible_spikes_has_the_predicted_noise():
     shift = (scores.mean(axis=0) - np.asarray(energy.scores(query))) / spread
     assert np.abs(shift).max() < 4
     heard = rate * np.abs(x).sum() * 4.0
-    assert abs(float(found.heard.mean()) - heard) < 4 * np.sqrt(heard / 600)
+    assert abs(float(solution.heard.mean()) - heard) < 4 * np.sqrt(heard / 600)
 
 
 @pytest.mark.slow
@@ -287,11 +287,11 @@ def test_a_leaky_circuit_comes_near_the_ideal_memory():
         @jax.jit
         @jax.vmap
         def run(key):
-            found = bpc.simulate(
+            solution = bpc.simulate(
                 memory, memory.start(query), t1=t1, dt=0.01, key=key, max_spikes=1000,
                 throw=False, solver=bpc.OrderedSpikes(dfx.Heun(), per_step=12),
             )  # fmt: skip
-            return found.spikes.neurons, found.ok
+            return solution.spikes.neurons, solution.ok
 
         neurons, ok = run(jax.random.split(jax.random.key(0), copies))
         assert ok.all()

@@ -114,8 +114,8 @@ BOUNDED = [  # layers of both sides that do not run away
 def test_the_flow_never_raises_the_energy(visible, hidden):
     system, state, drive = system_of(visible, hidden)
     times = dfx.SaveAt(ts=jnp.linspace(0, 6, 25))
-    found = bpc.simulate(system, state, drive, t1=6.0, dt=0.05, saveat=times)
-    energies = jax.vmap(lambda s: system.energy(s, drive))(found.ys)
+    solution = bpc.simulate(system, state, drive, t1=6.0, dt=0.05, saveat=times)
+    energies = jax.vmap(lambda s: system.energy(s, drive))(solution.ys)
     assert (jnp.diff(energies) <= 1e-9).all() and energies[0] > energies[-1] + 0.01
 
 

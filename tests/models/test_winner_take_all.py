@@ -17,11 +17,11 @@ def circuit(**options):
 
 
 def spikes(system, current, solver=None, t1=300.0):
-    found = bpc.simulate(
+    solution = bpc.simulate(
         system, system.rest(), current, t1=t1, dt=0.1, max_spikes=400, solver=solver
     )
-    count = int(found.spikes.count)
-    return np.asarray(found.spikes.times)[:count], np.asarray(found.spikes.neurons)[:count]
+    count = int(solution.spikes.count)
+    return np.asarray(solution.spikes.times)[:count], np.asarray(solution.spikes.neurons)[:count]
 
 
 @pytest.mark.slow
@@ -59,7 +59,7 @@ def test_it_is_the_network_written_by_hand():
             bpc.Projection(jnp.asarray(inhibit), bpc.synapses.Exponential(20.0)),
         ],
     )
-    found = bpc.simulate(
+    solution = bpc.simulate(
         network,
         network.rest(2 * n),
         jnp.concatenate([current, jnp.zeros(n)]),
@@ -68,9 +68,9 @@ def test_it_is_the_network_written_by_hand():
         max_spikes=200,
     )
     times, neurons = spikes(system, current, t1=100.0)
-    count = int(found.spikes.count)
+    count = int(solution.spikes.count)
     assert count == times.size > 2 * n and set(neurons) == set(range(2 * n))
-    np.testing.assert_allclose(times, found.spikes.times[:count], atol=1e-9)
+    np.testing.assert_allclose(times, solution.spikes.times[:count], atol=1e-9)
 
 
 @pytest.mark.slow
@@ -80,10 +80,10 @@ def test_a_soft_winner_shares_a_constant_rate():
     start = system.rest((4,))
     start = start._replace(neuron=start.neuron._replace(u=drive))  # settled
     t1 = 1000.0
-    found = bpc.simulate(
+    solution = bpc.simulate(
         system, start, drive, t1=t1, dt=0.5, max_spikes=2000, key=jax.random.key(0)
     )
-    counts = np.bincount(found.spikes.neurons[: found.spikes.count], minlength=4)
+    counts = np.bincount(solution.spikes.neurons[: solution.spikes.count], minlength=4)
     # A Poisson process of rate 1 (p > 1e-3 at fixed key), each spike a draw from the softmax.
     assert abs(counts.sum() - t1) < 3.3 * np.sqrt(t1)
     shares = np.asarray(jax.nn.softmax(drive))
@@ -94,12 +94,12 @@ def test_a_soft_winner_shares_a_constant_rate():
 def test_a_soft_winner_follows_its_drive():
     system = bpc.models.SoftWinnerTakeAll(rate=2.0, tau=5.0)
     drive = jnp.array([8.0, 0.0, 0.0])
-    found = bpc.simulate(
+    solution = bpc.simulate(
         system, system.rest((3,)), drive, t1=60.0, dt=0.1, max_spikes=400, key=jax.random.key(1)
     )
     # u relaxes as 8 (1 - exp(-t/5)).
     expected = np.asarray(drive) * (1 - np.exp(-60.0 / 5.0))
-    np.testing.assert_allclose(found.ys.neuron.u[0], expected, rtol=1e-8)
+    np.testing.assert_allclose(solution.ys.neuron.u[0], expected, rtol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["excitation", "inhibition", "tau_e", "tau_i"])

@@ -29,10 +29,12 @@ def run(neuron, drive, t1, y0=None, **options):
     return solve(neuron, y0, *arrays(drive, t1), **options)
 
 
-def spikes(found, neuron=None):
+def spikes(solution, neuron=None):
     """The times of all spikes, or of those of one neuron."""
-    count = int(found.spikes.count)
-    times, neurons = (np.asarray(x)[:count] for x in (found.spikes.times, found.spikes.neurons))
+    count = int(solution.spikes.count)
+    times, neurons = (
+        np.asarray(x)[:count] for x in (solution.spikes.times, solution.spikes.neurons)
+    )
     return times if neuron is None else times[neurons == neuron]
 
 
@@ -50,26 +52,26 @@ def test_lif_fires_at_multiples_of_a_period_that_shortens_with_drive():
     def times(drive):
         return run(neuron, drive, 230.0, adjoint=dfx.ForwardMode()).spikes.times
 
-    found, slopes = jax.jvp(times, (jnp.asarray(1.5),), (jnp.asarray(1.0),))
+    result, slopes = jax.jvp(times, (jnp.asarray(1.5),), (jnp.asarray(1.0),))
     # 20 log 3, and 20 (1 / 1.5 - 1 / 0.5); ten periods in 230 ms.
     count = np.arange(1, 11)
-    close(found[:10], 21.97224577 * count, 1e-7)
+    close(result[:10], 21.97224577 * count, 1e-7)
     close(slopes[:10], -26.6666666667 * count, 1e-5)
-    assert np.isinf(found[10])
+    assert np.isinf(result[10])
 
 
 @pytest.mark.slow
 def test_lif_rates_are_the_closed_form():
     drive, hold = np.array([90.0, 110.0, 200.0, 900.0, 200.0, 900.0]), np.repeat([0.0, 2.0], [4, 2])
     neuron = bpc.Refractory(LIF(), hold)
-    found = run(neuron, drive, 100.0, neuron.rest((6,)))
+    solution = run(neuron, drive, 100.0, neuron.rest((6,)))
     # Drive in units of the potential: R I = I / g_l above rest, 10 mV to the threshold.
     rates = lif_events.rate(drive / 10.0, 20.0, threshold=10.0, refractory=hold)
-    assert rates[0] == 0 and spikes(found, 0).size == 0
+    assert rates[0] == 0 and spikes(solution, 0).size == 0
     for k in range(1, 6):
         first = 1 / rates[k] - hold[k]
         exact = np.arange(first, 100.0, 1 / rates[k])
-        close(spikes(found, k), exact, 1e-5)
+        close(spikes(solution, k), exact, 1e-5)
 
 
 EARLY = jnp.linspace(0.0, 30.0, 3001)
@@ -142,8 +144,8 @@ def test_rates_and_their_derivatives_pass_the_removable_singularities(gate, v, s
 
 @pytest.mark.slow
 def test_a_smooth_spike_is_counted_once_and_leaves_the_state_as_it_is():
-    found, ts = squid(10.0, 30.0), np.asarray(EARLY)
-    v, above, times = np.asarray(found.ys.v), np.asarray(found.ys.above), spikes(found)
+    solution, ts = squid(10.0, 30.0), np.asarray(EARLY)
+    v, above, times = np.asarray(solution.ys.v), np.asarray(solution.ys.above), spikes(solution)
     assert times.size == 2
     assert np.abs(np.diff(v)).max() < 6.0  # 0.01 ms of an upstroke of 500 mV/ms, and no jump
     # The mode is 1 from each upward crossing of 0 mV to the fall through -1 mV.
@@ -186,13 +188,13 @@ def test_a_perfect_integrator_fires_however_small_the_drive_and_forgets_nothing(
     neuron = IF(c=150.0, v_th=-52.0, v_reset=-61.0)
     for mean, swing in ((2.0, 0.0), (400.0, 0.0), (60.0, 110.0)):
         t1 = 5.5 * closed.if_period(mean, 150.0, 9.0)
-        found = solve(neuron, neuron.rest(), Swell(*arrays(mean, swing)), *arrays(t1))
+        solution = solve(neuron, neuron.rest(), Swell(*arrays(mean, swing)), *arrays(t1))
         # A spike for each 150 * 9 fC that the drive has brought more than ever before.
         t = np.linspace(0, t1, 2_000_001)
         charge = np.maximum.accumulate(mean * t + 5 * swing * (1 - np.cos(t / 5)))
         exact = np.interp(np.arange(1, charge[-1] // 1350 + 1) * 1350, charge, t)
         assert exact.size >= 5
-        np.testing.assert_allclose(spikes(found), exact, rtol=1e-8)
+        np.testing.assert_allclose(spikes(solution), exact, rtol=1e-8)
 
 
 @eqx.filter_jit
@@ -201,11 +203,11 @@ def phase(v, drive, t1, tau):
     neuron = Theta(tau=tau)
 
     def ends(v):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             neuron, neuron.start(v), drive, t1=t1, dt=t1 / 4000, max_spikes=8, max_steps=4096,
             adjoint=dfx.ForwardMode(),
         )  # fmt: skip
-        return found.spikes.times, found.ys.v[-1]
+        return solution.spikes.times, solution.ys.v[-1]
 
     return jax.jvp(ends, (v,), (jnp.ones_like(v),))
 
@@ -257,10 +259,10 @@ def test_formal_neurons_compute_what_no_single_one_can(given, layers):
 @eqx.filter_jit
 def relax(neuron, weights, drive):
     y0 = neuron.rest(drive.shape)
-    found = bpc.simulate(
+    solution = bpc.simulate(
         neuron, y0, (weights, drive), t1=8.0, dt=0.005 * neuron.tau, max_steps=8192
     )
-    return found.ys.x[-1]
+    return solution.ys.x[-1]
 
 
 @pytest.mark.parametrize("given, layers", TABLE)
@@ -292,7 +294,7 @@ def test_a_fast_leaky_neuron_is_a_formal_neuron():
     # Threshold 10 mV above rest at g_l = 2.5 nS: 25 pA. Within a few time constants of 0.1 ms it
     # fires, or never does.
     neuron = bpc.Refractory(LIF(c=0.25, g_l=2.5, e_l=-60.0, v_th=-50.0), np.zeros(6))
-    found = run(neuron, inputs @ weights[:, 0], 1.0, neuron.rest((6,)))
-    fired = np.isin(np.arange(6), np.asarray(found.spikes.neurons))
+    solution = run(neuron, inputs @ weights[:, 0], 1.0, neuron.rest((6,)))
+    fired = np.isin(np.arange(6), np.asarray(solution.spikes.neurons))
     np.testing.assert_array_equal(fired, np.asarray(fire) == 1)
     assert 0 < fired.sum() < 6

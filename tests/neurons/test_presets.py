@@ -26,8 +26,8 @@ def solve(pattern, edges):
 
 def spike_times(pattern):
     """In exact mode."""
-    found = solve(pattern, pattern.drive.edges if isinstance(pattern.drive, Pulses) else None)
-    return np.asarray(found.spikes.times)[: int(found.spikes.count)]
+    solution = solve(pattern, pattern.drive.edges if isinstance(pattern.drive, Pulses) else None)
+    return np.asarray(solution.spikes.times)[: int(solution.spikes.count)]
 
 
 def given(neuron, *names):
@@ -244,8 +244,8 @@ def constant_steps(pattern, dt):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*ADEX][:-1])
 def test_a_lower_cut_suits_constant_steps(name):
-    found = constant_steps(adex_patterns(v_cut=-30.0)[name], jnp.asarray(0.05))
-    count, exact = int(found.spikes.count), spike_times(ADEX[name])
+    solution = constant_steps(adex_patterns(v_cut=-30.0)[name], jnp.asarray(0.05))
+    count, exact = int(solution.spikes.count), spike_times(ADEX[name])
     assert count == exact.size
     # 1 us a spike, 62 of them at most, and the step's own error.
-    np.testing.assert_allclose(found.spikes.times[:count], exact, rtol=0, atol=0.1)
+    np.testing.assert_allclose(solution.spikes.times[:count], exact, rtol=0, atol=0.1)

@@ -82,10 +82,10 @@ def test_float32_agrees_with_float64(name):
     for pattern in patterns:
         times = []
         for dtype in (jnp.float64, jnp.float32):
-            found = constant_steps(cast(pattern, dtype), dtype(0.0), dtype(0.05))
-            assert {x.dtype for x in jax.tree.leaves(found.ys)} == {found.spikes.times.dtype}
-            assert found.spikes.times.dtype == dtype
-            times.append(np.asarray(found.spikes.times, float)[: int(found.spikes.count)])
+            solution = constant_steps(cast(pattern, dtype), dtype(0.0), dtype(0.05))
+            assert {x.dtype for x in jax.tree.leaves(solution.ys)} == {solution.spikes.times.dtype}
+            assert solution.spikes.times.dtype == dtype
+            times.append(np.asarray(solution.spikes.times, float)[: int(solution.spikes.count)])
         np.testing.assert_allclose(times[1], times[0], rtol=0, atol=tolerance)
 
 
@@ -132,10 +132,10 @@ def test_a_population_is_its_neurons(model):
         field, guard = neuron.vector_field(0.0, y, drive), neuron.guard(0.0, y, drive)
         return *field, *neuron.reset(0.0, y, drive, fired), guard, neuron.emits(y, fired)
 
-    found = all_of(many, y, drive, fired)
+    result = all_of(many, y, drive, fired)
     for k, one in enumerate(alone):
         own = all_of(one, jax.tree.map(lambda x, k=k: x[k], y), drive[k], fired[k])
-        np.testing.assert_allclose([x[k] for x in found], own, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose([x[k] for x in result], own, rtol=1e-9, atol=1e-12)
 
 
 @slow
@@ -255,11 +255,11 @@ def test_reverse_mode_passes_steps_that_overshoot():
     neuron = Izhikevich()
 
     def potential(drive, adjoint):
-        found = bpc.simulate(
+        solution = bpc.simulate(
             neuron, neuron.rest(), drive, t1=30.0, dt=1.0, adjoint=adjoint, max_spikes=8,
             max_steps=64,
         )  # fmt: skip
-        return found.ys.v[-1], found.spikes.count
+        return solution.ys.v[-1], solution.spikes.count
 
     drive = jnp.asarray(20.0)
     reverse = jax.jit(jax.grad(lambda x: potential(x, None)[0]))(drive)

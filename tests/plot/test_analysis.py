@@ -76,8 +76,8 @@ class Cusp(bpc.AbstractSystem):
 
 
 def test_a_branch_that_was_followed_is_drawn_as_it_is():
-    found = follow(Cusp(), None, jnp.array([-1.2]), -0.6, step=0.2, count=60, bounds=(-1.0, 1.0))
-    ax = bifurcation(found)
+    result = follow(Cusp(), None, jnp.array([-1.2]), -0.6, step=0.2, count=60, bounds=(-1.0, 1.0))
+    ax = bifurcation(result)
     marks = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "s"]
     np.testing.assert_allclose(marks, [[2 * FOLD / 3, -FOLD], [-2 * FOLD / 3, FOLD]], atol=1e-6)
     runs = [line for line in ax.lines if len(line.get_xdata()) > 1]
@@ -189,8 +189,8 @@ def exponents(ok=True):
     times = np.arange(1.0, 101.0)
     final = np.array([0.9, 0.0, -np.inf])
     running = final + 50 * np.exp(-times)[:, None]
-    found = final, [0.02, np.nan, np.nan], 2.0, [False, False, True], times, running, ok
-    return Lyapunov(*map(jnp.asarray, found))
+    result = final, [0.02, np.nan, np.nan], 2.0, [False, False, True], times, running, ok
+    return Lyapunov(*map(jnp.asarray, result))
 
 
 def test_exponents_settle_and_end_with_their_errors():
@@ -272,8 +272,8 @@ def response(times, gradient, shift=None, ok=True):
 
 def test_a_phase_response_shows_the_adjoint_and_the_push():
     times = jnp.arange(8.0)
-    found = response(times, State(jnp.sin(times), jnp.cos(times)), 0.5 * jnp.sin(times))
-    ax = phase_response(found, y=lambda y: y.v, push=0.5)
+    result = response(times, State(jnp.sin(times), jnp.cos(times)), 0.5 * jnp.sin(times))
+    ax = phase_response(result, y=lambda y: y.v, push=0.5)
     _, small, large = ax.lines
     np.testing.assert_allclose(small.get_ydata(), np.sin(times))
     np.testing.assert_allclose(large.get_ydata(), np.sin(times))
@@ -286,10 +286,10 @@ def test_a_phase_response_shows_the_adjoint_and_the_push():
 
 def test_phase_responses_name_what_does_not_fit():
     times = jnp.arange(3.0)
-    found = response(times, State(times, times))
+    result = response(times, State(times, times))
     with pytest.raises(ValueError, match="y: a state is several"):
-        phase_response(found)
+        phase_response(result)
     with pytest.raises(ValueError, match="push: the result has no shifts"):
-        phase_response(found, y=lambda y: y.v, push=1.0)
+        phase_response(result, y=lambda y: y.v, push=1.0)
     with pytest.raises(ValueError, match="result: times"):
         phase_response(jax.tree.map(lambda x: x[None], response(times, times)))

@@ -13,14 +13,14 @@ CITED = re.compile(r"@([a-z]+\d{4}[a-z]*)")
 def entries():
     """Key -> fields of every entry; braces balance by the format of the file, one field a line."""
     text = (REVIEWS / "references.bib").read_text()
-    found = {}
+    result = {}
     for kind, key, body in re.findall(r"@(\w+)\{(\w+),\n(.*?)\n\}", text, flags=re.DOTALL):
-        assert key not in found, f"{key} is there twice"
+        assert key not in result, f"{key} is there twice"
         fields = dict(re.findall(r"^  (\w+) = \{(.*)\},?$", body, flags=re.MULTILINE))
         assert len(fields) == body.count("\n") + 1, f"{key}: a line is no field"
-        found[key] = fields | {"kind": kind}
-    assert len(found) == len(re.findall(r"^@", text, flags=re.MULTILINE))
-    return found
+        result[key] = fields | {"kind": kind}
+    assert len(result) == len(re.findall(r"^@", text, flags=re.MULTILINE))
+    return result
 
 
 def test_citations_and_entries_agree():

@@ -67,7 +67,7 @@ def test_few_places_cost_little_and_forgetting_costs_more():
 def test_kalman_is_the_density_of_all_that_is_seen():
     # All samples together are normal: their covariance by the law of the states, no filter.
     model, y, _ = tracking(np.random.default_rng(1), 12)
-    found = kalman(model, jnp.asarray(y), None)[0].sum()
+    result = kalman(model, jnp.asarray(y), None)[0].sum()
     turn, look, drive, noise = map(np.asarray, model)
     state, cov = [], np.eye(4)
     for _ in range(12):
@@ -83,7 +83,7 @@ def test_kalman_is_the_density_of_all_that_is_seen():
     density = -0.5 * (
         flat @ np.linalg.solve(whole, flat) + np.linalg.slogdet(whole)[1] + 24 * np.log(2 * np.pi)
     )
-    np.testing.assert_allclose(found, density, rtol=1e-10)
+    np.testing.assert_allclose(result, density, rtol=1e-10)
 
 
 def test_spikes_come_to_the_estimate_as_the_quantum_falls():
@@ -92,8 +92,8 @@ def test_spikes_come_to_the_estimate_as_the_quantum_falls():
     _, exact, _ = kalman(model, y, None)
     off, spikes = [], []
     for quantum in (0.1, 0.05, 0.025, 0.0125):
-        _, found, count = kalman(model, y, jnp.asarray(quantum))
-        off.append(float(jnp.sqrt(jnp.mean((found - exact) ** 2))))
+        _, result, count = kalman(model, y, jnp.asarray(quantum))
+        off.append(float(jnp.sqrt(jnp.mean((result - exact) ** 2))))
         spikes.append(float(count.mean()))
     slope = np.polyfit(np.log([0.1, 0.05, 0.025, 0.0125]), np.log(off), 1)[0]
     assert 0.6 < slope < 1.5  # first order
@@ -121,11 +121,11 @@ def test_traces_of_a_steady_rate():
     # one spike a frame: a geometric sum, in units of what drives all alike in 100 ms
     counts = np.ones((2, 7, 3), np.uint8)
     keep, frames = np.exp(-FRAME / 50), np.arange(1, 8)
-    found = traces(counts, (50.0, np.inf))
-    assert found.shape == (2, 7, 6)
+    result = traces(counts, (50.0, np.inf))
+    assert result.shape == (2, 7, 6)
     exact = 2 * (1 - keep**frames) / (1 - keep)
-    np.testing.assert_allclose(found[0, :, 1], exact, rtol=1e-6)
-    np.testing.assert_allclose(found[1, :, 4], frames, rtol=1e-6)
+    np.testing.assert_allclose(result[0, :, 1], exact, rtol=1e-6)
+    np.testing.assert_allclose(result[1, :, 4], frames, rtol=1e-6)
     assert memories("digits")["both"] == (30.0, np.inf)
 
 

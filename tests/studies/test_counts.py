@@ -24,13 +24,14 @@ def test_wilson():
 
 def test_price_lists_take_the_smallest_memory_that_holds_the_patterns():
     # 200 patterns of 64 pixels: 51 kB in single precision, 12.8 kB at 8 bits; overlaps 40,000.
-    found = ledgers(64, 200)
-    assert list(found) == ["fp32", "fp32+memory", "int8", "int8+memory"]
-    names = [found[k].memory.name for k in ("fp32+memory", "int8+memory")]
-    assert names == ["SRAM 1 MB", "SRAM 32 kB"] and found["fp32"].memory is None
+    result = ledgers(64, 200)
+    assert list(result) == ["fp32", "fp32+memory", "int8", "int8+memory"]
+    names = [result[k].memory.name for k in ("fp32+memory", "int8+memory")]
+    assert names == ["SRAM 1 MB", "SRAM 32 kB"] and result["fp32"].memory is None
     assert ledgers(64, 200, kernel=True)["int8+memory"].memory.name == "SRAM 1 MB"
     np.testing.assert_allclose(  # by hand: 25,600 at 0.3, 200 at 9.6, 0.1 and 1.4 pJ
-        found["int8"].energy(cost.attention_counts(64, 200)), 25_600 * 0.3 + 200 * (9.6 + 0.1 + 1.4)
+        result["int8"].energy(cost.attention_counts(64, 200)),
+        25_600 * 0.3 + 200 * (9.6 + 0.1 + 1.4),
     )
 
 

@@ -73,15 +73,15 @@ def run(system, y0, drive, t1, dt, solver, **options):
     return bpc.simulate(system, y0, drive, t1=t1, dt=dt, solver=solver, **options)
 
 
-def recorded(found):
+def recorded(solution):
     """Times and neurons of the spikes, without the padding."""
-    count = int(found.spikes.count)
-    return np.asarray(found.spikes.times)[:count], np.asarray(found.spikes.neurons)[:count]
+    count = int(solution.spikes.count)
+    return np.asarray(solution.spikes.times)[:count], np.asarray(solution.spikes.neurons)[:count]
 
 
-def misses(found, exact, size):
+def misses(solution, exact, size):
     """How far the spike times of each neuron are off, as many as both have."""
-    times, neurons = recorded(found)
+    times, neurons = recorded(solution)
     pairs = ((times[neurons == k], exact.times[exact.neurons == k]) for k in range(size))
     return np.concatenate([np.abs(a[: len(b)] - b[: len(a)]) for a, b in pairs])
 
@@ -97,9 +97,9 @@ def spike_time_gradient():
             bpc.Refractory(bpc.neurons.LIF(), 2.0),
             [bpc.Projection(weights, bpc.synapses.Exponential(5.0))],
         )
-        found = bpc.simulate(
+        solution = bpc.simulate(
             net, net.rest(size), drive, t1=40.0, dt=0.1, max_spikes=64, throw=False
         )
-        return found.spikes.times[:20].sum()
+        return solution.spikes.times[:20].sum()
 
     return jax.jit(jax.grad(time)), jnp.asarray(60 * random.normal(size=(size, size)) / size**0.5)

@@ -43,8 +43,8 @@ def slow_orbit(r, key):
         time.sleep(0.05)
         return np.asarray(x)
 
-    found = orbit(r, key)
-    return found | {"x": jax.pure_callback(wait, like, found["x"], vmap_method="expand_dims")}
+    result = orbit(r, key)
+    return result | {"x": jax.pure_callback(wait, like, result["x"], vmap_method="expand_dims")}
 
 
 def worker(kind: str, store: str, *options: str) -> None:
@@ -58,8 +58,8 @@ def worker(kind: str, store: str, *options: str) -> None:
     elif kind == "share":
         port, process = options
         jax.distributed.initialize(f"localhost:{port}", 2, int(process))
-        found = bpc.sweep(orbit, axes(), chunk=CHUNK, store=store)
-        print(np.asarray(found.x).tobytes().hex())
+        dataset = bpc.sweep(orbit, axes(), chunk=CHUNK, store=store)
+        print(np.asarray(dataset.x).tobytes().hex())
     elif kind == "full":
         _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(options[0]), most))
@@ -102,11 +102,11 @@ def test_killed_half_way_it_goes_on_and_gives_the_same_bits(tmp_path):
     kept = xr.open_zarr(store, chunks=None).load()
     assert 5 * 7 <= int(kept.done.sum()) < POINTS  # it was stopped half-way
     old = {path: path.stat().st_mtime_ns for path in flags.glob("[0-9]*")}
-    found = bpc.sweep(slow_orbit, axes(), chunk=CHUNK, store=store, progress=False)
+    dataset = bpc.sweep(slow_orbit, axes(), chunk=CHUNK, store=store, progress=False)
     assert all(path.stat().st_mtime_ns == then for path, then in old.items())  # none done again
     then = kept.drop_vars("done")
-    xr.testing.assert_identical(then.where(kept.done), found.where(kept.done))
-    xr.testing.assert_equal(found, bpc.sweep(slow_orbit, axes(), chunk=CHUNK, progress=False))
+    xr.testing.assert_identical(then.where(kept.done), dataset.where(kept.done))
+    xr.testing.assert_equal(dataset, bpc.sweep(slow_orbit, axes(), chunk=CHUNK, progress=False))
 
 
 @pytest.mark.slow
@@ -117,8 +117,8 @@ def test_four_devices_give_the_same_bits(tmp_path, alone):
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     # Here there is one device: the store of four is taken for this sweep's own, and is whole.
-    found = bpc.sweep(orbit, axes(), chunk=CHUNK, store=tmp_path / "s.zarr", progress=False)
-    xr.testing.assert_equal(found, alone)
+    dataset = bpc.sweep(orbit, axes(), chunk=CHUNK, store=tmp_path / "s.zarr", progress=False)
+    xr.testing.assert_equal(dataset, alone)
 
 
 @pytest.mark.slow
@@ -134,8 +134,8 @@ def test_two_processes_share_the_work_and_give_the_same_bits(tmp_path, alone):
     # The first did its half, two full blocks of every row, and shows it; the second shows nothing.
     assert "100%" in ends[0][1] and f"/{12 * 2 * 8}" in ends[0][1], ends[0][1]
     assert "sweep" not in ends[1][1]
-    found = bpc.sweep(orbit, axes(), chunk=CHUNK, store=tmp_path / "s.zarr", progress=False)
-    xr.testing.assert_equal(found, alone)
+    dataset = bpc.sweep(orbit, axes(), chunk=CHUNK, store=tmp_path / "s.zarr", progress=False)
+    xr.testing.assert_equal(dataset, alone)
 
 
 @pytest.mark.slow
@@ -153,8 +153,8 @@ def test_a_full_disk_is_an_error_and_the_store_can_be_gone_on_with(tmp_path, alo
     assert store.exists() == (limit == 5_000)
     if store.exists():
         assert not xr.open_zarr(store, chunks=None).done.any()
-    found = bpc.sweep(orbit, axes(), chunk=CHUNK, store=store, progress=False)
-    xr.testing.assert_equal(found, alone)
+    dataset = bpc.sweep(orbit, axes(), chunk=CHUNK, store=store, progress=False)
+    xr.testing.assert_equal(dataset, alone)
 
 
 if __name__ == "__main__":

@@ -30,17 +30,22 @@ def outer(axes):
 
 def test_the_grid_is_the_product_of_the_axes_in_their_order():
     axes = {"b": np.array([3.0, 1.0]), "a": np.arange(4), "c": np.array([True, False, True])}
-    found = sweep(polynomial, axes, chunk=5)
-    assert found.number.dims == ("b", "a", "c") and found["values"].dims == ("b", "a", "c", "axis")
+    dataset = sweep(polynomial, axes, chunk=5)
+    assert dataset.number.dims == ("b", "a", "c") and dataset["values"].dims == (
+        "b",
+        "a",
+        "c",
+        "axis",
+    )
     for name, values in axes.items():
-        assert found[name].dtype == values.dtype
-        np.testing.assert_array_equal(found[name], values)
+        assert dataset[name].dtype == values.dtype
+        np.testing.assert_array_equal(dataset[name], values)
     number, values = outer(axes)
-    np.testing.assert_array_equal(found.number, number)
-    np.testing.assert_array_equal(found["values"], values)
-    assert found.number.sel(b=1.0, a=2).values.tolist() == [121.0, 21.0, 121.0]
-    assert "done" not in found and found.attrs["chunk"] == 5
-    assert found.attrs["jax"] == jax.__version__
+    np.testing.assert_array_equal(dataset.number, number)
+    np.testing.assert_array_equal(dataset["values"], values)
+    assert dataset.number.sel(b=1.0, a=2).values.tolist() == [121.0, 21.0, 121.0]
+    assert "done" not in dataset and dataset.attrs["chunk"] == 5
+    assert dataset.attrs["jax"] == jax.__version__
 
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=3)
@@ -68,10 +73,10 @@ def test_blocks_cover_every_point_once_and_waste_little(shape, chunk):
 @given(lengths, st.integers(1, 60))
 def test_any_shape_in_any_chunk_gives_the_same_numbers(shape, chunk):
     axes = {f"x{k}": np.arange(n) % 10 for k, n in enumerate(shape)}
-    found = sweep(polynomial, axes, chunk=chunk)
+    dataset = sweep(polynomial, axes, chunk=chunk)
     number, values = outer(axes)
-    np.testing.assert_array_equal(found.number, number)
-    np.testing.assert_array_equal(found["values"], values)
+    np.testing.assert_array_equal(dataset.number, number)
+    np.testing.assert_array_equal(dataset["values"], values)
 
 
 def test_keys_are_an_axis_and_seeds_too():
@@ -80,11 +85,11 @@ def test_keys_are_an_axis_and_seeds_too():
     def draw(key, seed):
         return {"x": jax.random.normal(jax.random.fold_in(key, seed), (2,))}
 
-    found = sweep(draw, {"key": keys, "seed": np.arange(3, dtype=np.uint32)}, chunk=4)
+    dataset = sweep(draw, {"key": keys, "seed": np.arange(3, dtype=np.uint32)}, chunk=4)
     direct = [[jax.random.normal(jax.random.fold_in(k, s), (2,)) for s in range(3)] for k in keys]
-    np.testing.assert_array_equal(found.x, np.array(direct))
-    assert found.x.dims == ("key", "seed", "x_0") and "key_data" in found.coords
-    np.testing.assert_array_equal(found.key_data, jax.random.key_data(keys))
+    np.testing.assert_array_equal(dataset.x, np.array(direct))
+    assert dataset.x.dims == ("key", "seed", "x_0") and "key_data" in dataset.coords
+    np.testing.assert_array_equal(dataset.key_data, jax.random.key_data(keys))
 
 
 def test_the_types_of_outputs_are_kept():
@@ -93,11 +98,11 @@ def test_the_types_of_outputs_are_kept():
             "i": x.astype(jnp.int16), "b": x > 1, "c": x * 1j, "f": x.astype(jnp.float32), "h": 2,
         }  # fmt: skip
 
-    found = sweep(run, {"x": np.arange(4.0)}, chunk=3)
+    dataset = sweep(run, {"x": np.arange(4.0)}, chunk=3)
     want = {"i": "int16", "b": "bool", "c": "complex128", "f": "float32", "h": "int64"}
-    assert {name: str(found[name].dtype) for name in found} == want
-    np.testing.assert_array_equal(found.c, 1j * np.arange(4.0))
-    np.testing.assert_array_equal(found.h, [2, 2, 2, 2])
+    assert {name: str(dataset[name].dtype) for name in dataset} == want
+    np.testing.assert_array_equal(dataset.c, 1j * np.arange(4.0))
+    np.testing.assert_array_equal(dataset.h, [2, 2, 2, 2])
 
 
 def test_nothing_is_traced_again_when_only_values_change():
@@ -120,8 +125,8 @@ def test_nothing_is_traced_again_when_only_values_change():
             return {"y": self.slope * x}
 
     for slope in (2.0, 3.0):
-        found = sweep(Line(jnp.array(slope)), {"x": np.arange(10.0)}, chunk=3)
-        np.testing.assert_array_equal(found.y, slope * np.arange(10.0))
+        dataset = sweep(Line(jnp.array(slope)), {"x": np.arange(10.0)}, chunk=3)
+        np.testing.assert_array_equal(dataset.y, slope * np.arange(10.0))
     assert len(traces) == 2
 
 
@@ -134,9 +139,9 @@ def test_a_population_gives_what_a_vmap_gives_and_the_closed_form():
         y0 = lif.rest(jnp.shape(current))
         y0 = eqx.tree_at(lambda y: y.v, y0, lif.e_l + start)
         solver = bpc.LocalSpikes()  # whose steps a neighbour's events do not cut
-        found = bpc.simulate(lif, y0, current, t1=t1, dt=0.05, solver=solver, throw=False)
-        v = found.ys.v[-1]
-        return {"v": ("twice", jnp.stack([v, 2 * v])), "ok": found.ok}
+        solution = bpc.simulate(lif, y0, current, t1=t1, dt=0.05, solver=solver, throw=False)
+        v = solution.ys.v[-1]
+        return {"v": ("twice", jnp.stack([v, 2 * v])), "ok": solution.ok}
 
     axes = {"current": np.linspace(90.0, 160.0, 8), "start": start}
     lanes = sweep(run, axes, chunk=6)
@@ -189,17 +194,17 @@ def test_a_chunk_that_raises_is_reported_and_tried_again_alone(tmp_path, caplog)
     np.testing.assert_array_equal(kept.n, [7, 7, 7, 7, np.nan, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(kept.done, np.arange(8) < 4)
     host.limit, host.calls = np.inf, []
-    found = sweep(run, axes, chunk=2, store=tmp_path / "s.zarr")
-    np.testing.assert_array_equal(found.y, np.arange(8.0) ** 2)
-    assert sorted(host.calls) == [[4.0, 5.0], [6.0, 7.0]] and found.n.dtype == np.int64
+    dataset = sweep(run, axes, chunk=2, store=tmp_path / "s.zarr")
+    np.testing.assert_array_equal(dataset.y, np.arange(8.0) ** 2)
+    assert sorted(host.calls) == [[4.0, 5.0], [6.0, 7.0]] and dataset.n.dtype == np.int64
 
 
 @pytest.mark.slow
 def test_a_solve_that_raises_says_why_in_one_line(caplog):
     def run(current):
         lif = bpc.neurons.LIF()
-        found = bpc.simulate(lif, lif.rest(), current, t1=50.0, dt=0.5, max_spikes=1)
-        return {"n": found.spikes.count}
+        solution = bpc.simulate(lif, lif.rest(), current, t1=50.0, dt=0.5, max_spikes=1)
+        return {"n": solution.spikes.count}
 
     with pytest.raises(
         bpc.SweepError, match="1 of 2 chunks failed.*in the error's `data"
@@ -217,12 +222,12 @@ def test_what_is_in_the_store_is_what_was_returned(tmp_path):
     def run(a, key):
         return {"x": jax.random.normal(key, (2, 3)), "ok": a > 1}
 
-    found = sweep(run, axes, chunk=4, store=tmp_path / "deep" / "s.zarr")
+    dataset = sweep(run, axes, chunk=4, store=tmp_path / "deep" / "s.zarr")
     kept = xr.open_zarr(tmp_path / "deep" / "s.zarr", chunks=None).load()
     assert kept.done.all()
-    xr.testing.assert_identical(kept.drop_vars("done"), found)
-    xr.testing.assert_identical(sweep(run, axes, store=tmp_path / "deep" / "s.zarr"), found)
-    xr.testing.assert_equal(sweep(run, axes, chunk=4), found)  # in memory
+    xr.testing.assert_identical(kept.drop_vars("done"), dataset)
+    xr.testing.assert_identical(sweep(run, axes, store=tmp_path / "deep" / "s.zarr"), dataset)
+    xr.testing.assert_equal(sweep(run, axes, chunk=4), dataset)  # in memory
 
 
 def shifted(x):
@@ -306,11 +311,11 @@ def test_the_default_chunk_fits_the_memory_and_a_store_keeps_its_own(tmp_path, m
     axes = {"x": np.arange(3000.0)}
     module = importlib.import_module("bpcjax.sweep.sweep")  # its name is also that of the function
     monkeypatch.setattr(module, "_room", lambda device: 1e6)
-    found = sweep(wide, axes, store=tmp_path / "s.zarr")
-    assert 50 <= found.attrs["chunk"] <= 125  # 1 MB holds 125 outputs, and some temporaries
-    np.testing.assert_array_equal(found.y[:, 7], axes["x"])
+    dataset = sweep(wide, axes, store=tmp_path / "s.zarr")
+    assert 50 <= dataset.attrs["chunk"] <= 125  # 1 MB holds 125 outputs, and some temporaries
+    np.testing.assert_array_equal(dataset.y[:, 7], axes["x"])
     monkeypatch.undo()
-    assert sweep(wide, axes, store=tmp_path / "s.zarr").attrs["chunk"] == found.attrs["chunk"]
+    assert sweep(wide, axes, store=tmp_path / "s.zarr").attrs["chunk"] == dataset.attrs["chunk"]
     assert sweep(shifted, {"x": np.arange(1e5)}).attrs["tile"] == [6250]  # a sixteenth
     assert sweep(shifted, {"x": np.arange(3.0)}).attrs["tile"] == [1]  # progress after each
     assert sweep(shifted, {"x": np.arange(3e5)}).attrs["chunk"] <= 8192

@@ -22,9 +22,9 @@ def slope(field, y, h=1e-6):
 def test_lorenz_eigenvalues():
     # Independent eigenvalues of the Jacobian; the first three in closed form.
     close(flows.lorenz_origin_eigenvalues(28.0), [11.82772345, -8 / 3, -22.82772345], 1e-9)
-    found = flows.lorenz_pair_eigenvalues(28.0)
+    result = flows.lorenz_pair_eigenvalues(28.0)
     known = [-13.85457791, 0.09395562 - 10.19450522j, 0.09395562 + 10.19450522j]
-    close(found, known, atol=5e-9, rtol=0)
+    close(result, known, atol=5e-9, rtol=0)
     formulas = [flows.lorenz_origin_eigenvalues] + 2 * [flows.lorenz_pair_eigenvalues]
     for rho in (0.5, 14.0, 28.0):
         for rest, formula in zip(flows.lorenz_rests(rho), formulas, strict=False):
@@ -64,7 +64,7 @@ def test_the_multiplier_is_the_shrinking_of_a_disturbance():
     cycle = flows.van_der_pol(0.5)
 
     def end(a):
-        found = solve_ivp(
+        result = solve_ivp(
             lambda t, y: (y[1], 0.5 * (1 - y[0] ** 2) * y[1] - y[0]),
             (0, 20),
             [a, 0],
@@ -73,8 +73,8 @@ def test_the_multiplier_is_the_shrinking_of_a_disturbance():
             rtol=1e-12,
             atol=1e-12,
         )
-        times = found.t_events[0]
-        return found.y_events[0][np.flatnonzero(times > 1e-6)[1]][0]
+        times = result.t_events[0]
+        return result.y_events[0][np.flatnonzero(times > 1e-6)[1]][0]
 
     h = 1e-3
     close((end(cycle.amplitude + h) - end(cycle.amplitude - h)) / (2 * h), cycle.multiplier, 1e-4)

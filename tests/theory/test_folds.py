@@ -35,8 +35,8 @@ def test_izhikevich_points():
     close(hopf.omega[0], 0.06)
     assert (hopf.drive < fold.drive).all() and (folds.excitability(hopf) == 2).all()
     for v, omega, (a, b) in zip(hopf.v, hopf.omega, PATTERNS, strict=True):
-        found = izhikevich_eigenvalues(v, a, b)
-        close(np.sort_complex(found), [-1j * omega, 1j * omega], atol=1e-14)
+        result = izhikevich_eigenvalues(v, a, b)
+        close(np.sort_complex(result), [-1j * omega, 1j * omega], atol=1e-14)
     for v, (a, b) in zip(fold.v, PATTERNS, strict=True):
         close(np.abs(izhikevich_eigenvalues(v, a, b)).min(), 0, atol=1e-14)
 
@@ -44,8 +44,8 @@ def test_izhikevich_points():
 def test_a_neutral_saddle_is_no_hopf_point():
     hopf = folds.izhikevich_hopf(0.1, 0.05)
     assert np.isnan(hopf).all() and folds.excitability(hopf) == 1
-    found = izhikevich_eigenvalues((0.1 - 5) / 0.08, 0.1, 0.05)
-    assert np.isrealobj(found) and found[0] * found[1] < 0 and abs(found.sum()) < 1e-12
+    result = izhikevich_eigenvalues((0.1 - 5) / 0.08, 0.1, 0.05)
+    assert np.isrealobj(result) and result[0] * result[1] < 0 and abs(result.sum()) < 1e-12
 
 
 def test_izhikevich_rests():
@@ -71,8 +71,8 @@ def test_adex_points():
     assert folds.excitability(hopf) == 2 and folds.excitability(folds.adex_hopf(FAST)) == 1
     # Without coupling to adaptation, g_l (v_t - e_l - delta_t).
     close(folds.adex_fold(AdExCell(a=0.0)).drive, 546.0)
-    found = adex_eigenvalues(hopf.v, SLOW)
-    close(np.sort_complex(found), [-1j * hopf.omega, 1j * hopf.omega], atol=1e-15)
+    result = adex_eigenvalues(hopf.v, SLOW)
+    close(np.sort_complex(result), [-1j * hopf.omega, 1j * hopf.omega], atol=1e-15)
     close(np.abs(adex_eigenvalues(folds.adex_fold(FAST).v, FAST)).min(), 0, atol=1e-15)
 
 

@@ -19,10 +19,10 @@ def paths(kappa, rate, copies, spikes, seed=0):
     query = jnp.array([(1 + m) / 2, (1 - m) / 2])
 
     def one(key):
-        found = event_path(
+        path = event_path(
             memory, query, key, spikes=spikes, save=lambda y: y.x @ jnp.array([1.0, -1.0])
         )
-        return found.saved, found.times, found.winners
+        return path.saved, path.times, path.winners
 
     return jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(seed), copies))
 
@@ -76,8 +76,8 @@ def test_spikes_have_the_exact_density(kappa, rate):
     assert cdf[-1] == pytest.approx(1, abs=2e-3)
     # by symmetry both signs are alike: |m| does not depend on having mixed between memories
     m = np.abs(np.asarray(saved)[:, -1])
-    found = stats.kstest(m, lambda x: 2 * (np.interp(x, grid, cdf / cdf[-1]) - 0.5))
-    assert found.pvalue > 1e-3
+    result = stats.kstest(m, lambda x: 2 * (np.interp(x, grid, cdf / cdf[-1]) - 0.5))
+    assert result.pvalue > 1e-3
 
 
 @pytest.mark.slow

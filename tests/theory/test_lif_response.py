@@ -18,10 +18,10 @@ def test_slow_changes_follow_siegerts_rate(mean, sigma):
     e, square = 1e-4, sigma**2
     by_mean = (rate(mean + e, square) - rate(mean - e, square)) / (2 * e)
     by_variance = (rate(mean, square + e) - rate(mean, square - e)) / (2 * e)
-    found = response(mean, sigma, 1e-7, **CELL)
-    np.testing.assert_allclose(found.rate, rate(mean, square), rtol=2e-5)
-    np.testing.assert_allclose(found.to_mean, by_mean, rtol=2e-5, atol=1e-9)
-    np.testing.assert_allclose(found.to_variance, by_variance, rtol=1e-3, atol=1e-9)
+    result = response(mean, sigma, 1e-7, **CELL)
+    np.testing.assert_allclose(result.rate, rate(mean, square), rtol=2e-5)
+    np.testing.assert_allclose(result.to_mean, by_mean, rtol=2e-5, atol=1e-9)
+    np.testing.assert_allclose(result.to_variance, by_variance, rtol=1e-3, atol=1e-9)
 
 
 def test_fast_changes_have_the_limits_of_a_white_spectrum():
@@ -29,9 +29,12 @@ def test_fast_changes_have_the_limits_of_a_white_spectrum():
     # Schimansky-Geier (2001), 86:2934. What is left falls like the root of the frequency.
     mean, sigma = 21.0, 7.7
     omega = np.array([10.0, 40.0])
-    found = response(mean, sigma, omega, **CELL, steps=16000)
-    limit = found.rate / sigma * np.sqrt(2 / (omega * 20)) * np.exp(-0.25j * np.pi)
-    off = np.abs(found.to_mean / limit - 1), np.abs(found.to_variance / found.rate * sigma**2 - 1)
+    result = response(mean, sigma, omega, **CELL, steps=16000)
+    limit = result.rate / sigma * np.sqrt(2 / (omega * 20)) * np.exp(-0.25j * np.pi)
+    off = (
+        np.abs(result.to_mean / limit - 1),
+        np.abs(result.to_variance / result.rate * sigma**2 - 1),
+    )
     for each in off:
         assert each[1] < 0.6 * each[0] < 0.02, off
 
@@ -59,22 +62,22 @@ def by_volumes(mean, sigma, omega, tau, threshold, reset, refractory, cells=600)
     decay = np.diff(move, axis=0) / h
     density = np.linalg.solve(decay - np.outer(back, move[-1]) + h, np.ones(cells))
     density /= h * density.sum() + refractory * move[-1] @ density
-    late, found = np.exp(-1j * omega * refractory), []
+    late, result = np.exp(-1j * omega * refractory), []
     for change in (flux(1.0, 0.0) - flux(0.0, 0.0), flux(0.0, 1.0) - flux(0.0, 0.0)):
         matrix = 1j * omega * np.eye(cells) + decay - late * np.outer(back, move[-1])
         push = change @ density
         moving = np.linalg.solve(matrix, -np.diff(push) / h + late * back * push[-1])
-        found.append(move[-1] @ moving + push[-1])
-    return found
+        result.append(move[-1] @ moving + push[-1])
+    return result
 
 
 @pytest.mark.parametrize("mean, sigma, hertz", [(15.0, 5.0, 30.0), (25.0, 4.0, 80.0)])
 def test_waves_are_those_of_the_density_in_cells(mean, sigma, hertz):
     omega = 2e-3 * np.pi * hertz
     coarse, fine = (np.array(by_volumes(mean, sigma, omega, **CELL, cells=n)) for n in (300, 600))
-    found = response(mean, sigma, omega, **CELL)
+    result = response(mean, sigma, omega, **CELL)
     expected = 2 * fine - coarse  # at the threshold the error is of first order
-    np.testing.assert_allclose(found[1:], expected, rtol=5e-3)
+    np.testing.assert_allclose(result[1:], expected, rtol=5e-3)
 
 
 def test_the_error_is_of_second_order():
@@ -114,8 +117,8 @@ def loop_at(ratio, drive, excitatory=1000, weight=0.1):
 )
 def test_brunels_examples_are_in_their_regimes(ratio, drive, gain, hertz):
     # Brunel (2000), figure 8: A, B, D and C, in his network of 12,500 neurons.
-    found, where = crossing(loop_at(ratio, drive)[1].gain)
-    assert gain[0] < found < gain[1]
+    result, where = crossing(loop_at(ratio, drive)[1].gain)
+    assert gain[0] < result < gain[1]
     if hertz is not None:
         assert hertz[0] < np.interp(where, np.arange(FREQUENCIES.size), FREQUENCIES) < hertz[1]
 
@@ -150,8 +153,8 @@ def test_crossings_of_a_delayed_decay():
     # w = 2.0288, the root of tan w = -w, and unstable from k = sqrt(1 + w^2) = 2.2618 on.
     omega = np.arange(0.05, 9.0, 0.01)
     loop = -np.exp(-1j * omega) / (1 + 1j * omega)
-    found, where = crossing(np.stack([2 * loop, 3 * loop]))
-    np.testing.assert_allclose(found, [2 / 2.26183, 3 / 2.26183], rtol=1e-4)
+    result, where = crossing(np.stack([2 * loop, 3 * loop]))
+    np.testing.assert_allclose(result, [2 / 2.26183, 3 / 2.26183], rtol=1e-4)
     np.testing.assert_allclose(0.05 + 0.01 * where, 2.02876, rtol=1e-4)
     assert crossing(np.array([0.5 + 0.1j, 0.4 + 0.2j]))[0] == -np.inf  # it never crosses
 

@@ -30,15 +30,15 @@ def test_evidence_is_that_of_the_marginal_and_of_laplace():
     weights, covariances, x, y = chain()
     path, s = lg.marginal(weights, covariances)
     direct = [multivariate_normal(path @ a, s).logpdf(b) for a, b in zip(x, y, strict=True)]
-    found = lg.log_evidence(weights, covariances, x, y)
-    close(found, direct)
+    result = lg.log_evidence(weights, covariances, x, y)
+    close(result, direct)
     log_dets = sum(np.linalg.slogdet(m)[1] for m in covariances)
     log_det_h = np.linalg.slogdet(lg.hessian(weights, covariances))[1]
     close(np.linalg.slogdet(s)[1], log_dets + log_det_h)
     laplace = lg.least_energy(weights, covariances, x, y) + 0.5 * (
         log_dets + log_det_h + SIZES[-1] * np.log(2 * np.pi)
     )
-    close(-laplace, found)
+    close(-laplace, result)
 
 
 def test_the_mean_of_the_posterior_is_the_least_energy():
@@ -50,9 +50,9 @@ def test_the_mean_of_the_posterior_is_the_least_energy():
     def energy(hidden):
         return lg.energy(weights, covariances, [x[0], *split(hidden), y[0]])
 
-    found = minimize(energy, np.zeros(9), method="BFGS", options=dict(gtol=1e-6))
-    close(found.fun, least[0], 1e-9)
-    close(found.x, mean[0], atol=1e-4)
+    result = minimize(energy, np.zeros(9), method="BFGS", options=dict(gtol=1e-6))
+    close(result.fun, least[0], 1e-9)
+    close(result.x, mean[0], atol=1e-4)
 
 
 def test_the_hessian_is_the_curvature_of_the_energy():

@@ -12,11 +12,11 @@ def close(actual, desired, rtol=1e-10, atol=0.0):
 
 def test_period_doublings():
     # May (1976), Feigenbaum (1978): 3, 1 + sqrt(6), 3.544090, 3.564407, ..., 3.569946.
-    found = maps.logistic_doublings(9)
-    close(found[:4], [3, 3.449490, 3.544090, 3.564407], atol=5e-7, rtol=0)
-    gaps = np.diff(found)
+    result = maps.logistic_doublings(9)
+    close(result[:4], [3, 3.449490, 3.544090, 3.564407], atol=5e-7, rtol=0)
+    gaps = np.diff(result)
     close(gaps[-2] / gaps[-1], 4.669202, 1e-3)
-    close(found[-1] + gaps[-1] / (4.669202 - 1), 3.569946, atol=5e-7, rtol=0)
+    close(result[-1] + gaps[-1] / (4.669202 - 1), 3.569946, atol=5e-7, rtol=0)
 
 
 def test_a_cycle_of_two_loses_stability_where_said():
@@ -52,10 +52,10 @@ def test_exponents():
 def test_henon_fixed_points():
     for x, y in maps.henon_fixed_points():
         close([1 - 1.4 * x * x + y, 0.3 * x], [x, y])
-        found = np.linalg.eigvals([[-2.8 * x, 1.0], [0.3, 0.0]])
-        close(np.sort(found)[::-1], maps.henon_multipliers(x))
+        result = np.linalg.eigvals([[-2.8 * x, 1.0], [0.3, 0.0]])
+        close(np.sort(result)[::-1], maps.henon_multipliers(x))
         close(maps.henon_multipliers(x).prod(), -0.3)
-        assert np.abs(found).max() > 1  # both are saddles
+        assert np.abs(result).max() > 1  # both are saddles
     # The known one in closed form: 0.631354.
     close(maps.henon_fixed_points()[0, 0], 0.631354, atol=5e-7, rtol=0)
 

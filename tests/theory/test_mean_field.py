@@ -62,18 +62,18 @@ def test_the_spinodal_ends_the_other_well():
 
 
 def test_capacity_at_zero_temperature():
-    found = ags.capacity()
-    close(found.alpha, 0.13790557, atol=5e-9, rtol=0)
-    close(found.m, 0.96741711, atol=3e-8, rtol=0)
+    result = ags.capacity()
+    close(result.alpha, 0.13790557, atol=5e-9, rtol=0)
+    close(result.m, 0.96741711, atol=3e-8, rtol=0)
 
     # The curve in y = m / sqrt(2 alpha r); y = 1.51122 at the top.
     def root(y):
         return erf(y) / y - 2 / np.sqrt(np.pi) * np.exp(-y * y)
 
-    y = found.m / np.sqrt(2 * found.alpha * found.r)
+    y = result.m / np.sqrt(2 * result.alpha * result.r)
     close(y, 1.51122, atol=5e-6, rtol=0)
-    close(0.5 * root(y) ** 2, found.alpha)
-    close(0.5 * root(np.linspace(0.5, 5, 4001)).max() ** 2, found.alpha, 1e-6)
+    close(0.5 * root(y) ** 2, result.alpha)
+    close(0.5 * root(np.linspace(0.5, 5, 4001)).max() ** 2, result.alpha, 1e-6)
 
 
 def test_retrieval_at_zero_temperature():
@@ -101,8 +101,8 @@ def test_states_at_a_temperature_solve_the_three_equations(alpha, temperature):
 
     state = ags.retrieval(alpha, temperature)
     # The coarser rule, as the tanh is steep.
-    found = fsolve(equations, [state.m, state.q, state.r], xtol=1e-12)
-    close(found, [state.m, state.q, state.r], 5e-5)
+    result = fsolve(equations, [state.m, state.q, state.r], xtol=1e-12)
+    close(result, [state.m, state.q, state.r], 5e-5)
     close(state.c, beta * (1 - state.q))
 
 

@@ -29,9 +29,9 @@ def full_energy(x, patterns, beta):
 
 def test_spinodals_and_equal_energies():
     # Independent minimisation of b(w).
-    found = np.array([modern.spinodal(count) for count in (2, 3, 10)])
-    close(found[:, 0], [2, 2.745644, 4.559779], atol=5e-7, rtol=0)
-    close(found[:, 1], [0.5, 0.584800, 0.729395], atol=5e-7, rtol=0)
+    result = np.array([modern.spinodal(count) for count in (2, 3, 10)])
+    close(result[:, 0], [2, 2.745644, 4.559779], atol=5e-7, rtol=0)
+    close(result[:, 1], [0.5, 0.584800, 0.729395], atol=5e-7, rtol=0)
     b = [modern.equal_energy(count) for count in (2, 3, 10)]
     close(b, [2, 2.772589, 4.943755], atol=5e-7, rtol=0)
     w = np.linspace(0.12, 0.999, 100_001)
@@ -101,12 +101,12 @@ def test_the_branch_is_the_limit_at_the_mean_and_at_large_b():
 @pytest.mark.parametrize("b, count, total", [(2.7, 3, 1), (2.76, 3, 7), (3.5, 4, 9), (4.5, 4, 15)])
 def test_the_census_finds_every_fixed_point(b, count, total):
     assert modern.census(b, count).sum() + 1 == total
-    key, found = np.random.default_rng(2), []
+    key, result = np.random.default_rng(2), []
     for guess in key.dirichlet(np.full(count, 0.5), 60 * count):
         hit = root(lambda p: softmax(b * p) - p, guess, tol=1e-12)
         if np.abs(softmax(b * hit.x) - hit.x).max() < 1e-11:
-            found.append(hit.x)
-    different = np.unique(np.round(found, 6), axis=0)
+            result.append(hit.x)
+    different = np.unique(np.round(result, 6), axis=0)
     assert len(different) == total
     for k, expected in enumerate(modern.census(b, count), start=1):
         top = [p for p in different if np.ptp(p) > 1e-4 and (p > p.max() - 1e-4).sum() == k]

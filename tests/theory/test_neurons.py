@@ -40,11 +40,11 @@ def test_morris_lecar_eigenvalues_at_its_points():
         around = lecar.drive(fold.v + np.array([-1e-3, 0, 1e-3]))
         assert (around[1] - around[0]) * (around[1] - around[2]) > 0
     (hopf,), (saddle,) = lecar.hopf_points(), lecar.neutral_saddles()
-    found = np.linalg.eigvals(lecar.jacobian(hopf.v))
-    close(np.sort_complex(found), [-1j * hopf.omega, 1j * hopf.omega], atol=1e-12)
-    found = np.sort(np.linalg.eigvals(lecar.jacobian(saddle.v)))
-    assert np.isrealobj(found) and found[0] < 0
-    close(found[0], -found[1], 1e-9)
+    result = np.linalg.eigvals(lecar.jacobian(hopf.v))
+    close(np.sort_complex(result), [-1j * hopf.omega, 1j * hopf.omega], atol=1e-12)
+    result = np.sort(np.linalg.eigvals(lecar.jacobian(saddle.v)))
+    assert np.isrealobj(result) and result[0] < 0
+    close(result[0], -result[1], 1e-9)
 
 
 def test_morris_lecar_jacobian_is_that_of_its_equations():
@@ -72,9 +72,9 @@ def test_hodgkin_huxley_rest():
     rest = squid.rest(0.0, -54.4)
     close(rest[0], -64.99972, atol=5e-6, rtol=0)
     close(rest[1:], [0.052934, 0.596111, 0.317681], atol=5e-7, rtol=0)
-    found = np.sort_complex(np.linalg.eigvals(squid.jacobian(rest[0], -54.4)))
+    result = np.sort_complex(np.linalg.eigvals(squid.jacobian(rest[0], -54.4)))
     known = [-4.67532, -0.20271 - 0.38307j, -0.20271 + 0.38307j, -0.12066]
-    close(found, known, atol=5e-6, rtol=0)
+    close(result, known, atol=5e-6, rtol=0)
     v = np.linspace(-100.0, 60.0, 1601)
     assert (np.diff(squid.drive(v)) > 0).all()  # one rest for each drive: no folds
 
@@ -90,10 +90,10 @@ def test_hodgkin_huxley_hopf_points(e_l, first, second):
     close([p.v for p in points], [-59.65414, -43.05809], atol=5e-6, rtol=0)
     close([p.omega for p in points], [0.586234, 1.062922], atol=5e-7, rtol=0)
     for p in points:
-        found = np.linalg.eigvals(squid.jacobian(p.v, e_l))
-        pair = found[np.argsort(np.abs(found.real))[:2]]
+        result = np.linalg.eigvals(squid.jacobian(p.v, e_l))
+        pair = result[np.argsort(np.abs(result.real))[:2]]
         close(np.sort_complex(pair), [-1j * p.omega, 1j * p.omega], atol=1e-9)
-        assert (np.delete(found, np.argsort(np.abs(found.real))[:2]).real < 0).all()
+        assert (np.delete(result, np.argsort(np.abs(result.real))[:2]).real < 0).all()
     # In between, and only there, rest is unstable.
     for drive, unstable in [(first - 0.1, 0), (first + 0.1, 2), (second - 1, 2), (second + 1, 0)]:
         v = squid.rest(drive, e_l)[0]

@@ -80,8 +80,8 @@ def test_mean_and_cv_solve_the_backward_equation(mean, sigma):
 
 def test_known_cvs():
     # Same origin as the rates.
-    found = siegert.cv(np.array([10, 20, 30]), np.array([5, 5, 1]), **CELL)
-    np.testing.assert_allclose(found, [0.986396, 0.582636, 0.076795], rtol=0, atol=5e-7)
+    result = siegert.cv(np.array([10, 20, 30]), np.array([5, 5, 1]), **CELL)
+    np.testing.assert_allclose(result, [0.986396, 0.582636, 0.076795], rtol=0, atol=5e-7)
 
 
 def test_limits_of_the_cv():
@@ -110,8 +110,8 @@ def test_slow_synapses_shift_the_ends():
     phi = [np.sqrt(np.pi) / 2 * np.exp(u * u) * (1 + erf(u)) for u in (-1.0, 1.0)]
     white = siegert.rate(mean, sigma, **CELL)
     k = 0.1 * 0.5 ** np.arange(4)
-    found = siegert.rate(mean, sigma, tau_s=20 * k**2, **CELL)
-    left = np.abs(found - (white - alpha * 20 * white**2 * k * (phi[1] - phi[0])))
+    result = siegert.rate(mean, sigma, tau_s=20 * k**2, **CELL)
+    left = np.abs(result - (white - alpha * 20 * white**2 * k * (phi[1] - phi[0])))
     np.testing.assert_allclose(np.diff(np.log(left)) / np.log(0.5), 2.0, atol=0.1)
 
 

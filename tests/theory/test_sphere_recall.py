@@ -40,8 +40,8 @@ def test_gaussian_number_known():
 @pytest.mark.parametrize("level", [0.7, 1.5, 3.0])
 def test_gaussian_noise_is_simulated(level):
     expected = law.gaussian(level, 50, 20)
-    found = simulate(lambda x, rng: x + level * rng.normal(size=20), 50, 20, 8000)
-    assert abs(found - expected) < 4 * np.sqrt(expected * (1 - expected) / 8000) + 1e-4
+    solution = simulate(lambda x, rng: x + level * rng.normal(size=20), 50, 20, 8000)
+    assert abs(solution - expected) < 4 * np.sqrt(expected * (1 - expected) / 8000) + 1e-4
 
 
 @pytest.mark.parametrize("number", [4, 10, 16])
@@ -56,8 +56,8 @@ def test_erasures_and_flips_are_simulated(number):
         (erase, law.erased(number, 50, 20)),
         (flip, law.flipped(number // 2, 50, 20)),
     ):
-        found = simulate(spoil, 50, 20, 8000, seed=number)
-        assert abs(found - expected) < 4 * np.sqrt(expected * (1 - expected) / 8000) + 1e-4
+        solution = simulate(spoil, 50, 20, 8000, seed=number)
+        assert abs(solution - expected) < 4 * np.sqrt(expected * (1 - expected) / 8000) + 1e-4
 
 
 def test_limits():

@@ -59,11 +59,11 @@ def test_phase_responses_are_measured_by_kicks():
         return [(left(v - kick) - left(v + kick)) / (2 * kick) for v in run.y[0]]
 
     times = np.linspace(0.1, 20.0, 6)
-    found = advance(lambda v: (1.5 - v) / 20, 0.0, 1.0, times)
-    close(phase_response.lif(times, 1.5, 20.0), found, 1e-5)
+    result = advance(lambda v: (1.5 - v) / 20, 0.0, 1.0, times)
+    close(phase_response.lif(times, 1.5, 20.0), result, 1e-5)
     times = np.linspace(0.1, 3.0, 6)
-    found = advance(lambda v: v * v + 0.7, -2.0, 30.0, times)
-    close(phase_response.qif(times, 0.7, -2.0, 30.0), found, 1e-5)
+    result = advance(lambda v: v * v + 0.7, -2.0, 30.0, times)
+    close(phase_response.qif(times, 0.7, -2.0, 30.0), result, 1e-5)
 
 
 def test_the_theta_neuron_is_the_limit_and_never_delays():
