@@ -58,6 +58,7 @@ class Escaping(bpc.AbstractSystem):
         return -y + y**2
 
 
+@pytest.mark.slow
 def test_a_solve_that_runs_away_is_flagged_and_counts_for_nobody():
     starts = jnp.array([-0.5, 0.5, 0.9, 1.1])
     basins = basin_fractions(Escaping(), starts, jnp.zeros((1,)), t1=30.0, dt=0.01, radius=0.1)

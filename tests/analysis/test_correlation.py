@@ -108,6 +108,7 @@ def test_correlograms_name_what_makes_no_sense(options, named):
 # --- records that hold too little --------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 1, 4])
 def test_silence_has_no_correlogram(room):
     options = dict(t0=0, t1=10, lag=2, bin=1)

@@ -178,6 +178,7 @@ def test_no_guess_gives_a_plausible_wrong_number(values):
     assert np.isfinite(np.asarray(points.y))[ok].all()
 
 
+@pytest.mark.slow
 def test_an_own_energy_has_its_hessian_in_any_structure():
     def energy(y, args):
         return y["a"] ** 2 * y["b"].sum() + args * (y["b"] ** 3).sum()

@@ -65,6 +65,7 @@ def test_morris_lecar():
     assert turned.any() and not branch.stable[turned].any()
 
 
+@pytest.mark.slow
 def test_lorenz_splits_and_loses_stability():
     where = lambda m: m.rho  # noqa: E731
     branch = follow(Lorenz(), where, jnp.zeros(3), 0.5, step=0.2, count=30, bounds=(0.0, 2.0))

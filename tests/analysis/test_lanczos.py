@@ -17,6 +17,7 @@ def with_eigenvalues(values, rng):
     return jnp.asarray(q @ np.diag(values) @ q.T)
 
 
+@pytest.mark.slow
 def test_ends_of_a_large_spectrum_by_few_products():
     # Apart from 5 outliers the spectrum fills [1, 2]: Kaniel & Paige's bounds promise the outliers
     # to far below the tolerance in 40 steps. The true ends are known by construction.

@@ -58,6 +58,7 @@ def test_regular_trains_do_not_vary():
     assert statistics.enough.all() and np.isnan(statistics.synchrony)  # no count varies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [0.3, 1.0])
 def test_common_input_makes_trains_synchronous(keep):
     # Counts in a window T: variance p m T, covariance p^2 m T. So chi^2 = 1/N + (1 - 1/N) p,
@@ -161,6 +162,7 @@ def test_a_batch_of_solves_is_as_one_after_another():
     np.testing.assert_array_equal(batch.rate[0, :2], 0.0)  # 60 pA lift v by 6 mV of 10
 
 
+@pytest.mark.slow
 def test_derivatives_pass_through_the_times():
     neurons = jnp.array([0, 1, 0, 0, 2, 0, 2, -1])
     times = jnp.array([1.0, 2.0, 3.5, 4.0, 6.0, 7.0, 8.0, jnp.inf])
@@ -215,6 +217,7 @@ def test_no_record_makes_up_a_number(entries, extra):
         assert not statistics.enough[np.array(wanted) < 3].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 1, 4])
 def test_silence_has_a_rate_and_nothing_else(room):
     statistics = spike_statistics(record([[], []], room), 2, t0=0.0, t1=10.0, window=5.0)

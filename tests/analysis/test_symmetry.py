@@ -67,6 +67,7 @@ def test_the_branches_of_a_square():
     assert not across.stable[1:].any() and along.stable[1:].all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [[0.5**0.5, 0.0], [0.4, 0.58]])
 def test_a_ring_of_rests_is_followed_across(start):
     branch = branch_of(ring, start, 0.5, step=0.07, count=20)

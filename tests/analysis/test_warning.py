@@ -90,6 +90,7 @@ class Linear(bpc.AbstractSystem):
         return self.amplitude
 
 
+@pytest.mark.slow
 def test_the_covariance_solves_lyapunovs_equation():
     rng = np.random.default_rng(0)
     matrix = rng.standard_normal((12, 12)) - 5 * np.eye(12)

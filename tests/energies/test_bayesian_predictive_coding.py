@@ -106,6 +106,7 @@ def descend(net, y, args, steps, rate):
     return jax.lax.scan(step, y, None, length=steps)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind",
     [en.MatrixNormal.gammas, pytest.param(en.MatrixNormal.wishart, marks=pytest.mark.slow)],

@@ -26,6 +26,7 @@ def random_network(rng, columns=5, units=3, scale=2.0, temperature=1.0):
     return BCPNN(weights, rng.normal(size=(columns, units)), temperature)
 
 
+@pytest.mark.slow
 @given(seed=seeds, scale=st.floats(0.01, 20.0), temperature=st.floats(0.05, 5.0))
 @settings(deadline=None, max_examples=40)
 def test_a_column_never_raises_the_free_energy(seed, scale, temperature):
@@ -147,6 +148,7 @@ def recalled(network, patterns, spoilt):
     return float((np.asarray(result) == patterns).all(axis=1).mean())
 
 
+@pytest.mark.slow
 def test_recall_with_a_consistent_prior():
     # 16 columns of 8, 20 patterns, 4 columns corrupted: all are found over three decades of the
     # prior. With the naive one pairs that were never seen have weights of their own, so that it

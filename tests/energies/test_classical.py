@@ -129,6 +129,7 @@ def graded(seed=5, beta=2.0, size=12):
     return GradedHopfield(weights, beta, 0.1 * rng.normal(size=size)), rng
 
 
+@pytest.mark.slow
 def test_the_gradient_in_activities_is_potential_less_drive():
     energy, rng = graded()
     u = jnp.asarray(rng.normal(size=12))

@@ -158,6 +158,7 @@ def test_the_functional_never_rises_and_the_cycle_is_found():
     np.testing.assert_array_equal(final, memory.history(1, 2))
 
 
+@pytest.mark.slow
 def test_without_the_symmetry_of_delays_it_may_rise():
     # Negative control: the same network, efficacies that are not symmetric, 20 starts.
     rng = np.random.default_rng(7)

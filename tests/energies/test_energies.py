@@ -15,6 +15,7 @@ def softmax(u):
     return e / e.sum()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**31), beta=st.floats(0.01, 20.0), scale=st.floats(0.1, 5.0))
 @settings(deadline=None, max_examples=60)
 def test_one_update_descends_by_at_least_half_its_square(seed, beta, scale):
@@ -66,6 +67,7 @@ def test_with_a_prior_the_energy_is_the_log_evidence_of_a_gaussian_mixture():
         )
 
 
+@pytest.mark.slow
 def test_equidistant_patterns_lose_their_mean_at_b_equal_p():
     # Potts: with unit patterns at mutual overlap c the mean is marginal at beta (1 - c) = P.
     count, overlap = 4, 0.2

@@ -35,6 +35,7 @@ def test_log_posteriors_far_below_the_smallest_number():
     np.testing.assert_array_equal(memory.posterior(y), [1, 0, 0])
 
 
+@pytest.mark.slow
 def test_one_pattern_and_duplicates():
     patterns, y = patterns_and_query()
     one = ModernHopfield(patterns[:1], jnp.float32(2.0))

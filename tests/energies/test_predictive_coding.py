@@ -134,6 +134,7 @@ def test_energy_is_mean_over_batch(getkey):
         np.testing.assert_allclose(a, b, atol=1e-14)  # the local product is the gradient of F
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", [None, 3])
 def test_membrane_with_true_errors_is_the_descent_of_F(getkey, label):
     energy, args = relu_net(getkey, label)

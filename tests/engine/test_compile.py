@@ -29,6 +29,7 @@ def compiled(call, *cases):
     return len(COMPILED) - before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "solver",
     [bpc.GridSpikes(), pytest.param(bpc.OrderedSpikes(dfx.Heun()), marks=pytest.mark.slow)],

@@ -189,6 +189,7 @@ def test_neurons_that_tie_keep_their_own_derivatives():
     close(by_state, [[own, 0, 0], [0, own, 0], [0.3 * moved, -0.2 * moved, still]], 1e-8)
 
 
+@pytest.mark.slow
 def test_neurons_that_tie_kick_each_other_after_their_resets():
     drive = np.array([1.5, 1.5, 0.0])
     solution = solve(pulses((0, 1, -0.2), (1, 0, -0.4)), [0.0] * 3, drive, 25.0)

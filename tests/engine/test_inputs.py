@@ -124,6 +124,7 @@ def test_order_padding_and_the_start(solver, bound):
 
 
 # At one time, more than an exact solver takes in one turn (16).
+@pytest.mark.slow
 @pytest.mark.parametrize("solver, bound", BOUNDS)
 def test_many_events_at_once(solver, bound):
     result = relayed(np.full(30, 32.03), np.arange(30) % 3, 0.05, solver)

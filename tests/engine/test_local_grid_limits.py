@@ -227,6 +227,7 @@ def test_what_local_spikes_cannot_do_is_named():
 
 
 # Its spikes would be missed without a word: the state itself stays finite.
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [LOCAL, GRID])
 def test_a_guard_that_is_not_a_number_is_not_silent(solver):
     cell = Hills(*arrays(0.0, 0.0, 1.0))

@@ -36,6 +36,7 @@ def test_a_hold_of_whole_steps_lasts_as_many(hold, t0):
     assert set(intervals(solution).tolist()) == {hold + 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("t0", STARTS)
 def test_a_delay_of_whole_steps_lasts_as_many(t0):
     # A spike of neuron 0 kicks neuron 1 over its threshold 17 steps later; it fires a step after.

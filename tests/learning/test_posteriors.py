@@ -208,6 +208,7 @@ def test_hebb_online():
     np.testing.assert_allclose(weights, ClassicalHopfield.hebb(x).weights, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_a_palimpsest_forgets_at_the_rate_known():
     # Age k: signal keep^k against crosstalk of variance sum_j keep^(2 j) / N, j over the others.
     size, keep, shown = 500, 0.95, 120

@@ -111,6 +111,7 @@ def test_theorem_3_and_its_printed_constants(beta, scale, width, failure, base):
     assert bool(certify(x[0], beta, x[0, 0]).well_separated.all())
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**31))
 @settings(deadline=None, max_examples=40)
 def test_the_miss_and_the_variance_are_exact(seed):

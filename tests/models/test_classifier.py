@@ -223,6 +223,7 @@ def test_spikes_after_the_last_step_are_refused():
     )
 
 
+@pytest.mark.slow
 def test_images_of_another_size_are_named():
     with pytest.raises(ValueError, match="does not take 4 spikes: it takes 3"):
         Classifier(one_layer())(jnp.ones((2, 4)))

@@ -96,6 +96,7 @@ def test_no_spike_raises_F(name, getkey):
     assert (np.diff(energies) < 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [chain, rectified])
 def test_differences_of_all_units_at_once_are_those_of_one_after_another(make):
     energy, args = make()

@@ -93,6 +93,7 @@ def test_events_and_steps_have_one_law(name):
     assert abs(counts.var() - 12.0) < 5 * 12 * np.sqrt(2 / len(counts))
 
 
+@pytest.mark.slow
 def test_without_noise_the_state_between_spikes_is_exact():
     # one memory: every spike holds the same pattern, so x(t) after the first spike is known
     energy, _ = energy_of(count=1)

@@ -156,6 +156,7 @@ def test_a_smooth_spike_is_counted_once_and_leaves_the_state_as_it_is():
         close(spikes(squid(10.0, 30.0, drop=drop)), times, 1e-7)
 
 
+@pytest.mark.slow
 def test_a_smooth_spike_under_way_counts_by_its_mode():
     start = HodgkinHuxley().rest()._replace(v=arrays(20.0)[0])
     assert spikes(squid(0.0, 30.0, start)).tolist() == [0.0]

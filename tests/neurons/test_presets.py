@@ -206,6 +206,7 @@ def test_the_irregular_pattern_is_chaotic():
         assert 0.4 < intervals.std() / intervals.mean() < 0.7
 
 
+@pytest.mark.slow
 def test_fast_spiking_cells_are_fast_and_do_not_adapt():
     for family in (SIMPLE, CELLS):
         fast, regular = (np.diff(spike_times(family[name]))[-1] for name in ("FS", "RS"))

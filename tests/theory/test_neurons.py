@@ -188,6 +188,7 @@ def test_the_slope_of_the_adex_map():
     close(at[1], 0.050788, atol=5e-7, rtol=0)
 
 
+@pytest.mark.slow
 def test_chaos_of_the_adex_map():
     # Exponent 0.355 per spike and mean interval 16.558 over 3,000 spikes; here 250.
     rows = orbit(-48.0, 320.0, 250)[20:]
