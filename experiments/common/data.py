@@ -86,8 +86,8 @@ def splits(
         if validation:
             count = len(rest) // 6
             rest, last = rest[count:], rest[:count]
-        learned, asked = (Split(x[part], labels[part], classes) for part in (rest, last))
-        return learned, asked
+        train, test = (Split(x[part], labels[part], classes) for part in (rest, last))
+        return train, test
     try:
         test = bpc.data.load(name, "test", folder)
     except (bpc.data.DataError, ImportError) as error:
@@ -96,7 +96,7 @@ def splits(
 
 
 def check(train: Split, test: Split) -> None:
-    """Raise `InputError` if two sets are not what a classifier can learn from and be asked of:
+    """Raise `InputError` if two sets are not what a classifier can learn from and be tested on:
     finite images of one size, each with its label in 0..classes-1, and some of every class."""
     if train.x.shape[1:] != test.x.shape[1:]:
         raise InputError(
