@@ -59,7 +59,9 @@ def test_currents_after_spikes_are_the_closed_forms():
     neuron = bpc.neurons.LIF(v_th=1e6)
     network = bpc.Network(neuron, [bpc.Projection(WEIGHT[None], k, pre=train) for k in kinds])
     peaks = rise_and_decay(0.0, RISE, DECAY)[1]
-    ts = np.sort(np.concatenate([[0.2, 0.5, 7.25, 12.0, 24.9], 0.5 + DECAY, 0.5 + peaks]))
+    # At the end of a step a saved state does not have yet what arrives there: look just after.
+    late = np.array([0.5, 7.25]) + 1e-12
+    ts = np.sort(np.concatenate([[0.2, 12.0, 24.9], late, 0.5 + DECAY, 0.5 + peaks]))
     solution = solve(network, network.rest(5), t1=25.0, ts=ts).ys.synapses
     age = ts[:, None] - np.array([0.5, 7.25])[:, None, None]
     alone = np.where(age >= 0, np.exp(-np.maximum(age, 0.0) / DECAY), 0.0)
