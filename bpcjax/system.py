@@ -247,7 +247,7 @@ def fill_keys(system: PyTree, key: Key[Array, ""] | Any | None) -> PyTree:
 Drive = PyTree  # of arrays, and of functions of t that give them
 
 
-def drive_at(t: Time, args: Drive) -> PyTree:
+def drive_at(t: Time | Float[Array, "*n"], args: Drive) -> PyTree:
     """The drive at time `t`: every callable leaf of `args` evaluated there."""
     return jax.tree.map(lambda leaf: leaf(t) if callable(leaf) else leaf, args, is_leaf=callable)
 

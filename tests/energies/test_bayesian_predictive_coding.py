@@ -135,6 +135,7 @@ def test_full_batch_F_monotone(getkey, kind):
     assert (np.diff(seen)[-2:] < 0).all()  # still descending, not stuck
 
 
+@pytest.mark.slow
 def test_energy_is_a_sum_over_units_of_one_sample(getkey):
     net, (x, target) = network(getkey()), data(2)
     y, args = (None, jnp.ones((12, 4)), None), (x, None, target)

@@ -143,6 +143,7 @@ def test_membrane_with_true_errors_is_the_descent_of_F(getkey, label):
     np.testing.assert_allclose(ravel_pytree(drive)[0], -ravel_pytree(slope)[0], atol=1e-14)
 
 
+@pytest.mark.slow
 def test_learned_feedback_takes_the_place_of_the_transposed_weights(getkey):
     energy, args = relu_net(getkey, 3)
     y = jax.tree.map(lambda a: a + 0.2, energy.start(args))

@@ -149,6 +149,7 @@ def test_spikes_for_an_error_are_what_it_takes():
     assert certify(x, 1e6, query).spikes_for(1e-9) == 1  # a sure memory takes one
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**31), miss=st.floats(1e-12, 0.9))
 @settings(deadline=None, max_examples=40)
 def test_the_smallest_beta_is_the_smallest(seed, miss):

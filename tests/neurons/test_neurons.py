@@ -163,6 +163,7 @@ def test_a_smooth_spike_under_way_counts_by_its_mode():
     assert spikes(squid(0.0, 30.0, start._replace(above=arrays(1.0)[0]))).size == 0
 
 
+@pytest.mark.slow
 def test_hodgkin_huxley_starts_to_fire_at_a_rate_above_zero():
     # The squid axon is of class 2: at 6.26 uA/cm2 a fold of cycles gives birth to firing at some
     # 50 Hz, while rest is stable until 9.78 (Rinzel & Miller 1980).
