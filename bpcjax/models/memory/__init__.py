@@ -20,7 +20,21 @@ from .first_spike import (
     sample_first_spike as sample_first_spike,
 )
 from .lif_memory import LIFMemory as LIFMemory
+from .likelihoods import (
+    AbstractLikelihood as AbstractLikelihood,
+    FlipLikelihood as FlipLikelihood,
+    GaussianLikelihood as GaussianLikelihood,
+    PoissonLikelihood as PoissonLikelihood,
+    StudentLikelihood as StudentLikelihood,
+    Synapses as Synapses,
+)
 from .modes import Hold as Hold, Shot as Shot, Thermal as Thermal, VisibleSpikes as VisibleSpikes
+from .orders import by_information as by_information, by_variance as by_variance
 from .retrieve import Retrieval as Retrieval, gram as gram, retrieve as retrieve
+from .sequential import (
+    SequentialRecall as SequentialRecall,
+    SequentialStore as SequentialStore,
+    sequential_recall as sequential_recall,
+)
 from .spiking_hopfield import SpikingHopfield as SpikingHopfield
 from .two_layer import TwoLayerHopfield as TwoLayerHopfield, TwoLayerState as TwoLayerState
