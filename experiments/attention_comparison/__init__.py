@@ -14,9 +14,10 @@ What the full run says (256 memories, 20 sets; noise in units of a pattern's ent
   1.04 and of one spike 1.35; the mean of S spikes pays tr Cov_p / S more, so that 14 spikes come
   within 0.05 of it. A decision by a lead of three votes then takes 21 spikes and is right in 0.41
   of queries, attention in 0.43; at noise 0.5 it takes three spikes, and all are right.
-- To name the best match, which is all that the three tasks ask, argmax is as good as any method and
-  cheaper than all that are as good: 0.45 of attention's energy with graded inputs. There the best
-  beta is large, and one spike is argmax: rows of more spikes are argmax with overhead.
+- To name the best match, which is all that the three tasks ask, argmax is as good as any method
+  of one step and cheaper than all that are as good: 0.45 of attention's energy with graded inputs.
+  There the best beta is large, and one spike is argmax: rows of more spikes are argmax with
+  overhead.
 - Graded inputs cost the spiking memory half of what attention takes before its first spike; 8
   spikes cost 1.05 of attention in single precision and 2.6 at 8 bits, where states of 32 bits and
   exponentials outweigh cheap products. With 784 such inputs and 1,000 memories it is cheaper up
