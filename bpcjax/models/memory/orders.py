@@ -16,7 +16,7 @@ def by_variance(energy: ModernHopfield) -> Order:
 
 
 def by_information(
-    energy: ModernHopfield, sigma: Scalar | float, *, levels: int = 128, points: int = 257
+    energy: ModernHopfield, sigma: Scalar | float, *, levels: int = 129, points: int = 257
 ) -> Order:
     """Order [N] of the entries by their expected information about the memory, under Gaussian noise
     of standard deviation `sigma` and the prior of the energy, the largest first.
@@ -28,7 +28,7 @@ def by_information(
 
 
 def information(
-    energy: ModernHopfield, sigma: Scalar | float, levels: int = 128, points: int = 257
+    energy: ModernHopfield, sigma: Scalar | float, levels: int = 129, points: int = 257
 ) -> Float[Array, " N"]:
     """Mutual information (nat) of each entry and the memory, under Gaussian noise."""
     x, sigma = energy.patterns, jnp.asarray(sigma, energy.patterns.dtype)
