@@ -45,7 +45,7 @@ ALLOWED = {
     "learning": {"_arrays", "_moved", "spikes", "system", "energies", "stepping", "simulate"},
     "models": {
         "_arrays", "_moved", "system", "flows", "views", "energies", "neurons", "inputs",
-        "networks", "jumps", "stepping", "simulate", "encode",
+        "networks", "jumps", "stepping", "simulate", "encode", "cost",
     },
     "analysis": {
         "_layout", "_moved", "spikes", "system", "flows", "views", "_require", "stepping",

@@ -31,6 +31,11 @@ from .likelihoods import (
 from .modes import Hold as Hold, Shot as Shot, Thermal as Thermal, VisibleSpikes as VisibleSpikes
 from .orders import by_information as by_information, by_variance as by_variance
 from .retrieve import Retrieval as Retrieval, gram as gram, retrieve as retrieve
+from .search import (
+    Search as Search,
+    bandit_search as bandit_search,
+    partial_distance_search as partial_distance_search,
+)
 from .sequential import (
     SequentialRecall as SequentialRecall,
     SequentialStore as SequentialStore,
