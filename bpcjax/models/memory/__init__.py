@@ -41,5 +41,9 @@ from .sequential import (
     SequentialStore as SequentialStore,
     sequential_recall as sequential_recall,
 )
+from .sequential_memory import (
+    SequentialMemory as SequentialMemory,
+    SequentialState as SequentialState,
+)
 from .spiking_hopfield import SpikingHopfield as SpikingHopfield
 from .two_layer import TwoLayerHopfield as TwoLayerHopfield, TwoLayerState as TwoLayerState

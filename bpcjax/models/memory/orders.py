@@ -1,12 +1,27 @@
 """Orders in which a sequential memory takes the entries of its queries."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from ...energies import ModernHopfield
-from ...system import Scalar
+from ...system import Scalar, is_traced
 
 Order = Int[Array, " N"]
+
+
+def as_order(order: ArrayLike, size: int) -> Order:
+    """`order` as an array that holds each of so many entries once.
+
+    **Raises:** `ValueError` if it is known not to.
+    """
+    rank = jnp.asarray(order)
+    if rank.shape != (size,) or not jnp.issubdtype(rank.dtype, jnp.integer):
+        raise ValueError(
+            f"order must be integers of shape ({size},), got {rank.dtype} of shape {rank.shape}."
+        )
+    if not is_traced(rank) and not bool((jnp.sort(rank) == jnp.arange(size)).all()):
+        raise ValueError(f"order must hold each of the entries 0 to {size - 1} once.")
+    return rank
 
 
 def by_variance(energy: ModernHopfield) -> Order:

@@ -14,6 +14,7 @@ from ...energies import ModernHopfield
 from ...system import Module, as_parameter, bad_parameters, is_traced
 from .elimination import Elimination, Stored, eliminate, store
 from .likelihoods import AbstractLikelihood, GaussianLikelihood, StudentLikelihood
+from .orders import as_order
 
 
 class SequentialRecall(eqx.Module):
@@ -149,12 +150,7 @@ def _mask(seen: ArrayLike, shape: tuple[int, int]) -> Bool[Array, "Q N"]:
 def _order(energy: ModernHopfield, order: Any) -> Int[Array, " N"]:
     size = energy.patterns.shape[1]
     rank = jnp.arange(size) if order is None else order(energy) if callable(order) else order
-    rank = jnp.asarray(rank)
-    if rank.shape != (size,) or not jnp.issubdtype(rank.dtype, jnp.integer):
-        raise ValueError(f"order must be integers of shape ({size},), got {rank.shape}.")
-    if not is_traced(rank) and not bool((jnp.sort(rank) == jnp.arange(size)).all()):
-        raise ValueError(f"order must hold each of the entries 0 to {size - 1} once.")
-    return rank
+    return as_order(rank, size)
 
 
 @eqx.filter_jit
