@@ -68,9 +68,10 @@ class SequentialMemory(AbstractSpikingSystem):
         duration: ArrayLike | None = None,
     ):
         if source.channels != energy.patterns.shape[1]:
+            size = energy.patterns.shape[1]
             raise ValueError(
-                f"source: patterns have {energy.patterns.shape[1]} entries, so it must have as many "
-                f"channels, got {source.channels}."
+                f"source: patterns have {size} entries, so it must have as many channels, got "
+                f"{source.channels}."
             )
         if duration is not None and not isinstance(likelihood, PoissonLikelihood):
             raise ValueError(
