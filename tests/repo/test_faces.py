@@ -83,7 +83,8 @@ FACES = {
         EventPath FirstSpikeReadout FlipLikelihood GaussianLikelihood Hold LIFMemory
         LatencyCode LinearMemory MembraneReadout NudgedPhases PoissonLikelihood Populations
         PredictiveCodingNetwork RandomFeatures RateCode RatePhases RateReadout
-        RecallCertificate Retrieval Search SequentialRecall SequentialStore Shot
+        RecallCertificate Retrieval Search SequentialMemory SequentialRecall SequentialState
+        SequentialStore Shot
         SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding StudentLikelihood
         Synapses Thermal TwoLayerHopfield TwoLayerState VisibleSpikes WinnerTakeAll
         attention bandit_search by_information by_variance certify elu_features event_path
