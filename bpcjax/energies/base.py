@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Inexact, PyTree
+from jaxtyping import Array, ArrayLike, Float, Inexact, Int, PyTree
 
 from ..system import Module, as_parameter, is_traced
 
@@ -28,7 +28,21 @@ class AbstractMemory(AbstractEnergy):
     Read as Bayes: `exp(-beta E)` is a mixture of Gaussians of variance `1 / beta`.
     """
 
+    patterns: eqx.AbstractVar[Float[Array, "P ..."]]
     beta: eqx.AbstractVar[Float[Array, ""]]
+
+    @property
+    @abstractmethod
+    def hypotheses(self) -> int:
+        """Number of hypotheses: of the scores, each that of one pattern."""
+
+    @abstractmethod
+    def pattern(self, hypothesis: int | Int[Array, ""]) -> Float[Array, "..."]:
+        """Pattern of one hypothesis, which is counted along the flat scores."""
+
+    @abstractmethod
+    def mixture(self, weights: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Sum of the patterns by their weights, flat or in the shape of the scores."""
 
     @abstractmethod
     def scores(self, y: Float[Array, "..."]) -> Float[Array, "..."]:

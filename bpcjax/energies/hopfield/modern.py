@@ -1,7 +1,7 @@
 """Modern continuous Hopfield network (Ramsauer et al. 2020), with a prior over memories."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from ...system import as_parameter, parameter
 from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state
@@ -39,3 +39,14 @@ class ModernHopfield(AbstractMemory):
         """Scores [P], `beta (X y + a)`: the log posterior, up to normalisation."""
         check_state(y, self.patterns.shape[1:])
         return self.beta * (self.patterns @ y + self.bias)
+
+    @property
+    def hypotheses(self) -> int:
+        """Number of hypotheses: one a pattern."""
+        return self.patterns.shape[0]
+
+    def pattern(self, hypothesis: int | Int[Array, ""]) -> Float[Array, " N"]:
+        return self.patterns[hypothesis]
+
+    def mixture(self, weights: Float[Array, " P"]) -> Float[Array, " N"]:
+        return weights @ self.patterns
