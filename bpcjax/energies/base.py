@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float, Inexact, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Float, Inexact, Int, PyTree
 
 from ..system import Module, as_parameter, is_traced
 
@@ -28,7 +28,21 @@ class AbstractMemory(AbstractEnergy):
     Read as Bayes: `exp(-beta E)` is a mixture of Gaussians of variance `1 / beta`.
     """
 
+    patterns: eqx.AbstractVar[Float[Array, "P ..."]]
     beta: eqx.AbstractVar[Float[Array, ""]]
+
+    @property
+    @abstractmethod
+    def hypotheses(self) -> int:
+        """Number of hypotheses: of the scores, each that of one pattern."""
+
+    @abstractmethod
+    def pattern(self, hypothesis: int | Int[Array, ""]) -> Float[Array, "..."]:
+        """Pattern of one hypothesis, which is counted along the flat scores."""
+
+    @abstractmethod
+    def mixture(self, weights: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Sum of the patterns by their weights, flat or in the shape of the scores."""
 
     @abstractmethod
     def scores(
@@ -65,9 +79,7 @@ class AbstractMemory(AbstractEnergy):
         of the patterns, given what is `seen` of `y`; so missing entries are filled in."""
         if seen is None:
             return y - jax.grad(self)(y)
-        # Scores are affine in y, so their transpose is the mixture of the patterns, whole.
-        mixture = jax.vjp(self.scores, jnp.zeros_like(y))[1]
-        return mixture(self.posterior(y, seen) / self.beta)[0]
+        return self.mixture(self.posterior(y, seen))
 
 
 def as_patterns(patterns: ArrayLike, axes: str = "P N") -> Inexact[Array, "..."]:

@@ -47,6 +47,24 @@ def test_it_is_the_modern_memory_of_all_shifts(steps):
     np.testing.assert_allclose(result["terms"], result["energy"], rtol=1e-14)
 
 
+@pytest.mark.parametrize("steps", [7, 8])
+def test_hypotheses_are_memories_at_shifts(steps):
+    # The rows of the matrix that the energy never makes, and products with it.
+    energy = DelayHopfield(rasters(shape=(3, 4, steps)), 0.7, np.array([0.1, -0.4, 0.2]))
+    rows, y = all_shifts(np.asarray(energy.patterns)), jnp.asarray(rasters(1, (4, steps)))
+    assert energy.hypotheses == len(rows) == 3 * steps
+    every = jax.vmap(energy.pattern)(jnp.arange(len(rows)))
+    np.testing.assert_array_equal(every.reshape(rows.shape), rows)  # moved, not computed
+    weights = jnp.asarray(np.random.default_rng(2).normal(size=len(rows)))
+    np.testing.assert_allclose(energy.mixture(weights).ravel(), weights @ rows, atol=1e-13)
+    posterior = energy.posterior(y)
+    np.testing.assert_allclose(energy.mixture(posterior), energy.update(y), atol=1e-13)
+    np.testing.assert_allclose(jnp.exp(energy.log_marginal(y)), posterior.sum(1), rtol=1e-12)
+    memory, shift = energy.hypothesis(jnp.array([0, steps - 1, 2 * steps + 3, -1]))
+    np.testing.assert_array_equal(memory, [0, 0, 2, -1])  # -1: no spike
+    np.testing.assert_array_equal(shift[:3], [0, steps - 1, 3])
+
+
 @pytest.mark.slow
 def test_shifts_in_time_change_nothing_but_the_shift():
     energy = DelayHopfield(rasters(), 1.2)

@@ -248,6 +248,27 @@ def test_traced_nonsense_is_not_ok():
     assert not end.ok.any() and (end.decision == -1).all()
 
 
+def test_rasters_are_recalled_whatever_their_shift():
+    rng = np.random.default_rng(9)
+    x = (rng.random((5, 6, 8)) < 0.3).astype(float)
+    half = 0.5 * (x**2).sum((1, 2))
+    energy = bpc.energies.DelayHopfield(x, SIGMA**-2, -half)
+    target, shift = rng.integers(0, 5, 12), rng.integers(0, 8, 12)
+    y = np.array([np.roll(x[m], s, -1) for m, s in zip(target, shift, strict=True)])
+    y = y + 0.3 * rng.standard_normal(y.shape)
+    whole = sequential_recall(energy, y, theta=np.inf, sigma=SIGMA)
+    posterior = jax.vmap(energy.posterior)(jnp.asarray(y))  # by FFT
+    np.testing.assert_allclose(whole.posterior, posterior.reshape(12, -1), rtol=1e-9, atol=1e-12)
+    seen = rng.random((6, 8)) < 0.7
+    some = sequential_recall(energy, y, theta=np.inf, sigma=SIGMA, seen=seen)
+    posterior = jax.vmap(lambda y: energy.posterior(y, seen))(jnp.asarray(y))
+    np.testing.assert_allclose(some.posterior, posterior.reshape(12, -1), rtol=1e-8, atol=1e-12)
+    early = sequential_recall(energy, y, theta=9.0, sigma=0.3)
+    np.testing.assert_array_equal(energy.hypothesis(early.decision).memory, target)
+    np.testing.assert_array_equal(energy.hypothesis(early.decision).shift, shift)
+    assert (early.operations.macs < 0.5 * whole.operations.macs).all()
+
+
 def test_half_masked_digits_are_recalled_where_zeros_mislead():
     from experiments.common.data import draw_balanced, load, standardise
 

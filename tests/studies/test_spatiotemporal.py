@@ -6,11 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bpcjax.energies import DelayHopfield, SequenceMemory
+from bpcjax.energies import SequenceMemory
 from experiments import spatiotemporal as study
 from experiments.common.memories import spins
 from experiments.spatiotemporal import chains, coincidences as events
-from experiments.spatiotemporal.replay import with_all_shifts
 from figures import spatiotemporal as figure
 from theory.closed_forms import capacity, coincidence, crosstalk
 
@@ -107,13 +106,6 @@ def test_units_of_transitions_fail_as_the_exact_law_says(order, size, count):
     assert abs(wrong - law) < 4 * error
     normal = capacity.dense_error(count - 1, size - 1, order + 1)
     assert abs(law - normal) > 4 * error  # which the normal law is not
-
-
-def test_all_shifts_are_the_delay_lifted_memory():
-    rng = np.random.default_rng(5)
-    memory = DelayHopfield(events.raster(rng.random((3, 4, 1)), 10, 0.05), 0.7)
-    y = jnp.asarray(rng.normal(size=(4, 10)))
-    np.testing.assert_allclose(with_all_shifts(memory)(y.ravel()), memory(y), atol=1e-12)
 
 
 TINY = study.Config(

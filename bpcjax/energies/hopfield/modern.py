@@ -1,7 +1,7 @@
 """Modern continuous Hopfield network (Ramsauer et al. 2020), with a prior over memories."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ...system import as_parameter, parameter
 from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state, present
@@ -54,3 +54,14 @@ class ModernHopfield(AbstractMemory):
         """Log prior [P] of the memories, up to normalisation: `beta (a + |x|^2 / 2)`, what the
         scores are of a query of which nothing is seen."""
         return self.beta * (self.bias + 0.5 * jnp.sum(self.patterns**2, axis=-1))
+
+    @property
+    def hypotheses(self) -> int:
+        """Number of hypotheses: one a pattern."""
+        return self.patterns.shape[0]
+
+    def pattern(self, hypothesis: int | Int[Array, ""]) -> Float[Array, " N"]:
+        return self.patterns[hypothesis]
+
+    def mixture(self, weights: Float[Array, " P"]) -> Float[Array, " N"]:
+        return weights @ self.patterns

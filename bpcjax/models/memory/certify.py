@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from ...energies import ModernHopfield
+from ...energies.base import as_patterns
 
 
 class RecallCertificate(eqx.Module):
@@ -149,9 +150,9 @@ def smallest_beta(
     scores at the query; found by bisection. `inf` where another memory is preferred at any beta,
     0 where already the uniform posterior misses no more often.
 
-    **Raises:** `ValueError` unless `0 < miss < 1`.
+    **Raises:** `ValueError` unless `0 < miss < 1`, or if the patterns are no rows.
     """
-    x = jnp.asarray(patterns)
+    x = as_patterns(patterns)
     if not 0 < miss < 1:
         raise ValueError(f"miss must be between 0 and 1, got {miss}.")
     a = jnp.zeros(len(x), x.dtype) if bias is None else jnp.asarray(bias)

@@ -34,7 +34,7 @@ class EventPath(eqx.Module):
     ok: Bool[Array, ""]
 
     @property
-    def x(self) -> Float[Array, "*rows N"]:
+    def x(self) -> Float[Array, "*rows_and_N"]:
         """Visible state [N] at the end of the path."""
         return self.y.x
 
@@ -55,7 +55,7 @@ class _Past(NamedTuple):
 
 def event_path(
     memory: SpikingHopfield,
-    query: ArrayLike,  # [N]
+    query: ArrayLike,  # [N], of rasters [N, D]
     key: Key[Array, ""],
     *,
     spikes: int,
@@ -68,7 +68,8 @@ def event_path(
     Memories are due at the constant total rate, so that the times of their spikes do not depend
     on the state, and between spikes the visible units relax in closed form (with `Thermal`: an
     Ornstein-Uhlenbeck process). Visible spikes are thinned from a rate that bounds theirs until
-    the next event. Exact for delays and refractory periods too.
+    the next event. Exact for delays and refractory periods too. Winners over `DelayHopfield` are
+    numbers of its hypotheses, which its method `hypothesis` reads as memory and shift.
 
     **Arguments:** `spikes`, the room for spikes of memories (those that a refractory memory would
     have sent count); the end `t1`, without which the path ends at the last spike; `save(y)`, of
@@ -82,7 +83,7 @@ def event_path(
     bad, memory = bad_parameters(memory), of_kind(memory, query.dtype)
     dtype, visible = query.dtype, memory.mode.visible()
     end = jnp.asarray(jnp.inf if t1 is None else t1, dtype)
-    never = jnp.full(memory.energy.bias.shape, -jnp.inf, dtype)
+    never = jnp.full(memory.energy.hypotheses, -jnp.inf, dtype)
     zero, nobody = jnp.zeros((), jnp.int32), jnp.full(spikes, -1, jnp.int32)
     past = _Past(
         jnp.zeros((), dtype),
@@ -103,7 +104,8 @@ def event_path(
         due = t <= end
         past = _travel(memory, past, jnp.minimum(t, end), path_key)
         signal = past.y.x if past.y.seen is None else past.y.seen
-        winner = jax.random.categorical(draw_key, memory.energy.scores(signal)).astype(jnp.int32)
+        scores = memory.energy.scores(signal).ravel()
+        winner = jax.random.categorical(draw_key, scores).astype(jnp.int32)
         fires, last = due, past.last
         if last is not None and memory.refractory is not None:
             fires = due & (past.t - last[winner] >= memory.refractory)
@@ -145,7 +147,7 @@ def event_path(
 
 def _felt(memory: SpikingHopfield, y: MemoryState, winner: Int[Array, ""]) -> MemoryState:
     """The state after the arrival of a spike of the memory `winner`."""
-    pattern, per_tau = memory.energy.patterns[winner], memory.rate * memory.tau
+    pattern, per_tau = memory.energy.pattern(winner), memory.rate * memory.tau
     x, target = memory.mode.jump(y, pattern, jnp.ones((), pattern.dtype), per_tau)
     return y._replace(x=y.x + x, held=y.held + target)
 
@@ -216,11 +218,11 @@ def _listen(memory: SpikingHopfield, visible: VisibleSpikes, past: _Past, t, key
         wait = jax.random.exponential(wait_key, (), y.x.dtype) / total  # inf where all are still
         comes = wait < left
         y = _relaxed(memory, y, jnp.minimum(wait, left), key)
-        unit = jax.random.categorical(unit_key, jnp.log(bound))
-        share = jnp.abs(y.x[unit]) / bound[unit]
+        unit = jax.random.categorical(unit_key, jnp.log(bound.ravel()))
+        share = jnp.abs(y.x.ravel()[unit]) / bound.ravel()[unit]
         hit = comes & (jax.random.uniform(keep_key, (), y.x.dtype) < share)
-        spikes = jnp.zeros_like(y.x).at[unit].set(hit.astype(y.x.dtype))
-        heard = visible.heard(y, spikes)
+        spikes = jnp.zeros(y.x.size, y.x.dtype).at[unit].set(hit.astype(y.x.dtype))
+        heard = visible.heard(y, spikes.reshape(y.x.shape))
         y = y._replace(seen=heard if y.seen is None else y.seen + heard)
         left = jnp.where(comes, left - wait, 0.0)
         return past._replace(y=y, heard=past.heard + hit), left, key

@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from ...energies import ModernHopfield
+from ...energies import AbstractMemory
 from ...system import Scalar
 
 
 def sample_first_spike(
-    energy: ModernHopfield,
-    query: Float[Array, " N"],
+    energy: AbstractMemory,
+    query: Float[Array, "*N"],
     key: Key[Array, ""],
     *,
     rate: Scalar | float = 1.0,
@@ -21,14 +21,14 @@ def sample_first_spike(
     inhibition. The time is exponential with the mean of `log_mean_latency`, whoever wins; the
     winner is a draw from the posterior. In the log domain, so that no rate overflows.
     """
-    scores = energy.scores(query)
+    scores = energy.scores(query).ravel()
     waits = jnp.log(jax.random.exponential(key, scores.shape, scores.dtype)) - scores
     winner = waits.argmin()
     return waits[winner] - jnp.log(rate), winner
 
 
 def log_mean_latency(
-    energy: ModernHopfield, query: Float[Array, " N"], rate: Scalar | float = 1.0
+    energy: AbstractMemory, query: Float[Array, "*N"], rate: Scalar | float = 1.0
 ) -> Float[Array, ""]:
     """Log mean latency of the first spike, `ln E[T] = -ln rate - beta (|x|^2 / 2 - E(x))`: it reads
     out the energy."""

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from ...energies import ModernHopfield
+from ...energies import AbstractMemory
 from ...networks.wrappers import EscapeRate, EscapeState
 from ...system import AbstractSpikingSystem, parameter
 from ...views import AbstractLayered
-from .modes import AbstractMode, Hold, MemoryState, as_query
+from .modes import AbstractMode, Hold, MemoryState, as_query, check_energy
 
 
 class LIFMemoryState(NamedTuple):
@@ -23,7 +23,7 @@ class LIFMemoryState(NamedTuple):
 
 
 class _LIFLayer(AbstractSpikingSystem):
-    energy: ModernHopfield
+    energy: AbstractMemory
     mode: AbstractMode
     rate: Float[Array, ""] = parameter(positive=True)
     tau: Float[Array, ""] = parameter(positive=True)
@@ -33,7 +33,7 @@ class _LIFLayer(AbstractSpikingSystem):
 
     def vector_field(self, t, y, args):
         x = y.visible
-        rate_v = (self.energy.scores(x.x) - y.v) / self.membrane
+        rate_v = (self.energy.scores(x.x).ravel() - y.v) / self.membrane
         visible = MemoryState((x.held - x.x) / self.tau, jnp.zeros_like(x.held))
         return LIFMemoryState(rate_v, -self.gain * self.rate, visible)
 
@@ -44,7 +44,7 @@ class _LIFLayer(AbstractSpikingSystem):
         return y._replace(v=jnp.where(fired, y.v - self.drop, y.v))
 
     def kick(self, t, y, args, spikes):
-        sent = spikes @ self.energy.patterns
+        sent = self.energy.mixture(spikes)
         x, target = self.mode.jump(y.visible, sent, spikes.sum(), self.rate * self.tau)
         inhibition = self.gain * spikes.sum()
         return LIFMemoryState(jnp.zeros_like(y.v), inhibition, MemoryState(x, target))
@@ -64,7 +64,7 @@ class LIFMemory(AbstractLayered):
     posteriors.
     """
 
-    energy: ModernHopfield
+    energy: AbstractMemory
     rate: Float[Array, ""] = parameter(100.0, positive=True)  # spikes per unit of time
     tau: Float[Array, ""] = parameter(1.0, positive=True)  # in the unit of time
     membrane: Float[Array, ""] = parameter(0.01, positive=True)  # in the unit of time
@@ -74,6 +74,7 @@ class LIFMemory(AbstractLayered):
     key: Key[Array, ""] | Any | None = None
 
     def __check_init__(self) -> None:
+        check_energy(self.energy)
         if self.mode.visible() is not None or self.mode.temperature() is not None:
             raise ValueError("mode: leaky memories take Hold() or Shot().")
 
@@ -88,10 +89,10 @@ class LIFMemory(AbstractLayered):
     def start(self, query: ArrayLike) -> EscapeState:
         """The state that a query [N] puts on the visible units, its potentials settled.
 
-        **Raises:** `ValueError` if the query does not have the patterns' length.
+        **Raises:** `ValueError` if the query does not have the patterns' shape.
         """
         query = as_query(self.energy, query)
-        scores = self.energy.scores(query)
-        inhibition = (scores - self.energy.log_posterior(query))[0]
+        scores = self.energy.scores(query).ravel()
+        inhibition = scores[0] - self.energy.log_posterior(query).ravel()[0]
         state = LIFMemoryState(scores, inhibition, MemoryState(query, self.mode.held(query)))
         return self.layer.start(state, scores.shape)

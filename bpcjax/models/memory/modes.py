@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ...energies import ModernHopfield
+from ...energies import AbstractMemory
 from ...system import Module, parameter
 
 M = TypeVar("M", bound=eqx.Module)
@@ -18,23 +18,33 @@ M = TypeVar("M", bound=eqx.Module)
 
 class MemoryState(NamedTuple):
     """State of a spiking memory: visible units `x` [N], their target `held` [N], and, where visible
-    units spike, the trace of their spikes, `seen` [N] (else `None`)."""
+    units spike, the trace of their spikes, `seen` [N] (else `None`). Of the shape of a pattern:
+    over `DelayHopfield` rasters [N, D]."""
 
-    x: Float[Array, " N"]
-    held: Float[Array, " N"]
-    seen: Float[Array, " N"] | None = None
+    x: Float[Array, "*N"]
+    held: Float[Array, "*N"]
+    seen: Float[Array, "*N"] | None = None
 
 
-def as_query(energy: ModernHopfield, query: ArrayLike) -> Float[Array, " N"]:
+def as_query(energy: AbstractMemory, query: ArrayLike) -> Float[Array, "*N"]:
     """The query as an array of the patterns' kind.
 
-    **Raises:** `ValueError` if it does not have the patterns' length.
+    **Raises:** `ValueError` if it does not have the patterns' shape.
     """
     if jnp.shape(query) != energy.patterns.shape[1:]:
         raise ValueError(
             f"query must have shape {energy.patterns.shape[1:]}, got {jnp.shape(query)}."
         )
     return jnp.asarray(query, energy.patterns.dtype)
+
+
+def check_energy(energy: Any) -> None:
+    """Raise `ValueError` if `energy` is no `AbstractMemory`."""
+    if not isinstance(energy, AbstractMemory):
+        raise ValueError(
+            "energy: spikes are draws from a softmax over patterns; take ModernHopfield or "
+            f"DelayHopfield, got {type(energy).__name__}."
+        )
 
 
 def of_kind(memory: M, dtype: Any) -> M:
@@ -52,17 +62,17 @@ class AbstractMode(Module):
     x`."""
 
     @abstractmethod
-    def held(self, query: Float[Array, " N"]) -> Float[Array, " N"]:
+    def held(self, query: Float[Array, "*N"]) -> Float[Array, "*N"]:
         """Initial target [N] of the visible units, before the first spike."""
 
     @abstractmethod
     def jump(
         self,
         y: MemoryState,
-        sent: Float[Array, " N"],
+        sent: Float[Array, "*N"],
         spikes: Float[Array, ""],
         per_tau: Float[Array, ""],
-    ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+    ) -> tuple[Float[Array, "*N"], Float[Array, "*N"]]:
         """Jump of `x` and of `held` by `spikes` whose patterns add up to `sent`, where `per_tau`
         spikes are due in a time constant. Linear in the spikes."""
 
@@ -144,7 +154,7 @@ class VisibleSpikes(AbstractMode):
         return self
 
     def heard(
-        self, y: MemoryState, spikes: Float[Array, " N"] | Int[Array, " N"]
-    ) -> Float[Array, " N"]:
+        self, y: MemoryState, spikes: Float[Array, "*N"] | Int[Array, "*N"]
+    ) -> Float[Array, "*N"]:
         """Increment of the trace [N] by `spikes` of the visible units."""
         return jnp.sign(y.x) * spikes / (self.rate * self.tau)

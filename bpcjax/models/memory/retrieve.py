@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key
 
+from ...energies import ModernHopfield
 from ...system import bad_parameters
 from .modes import Hold, of_kind
 from .spiking_hopfield import SpikingHopfield
@@ -37,8 +38,8 @@ class Retrieval(eqx.Module):
 def gram(memory: SpikingHopfield) -> Float[Array, "P P"]:
     """Gram matrix `beta X X.T` [P, P]: how each memory's spike shifts all scores, for
     `retrieve`."""
-    patterns = memory.energy.patterns
-    return memory.energy.beta * patterns @ patterns.T
+    energy = _stored(memory)
+    return energy.beta * energy.patterns @ energy.patterns.T
 
 
 @eqx.filter_jit
@@ -58,12 +59,12 @@ def retrieve(
     that the visible units are not needed. Each draw inverts the cumulated probabilities, first
     of blocks, then within one.
 
-    **Raises:** `ValueError` for another mode, delays, refractory periods, or queries that do not
-    fit.
+    **Raises:** `ValueError` for another mode or energy, delays, refractory periods, or queries that
+    do not fit.
     """
     _check(memory, queries, spikes)
     bad, memory = bad_parameters(memory), of_kind(memory, memory.energy.patterns.dtype)
-    energy = memory.energy
+    energy = _stored(memory)
     queries = jnp.asarray(queries, energy.patterns.dtype)
     offset = energy.beta * energy.bias
     kernel = gram(memory) if kernel is None else kernel
@@ -125,12 +126,23 @@ def _draw(scores: Float[Array, "Q P"], uniform: Float[Array, " Q"]) -> Int[Array
     return (block * width + place).astype(jnp.int32)
 
 
+def _stored(memory: SpikingHopfield) -> ModernHopfield:
+    """The memory's energy, if its patterns are rows whose overlaps make a kernel.
+
+    **Raises:** `ValueError` if it is another, whose kernel would hold each shift of each pattern.
+    """
+    if not isinstance(memory.energy, ModernHopfield):
+        kind = type(memory.energy).__name__
+        raise ValueError(f"memory: kernels are for ModernHopfield, got {kind}. Use event_path.")
+    return memory.energy
+
+
 def _check(memory: SpikingHopfield, queries, spikes: int) -> None:
     if not isinstance(memory.mode, Hold):
         raise ValueError(f"memory: retrieve is for Hold(), got {memory.mode}. Use event_path.")
     if memory.delay is not None or memory.refractory is not None:
         raise ValueError("memory: retrieve knows no delay or refractory. Use event_path.")
-    size = memory.energy.patterns.shape[1]
+    size = _stored(memory).patterns.shape[1]
     if jnp.ndim(queries) != 2 or jnp.shape(queries)[1] != size:
         raise ValueError(f"queries must have shape [Q, {size}], got {jnp.shape(queries)}.")
     if spikes < 1:

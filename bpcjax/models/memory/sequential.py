@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ... import cost
 from ..._arrays import as_size
-from ...energies import ModernHopfield
+from ...energies import DelayHopfield, ModernHopfield
 from ...system import Module, as_parameter, bad_parameters, is_traced
 from .elimination import Elimination, Stored, eliminate, store
 from .likelihoods import AbstractLikelihood, GaussianLikelihood, StudentLikelihood
@@ -52,10 +52,11 @@ class SequentialStore(Module):
     likelihood: AbstractLikelihood
     log_prior: Float[Array, " P"]
     stored: Stored
+    shape: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(
         self,
-        energy: ModernHopfield,
+        energy: ModernHopfield | DelayHopfield,
         *,
         sigma: ArrayLike | None = None,
         likelihood: AbstractLikelihood | None = None,
@@ -67,6 +68,8 @@ class SequentialStore(Module):
             likelihood = known or StudentLikelihood(0.5, 0.5 / energy.beta)
         elif sigma is not None:
             raise ValueError("sigma: the likelihood has its own noise; give one of the two.")
+        self.shape = energy.patterns.shape[1:]
+        energy = energy.unrolled() if isinstance(energy, DelayHopfield) else energy
         self.likelihood, self.log_prior = likelihood, energy.log_prior
         rank, block = _order(energy, order), as_size(block, "block", 1)
         self.stored = store(energy.patterns, likelihood, rank, block)
@@ -81,19 +84,20 @@ class SequentialStore(Module):
         budget: int | None = None,
     ) -> SequentialRecall:
         """Sequential recall of queries; arguments and errors as of `sequential_recall`."""
-        size = self.stored.rank.shape[0]
+        size, one = self.stored.rank.shape[0], ", ".join(map(str, self.shape))
         y = jnp.asarray(y, self.log_prior.dtype)
-        if y.ndim != 2 or y.shape[1] != size:
-            raise ValueError(f"y must have shape [Q, {size}], one query a row, got {y.shape}.")
+        if y.ndim != 1 + len(self.shape) or y.shape[1:] != self.shape:
+            raise ValueError(f"y must have shape [Q, {one}], one query a row, got {y.shape}.")
         theta = _number("theta", theta)
         lead = None if lead is None else _number("lead", lead)
         limit = jnp.asarray(size if budget is None else as_size(budget, "budget", 1))
         mask = None if seen is None else _mask(seen, y.shape)
+        y, mask = (None if a is None else a.reshape(len(y), size) for a in (y, mask))
         return _recall(self, y, mask, theta, lead, limit)
 
 
 def sequential_recall(
-    energy: ModernHopfield,
+    energy: ModernHopfield | DelayHopfield,
     y: ArrayLike,  # [Q, N]
     *,
     theta: ArrayLike,
@@ -137,14 +141,14 @@ def _number(name: str, value: ArrayLike) -> Float[Array, ""]:
     return number
 
 
-def _mask(seen: ArrayLike, shape: tuple[int, int]) -> Bool[Array, "Q N"]:
+def _mask(seen: ArrayLike, shape: tuple[int, ...]) -> Bool[Array, "Q ..."]:
     mask = jnp.asarray(seen)
     if mask.dtype != bool or mask.shape not in (shape, shape[1:]):
         raise ValueError(
             f"seen must be a mask of booleans of shape {shape} or {shape[1:]}, got {mask.dtype} of "
             f"shape {mask.shape}."
         )
-    return jnp.broadcast_to(mask if mask.ndim == 2 else mask[None], shape)
+    return jnp.broadcast_to(mask if mask.ndim == len(shape) else mask[None], shape)
 
 
 def _order(energy: ModernHopfield, order: Any) -> Int[Array, " N"]:
@@ -159,7 +163,7 @@ def _recall(store: SequentialStore, y, seen, theta, lead, limit) -> SequentialRe
     prior = jnp.broadcast_to(store.log_prior[None], (y.shape[0], count))
     allowed = likelihood.allowed(y)
     ok = (allowed if seen is None else allowed | ~seen).all(axis=1)
-    ok = ok & jnp.isfinite(store.log_prior).all() & ~bad_parameters(likelihood) & (theta > 0)
+    ok = ok & (store.log_prior < jnp.inf).all() & ~bad_parameters(likelihood) & (theta > 0)
     end = eliminate(store.stored, prior, y, ok, likelihood, seen, theta, lead, limit)
     n = end.used.astype(y.dtype)[:, None]
     evidence = likelihood.evidence(end.u, end.common[:, None], n) + prior

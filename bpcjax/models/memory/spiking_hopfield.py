@@ -5,12 +5,12 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from ...energies import ModernHopfield
+from ...energies import AbstractMemory
 from ...inputs.delayed import Late
 from ...networks.wrappers import EscapeRate, EscapeState
 from ...system import AbstractSpikingSystem, parameter
 from ...views import AbstractLayered
-from .modes import AbstractMode, Hold, MemoryState, as_query
+from .modes import AbstractMode, Hold, MemoryState, as_query, check_energy
 
 
 class _Layer(AbstractSpikingSystem):
@@ -18,7 +18,7 @@ class _Layer(AbstractSpikingSystem):
     that of the memories from the log posterior that the energy gives.
     """
 
-    energy: ModernHopfield
+    energy: AbstractMemory
     mode: AbstractMode
     rate: Float[Array, ""] = parameter(positive=True)
     tau: Float[Array, ""] = parameter(positive=True)
@@ -40,33 +40,33 @@ class _Layer(AbstractSpikingSystem):
     def guard(self, t, y, args):
         visible = self.mode.visible()
         signal = y.x if visible is None else y.seen
-        memories = jnp.log(self.rate) + self.energy.log_posterior(signal)
+        memories = jnp.log(self.rate) + self.energy.log_posterior(signal).ravel()
         if visible is None:
             return memories
         smallest = jnp.finfo(y.x.dtype).tiny
-        units = jnp.log(visible.rate) + jnp.log(jnp.maximum(jnp.abs(y.x), smallest))
+        units = jnp.log(visible.rate) + jnp.log(jnp.maximum(jnp.abs(y.x), smallest)).ravel()
         return jnp.concatenate([memories, units])
 
     def reset(self, t, y, args, fired):
         return y
 
     def _driven(self, y: MemoryState, memories: Float[Array, " P"]) -> MemoryState:
-        sent = memories @ self.energy.patterns
+        sent = self.energy.mixture(memories)
         x, target = self.mode.jump(y, sent, memories.sum(), self.rate * self.tau)
         return MemoryState(x, target, None if y.seen is None else jnp.zeros_like(y.seen))
 
     def kick(self, t, y, args, spikes):
-        count, visible = self.energy.patterns.shape[0], self.mode.visible()
+        count, visible = self.energy.hypotheses, self.mode.visible()
         memories = spikes[:count] if self.delay is None else jnp.zeros_like(spikes[:count])
         state = self._driven(y, memories)
         if visible is None:
             return state if self.delay is None else None
-        return state._replace(seen=visible.heard(y, spikes[count:]))
+        return state._replace(seen=visible.heard(y, spikes[count:].reshape(y.x.shape)))
 
     def inputs(self):
         if self.delay is None:
             return ()
-        return (Late(self.delay, (0, self.energy.patterns.shape[0])),)
+        return (Late(self.delay, (0, self.energy.hypotheses)),)
 
     def arrive(self, t, y, args, arrivals):
         return self._driven(y, arrivals[0][:, 0])
@@ -84,9 +84,15 @@ class SpikingHopfield(AbstractLayered):
     Spikes of memories arrive after `delay`; a memory that fired stays silent for `refractory`,
     and nothing else changes: the total rate then falls by the share of the silent ones. This
     system solves the first in time steps; `event_path` takes both, without time steps.
+
+    Over `DelayHopfield` each of P D neurons stands for a memory at one shift, a spike sends its
+    raster so shifted, and the visible state is a raster [N, D]: what delay lines held as they
+    were read, relaxing in place. They do not move on meanwhile.
+
+    **Raises:** `ValueError` if `energy` is no memory with a posterior over hypotheses.
     """
 
-    energy: ModernHopfield
+    energy: AbstractMemory
     rate: Float[Array, ""] = parameter(100.0, positive=True)  # spikes per unit of time
     tau: Float[Array, ""] = parameter(1.0, positive=True)  # in the unit of time
     mode: AbstractMode = Hold()
@@ -95,6 +101,9 @@ class SpikingHopfield(AbstractLayered):
         optional=True, nonnegative=True
     )  # in the unit of time
     refractory: Float[Array, ""] | None = parameter(optional=True, nonnegative=True)  # likewise
+
+    def __check_init__(self) -> None:
+        check_energy(self.energy)
 
     @property
     def layer(self) -> EscapeRate:
@@ -108,12 +117,12 @@ class SpikingHopfield(AbstractLayered):
         return EscapeRate(neuron=layer, hazard=jnp.exp, key=self.key)
 
     def start(self, query: ArrayLike) -> EscapeState:
-        """Initial state: the query [N] on the visible units, before any spike.
+        """Initial state: the query [N] (a raster: [N, D]) on the visible units, before any spike.
 
-        **Raises:** `ValueError` if the query does not have the patterns' length.
+        **Raises:** `ValueError` if the query does not have the patterns' shape.
         """
         query = as_query(self.energy, query)
         trace = None if self.mode.visible() is None else jnp.zeros_like(query)
         state = MemoryState(query, self.mode.held(query), trace)
-        count, size = self.energy.patterns.shape
-        return self.layer.start(state, (count if trace is None else count + size,))
+        visible = 0 if trace is None else trace.size
+        return self.layer.start(state, (self.energy.hypotheses + visible,))
