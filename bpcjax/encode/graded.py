@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from .._arrays import as_floating
-from .spikes import Spikes, fit, in_order, require
+from .._require import require
+from .spikes import Spikes, fit, in_order
 
 
 def current(
