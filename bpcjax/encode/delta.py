@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
 from .._arrays import as_floating, as_times, is_traced
-from .spikes import Spikes, fit, in_order, require_all
+from .spikes import Spikes, fit, padded, require_all
 
 
 class _Stream(NamedTuple):
@@ -73,7 +73,7 @@ def _crossings(
     since = stream.since[row]
     times = since + jnp.clip(part, 0.0, 1.0) * (stream.ts[row] - since)
     times = jnp.where(slot < ends[-1], times, jnp.inf)
-    return in_order(times, jnp.where(sign > 0, own, size + own))
+    return padded(times, jnp.where(sign > 0, own, size + own))
 
 
 def delta(

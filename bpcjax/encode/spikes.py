@@ -36,10 +36,8 @@ def _show(value: Array) -> str:
     return "?" if is_traced(value) else str(int(value))
 
 
-def in_order(times: Float[Array, " n"], channels: Int[Array, " n"]) -> Spikes:
-    """Spikes sorted by time; entries at `inf` are none. The room is the number of entries."""
-    order = jnp.argsort(times, stable=True)
-    times = times[order]
+def padded(times: Float[Array, " n"], channels: Int[Array, " n"]) -> Spikes:
+    """Spikes in order, of which those at `inf` are none. The room is the number of entries."""
     real = jnp.isfinite(times)
-    channels = jnp.where(real, channels[order], -1).astype(jnp.int32)
-    return Spikes(times, channels, real.sum(dtype=jnp.int32))
+    channels = jnp.where(real, channels, -1).astype(jnp.int32)
+    return Spikes(times, channels, real.sum(dtype=jnp.int32)).in_order()
