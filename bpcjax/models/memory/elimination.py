@@ -129,7 +129,8 @@ def eliminate(
         evidence = jnp.where(alive, likelihood.evidence(*sums) + prior, -jnp.inf)
         top = evidence.max(axis=1)
         refuted = top[:, None] - likelihood.most(*sums) - prior > theta
-        stays = alive & ~(refuted & going[:, None])
+        tested = going & (used > 0)  # of a query of which nothing has come nobody is refuted
+        stays = alive & ~(refuted & tested[:, None])
         undecided = (stays.sum(axis=1) > 1) & (used < left)
         if lead is not None:
             first = jnp.arange(u.shape[1])[None] == evidence.argmax(axis=1)[:, None]

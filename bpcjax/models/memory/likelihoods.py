@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
@@ -121,7 +122,7 @@ class PoissonLikelihood(AbstractLikelihood):
     graded: ClassVar[bool] = False
 
     def synapses(self, patterns):
-        if not is_traced(patterns) and not bool((patterns > 0).all()):
+        if not is_traced(patterns) and not (np.asarray(patterns) > 0).all():
             raise ValueError(
                 "patterns: means of Poisson counts must be positive; add the background rate of "
                 "events, without which one event of the background refutes a memory for good."
@@ -142,11 +143,11 @@ class FlipLikelihood(AbstractLikelihood):
     flip: Float[Array, ""] = parameter(positive=True)
 
     def __check_init__(self) -> None:
-        if not is_traced(self.flip) and not bool((self.flip < 0.5).all()):
+        if not is_traced(self.flip) and not (np.asarray(self.flip) < 0.5).all():
             raise ValueError(f"flip must be below 1/2, got {self.flip}; beyond it turn the signs.")
 
     def synapses(self, patterns):
-        if not is_traced(patterns) and not bool((jnp.abs(patterns) == 1).all()):
+        if not is_traced(patterns) and not (np.abs(patterns) == 1).all():
             raise ValueError("patterns: those of flipped signs must be -1 or 1.")
         flip = jnp.asarray(self.flip, patterns.dtype)
         odds = 0.5 * (jnp.log1p(-flip) - jnp.log(flip))

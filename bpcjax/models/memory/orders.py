@@ -1,6 +1,7 @@
 """Orders in which a sequential memory takes the entries of its queries."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ...energies import ModernHopfield
@@ -14,14 +15,14 @@ def as_order(order: ArrayLike, size: int) -> Order:
 
     **Raises:** `ValueError` if it is known not to.
     """
-    rank = jnp.asarray(order)
+    rank = order if is_traced(order) else np.asarray(order)
     if rank.shape != (size,) or not jnp.issubdtype(rank.dtype, jnp.integer):
         raise ValueError(
             f"order must be integers of shape ({size},), got {rank.dtype} of shape {rank.shape}."
         )
-    if not is_traced(rank) and not bool((jnp.sort(rank) == jnp.arange(size)).all()):
+    if not is_traced(rank) and (np.sort(rank) != np.arange(size)).any():
         raise ValueError(f"order must hold each of the entries 0 to {size - 1} once.")
-    return rank
+    return jnp.asarray(rank)
 
 
 def by_variance(energy: ModernHopfield) -> Order:

@@ -8,6 +8,7 @@ from jaxtyping import Array, ArrayLike, Float, Int
 
 from ..._arrays import as_size
 from ...energies import ModernHopfield
+from ...energies.base import as_number
 from ...inputs import AbstractTrain, SpikeTrain
 from ...system import AbstractSpikingSystem, parameter
 from .likelihoods import AbstractLikelihood, PoissonLikelihood, Synapses
@@ -43,9 +44,10 @@ class SequentialMemory(AbstractSpikingSystem):
     memories fall silent between events too. The drive then is 1 for the channels that are there,
     0 for others (`None`: all are).
 
-    One memory fires at once; duplicates never part, so that none fires. `OrderedSpikes` is exact;
-    `GridSpikes` tests at the ends of steps, the same where an entry has a step of its own;
-    `LocalSpikes`, whose neurons know of each other by spikes alone, refuses.
+    One memory fires at once; duplicates never part, so that none fires. `OrderedSpikes` is exact,
+    around `diffrax.Euler()` too, as all rates are constant between events; `GridSpikes` tests at
+    the ends of steps, the same where an entry has a step of its own; `LocalSpikes`, whose neurons
+    know of each other by spikes alone, refuses.
 
     **Raises:** `ValueError` if the source has not N channels, the patterns are none of the
     likelihood, or other than Poisson inputs get a `duration`.
@@ -81,8 +83,9 @@ class SequentialMemory(AbstractSpikingSystem):
         kind = energy.patterns.dtype
         self.energy, self.source = energy, source
         self.likelihood = of_kind(likelihood, kind)
-        self.theta = jnp.asarray(theta, kind)
-        self.duration = None if duration is None else jnp.asarray(duration, kind)
+        self.theta = as_number("theta", theta).astype(kind)
+        given = None if duration is None else as_number("duration", duration).astype(kind)
+        self.duration = given
         self.synapses = likelihood.synapses(energy.patterns)
 
     @staticmethod
