@@ -35,6 +35,7 @@ from .memory import (
     SequentialStore as SequentialStore,
     Shot as Shot,
     SpikingHopfield as SpikingHopfield,
+    StreamRecall as StreamRecall,
     StudentLikelihood as StudentLikelihood,
     Synapses as Synapses,
     Thermal as Thermal,
@@ -58,6 +59,8 @@ from .memory import (
     sequential_recall as sequential_recall,
     smallest_beta as smallest_beta,
     sparse_attention as sparse_attention,
+    stream_recall as stream_recall,
+    surprise_bound as surprise_bound,
 )
 from .predictive import (
     AbstractPhases as AbstractPhases,

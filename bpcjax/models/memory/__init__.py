@@ -46,4 +46,9 @@ from .sequential_memory import (
     SequentialState as SequentialState,
 )
 from .spiking_hopfield import SpikingHopfield as SpikingHopfield
+from .stream import (
+    StreamRecall as StreamRecall,
+    stream_recall as stream_recall,
+    surprise_bound as surprise_bound,
+)
 from .two_layer import TwoLayerHopfield as TwoLayerHopfield, TwoLayerState as TwoLayerState

@@ -171,11 +171,11 @@ def _recall(store: SequentialStore, y, seen, theta, lead, limit) -> SequentialRe
     decision = jnp.where(ok, evidence.argmax(axis=1), -1).astype(jnp.int32)
     posterior = jnp.where(ok[:, None], jax.nn.softmax(evidence, axis=1), jnp.nan)
     bound = jnp.minimum((count - 1) * jnp.exp(-theta), 1.0).astype(y.dtype)
-    operations = _operations(likelihood, end, seen is None)
+    operations = elimination_counts(likelihood, end, seen is None)
     return SequentialRecall(decision, posterior, end.alive, end.used, operations, bound, ok)
 
 
-def _operations(likelihood, end: Elimination, stored: bool) -> cost.Counts:
+def elimination_counts(likelihood, end: Elimination, stored: bool) -> cost.Counts:
     """Operations for the decision. Offsets of a block are `stored` as one number where no entry
     is missing; else each entry takes an addition. At a test a memory adds its offset, is compared
     with the largest, which an inhibitory neuron sends to all that are alive, and with theta.
