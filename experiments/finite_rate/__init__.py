@@ -28,7 +28,7 @@ from theory.closed_forms import finite_rate
 from ..common import InputError, study
 from ..common.study import Parts, setting
 from . import curves as curves, variants as variants
-from .report import summary as summary
+from .report import derived, summary as summary
 
 LIFETIMES = 0.1, 0.3, 1.0  # of the time asked for, over which capacities of one curve are drawn
 MAIN = 2  # the curve of the phase diagram
@@ -147,7 +147,7 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
         "main": curves.CURVES[MAIN].label, "ideal": variants.CURVE.label,
     }  # fmt: skip
     dataset = xr.Dataset(data, coords=coords, attrs=attrs)
-    return dataset.merge(_variants(config, parts))
+    return derived(dataset).merge(_variants(config, parts))
 
 
 def _variants(config: Config, parts: Parts) -> xr.Dataset:

@@ -25,7 +25,7 @@ def dwell(
     `t1`; and whether it did.
 
     The weight `m` is a leaky count of own spikes: `m' = z - m`, z whether the last spike that
-    arrived is an `own` one, from m = z = 1. Spikes at rising `times` (infinite: none) arrive `late`.
+    arrived is an `own` one, from m = z = 1. Spikes at rising `times` (infinite: none) come `late`.
     """
     arrivals = jnp.append(jnp.minimum(times + late, t1), t1)
 

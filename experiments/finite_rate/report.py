@@ -108,6 +108,21 @@ def _over_size(dataset: xr.Dataset) -> dict[str, float]:
     return result
 
 
+def derived(dataset: xr.Dataset) -> xr.Dataset:
+    """The data set with what is drawn and is computed from it: dwells of the main curve, and the
+    fitted law of the fold."""
+    table = dwells(dataset, dataset.main)
+    dataset = dataset.assign({f"dwell_{name}": table[name].variable for name in table})
+    x = scales(dataset)
+    dataset = dataset.assign(scale=(("curve", "rate"), x))
+    log_times = {}
+    for name in ("measured", "law"):
+        fit = fits.power(_near(dataset, name)[..., 0], x, 2 / 3)
+        dataset = dataset.assign({f"flow_{name}": ("curve", fit.flow)})
+        log_times[f"log_time_{name}"] = fit.log_time
+    return dataset.assign_attrs(log_times, near=fits.NEAR)
+
+
 def dwells(dataset: xr.Dataset, curve: str) -> xr.Dataset:
     """Rates of loss [rate, step]: losses over the time at risk, with exact 95 % intervals of
     exponential dwells that end at the time asked for; the same expected by the law."""

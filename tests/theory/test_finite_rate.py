@@ -53,7 +53,7 @@ def test_the_shortfall_is_that_of_the_integral_near_the_fold():
     assert found.coefficient == pytest.approx(4 / 3 * np.sqrt(2 / (2 * m - 1)) / b, rel=1e-2)
     for rate, tolerance in ((1e5, 0.02), (1e3, 0.1)):
         load = found.load - finite_rate.shortfall(found.coefficient, rate, log_time)
-        top = finite_rate.barrier(lambda m: load - b * m, points=200_001)
+        top = finite_rate.barrier(lambda m, load=load: load - b * m, points=200_001)
         assert rate * top == pytest.approx(log_time, rel=tolerance)
     # the fold of many equidistant patterns: b (P m - 1) / (P - 1) -> b m
     count = 1 + np.exp(finite_rate.fold(lambda m: -12.0 * m).load)
