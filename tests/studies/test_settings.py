@@ -97,6 +97,13 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"seeds": 1}, "seeds must be at least 2"),
         ({"quanta": (0.0,)}, "quanta must be more than 0"),
     ],
+    "experiments.finite_rate": [
+        ({"rates": (0.0,)}, "rates must be more than 0"),
+        ({"sets": 1}, "sets must be at least 4"),
+        ({"time": inf}, "time must be more than 1"),
+        ({"curves": (0,)}, "curves must have 2 among them"),
+        ({"circuits": ()}, "circuits must have at least one value"),
+    ],
     "experiments.learn": [
         ({"seeds": 0}, "seeds must be at least 1"),
         ({"epochs": 0}, "epochs must be at least 1"),
