@@ -1,5 +1,7 @@
 """Orders in which a sequential memory takes the entries of its queries."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
@@ -15,7 +17,7 @@ def as_order(order: ArrayLike, size: int) -> Order:
 
     **Raises:** `ValueError` if it is known not to.
     """
-    rank = order if is_traced(order) else np.asarray(order)
+    rank: Any = order if is_traced(order) else np.asarray(order)
     if rank.shape != (size,) or not jnp.issubdtype(rank.dtype, jnp.integer):
         raise ValueError(
             f"order must be integers of shape ({size},), got {rank.dtype} of shape {rank.shape}."

@@ -65,7 +65,7 @@ class SequentialStore(Module):
     ):
         if likelihood is None:
             known = None if sigma is None else GaussianLikelihood(_number("sigma", sigma))
-            likelihood = known or StudentLikelihood(0.5, 0.5 / energy.beta)
+            likelihood = known or StudentLikelihood(jnp.asarray(0.5), 0.5 / energy.beta)
         elif sigma is not None:
             raise ValueError("sigma: the likelihood has its own noise; give one of the two.")
         self.shape = energy.patterns.shape[1:]
@@ -85,15 +85,14 @@ class SequentialStore(Module):
     ) -> SequentialRecall:
         """Sequential recall of queries; arguments and errors as of `sequential_recall`."""
         size, one = self.stored.rank.shape[0], ", ".join(map(str, self.shape))
-        y = jnp.asarray(y, self.log_prior.dtype)
-        if y.ndim != 1 + len(self.shape) or y.shape[1:] != self.shape:
-            raise ValueError(f"y must have shape [Q, {one}], one query a row, got {y.shape}.")
+        queries = jnp.asarray(y, self.log_prior.dtype)
+        if queries.ndim != 1 + len(self.shape) or queries.shape[1:] != self.shape:
+            raise ValueError(f"y must have shape [Q, {one}], one query a row, got {queries.shape}.")
         theta = _number("theta", theta)
         lead = None if lead is None else _number("lead", lead)
         limit = jnp.asarray(size if budget is None else as_size(budget, "budget", 1))
-        mask = None if seen is None else _mask(seen, y.shape)
-        y, mask = (None if a is None else a.reshape(len(y), size) for a in (y, mask))
-        return _recall(self, y, mask, theta, lead, limit)
+        mask = None if seen is None else _mask(seen, queries.shape).reshape(-1, size)
+        return _recall(self, queries.reshape(-1, size), mask, theta, lead, limit)
 
 
 def sequential_recall(
@@ -153,7 +152,9 @@ def _mask(seen: ArrayLike, shape: tuple[int, ...]) -> Bool[Array, "Q ..."]:
 
 def _order(energy: ModernHopfield, order: Any) -> Int[Array, " N"]:
     size = energy.patterns.shape[1]
-    rank = jnp.arange(size) if order is None else order(energy) if callable(order) else order
+    if order is None:
+        return jnp.arange(size)
+    rank: Any = order(energy) if callable(order) else order
     return as_order(rank, size)
 
 

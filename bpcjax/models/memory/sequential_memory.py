@@ -56,9 +56,9 @@ class SequentialMemory(AbstractSpikingSystem):
     energy: ModernHopfield
     likelihood: AbstractLikelihood
     source: AbstractTrain
+    synapses: Synapses
     theta: Float[Array, ""] = parameter(positive=True)  # nat
     duration: Float[Array, ""] | None = parameter(None, positive=True, optional=True)
-    synapses: Synapses
 
     def __init__(
         self,
@@ -194,7 +194,8 @@ class SequentialMemory(AbstractSpikingSystem):
         size, dtype = self.energy.patterns.shape[1], self.energy.patterns.dtype
         if args is None and self.duration is not None:
             return jnp.ones(size, dtype)
-        if jnp.shape(args) != (size,):
-            raise ValueError(f"args must be one query of shape ({size},), got {jnp.shape(args)}.")
+        shape = () if args is None else jnp.shape(args)
+        if shape != (size,):
+            raise ValueError(f"args must be one query of shape ({size},), got {shape}.")
         values = jnp.asarray(args, dtype)
         return jnp.where(self.likelihood.allowed(values), values, jnp.nan)

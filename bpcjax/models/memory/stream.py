@@ -1,7 +1,7 @@
 """Recall from a stream: the posterior stays, only changes are sent, and a surprise restarts."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -13,6 +13,7 @@ from ..._arrays import is_traced
 from ...energies import ModernHopfield
 from ...system import as_parameter, bad_parameters
 from .elimination import eliminate
+from .likelihoods import GaussianLikelihood
 from .sequential import SequentialStore, elimination_counts
 
 
@@ -181,10 +182,10 @@ def _successor(successor: ArrayLike | None, count: int) -> Int[Array, " P"]:
 
 @eqx.filter_jit
 def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRecall:
-    likelihood = store.likelihood
+    likelihood = cast(GaussianLikelihood, store.likelihood)
     weights, offsets = likelihood.synapses(patterns)
     base, precision = offsets.sum(axis=1), jnp.asarray(likelihood.sigma, frames.dtype) ** -2
-    rules = _Rules(*(jnp.asarray(x, frames.dtype) for x in rules[:-1]), rules.successor)
+    rules = jax.tree.map(lambda x: x.astype(frames.dtype) if x.ndim == 0 else x, rules)
     log_prior = jax.nn.log_softmax(store.log_prior)
     sound = jnp.isfinite(log_prior).all() & ~bad_parameters(likelihood) & rules.are_sound()
     streams, count = frames.shape[0], len(log_prior)
