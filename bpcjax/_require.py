@@ -1,4 +1,4 @@
-"""Validation of the arguments of a solve: each error names the argument and the remedy."""
+"""Validation of arguments: each error names the argument and the remedy."""
 
 import math
 from typing import Any
@@ -9,6 +9,21 @@ import numpy as np
 from jaxtyping import Array, Bool, PyTree
 
 from .system import AbstractSpikingSystem, AbstractSystem, is_traced
+
+
+def require(good: Any, message: str) -> Bool[Array, ""]:
+    """Whether `good` holds throughout.
+
+    What is known goes through numpy: that compiles nothing, and stays known within `jit`.
+
+    **Raises:** `ValueError` with the message where it is known not to.
+    """
+    if is_traced(good):
+        return jnp.all(good)
+    good = np.asarray(good).all()
+    if not good:
+        raise ValueError(message)
+    return jnp.asarray(good)
 
 
 def check_times(t0: Any, t1: Any, dt: Any) -> Bool[Array, ""]:

@@ -19,7 +19,7 @@ from .stepping import RESULTS, OrderedSpikes, SpikingTerm
 from .stepping.base import AbstractSpikes, AbstractSpikesState
 from .stepping.brownian import noise_term
 from .stepping.clock import Clock, GridSteps, beyond, starting
-from .stepping.record import in_order, until
+from .stepping.record import until
 from .stepping.runge_kutta import unrolled
 from .stepping.stepwise import AbstractWholeSteps
 from .system import AbstractSpikingSystem, AbstractSystem, bad_parameters, fill_keys, is_traced
@@ -307,7 +307,7 @@ def _read(raw, start: Start, clock: Clock, system, args, method, saveat, event, 
             ys = _from_the_cut(saveat, ys, start.before, args)
         more = state.causes(lambda: system.guard(ended_at, final, args), ended)
         lost = jnp.stack([wrong for wrong, _ in more]).any()
-        spikes = None if state.spikes is None else in_order(state.spikes)
+        spikes = None if state.spikes is None else state.spikes.in_order()
         if spikes is not None and event is not None:
             spikes = until(spikes, ended_at)
     causes = [*causes, ((ended | lost) & ~is_finite(last), RESULTS.not_finite), *more]

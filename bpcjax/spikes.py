@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import equinox as eqx
+import jax.lax as lax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
@@ -37,6 +38,17 @@ class Spikes(eqx.Module):
         times = jnp.asarray(self.times)
         return (jnp.asarray(self.count) <= times.shape[-1]) & ~jnp.isnan(times).any(axis=-1)
 
+    def check_complete(self) -> None:
+        """Refusal of lost spikes.
+
+        **Raises:** `ValueError` where it is known that one found no room, or that a time is NaN.
+        """
+        if not is_traced(self.count, self.times) and not bool(np.all(self.ok)):
+            raise ValueError(
+                f"spikes: {self.count} in a room of {np.shape(self.times)[-1]}, or NaN times; give "
+                "the solve (max_spikes) or the encoder (room) more room."
+            )
+
     @property
     def channels(self) -> Int[Array, "*batch room"]:
         """Deprecated name of `neurons`, with a `DeprecationWarning`."""
@@ -55,13 +67,16 @@ class Spikes(eqx.Module):
                 f"trim: spikes are a batch, times have shape {np.shape(self.times)}; take a row "
                 "by `jax.tree.map(lambda x: x[i], spikes)`."
             )
-        if not bool(self.ok):
-            raise ValueError(
-                f"trim: {int(self.count)} spikes in a room of {len(self.times)}, or NaN times; "
-                "give the solve (max_spikes) or the encoder (room) more room."
-            )
+        self.check_complete()
         count = int(self.count)
         return np.asarray(self.times)[:count], np.asarray(self.neurons)[:count]
+
+    def in_order(self) -> "Spikes":
+        """The same spikes of one row sorted by time, ties by step, then by neuron; padding last."""
+        steps = jnp.zeros_like(self.neurons) if self.steps is None else self.steps
+        order = jnp.lexsort((self.neurons, steps, lax.stop_gradient(self.times)))
+        steps = None if self.steps is None else self.steps[order]
+        return Spikes(self.times[order], self.neurons[order], self.count, steps)
 
     def of(self, part: slice = slice(None)) -> "Spikes":
         """The spikes of the neurons in `part`, a slice without a step, counted from its start.

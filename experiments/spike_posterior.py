@@ -5,10 +5,13 @@ so that the posterior over memories is Bayes' own. The shares of the first S spi
 probabilities, and compared with it:
 
 - `frozen`: the visible units keep the query (tau much longer than the run). Exact draws: the mean
-  square error of the shares is `(1 - sum p^2) / S`, drawn over the measurement;
+  square error of the shares is `(1 - sum p^2) / S`, drawn over the measurement: a check of the
+  sampler;
 - `hold`, at several R tau: the state follows its own draws, so that later spikes are surer than
-  the evidence allows. The price of a memory that decides;
-- `visible`: units send Poisson spikes, and the memories see only those of the last time constant;
+  the evidence allows, and more answers are wrong: spikes are draws from the posterior at the state
+  that the earlier ones have made, not from that of the query;
+- `visible`: units send Poisson spikes, and the memories see only those of the last time constant
+  (a few queries of each set);
 - `attention`: the exact posterior itself, and what it says with beta four times too large.
 
 Measured: mean square error, Kullback-Leibler divergence from the exact posterior (shares with

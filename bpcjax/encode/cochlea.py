@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from .._arrays import as_floating
-from .spikes import require
+from .._require import require
 
 
 def erb_centres(low: float, high: float, bands: int) -> Float[Array, " bands"]:

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
 from .._arrays import as_floating, as_indices, as_times
+from .._require import require
 from ..spikes import Spikes
-from .spikes import require, require_all
+from .spikes import require_all
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
-from .._arrays import as_floating, as_times
-from .spikes import Spikes, fit, in_order, is_known, require_all
+from .._arrays import as_floating, as_times, is_traced
+from .spikes import Spikes, fit, padded, require_all
 
 
 class _Stream(NamedTuple):
@@ -73,7 +73,7 @@ def _crossings(
     since = stream.since[row]
     times = since + jnp.clip(part, 0.0, 1.0) * (stream.ts[row] - since)
     times = jnp.where(slot < ends[-1], times, jnp.inf)
-    return in_order(times, jnp.where(sign > 0, own, size + own))
+    return padded(times, jnp.where(sign > 0, own, size + own))
 
 
 def delta(
@@ -117,7 +117,7 @@ def delta(
         ),
     )
     if room is None:
-        if not is_known(count):
+        if is_traced(count):
             raise ValueError("room: not known under jit; pass the room for all events.")
         room = int(count)
     spikes = _crossings(stream, level, move, room)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from .._arrays import as_floating
-from .spikes import Spikes, fit, in_order, require
+from .._require import require
+from .spikes import Spikes, fit, padded
 
 
 def current(
@@ -75,5 +76,5 @@ def latency(
     good = require(~jnp.isnan(values), "values must not be NaN.")
     times = (Charging() if curve is None else curve)(values)
     good = good & ~jnp.isnan(times).any()
-    spikes = in_order(as_floating(t0) + times, jnp.arange(values.size))
+    spikes = padded(as_floating(t0) + times, jnp.arange(values.size))
     return fit(spikes, good, "")

@@ -8,13 +8,13 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Real
 
-from .._arrays import as_floating, as_times
-from .spikes import Spikes, fit, is_known, require_all
+from .._arrays import as_floating, as_times, is_traced
+from .spikes import Spikes, fit, require_all
 
 
 def _room(mean: Array) -> int:
     """Room that is too small less than once in 10^14 times: eight standard deviations and more."""
-    if not is_known(mean):
+    if is_traced(mean):
         raise ValueError(
             "room: rates are not known under jit, so pass the room for all spikes: their mean "
             "number and eight times its square root, and 16 more."

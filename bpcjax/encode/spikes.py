@@ -7,23 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from .._arrays import is_traced
+from .._require import require
 from ..spikes import Spikes as Spikes
-
-
-def is_known(*values: Any) -> bool:
-    """Whether all values are concrete: no transformation traces them."""
-    return not is_traced(*values)
-
-
-def require(good: Any, message: str) -> Bool[Array, ""]:
-    """Whether `good` holds throughout.
-
-    **Raises:** `ValueError` with the message where it is known not to.
-    """
-    good = jnp.all(jnp.asarray(good))
-    if is_known(good) and not bool(good):
-        raise ValueError(message)
-    return good
 
 
 def require_all(good: tuple[Any, ...], messages: tuple[str, ...]) -> Bool[Array, ""]:
@@ -31,9 +16,7 @@ def require_all(good: tuple[Any, ...], messages: tuple[str, ...]) -> Bool[Array,
 
     **Raises:** `ValueError` with the message of the first that is known not to.
     """
-    for one, message in zip(good, messages, strict=True):
-        require(one, message)
-    return jnp.stack([jnp.all(jnp.asarray(one)) for one in good]).all()
+    return jnp.stack([require(*pair) for pair in zip(good, messages, strict=True)]).all()
 
 
 def fit(spikes: Spikes, good: Bool[Array, ""], remedy: str) -> Spikes:
@@ -50,13 +33,11 @@ def fit(spikes: Spikes, good: Bool[Array, ""], remedy: str) -> Spikes:
 
 
 def _show(value: Array) -> str:
-    return str(int(value)) if is_known(value) else "?"
+    return "?" if is_traced(value) else str(int(value))
 
 
-def in_order(times: Float[Array, " n"], channels: Int[Array, " n"]) -> Spikes:
-    """Spikes sorted by time; entries at `inf` are none. The room is the number of entries."""
-    order = jnp.argsort(times, stable=True)
-    times = times[order]
+def padded(times: Float[Array, " n"], channels: Int[Array, " n"]) -> Spikes:
+    """Spikes in order, of which those at `inf` are none. The room is the number of entries."""
     real = jnp.isfinite(times)
-    channels = jnp.where(real, channels[order], -1).astype(jnp.int32)
-    return Spikes(times, channels, real.sum(dtype=jnp.int32))
+    channels = jnp.where(real, channels, -1).astype(jnp.int32)
+    return Spikes(times, channels, real.sum(dtype=jnp.int32)).in_order()

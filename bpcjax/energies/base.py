@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Inexact, Int, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Float, Inexact, Int, PyTree
 
 from ..system import Module, as_parameter, is_traced
 
@@ -45,29 +45,41 @@ class AbstractMemory(AbstractEnergy):
         """Sum of the patterns by their weights, flat or in the shape of the scores."""
 
     @abstractmethod
-    def scores(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Scores [P]: the log posterior of each memory, up to normalisation.
+    def scores(
+        self, y: Float[Array, "..."], seen: Bool[ArrayLike, "..."] | None = None
+    ) -> Float[Array, "..."]:
+        """Scores [P]: the log posterior of each memory, up to normalisation; of the entries of `y`
+        that are `seen`, a mask in its shape (`None`: all).
 
-        **Raises:** `ValueError` if `y` has not the shape of a pattern.
+        **Raises:** `ValueError` if `y` or `seen` has not the shape of a pattern.
         """
 
-    def log_posterior(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Log posterior [P]: the log probability of each memory given `y`."""
-        scores = self.scores(y)
+    def log_posterior(
+        self, y: Float[Array, "..."], seen: Bool[ArrayLike, "..."] | None = None
+    ) -> Float[Array, "..."]:
+        """Log posterior [P]: the log probability of each memory given what is `seen` of `y`."""
+        scores = self.scores(y) if seen is None else self.scores(y, seen)
         return jax.nn.log_softmax(scores, axis=tuple(range(scores.ndim)))
 
-    def posterior(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Posterior [P]: the probability of each memory given `y`, the softmax of its scores."""
-        return jnp.exp(self.log_posterior(y))
+    def posterior(
+        self, y: Float[Array, "..."], seen: Bool[ArrayLike, "..."] | None = None
+    ) -> Float[Array, "..."]:
+        """Posterior [P]: the probability of each memory given what is `seen` of `y`, the softmax of
+        its scores. Missing entries say nothing, whatever `y` holds there; as zeros they would."""
+        return jnp.exp(self.log_posterior(y, seen))
 
     def terms(self, y, args=None):
         evidence = jax.nn.logsumexp(self.scores(y)) / self.beta
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
 
-    def update(self, y: Float[Array, "..."]) -> Float[Array, "..."]:
+    def update(
+        self, y: Float[Array, "..."], seen: Bool[ArrayLike, "..."] | None = None
+    ) -> Float[Array, "..."]:
         """One step of attention with keys = values = patterns: `y - grad E(y)`, the posterior mean
-        of the patterns."""
-        return y - jax.grad(self)(y)
+        of the patterns, given what is `seen` of `y`; so missing entries are filled in."""
+        if seen is None:
+            return y - jax.grad(self)(y)
+        return self.mixture(self.posterior(y, seen))
 
 
 def as_patterns(patterns: ArrayLike, axes: str = "P N") -> Inexact[Array, "..."]:
@@ -125,3 +137,17 @@ def check_state(y: Any, shape: tuple[int, ...]) -> None:
     """Raise `ValueError` if the state `y` is not of the patterns' shape."""
     if jnp.shape(y) != shape:
         raise ValueError(f"y must have the shape of one pattern, {shape}, got {jnp.shape(y)}.")
+
+
+def present(y: Float[Array, "..."], seen: Bool[ArrayLike, "..."]) -> Float[Array, "..."]:
+    """What is there of `y`: 0 in place of missing entries, also of NaN among them.
+
+    **Raises:** `ValueError` if `seen` is no mask in the shape of `y`.
+    """
+    mask = jnp.asarray(seen)
+    if mask.dtype != bool or mask.shape != jnp.shape(y):
+        raise ValueError(
+            f"seen must be a mask of booleans in the shape of y, {jnp.shape(y)}, got "
+            f"{mask.dtype} of shape {mask.shape}."
+        )
+    return jnp.where(mask, y, 0)

@@ -71,11 +71,7 @@ class SpikeTrain(AbstractTrain):
 
         **Raises:** `ValueError` as the constructor, and where it is known that spikes were lost.
         """
-        if not is_traced(spikes.count, spikes.times) and not bool(np.all(spikes.ok)):
-            raise ValueError(
-                f"spikes: {spikes.count} in a room of {spikes.times.shape[-1]}, or NaN times; give "
-                "the solve (max_spikes) or the encoder (room) more room."
-            )
+        spikes.check_complete()
         times = jnp.where(jnp.asarray(spikes.ok)[..., None], spikes.times, jnp.nan)
         return cls(times, spikes.neurons, channels, per_step)
 

@@ -58,14 +58,6 @@ def until(record: Spikes, end: Scalar) -> Spikes:
     )
 
 
-def in_order(record: Spikes) -> Spikes:
-    """Sorted record, in the order of times, ties in that of steps, then of neurons."""
-    steps = jnp.zeros_like(record.neurons) if record.steps is None else record.steps
-    order = jnp.lexsort((record.neurons, steps, lax.stop_gradient(record.times)))
-    steps = None if record.steps is None else record.steps[order]
-    return Spikes(record.times[order], record.neurons[order], record.count, steps)
-
-
 def empty_record(room: int, dtype, in_steps: bool = False) -> Spikes:
     """Empty record with `room` free places for times of the given dtype, and with `in_steps` for
     steps."""

@@ -1,6 +1,7 @@
 """The ways of recall that `experiments.recall` compares, and the queries they get."""
 
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -8,13 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 
 import bpcjax as bpc
+from bpcjax import cost
 
 from ..common.data import draw_balanced, load, standardise
-from ..common.memories import nearest, room
+from ..common.memories import nearest, room, with_flat_prior
 from .corruptions import CORRUPTIONS
 
 STEPS = 5  # of attention, where it is repeated
-METHODS = "spiking", "attention", f"attention x{STEPS}", "nearest"
+SPIKING, UNKNOWN, DRAWS = "spiking", "spiking, sigma unknown", "draws from the posterior"
+ATTENTION, AGAIN = "attention", f"attention x{STEPS}"
+NEAREST, OF_SEEN, PARTIAL = "nearest", "nearest of what is seen", "partial distance"
+METHODS = SPIKING, UNKNOWN, DRAWS, ATTENTION, AGAIN, NEAREST, OF_SEEN, PARTIAL
+COUNTS = tuple(field.name for field in dataclasses.fields(cost.Counts))
 
 
 def make_queries(
@@ -46,8 +52,22 @@ def make_queries(
 
 
 @dataclasses.dataclass(frozen=True)
+class Sequential:
+    """How the sequential memory takes a query: the `theta` (nat) that refutes, the entries between
+    tests, and the noise that it assumes where there is none."""
+
+    theta: float
+    block: int
+    floor: float
+
+    def sigma(self, spoil) -> float:
+        """The standard deviation of the noise that it is told of."""
+        return max(spoil.sigma, self.floor)
+
+
+@dataclasses.dataclass(frozen=True)
 class Presentation:
-    """How the spiking memory gets a query: its `rate` of spikes, `tau` of its visible units, and
+    """How the memory that draws gets a query: its `rate` of spikes, `tau` of its visible units, and
     for how long, `t1`."""
 
     rate: float
@@ -69,18 +89,14 @@ def vote(times: jax.Array, winners: jax.Array, since: float, patterns: int) -> j
 
 
 @eqx.filter_jit
-def recall(
-    present: Presentation, energy, queries: jax.Array, keys: jax.Array
-) -> dict[str, jax.Array]:
-    """Every method's answer to `queries` [chunk, N]: `recalled` [chunk, 4] in the order of
-    METHODS, and of the spiking memory its number of `spikes`, the `first` one, `ok` of the path.
-    """
+def _by_scores(present: Presentation, energy, queries: jax.Array, seen: jax.Array, keys: jax.Array):
+    """Answers of those that take every score: the votes of draws, attention, nearest patterns."""
     patterns, beta, bias = energy.patterns, energy.beta, energy.bias
 
-    def spiking(query, key):
+    def draws(query, key):
         path = present(energy, query, key)
         voted = vote(path.times, path.winners, present.t1 / 2, len(patterns))
-        return voted, dict(spikes=path.count, first=path.winners[0], ok=path.ok)
+        return voted, path.count, path.ok
 
     def attention(steps):
         def one(query):
@@ -88,6 +104,67 @@ def recall(
 
         return nearest(patterns, jax.vmap(one)(queries))
 
-    voted, path = jax.vmap(spiking)(queries, keys)
-    named = voted, attention(1), attention(STEPS), nearest(patterns, queries)
-    return path | dict(recalled=jnp.stack(named, axis=1).astype(jnp.int32))
+    voted, spikes, ok = jax.vmap(draws)(queries, keys)
+    of_seen = nearest(patterns * seen[None], queries * seen[None])
+    return {
+        DRAWS: voted,
+        ATTENTION: attention(1),
+        AGAIN: attention(STEPS),
+        NEAREST: nearest(patterns, queries),
+        OF_SEEN: of_seen,
+    }, dict(spikes=spikes, ok=ok)
+
+
+def recall(
+    sequential: Sequential, present: Presentation, spoil, task: dict[str, np.ndarray], rows, keys
+) -> dict[str, np.ndarray]:
+    """Every method's answers to `rows` [Q, N]: `recalled` [Q, M] and `operations` [Q, M, K] in the
+    orders of METHODS and COUNTS; of the sequential memory `used` entries, the `survivors` and
+    whether the true one is `silenced` (with its target in `task`), and `ok` of all paths.
+    """
+    patterns = jnp.asarray(task["patterns"])
+    count, size = patterns.shape
+    rows = jnp.asarray(rows, patterns.dtype)
+    seen = spoil.seen(tuple(task["shape"]))
+    sigma = sequential.sigma(spoil)
+    energy = with_flat_prior(patterns, 1 / sigma**2)
+    plain = with_flat_prior(patterns, 1.0)  # of whoever does not know the noise
+    some = None if seen.all() else seen
+    options: dict[str, Any] = dict(theta=sequential.theta, block=sequential.block, seen=some)
+    known, unknown = (
+        bpc.models.sequential_recall(e, rows, sigma=s, order=bpc.models.by_variance, **options)
+        for e, s in ((energy, sigma), (plain, None))
+    )
+    answers, path = _by_scores(present, energy, rows, jnp.asarray(seen, rows.dtype), keys)
+    some_x, some_y = patterns[:, seen], rows[:, seen]
+    order = bpc.models.by_variance(with_flat_prior(some_x, 1.0))
+    partial = bpc.models.partial_distance_search(
+        some_x, some_y, order=order, block=sequential.block
+    )
+    answers |= {SPIKING: known.decision, UNKNOWN: unknown.decision, PARTIAL: partial.decision}
+    nonzero = np.asarray(rows) != 0
+    inputs, lit = nonzero.sum(axis=1), (nonzero & seen).sum(axis=1)
+    taken = cost.hard_attention_counts(lit, count)
+    operations = {
+        SPIKING: known.operations,
+        UNKNOWN: unknown.operations,
+        DRAWS: cost.spiking(inputs, path["spikes"], size, count, graded=True),
+        ATTENTION: cost.attention_counts(size, count),
+        AGAIN: cost.attention_counts(size, count, steps=STEPS),
+        NEAREST: cost.hard_attention_counts(inputs, count),
+        # half the squares of what is seen differ from query to query where some is missing
+        OF_SEEN: taken if some is None else taken + cost.Counts(adds=lit * count),
+        PARTIAL: partial.operations,
+    }
+    table = [
+        [np.broadcast_to(getattr(operations[m], k), len(rows)) for k in COUNTS] for m in METHODS
+    ]
+    return dict(
+        recalled=np.stack([np.asarray(answers[m], np.int32) for m in METHODS], axis=1),
+        operations=np.moveaxis(np.asarray(table, float), 2, 0),
+        used=np.stack([known.used, unknown.used], axis=1),
+        survivors=np.stack([known.alive.sum(1), unknown.alive.sum(1)], axis=1),
+        alive=np.stack([known.alive, unknown.alive], axis=1),
+        spikes=np.asarray(path["spikes"]),
+        ok=np.stack([known.ok, unknown.ok, path["ok"]], axis=1),
+    )

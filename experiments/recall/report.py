@@ -1,38 +1,42 @@
-"""The data set, the metrics and the table of `experiments.recall`."""
-
-from functools import partial
-from typing import Any
+"""The data set, the metrics and the tables of `experiments.recall`."""
 
 import numpy as np
 import xarray as xr
 
 from bpcjax import cost
-from bpcjax.cost import Ledger
 
-from ..common.operations import PRICES, ledgers, means
+from ..common.operations import ledgers
 from ..common.statistics import wilson
 from .corruptions import CORRUPTIONS
 from .example import MARKS
-from .methods import METHODS, STEPS
+from .methods import (
+    ATTENTION,
+    COUNTS,
+    DRAWS,
+    METHODS,
+    NEAREST,
+    OF_SEEN,
+    PARTIAL,
+    SPIKING,
+    UNKNOWN,
+)  # fmt: skip # isort: skip
 
-Record = dict[str, Any]
+Metrics = dict[str, float]
+PRICES = "fp32", "fp32+memory", "int8", "int8+memory"
+SEQUENTIAL = SPIKING, UNKNOWN
+_SHARED = {ATTENTION: cost.attention_counts, NEAREST: cost.hard_attention_counts}
+MOST_BATCH = 1024  # queries that share a reading of weights
 
 
-def as_dataset(
-    task: dict[str, np.ndarray],
-    answers: dict[str, np.ndarray],
-    example: dict[str, np.ndarray],
-    plane: dict[str, np.ndarray],
-) -> xr.Dataset:
-    """Everything that a recount needs, labelled.
-
-    `correct` is false where a path was not `ok`; `inputs` counts the pixels that are not 0.
-    """
-    recalled, ok = answers["recalled"], answers["ok"]
-    spiking = np.array(METHODS) == "spiking"
-    correct = (recalled == task["target"][:, None]) & (ok[..., None] | ~spiking)
-    each = ("corruption", "query")
-    unit, pixel = {"units": "that of tau"}, {"units": "pixel deviation"}
+def as_dataset(task: dict[str, np.ndarray], answers: dict[str, np.ndarray]) -> xr.Dataset:
+    """Everything that a recount needs, labelled. `correct` is false where a path was not `ok`."""
+    ok = np.ones(answers["recalled"].shape, bool)
+    for k, method in enumerate((*SEQUENTIAL, DRAWS)):
+        ok[..., METHODS.index(method)] = answers["ok"][..., k]
+    target = task["target"][:, None]
+    alive = answers["alive"][:, np.arange(len(target)), :, task["target"]]  # [Q, C, memory]
+    each = "corruption", "query"
+    pixel = {"units": "pixel deviation"}
     return xr.Dataset(
         {
             "patterns": (("pattern", "pixel"), task["patterns"], pixel),
@@ -40,156 +44,172 @@ def as_dataset(
             "mean": (("pixel",), task["mean"], {"units": "grey, 0 to 1"}),
             "target": (("query",), task["target"]),
             "queries": ((*each, "pixel"), task["query"], pixel),
-            "recalled": ((*each, "model"), recalled),
-            "correct": ((*each, "model"), correct),
-            "ok": (each, ok),
+            "recalled": ((*each, "model"), answers["recalled"]),
+            "correct": ((*each, "model"), (answers["recalled"] == target) & ok),
+            "ok": ((*each, "model"), ok),
+            "operations": ((*each, "model", "operation"), answers["operations"]),
             "spikes": (each, answers["spikes"]),
-            "first": (each, answers["first"]),
-            "inputs": (each, (task["query"] != 0).sum(axis=-1)),
+            "used": ((*each, "memory"), answers["used"], {"units": "pixels"}),
+            "survivors": ((*each, "memory"), answers["survivors"]),
+            "silenced": ((*each, "memory"), ~np.moveaxis(alive, 0, 1)),
             "level": (("corruption",), [float(spoil.level) for spoil in CORRUPTIONS]),
-            "example_state": (("time", "pixel"), example["state"], pixel),
-            "example_energy": (("time",), example["energy"]),
-            "example_spike_time": (("spike",), example["spike_time"], unit),
-            "example_spike_neuron": (("spike",), example["spike_neuron"]),
-            "landscape": (("across", "along"), plane["energy"]),
-            "landscape_marks": (("mark", "axis"), plane["marks"], pixel),
-            "landscape_path": (("time", "axis"), plane["path"], pixel),
         },
         coords={
             "corruption": [spoil.name for spoil in CORRUPTIONS],
             "model": list(METHODS),  # not `method`: that is an option of xarray's `sel`
-            "time": ("time", example["time"], unit),
-            "along": ("along", plane["along"], pixel),
-            "across": ("across", plane["across"], pixel),
-            "mark": list(MARKS),
+            "memory": list(SEQUENTIAL),
+            "operation": list(COUNTS),
         },
         attrs={"shape": task["shape"].tolist(), "scale": float(task["scale"])},
     )
 
 
+def with_example(dataset: xr.Dataset, example: dict[str, np.ndarray]) -> xr.Dataset:
+    """The data set with one recall in full."""
+    pixel = {"units": "pixel deviation"}
+    test = {
+        "odds": (("test", "pattern"), example["odds"], {"units": "nat"}),
+        "alive": (("test", "pattern"), example["alive"]),
+        "order": (("pixel",), example["order"]),
+        "moments": (("moment",), example["moments"]),
+        "leaders": (("leader",), example["leaders"]),
+        "landscape": (("moment", "across", "along"), example["landscape"]),
+        "landscape_marks": (("mark", "axis"), example["marks"], pixel),
+    }
+    along, across = ((name, example[name], pixel) for name in ("along", "across"))
+    coords = dict(test=example["taken"], along=along, across=across, mark=list(MARKS))
+    return dataset.assign(test).assign_coords(coords)
+
+
+def prices(dataset: xr.Dataset, method: str) -> dict[str, cost.Ledger]:
+    """Price lists of a method; the memory that draws stores the overlaps of patterns, too."""
+    width, memories = dataset.sizes["pixel"], dataset.sizes["pattern"]
+    return ledgers(width, memories, kernel=method == DRAWS)
+
+
+def energies(dataset: xr.Dataset) -> xr.DataArray:
+    """Mean energy of a query (nJ), by corruption, method and price list."""
+    spent = dataset.operations.transpose("operation", ...).mean("query")
+    values = []
+    for method in METHODS:
+        own = spent.sel(model=method).values  # [operation, corruption]
+        counts = cost.Counts(**dict(zip(COUNTS, own, strict=True)))
+        values.append([x.energy(counts) / 1e3 for x in prices(dataset, method).values()])
+    dims = "model", "price", "corruption"
+    coords = {"model": list(METHODS), "price": list(PRICES), "corruption": dataset.corruption}
+    return xr.DataArray(np.array(values), coords, dims, attrs={"units": "nJ a query"})
+
+
 def with_metrics(dataset: xr.Dataset) -> xr.Dataset:
-    """The data set with the rates of recall, their intervals and the energies of `measure`."""
-    records = measure(dataset)
-    shape = dataset.sizes["corruption"], dataset.sizes["model"]
-    names = {"recall_rate": "recall", "recall_low": "low", "recall_high": "high"}
-    rates = {
-        name: (("corruption", "model"), np.reshape([r[key] for r in records], shape))
-        for name, key in names.items()
-    }
-    prices = list(records[0]["energy"])
-    energy = np.reshape([list(r["energy"].values()) for r in records], (*shape, len(prices)))
-    table = {"energy": (("corruption", "model", "price"), energy, {"units": "nJ a query"})}
-    return dataset.assign(rates | table).assign_coords(price=prices)
+    """The data set with recall rates, their Wilson 95 % intervals, and mean energies."""
+    right, trials = dataset.correct.sum("query"), dataset.sizes["query"]
+    ends = np.vectorize(wilson)(right.values, trials)
+    rates = {"recall_rate": right / trials}
+    for name, values in zip(("recall_low", "recall_high"), ends, strict=True):
+        rates[name] = right.copy(data=values)
+    return dataset.assign(rates | {"energy": energies(dataset)})
 
 
-def measure(dataset: xr.Dataset) -> list[Record]:
-    """One record for each corruption and method: the recall rate with its Wilson 95 % interval,
-    and means over queries of spikes, operations and energies (nJ, by price list). Paths that
-    failed count as not recalled. `even` is the number of spikes at which the spiking memory costs
-    as much as one step of attention (0: never).
+def measure(dataset: xr.Dataset) -> Metrics:
+    """Of each corruption and method: the recall rate with its Wilson 95 % interval, means over
+    queries of operations and energies (nJ, by price list), how many paths failed; of sequential
+    memories, pixels used and how often the true pattern was silenced; and from which batch on
+    attention or the nearest pattern are the cheaper ones (0: none). Failed paths count as not
+    recalled.
     """
-    return [
-        _record(dataset.sel(corruption=name), method)
-        for name in dataset.corruption.values
-        for method in map(str, dataset.model.values)
-    ]
+    metrics: Metrics = {}
+    for name in dataset.corruption.values:
+        own = dataset.sel(corruption=name)
+        for method in METHODS:
+            one = own.sel(model=method)
+            names = {"recall": "recall_rate", "low": "recall_low", "high": "recall_high"}
+            row = {k: float(one[v]) for k, v in names.items()}
+            spent = one.operations.mean("query")
+            row |= {k: float(spent.sel(operation=k)) for k in ("macs", "synaptic", "exps", "words")}
+            row |= {f"nJ {p}": float(one.energy.sel(price=p)) for p in PRICES}
+            row |= {"failed": float((~own.ok.sel(model=method)).sum())}
+            if method in SEQUENTIAL:
+                row |= {k: float(own[k].sel(memory=method).mean()) for k in ("used", "silenced")}
+            metrics |= {f"{name}, {method}: {what}": value for what, value in row.items()}
+        for price in ("fp32+memory", "int8+memory"):
+            spent = metrics[f"{name}, {SPIKING}: nJ {price}"]
+            for rival, counts in _SHARED.items():
+                batch = _batch(dataset, spent, price, counts)
+                metrics[f"{name}: {rival} cheaper from batch, {price}"] = batch
+    return metrics | {"theta": float(dataset.theta), "error": float(dataset.error)}
 
 
-def _record(own: xr.Dataset, method: str) -> Record:
-    """Metrics of one method under one corruption."""
-    width, memories, fired = own.sizes["pixel"], own.sizes["pattern"], method == "spiking"
-    right = own.correct.sel(model=method).values
-    low, high = wilson(int(right.sum()), right.size)
-    silent = own.recalled.sel(model=method).values < 0
-    spikes, inputs = (own[key].values.astype(float) for key in ("spikes", "inputs"))
-    counts = _rivals(width, memories).get(method)
-    if counts is None:
-        counts = cost.spiking(inputs, spikes, width, memories, graded=True)
-    prices = ledgers(width, memories, kernel=fired)
-    return dict(
-        corruption=str(own.corruption.values), method=method, queries=right.size,
-        correct=int(right.sum()), recall=float(right.mean()), low=low, high=high,
-        failed=int((~own.ok.values).sum()) if fired else 0, silent=int(silent.sum()),
-        **(means(counts) | {"spikes": float(spikes.mean()) if fired else 0.0}),
-        energy={k: float(np.mean(ledger.energy(counts))) / 1e3 for k, ledger in prices.items()},
-        even=_break_even(float(inputs.mean()), width, memories) if fired else {},
-    )  # fmt: skip
+def _batch(dataset: xr.Dataset, spent: float, price: str, counts) -> float:
+    """The least batch of queries at which a rival, which shares the reading of its weights among
+    them, is cheaper than `spent` nJ a query; 0 if none is."""
+    width, memories = dataset.sizes["pixel"], dataset.sizes["pattern"]
+    ledger = ledgers(width, memories)[price]
+    for batch in range(1, MOST_BATCH + 1):
+        if ledger.energy(counts(width, memories, batch=batch)) / 1e3 < spent:
+            return float(batch)
+    return 0.0
 
 
-def _rivals(width: int, memories: int) -> dict[str, cost.Counts]:
-    return {
-        "attention": cost.attention_counts(width, memories),
-        f"attention x{STEPS}": cost.attention_counts(width, memories, steps=STEPS),
-        "nearest": cost.hard_attention_counts(width, memories),
-    }
+def text(metrics: Metrics) -> str:
+    """What is printed: accuracies, energies beside those of attention and search, the verdict."""
+    return "\n\n".join([accuracies(metrics), ratios(metrics), verdict(metrics)])
 
 
-def _break_even(inputs: float, width: int, memories: int) -> dict[str, float]:
-    """Spikes at which the memory costs as much as attention, by price list; weights alone, too."""
-    made = partial(_spiking, inputs, width, memories)
-    attention, rivals = _rivals(width, memories)["attention"], ledgers(width, memories)
-    even = {
-        k: max(cost.break_even(own, made, attention, rivals[k]), 0.0)
-        for k, own in ledgers(width, memories, kernel=True).items()
-    }
-    weights = cost.synapses_alone(attention)
-    return even | {
-        f"{k}, weights alone": cost.break_even(
-            Ledger(own), lambda spikes: cost.synapses_alone(made(spikes)), weights
-        )
-        for k, own in PRICES.items()
-    }
+def _names(metrics: Metrics) -> list[str]:
+    return [spoil.name for spoil in CORRUPTIONS if f"{spoil.name}, {SPIKING}: recall" in metrics]
 
 
-def _spiking(inputs: float, width: int, memories: int, spikes: float) -> cost.Counts:
-    return cost.spiking(inputs, spikes, width, memories, graded=True)
-
-
-def text(records: list[Record]) -> str:
-    """What is printed: the table, and the break-even with attention."""
-    return f"{table(records)}\n{verdict(records)}"
-
-
-def table(records: list[Record]) -> str:
-    """The records as text, one line each."""
-    prices = list(records[0]["energy"])
-    head = (
-        f"{'corruption':<11}{'method':<13}{'recall':>7}{'95 % interval':>17}{'spikes':>8}"
-        f"{'synaptic':>11}{'MACs':>11}{'exps':>8}" + "".join(f"{name:>14}" for name in prices)
-    )
-    lines = [head + "  nJ a query"]
-    for r in records:
-        if r["method"] == METHODS[0]:
-            lines.append("-" * len(head))
-        interval = f"[{r['low']:.3f}, {r['high']:.3f}]"
-        trouble = [f"{r[key]} {key}" for key in ("failed", "silent") if r[key]]
-        energies = "".join(f"{r['energy'][name]:>14,.1f}" for name in prices)
-        lines.append(
-            f"{r['corruption']:<11}{r['method']:<13}{r['recall']:>7.3f}{interval:>17}"
-            f"{r['spikes']:>8.1f}{r['synaptic']:>11,.0f}{r['macs']:>11,.0f}{r['exps']:>8,.0f}"
-            f"{energies}  {', '.join(trouble)}".rstrip()
-        )
+def accuracies(metrics: Metrics) -> str:
+    """Recall rates and energies of every method, a line a corruption."""
+    lines = ["Recall rate / energy of a query (nJ, fp32, without memory traffic)"]
+    short = {UNKNOWN: "sigma unknown", DRAWS: "draws", OF_SEEN: "of seen", PARTIAL: "partial"}
+    lines.append(f"{'':12}" + "".join(f"{short.get(m, m):>15}" for m in METHODS))
+    for name in _names(metrics):
+        cells = [
+            f"{metrics[f'{name}, {m}: recall']:.3f} / {metrics[f'{name}, {m}: nJ fp32']:.1f}"
+            for m in METHODS
+        ]
+        failed = sum(metrics[f"{name}, {m}: failed"] for m in METHODS)
+        trouble = f"  {failed:.0f} failed" if failed else ""
+        lines.append(f"{name:12}" + "".join(f"{cell:>15}" for cell in cells) + trouble)
     return "\n".join(lines)
 
 
-def verdict(records: list[Record]) -> str:
-    """The break-even line: how many spikes a query may take before attention is cheaper."""
-    spiking = [r for r in records if r["method"] == "spiking"]
-    attention = [r for r in records if r["method"] == "attention"]
-    lines = ["Break-even with one step of attention (most spikes a query may take; 0: none):"]
-    for name in spiking[0]["even"]:
-        low, high = (pick(r["even"][name] for r in spiking) for pick in (min, max))
-        if name not in spiking[0]["energy"]:
-            lines.append(f"  {name}: {low:.1f} to {high:.1f} (states and rates for free)")
-            continue
-        ratios = [
-            own["energy"][name] / other["energy"][name]
-            for own, other in zip(spiking, attention, strict=True)
-        ]
-        lines.append(
-            f"  {name:<11} {low:.1f} to {high:.1f} spikes, by the pixels that are not 0; "
-            f"taken {min(r['spikes'] for r in spiking):.1f} to "
-            f"{max(r['spikes'] for r in spiking):.1f}, at {min(ratios):.2f} to "
-            f"{max(ratios):.2f} times the energy of attention"
-        )
+def ratios(metrics: Metrics) -> str:
+    """Energy of the spiking memory over its rivals', by price list; a star where it loses."""
+    rivals = ATTENTION, OF_SEEN, PARTIAL
+    lines = ["Energy of the spiking memory over that of its rivals (*: it loses)"]
+    lines.append(f"{'':12}" + "".join(f"{'over ' + rival:^44}" for rival in rivals))
+    lines.append(f"{'':12}" + "".join(f"{price:>11}" for _ in rivals for price in PRICES))
+    for name in _names(metrics):
+        cells = []
+        for rival in rivals:
+            for price in PRICES:
+                own, other = (metrics[f"{name}, {m}: nJ {price}"] for m in (SPIKING, rival))
+                cells.append(f"{own / other:.3f}{'*' if own > other else ' '}")
+        lines.append(f"{name:12}" + "".join(f"{cell:>11}" for cell in cells))
+    return "\n".join(lines)
+
+
+def verdict(metrics: Metrics) -> str:
+    """What is gained, what was promised, and where it is lost."""
+    names = _names(metrics)
+    best = {n: max(metrics[f"{n}, {m}: recall"] for m in METHODS) for n in names}
+    behind = max(best[n] - metrics[f"{n}, {SPIKING}: recall"] for n in names)
+    silenced = max(metrics[f"{n}, {SPIKING}: silenced"] for n in names)
+    used = [metrics[f"{n}, {SPIKING}: used"] for n in names]
+    promise, measured = 100 * metrics["error"], 100 * silenced
+    lines = [
+        f"theta {metrics['theta']:.1f} nat: at most {promise:.0f} % of true patterns are silenced; "
+        f"measured: at most {measured:.1f} %.",
+        f"Pixels used: {min(used):.0f} to {max(used):.0f} a query; at most {100 * behind:.1f} "
+        "points behind the best of all rows.",
+        "Lost: where a star stands; and in batches that share a reading of weights: with memory "
+        "traffic these are cheaper from so many queries on (0: never):",
+    ]
+    for rival in _SHARED:
+        for price in ("fp32+memory", "int8+memory"):
+            batches = [metrics[f"{n}: {rival} cheaper from batch, {price}"] for n in names]
+            cells = (f"{n}: {b:.0f}" for n, b in zip(names, batches, strict=True))
+            lines.append(f"  {rival}, {price}: {', '.join(cells)}")
     return "\n".join(lines)

@@ -5,12 +5,15 @@ Phase maps of the memory in hold mode, started at one of its patterns, by exact 
 - `pair`: two memories, over `b = beta (1 - c)` and R tau. All is known exactly
   (`theory.closed_forms.hold_escape`): memories are born at b = 2 as in the flow, their escape
   time grows as exp(R tau barrier), and below `R tau = 2 / (1 - b / 2)` the state sits at the
-  patterns although the flow knows only their mixture: a regime that only spikes have. Each spike
-  is a draw, and where draws come more slowly than the state follows, the state shows them one
-  after another instead of their mean;
+  patterns although the flow knows only their mixture. Each spike is a draw, and where draws come
+  more slowly than the state follows, the state shows them one after another instead of their
+  mean. It is a transition induced by slow dichotomous noise (Kitahara, Horsthemke & Lefever 1979),
+  here of a velocity-jump process (cf. Bressloff & Newby 2013, SIAM J. Appl. Dyn. Syst. 12:1394),
+  and no privilege of spikes: any slow signal of two values has it;
 - `ten`: ten equidistant memories, with the spinodals of the flow;
 - `delay`: the same, over b and the delay of spikes. A fixed point of the flow stays stable at any
-  delay; what changes is how long a run of wrong draws can last;
+  delay; what changes is how long a run of wrong draws can last. The border is not measured, only
+  the share of points in each regime;
 - `load`: random patterns on a sphere, over their number and the refractory period. A refractory
   winner leaves the field to others: from about one spike of another memory a silent spell on,
   the state moves on, and memories follow each other.

@@ -10,7 +10,8 @@ Units spike once in a window, at random times. Three memories of such patterns:
 
 And sequences of spin patterns: the chance that a unit of a transition is wrong, against Chaudhry's
 normal law and the exact one; and the functional of Herz, Li & van Hemmen over time, with delays
-that are symmetric and with delays that are not.
+that are symmetric and with delays that are not. The law of whole sequences is one of large N and of
+normal crosstalk: at power 2, up to 200 units, it promises a fifth to a half more than they hold.
 
     python -m experiments.spatiotemporal             # results/spatiotemporal.zarr and a picture
     python -m experiments.spatiotemporal --quick     # fewer trials and patterns

@@ -2,8 +2,10 @@
 
 Two winner-take-all networks see each image as Poisson spikes and change by their own spikes alone:
 
-- Diehl & Cook (2015): leaky excitatory neurons, each with an inhibitory partner that silences the
-  others, thresholds that adapt, and synapses that change at postsynaptic spikes, 50 ms an image;
+- a variant of Diehl & Cook (2015): leaky excitatory neurons, each with an inhibitory partner that
+  silences the others, thresholds that adapt, and synapses that change at postsynaptic spikes, 50 ms
+  an image. Unlike theirs, images have one length, and so have the weights of a neuron, and
+  thresholds move by the counts of a batch;
 - soft (Nessler et al. 2013): spikes are draws from the posterior over causes, their synapses learn
   the logarithms of probabilities.
 

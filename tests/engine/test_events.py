@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import bpcjax as bpc
+from tests.support.lif_networks import TAU, arrays, recorded
+from tests.support.spiking_systems import SAVE, Hills, pulses
 
-TAU = 20.0
 HEUN, TSIT5 = bpc.OrderedSpikes(dfx.Heun(), 8), bpc.OrderedSpikes(dfx.Tsit5(), 8)
 
 
@@ -29,32 +30,6 @@ def period_slope(drive):
 def relaxed(v, drive, time):
     """The potential a `time` after it was `v`, without a spike."""
     return drive + (v - drive) * np.exp(-time / TAU)
-
-
-class Pulses(bpc.AbstractSpikingSystem):
-    """Leaky neurons on a unit interval whose spikes kick potentials; `args` is the drive."""
-
-    weights: jax.Array  # [pre, post]
-
-    def vector_field(self, t, y, args):
-        return (args - y) / TAU
-
-    def guard(self, t, y, args):
-        return y - 1.0
-
-    def reset(self, t, y, args, fired):
-        return jnp.where(fired, 0.0, y)
-
-    def kick(self, t, y, args, spikes):
-        return spikes @ self.weights
-
-
-def pulses(*entries):
-    """Three neurons; `entries` are (pre, post, weight)."""
-    weights = np.zeros((3, 3))
-    for pre, post, weight in entries:
-        weights[pre, post] = weight
-    return Pulses(jnp.asarray(weights))
 
 
 @eqx.filter_jit
@@ -74,17 +49,8 @@ def jacobian(system, y0, drive, t1, dt):
     return jax.jacfwd(ends)(drive)
 
 
-def arrays(*values):  # so that one compiled solve serves every test
-    return tuple(jnp.asarray(value, float) for value in values)
-
-
 def solve(system, y0, drive, t1, dt=0.1, solver=TSIT5, **options):
     return run(system, *arrays(y0, drive, t1, dt), solver, **options)
-
-
-def recorded(solution):
-    count = int(solution.spikes.count)
-    return np.asarray(solution.spikes.times)[:count], np.asarray(solution.spikes.neurons)[:count]
 
 
 def close(actual, desired, atol=1e-10):
@@ -94,25 +60,7 @@ def close(actual, desired, atol=1e-10):
 # --- one neuron at a time ---------------------------------------------------------------------
 
 
-class Hills(bpc.AbstractSpikingSystem):
-    """`v = t - curve t^2` less `drop` a spike: any second-order solver is exact on it."""
-
-    curve: jax.Array
-    threshold: jax.Array
-    drop: jax.Array
-
-    def vector_field(self, t, y, args):
-        return 1.0 - 2.0 * self.curve * t + 0.0 * y
-
-    def guard(self, t, y, args):
-        return y - self.threshold
-
-    def reset(self, t, y, args, fired):
-        return jnp.where(fired, y - self.drop, y)
-
-
 CLOCK = Hills(*arrays(0.0, 1.0, 1.0))  # spikes at the integers
-SAVE = jnp.asarray([0.5, 1.0, 1.25, 2.0, 4.125])
 
 
 @pytest.mark.slow

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 import bpcjax as bpc
-from tests.support.lif_networks import TAU, TAU_S, arrays, close, neuron
-
-LOCAL, GRID = bpc.LocalSpikes(), bpc.GridSpikes(dfx.Heun())
+from tests.support.lif_networks import GRID, LOCAL, TAU, TAU_S, arrays, close, neuron
 
 SHAPES = {
     bpc.stepping.surrogate.fast_sigmoid: lambda x: 1 / (1 + np.abs(x)) ** 2,

@@ -13,7 +13,9 @@ from scipy.integrate import quad
 import bpcjax as bpc
 from bpcjax.inputs import Step
 from tests.support.lif_networks import (
+    GRID,
     HOLD,
+    LOCAL,
     TAU_S,
     arrays,
     close,
@@ -27,8 +29,7 @@ from tests.support.lif_networks import (
 )
 
 T1, SIZE = 40.0, 8
-ORDERED, LOCAL = bpc.OrderedSpikes(dfx.Tsit5()), bpc.LocalSpikes()
-GRID = bpc.GridSpikes(dfx.Heun())
+ORDERED = bpc.OrderedSpikes(dfx.Tsit5())
 
 
 # --- one train, three solvers -----------------------------------------------------------------

@@ -12,24 +12,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import bpcjax as bpc
 from tests.support.lif_networks import (
+    GRID,
+    LOCAL,
     PERIOD,
     TAU,
     arrays,
     close,
     misses,
-    network,
     neuron,
     oracle,
     order,
     problem,
     recorded,
     run,
-    start,
+    solve_network,
 )
 
-LOCAL, GRID = bpc.LocalSpikes(), bpc.GridSpikes(dfx.Heun())
 STEPS = np.array([0.1, 0.05, 0.025, 0.0125])
 
 
@@ -37,11 +36,6 @@ STEPS = np.array([0.1, 0.05, 0.025, 0.0125])
 def exactly(size, seed, t1):
     """The spikes of `problem` by the oracle, and its state at the end."""
     return oracle(*problem(size, seed), t1)
-
-
-def ends(weights, drive, v0, t1, dt, solver, **options):
-    system = network(weights)
-    return run(system, start(system, v0), drive, t1, dt, solver, **options)
 
 
 # --- orders -----------------------------------------------------------------------------------
@@ -60,7 +54,7 @@ def test_order_of_spike_times(solver, least, most, last):
         for seed in range(10):
             given = problem(20, seed)
             exact = exactly(20, seed, 60.0)
-            solution = ends(*arrays(*given, 60.0, dt), solver)
+            solution = solve_network(*arrays(*given, 60.0, dt), solver)
             errors.append(misses(solution, exact, 20))
             assert abs(int(solution.spikes.count) - exact.times.size) <= (
                 0 if solver is LOCAL else 4
@@ -100,7 +94,7 @@ def differences(seed):
 def forward(given, along, dt):
     def times(given):
         options = dict(adjoint=dfx.ForwardMode(), max_spikes=64)
-        spikes = ends(*given, jnp.asarray(END), dt, LOCAL, **options).spikes
+        spikes = solve_network(*given, jnp.asarray(END), dt, LOCAL, **options).spikes
         return spikes.times, spikes.neurons
 
     return jax.jvp(times, (given,), (along,), has_aux=True)
@@ -156,7 +150,7 @@ def test_a_network_saved_at_grid_times():
         own = []
         for seed in range(4):
             saved = dfx.SaveAt(ts=jnp.asarray(ts))
-            solution = ends(*arrays(*problem(20, seed), 60.0, dt), LOCAL, saveat=saved)
+            solution = solve_network(*arrays(*problem(20, seed), 60.0, dt), LOCAL, saveat=saved)
             v = np.asarray(solution.ys.neurons.neuron.v)
             assert (v < 1).all()
             exact = np.stack([exactly(20, seed, t).v for t in ts])

@@ -8,37 +8,20 @@ import numpy as np
 import pytest
 
 import bpcjax as bpc
-from tests.support.lif_networks import PERIOD, TAU, arrays, close, neuron, recorded, run
-
-LOCAL, GRID = bpc.LocalSpikes(), bpc.GridSpikes(dfx.Heun())
-
+from tests.support.lif_networks import (
+    GRID,
+    LOCAL,
+    PERIOD,
+    TAU,
+    arrays,
+    close,
+    neuron,
+    recorded,
+    run,
+)
+from tests.support.spiking_systems import SAVE, Hills, pulses
 
 # --- kicks, starts, excursions, ends of steps -------------------------------------------------
-
-
-class Pulses(bpc.AbstractSpikingSystem):
-    """Leaky neurons on a unit interval whose spikes kick potentials; `args` is the drive."""
-
-    weights: jax.Array  # [pre, post]
-
-    def vector_field(self, t, y, args):
-        return (args - y) / TAU
-
-    def guard(self, t, y, args):
-        return y - 1.0
-
-    def reset(self, t, y, args, fired):
-        return jnp.where(fired, 0.0, y)
-
-    def kick(self, t, y, args, spikes):
-        return spikes @ self.weights
-
-
-def pulses(*entries):
-    weights = np.zeros((3, 3))
-    for pre, post, weight in entries:
-        weights[pre, post] = weight
-    return Pulses(jnp.asarray(weights))
 
 
 def kicked(system, v0, drive, solver, dt=0.1):
@@ -67,26 +50,6 @@ def test_a_spike_at_the_start(solver, v0):
         close(solution.ys[-1, 1], 0.5 * (np.exp(-25 / TAU) + np.exp((PERIOD - 25) / TAU)), 1e-4)
     else:  # at the end of the first step, and of that in which the next one falls
         close(times, [0.1, np.ceil(PERIOD / 0.1 + 1) * 0.1], 1e-9)
-
-
-class Hills(bpc.AbstractSpikingSystem):
-    """`v = t - curve t^2` less `drop` a spike: any second-order solver is exact on it."""
-
-    curve: jax.Array
-    threshold: jax.Array
-    drop: jax.Array
-
-    def vector_field(self, t, y, args):
-        return 1.0 - 2.0 * self.curve * t + 0.0 * y
-
-    def guard(self, t, y, args):
-        return y - self.threshold
-
-    def reset(self, t, y, args, fired):
-        return jnp.where(fired, y - self.drop, y)
-
-
-SAVE = jnp.asarray([0.5, 1.0, 1.25, 2.0, 4.125])
 
 
 @pytest.mark.slow

@@ -11,15 +11,13 @@ from tests.support.lif_networks import (
     HOLD,
     TAU,
     TAU_S,
-    arrays,
-    network,
     neuron,
     oracle,
     order,
     problem,
     recorded,
     run,
-    start,
+    solve_network,
 )
 from theory.closed_forms import lif_events
 
@@ -27,9 +25,8 @@ T1 = 60.0
 
 
 def solve(weights, drive, v0, dt, inner, **options):
-    system, (drive, v0, dt) = network(jnp.asarray(weights)), arrays(drive, v0, dt)
     options = dict(max_steps=2500, throw=True) | options
-    return run(system, start(system, v0), drive, T1, dt, bpc.OrderedSpikes(inner), **options)
+    return solve_network(weights, drive, v0, T1, dt, bpc.OrderedSpikes(inner), **options)
 
 
 def potentials(y):

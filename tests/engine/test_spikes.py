@@ -29,7 +29,7 @@ def test_trim_drops_the_padding():
 @pytest.mark.parametrize(
     ("spikes", "message"),
     [
-        (bpc.Spikes(TIMES, NEURONS, 6), "6 spikes in a room of 5"),
+        (bpc.Spikes(TIMES, NEURONS, 6), "6 in a room of 5"),
         (bpc.Spikes(TIMES.at[0].set(jnp.nan), NEURONS, 3), "NaN times"),
         (bpc.Spikes(TIMES[None], NEURONS[None]), "spikes are a batch"),
     ],

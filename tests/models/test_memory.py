@@ -10,9 +10,7 @@ import pytest
 
 import bpcjax as bpc
 from bpcjax.energies import ModernHopfield
-from bpcjax.models import Hold, Shot, SpikingHopfield
-from experiments.recall import Config
-from experiments.recall.example import trace
+from bpcjax.models import GaussianLikelihood, Hold, SequentialMemory, Shot, SpikingHopfield
 
 
 def system(seed=0, count=6, size=16):
@@ -106,14 +104,15 @@ def test_flow_spikes_posterior_and_report_call_one_energy():
         "posterior": lambda: energy.posterior(query),
         "update": lambda: energy.update(query),
         "spikes": lambda: memory.vector_field(0.0, state, None),
-        "report": lambda: trace(config, energy, query, jax.random.key(5))["energy"],
+        "survivors": lambda: sequential.survivors(sequential.start())(query),
     }
-    config = Config(rate=10.0, t1=0.5).presentation  # what the recall job reports
+    source = SequentialMemory.events(jnp.arange(query.size))
+    sequential = SequentialMemory(energy, GaussianLikelihood(1.0), source, theta=5.0)
     original, calls = ModernHopfield.scores, []
 
-    def counted(self, y):
+    def counted(self, y, seen=None):
         calls.append(self)
-        return original(self, y)
+        return original(self, y, seen)
 
     with mock.patch.object(ModernHopfield, "scores", counted):
         for name, lens in lenses.items():
@@ -121,8 +120,8 @@ def test_flow_spikes_posterior_and_report_call_one_energy():
             lens()
             assert calls, f"{name} does not evaluate the energy's scores"
             for seen in calls:
-                assert seen.patterns.shape == energy.patterns.shape  # traced, in the report
-    np.testing.assert_allclose(lenses["report"]()[0], energy(query), rtol=1e-12)  # path from query
+                assert seen.patterns.shape == energy.patterns.shape
+    np.testing.assert_allclose(lenses["survivors"](), energy(query), rtol=1e-12)  # all are alive
     # and they agree: rate = R p, flow = update - y, both from -grad E.
     rates = lenses["spikes"]().integral
     np.testing.assert_allclose(rates, 10.0 * energy.posterior(query), rtol=1e-12)

@@ -78,14 +78,18 @@ FACES = {
         spike_em surrogate
     """,
     "models": """
-        AbstractCode AbstractPhases AbstractReadout AtRest Backpropagation Classified Classifier
-        CurrentCode DeltaCode DiehlCook EventCode EventPath FirstSpikeReadout Hold LIFMemory
-        LatencyCode LinearMemory MembraneReadout NudgedPhases Populations
-        PredictiveCodingNetwork RandomFeatures RateCode RatePhases RateReadout RecallCertificate
-        Retrieval Shot SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding Thermal
-        TwoLayerHopfield TwoLayerState VisibleSpikes WinnerTakeAll attention certify
-        elu_features event_path gram hard_attention linear_attention log_mean_latency retrieve
-        sample_first_spike settle smallest_beta sparse_attention
+        AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest
+        Backpropagation Classified Classifier CurrentCode DeltaCode DiehlCook EventCode
+        EventPath FirstSpikeReadout FlipLikelihood GaussianLikelihood Hold LIFMemory
+        LatencyCode LinearMemory MembraneReadout NudgedPhases PoissonLikelihood Populations
+        PredictiveCodingNetwork RandomFeatures RateCode RatePhases RateReadout
+        RecallCertificate Retrieval Search SequentialMemory SequentialRecall SequentialState
+        SequentialStore Shot SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding
+        StreamRecall StudentLikelihood Synapses Thermal TwoLayerHopfield TwoLayerState
+        VisibleSpikes WinnerTakeAll attention bandit_search by_information by_variance
+        certify elu_features event_path gram hard_attention linear_attention
+        log_mean_latency partial_distance_search retrieve sample_first_spike
+        sequential_recall settle smallest_beta sparse_attention stream_recall surprise_bound
     """,
     "networks": """
         EscapeRate Layer Layers LayersState Network NetworkState Projection Refractory

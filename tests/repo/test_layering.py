@@ -38,14 +38,16 @@ ALLOWED = {
     "restart": {"_arrays", "system", "_require", "stepping"},
     "solution": {"spikes", "stepping", "restart"},
     "simulate": {"_arrays", "system", "views", "_require", "stepping", "restart", "solution"},
-    "encode": {"_arrays", "spikes"},
+    "encode": {"_arrays", "_require", "spikes"},
     "cost": {"_moved"},
     "sweep": set(),
     "data": {"_arrays", "spikes"},
-    "learning": {"_arrays", "_moved", "spikes", "system", "energies", "stepping", "simulate"},
+    "learning": {
+        "_arrays", "_moved", "_require", "spikes", "system", "energies", "stepping", "simulate",
+    },
     "models": {
-        "_arrays", "_moved", "system", "flows", "views", "energies", "neurons", "inputs",
-        "networks", "jumps", "stepping", "simulate", "encode",
+        "_arrays", "_moved", "_require", "system", "flows", "views", "energies", "neurons",
+        "inputs", "networks", "jumps", "stepping", "simulate", "encode", "cost",
     },
     "analysis": {
         "_layout", "_moved", "spikes", "system", "flows", "views", "_require", "stepping",

@@ -56,3 +56,5 @@ def test_corruptions():
     masked = Mask(0.5)(images, normal, (4, 3)).reshape(2, 4, 3)
     assert (masked[:, :2] == 1).all() and (masked[:, 2:] == 0).all()
     assert (images == 1).all() and Mask(0.25).name == "mask 0.25"
+    seen = Mask(0.25).seen((4, 3))
+    assert seen.sum() == 9 and seen[:9].all() and Noise(1.0).seen((4, 3)).all()

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import matplotlib
 import numpy as np
 import pytest
@@ -15,11 +14,13 @@ import xarray as xr
 
 matplotlib.use("agg")
 
+from bpcjax import cost
 from experiments import recall
 from experiments.common import InputError, results
-from experiments.common.memories import with_flat_prior
+from experiments.common.operations import ledgers
 from experiments.common.settings import prepared
-from experiments.recall.report import measure, table, verdict
+from experiments.recall.corruptions import CORRUPTIONS
+from experiments.recall.report import accuracies, as_dataset, measure, with_metrics
 
 pytestmark = pytest.mark.study
 
@@ -63,68 +64,92 @@ def test_unspoilt_queries_are_recalled_by_every_method(finished):
 
 def test_metrics_are_those_of_the_stored_answers(finished):
     out, _, dataset = finished
-    records = json.loads((out / "recall" / "metrics.json").read_text())
-    assert records == measure(dataset) and len(records) == 32
-    for r in records:  # by hand, in numpy
-        c = list(dataset.corruption.values).index(r["corruption"])
-        m = list(dataset.model.values).index(r["method"])
-        right = dataset.recalled.values[c, :, m] == dataset.target.values
-        assert (r["correct"], r["queries"]) == (right.sum(), 9)
-        assert r["recall"] == right.mean() and r["low"] <= r["recall"] <= r["high"]
-        if r["method"] == "spiking":
-            s, k = dataset.spikes.values[c].mean(), dataset.inputs.values[c].mean()
-            assert r["spikes"] == s
-            np.testing.assert_allclose(r["synaptic"], s * (64 + 12))
-            np.testing.assert_allclose(r["macs"], k * 12)
-            # In single precision, by hand, without memory: products, additions, states, rates.
-            pico = 4.6 * k * 12 + s * (76 * (0.9 + 4.6) + 12 * 0.9 + 13 * 41.4)
-            np.testing.assert_allclose(r["energy"]["fp32"], pico / 1e3)
-            dense = next(o for o in records if o["method"] == "attention")["energy"]["fp32"]
-            even = (dense * 1e3 - 4.6 * k * 12) / ((pico - 4.6 * k * 12) / s)
-            np.testing.assert_allclose(r["even"]["fp32"], even)
-    assert len(verdict(records).splitlines()) == 7
-    assert len([line for line in table(records).splitlines() if "[" in line]) == 32
+    metrics = json.loads((out / "recall" / "metrics.json").read_text())
+    assert metrics == measure(dataset)
+    for c, corruption in enumerate(dataset.corruption.values):  # by hand, in numpy
+        spiking = f"{corruption}, spiking"
+        for m, method in enumerate(dataset.model.values):
+            right = dataset.recalled.values[c, :, m] == dataset.target.values
+            row = {k: metrics[f"{corruption}, {method}: {k}"] for k in ("recall", "low", "high")}
+            assert row["recall"] == right.mean() and row["low"] <= row["recall"] <= row["high"]
+        spent = {k: metrics[f"{spiking}: {k}"] for k in ("macs", "synaptic", "words", "used")}
+        assert spent["used"] == dataset.used.values[c, :, 0].mean()
+        operations = dataset.operations.sel(model="spiking")[c].mean("query")
+        additions = float(operations.sel(operation="adds"))
+        # In single precision, without memory: products, and additions of weights and of states.
+        pico = 4.6 * spent["macs"] + 0.9 * (spent["synaptic"] + additions)
+        np.testing.assert_allclose(metrics[f"{spiking}: nJ fp32"], pico / 1e3)
+        store = 12 * 64 * 4  # bytes: 8 kB of SRAM, 10 / 8 pJ a byte
+        assert store < 2**13
+        np.testing.assert_allclose(
+            metrics[f"{spiking}: nJ fp32+memory"], (pico + spent["words"] * 4 * 10 / 8) / 1e3
+        )
+    dense = metrics["noise 1, attention: nJ fp32"]  # 2 N P products; P exps, divisions, additions
+    np.testing.assert_allclose(dense, (2 * 64 * 12 * 4.6 + 12 * (41.4 + 22.1 + 0.9)) / 1e3)
 
 
-def test_attention_is_one_update_of_the_same_energy(finished):
+def test_the_batch_at_which_attention_is_cheaper_is_the_first(finished):
+    _, _, dataset = finished
+    metrics = measure(dataset)
+    ledger = ledgers(64, 12)["fp32+memory"]
+    for corruption in dataset.corruption.values:
+        batch = metrics[f"{corruption}: attention cheaper from batch, fp32+memory"]
+        own = metrics[f"{corruption}, spiking: nJ fp32+memory"]
+
+        def cost_at(batch):
+            return ledger.energy(cost.attention_counts(64, 12, batch=batch)) / 1e3
+
+        if batch:
+            assert cost_at(batch) < own and (batch == 1 or cost_at(batch - 1) >= own)
+        else:
+            assert cost_at(1024) >= own
+
+
+def test_answers_are_those_of_one_posterior(finished):
     _, config, dataset = finished
-    energy = with_flat_prior(dataset.patterns.values, config.beta)
-    queries, patterns = jnp.asarray(dataset.queries.values), dataset.patterns.values
-    updated = np.asarray(jax.vmap(jax.vmap(energy.update))(queries))
-    assert updated.dtype == np.float32  # single precision, as the job is
-    # Attention written out: softmax of Gaussian log likelihoods, then their mean.
-    gap = ((dataset.queries.values[:, :, None] - patterns) ** 2).sum(axis=-1)
-    weight = np.exp(-0.5 * config.beta * (gap - gap.min(axis=-1, keepdims=True)))
-    weight /= weight.sum(axis=-1, keepdims=True)
-    np.testing.assert_allclose(updated, weight @ patterns, atol=1e-4)
-    near = ((updated[:, :, None] - patterns) ** 2).sum(axis=-1).argmin(axis=-1)
-    np.testing.assert_array_equal(dataset.recalled.sel(model="attention"), near)
-    state = queries
-    for _ in range(5):
-        state = jax.vmap(jax.vmap(energy.update))(state)
-    again = ((np.asarray(state)[:, :, None] - patterns) ** 2).sum(axis=-1).argmin(axis=-1)
-    np.testing.assert_array_equal(dataset.recalled.sel(model="attention x5"), again)
-    np.testing.assert_array_equal(dataset.recalled.sel(model="nearest"), gap.argmin(axis=-1))
+    patterns, shape = dataset.patterns.values.astype(float), (8, 8)
+    for c, spoil in enumerate(CORRUPTIONS):
+        query, seen = dataset.queries.values[c].astype(float), spoil.seen(shape)
+        gap = ((query[:, None] - patterns) ** 2 * seen).sum(axis=-1)
+        of_seen = dataset.recalled.sel(model="nearest of what is seen")[c]
+        np.testing.assert_array_equal(of_seen, gap.argmin(axis=-1))
+        np.testing.assert_array_equal(dataset.recalled.sel(model="partial distance")[c], of_seen)
+        zeros = ((query[:, None] - patterns) ** 2).sum(axis=-1)
+        near = dataset.recalled.sel(model="nearest")[c]
+        np.testing.assert_array_equal(near, zeros.argmin(axis=-1))
+        # Attention written out: softmax of Gaussian log likelihoods, then the nearest of the mean.
+        weight = np.exp(-0.5 * (zeros - zeros.min(1, keepdims=True)) / max(spoil.sigma, 0.25) ** 2)
+        mean = weight / weight.sum(axis=1, keepdims=True) @ patterns
+        near = ((mean[:, None] - patterns) ** 2).sum(axis=-1).argmin(axis=-1)
+        np.testing.assert_array_equal(dataset.recalled.sel(model="attention")[c], near)
 
 
-def test_the_example_is_the_same_solve_and_the_same_energy(finished):
+def test_the_true_pattern_is_silenced_no_more_often_than_promised(finished):
     _, config, dataset = finished
+    assert dataset.theta == pytest.approx(np.log(11 / 0.05))
+    for memory in dataset.memory.values:
+        silenced = dataset.silenced.sel(memory=memory).values
+        # 72 queries: 0.05 and three standard errors
+        assert silenced.mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / silenced.size)
+
+
+def test_the_example_is_the_same_recall(finished):
+    _, _, dataset = finished
     example = dataset.isel(corruption=dataset.example_corruption, query=dataset.example_query)
-    times, neurons = dataset.example_spike_time.values, dataset.example_spike_neuron.values
-    assert len(times) == int(example.spikes) and neurons[0] == int(example["first"])
-    late = neurons[times >= config.t1 / 2]
-    assert np.bincount(late).argmax() == int(example.recalled.sel(model="spiking"))
-    state = dataset.example_state.values
-    np.testing.assert_allclose(state[0], example.queries.values, atol=1e-6)
-    energy = with_flat_prior(dataset.patterns.values, config.beta)
-    along = jax.vmap(energy)(jnp.asarray(state))
-    np.testing.assert_allclose(dataset.example_energy.values, along, rtol=1e-5)
-    # Between spikes tau x' = x_z - x: the state from the record alone, in closed form.
-    x, held, t = example.queries.values, example.queries.values, 0.0
-    for time, neuron in zip([*times, config.t1], [*neurons, -1], strict=True):
-        x = held + (x - held) * np.exp(-(time - t) / config.tau)
-        held, t = dataset.patterns.values[neuron], time
-    np.testing.assert_allclose(state[-1], x, atol=1e-5)  # single precision
+    patterns, order = dataset.patterns.values.astype(float), dataset.order.values
+    query, sigma = example.queries.values.astype(float), float(example.level)
+    for k, pixels in enumerate(dataset.test.values):
+        some = order[:pixels]
+        log = -0.5 * ((query[some] - patterns[:, some]) ** 2).sum(axis=-1) / sigma**2
+        np.testing.assert_allclose(dataset.odds.values[k], log - log.max(), atol=2e-3)
+    alive = dataset.alive.values
+    assert (alive[1:] <= alive[:-1]).all() and alive[0].all()
+    assert alive[-1].sum() == int(example.survivors.sel(memory="spiking"))
+    recalled, *_ = dataset.leaders.values
+    assert recalled == int(example.recalled.sel(model="spiking"))
+    # the landscape after the last moment is that of the survivors alone
+    last = dataset.alive.values[dataset.moments.values[-1]]
+    assert last.sum() == alive[-1].sum()
 
 
 def test_a_stopped_run_goes_on_and_gives_the_same(finished, monkeypatch):
@@ -141,12 +166,12 @@ def test_a_stopped_run_goes_on_and_gives_the_same(finished, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         recall.STUDY(config)
     (work,) = Path(config.out, "recall.work").iterdir()
-    assert len(list(work.glob("chunk_*.npz"))) == 3  # the queries, and answers to two chunks
+    assert len(list(work.glob("chunk_*.npz"))) == 3  # the queries, and two corruptions
     (work / "chunk_0002.npz").write_bytes(b"half-writ")  # a damaged part is done again
     again = []
     monkeypatch.setattr(results.Chunks, "put", lambda self, k, arrays: again.append(k))
     solution = recall.STUDY(config)
-    assert done == [0, 1, 2] and again == [2, 3, 4, 5]
+    assert done == [0, 1, 2] and again == [2, *range(3, 10)]
     xr.testing.assert_identical(solution, dataset)
     # Parts of a run with another seed are not taken for this one's.
     assert recall.STUDY.parts(dataclasses.replace(config, seed=1)).chunks.get(0) is None
@@ -183,20 +208,27 @@ def test_the_figure_reads_the_store_alone(finished, monkeypatch, capsys):
 
 
 def test_failed_paths_count_as_not_recalled_and_are_reported(finished):
-    _, _, dataset = finished
-    failed = dataset.copy(deep=True)
-    failed["ok"][0, :4] = False
-    failed["correct"][0, :4, 0] = False  # as `as_dataset` marks them
-    record = measure(failed)[0]
-    assert record["failed"] == 4 and record["correct"] == 5
-    assert "4 failed" in table(measure(failed))
+    _, config, dataset = finished
+    task = {k: dataset[k].values for k in ("patterns", "target", "mean")}
+    task |= {"labels": dataset.label.values, "query": dataset.queries.values}
+    task |= {"shape": np.array(dataset.attrs["shape"]), "scale": dataset.scale}
+    ok = np.ones((8, 9, 3), bool)
+    ok[0, :4, 2] = False  # draws, of queries without noise
+    answers = {k: dataset[k].values for k in ("recalled", "operations", "used", "spikes")}
+    answers |= {"survivors": dataset.survivors.values, "ok": ok}
+    answers["alive"] = np.ones((8, 9, 2, 12), bool)
+    failed = with_metrics(as_dataset(task, answers)).assign_attrs(theta=1.0, error=0.1)
+    metrics = measure(failed)
+    assert metrics["noise 0, draws from the posterior: failed"] == 4
+    assert metrics["noise 0, draws from the posterior: recall"] == 5 / 9
+    assert "4 failed" in accuracies(metrics)
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
         (["--patterns", "5000", "--queries", "10"], "patterns: the data set has 1797 images"),
-        (["--beta", "nan"], "beta must be more than 0, got nan"),
+        (["--floor", "nan"], "floor must be more than 0, got nan"),
         (["--queries", "300"], "queries: 300, but only 200 patterns"),
         (["--data", "mnist", "--data-dir", "."], "data_dir: no mnist in .*idx3-ubyte.gz"),
         (["--data", "mnist", "--data-dir", "nowhere"], "data_dir: nowhere is no folder"),
@@ -213,11 +245,11 @@ def test_bad_input_ends_in_one_line_that_names_it(tmp_path, monkeypatch, options
 
 @pytest.mark.slow
 def test_the_exit_status_of_bad_input_is_not_zero():
-    command = [sys.executable, "-m", "experiments.recall", "--beta", "-1"]
+    command = [sys.executable, "-m", "experiments.recall", "--floor", "-1"]
     root = Path(__file__).parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and done.stderr.strip() == (
-        "recall: beta must be more than 0, got -1.0."
+        "recall: floor must be more than 0, got -1.0."
     )
 
 

@@ -1,5 +1,6 @@
 """Networks of leaky neurons with exponential synapses, by `simulate` and by the oracle."""
 
+import diffrax as dfx
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import bpcjax as bpc
 from theory.closed_forms import lif_events
 
 TAU, TAU_S, HOLD = 20.0, 5.0, 2.0
+LOCAL, GRID = bpc.LocalSpikes(), bpc.GridSpikes(dfx.Heun())
 PERIOD = TAU * np.log(3.0)  # of a neuron of threshold 1 and reset 0 at drive 1.5
 
 
@@ -71,6 +73,13 @@ def start(system, v0):
 def run(system, y0, drive, t1, dt, solver, **options):
     options = dict(max_spikes=256, max_steps=8192, throw=False) | options
     return bpc.simulate(system, y0, drive, t1=t1, dt=dt, solver=solver, **options)
+
+
+def solve_network(weights, drive, v0, t1, dt, solver, **options):
+    """The solve of `network`, from potentials `v0`."""
+    weights, drive, v0, dt = arrays(weights, drive, v0, dt)
+    system = network(weights)
+    return run(system, start(system, v0), drive, t1, dt, solver, **options)
 
 
 def recorded(solution):

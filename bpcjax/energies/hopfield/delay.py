@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ...system import parameter
-from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state
+from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state, present
+from .modern import ModernHopfield
 
 
 class Match(NamedTuple):
@@ -49,14 +50,18 @@ class DelayHopfield(AbstractMemory):
         self.beta = as_number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
 
-    def scores(self, y: Float[Array, "N D"]) -> Float[Array, "P D"]:
-        """Scores [P, D]: `beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift."""
+    def scores(
+        self, y: Float[Array, "N D"], seen: Bool[ArrayLike, "N D"] | None = None
+    ) -> Float[Array, "P D"]:
+        """Scores [P, D]: `beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift; of what is
+        `seen` as in `ModernHopfield`."""
         check_state(y, self.patterns.shape[1:])
-        spectrum = jnp.fft.rfft(y)
-        stored = jnp.fft.rfft(self.patterns)
-        products = jnp.einsum("pnf,nf->pf", stored.conj(), spectrum)
-        overlaps = jnp.fft.irfft(products, n=y.shape[-1])
-        return self.beta * (overlaps.astype(y.dtype) + self.bias[:, None])
+        if seen is None:
+            return self.beta * (_correlations(self.patterns, y) + self.bias[:, None])
+        there = present(y, seen)
+        absent = jnp.where(seen, 0.0, 0.5).astype(y.dtype)
+        missing = _correlations(self.patterns**2, absent)
+        return self.beta * (_correlations(self.patterns, there) + missing + self.bias[:, None])
 
     @property
     def hypotheses(self) -> int:
@@ -82,8 +87,22 @@ class DelayHopfield(AbstractMemory):
         """Log marginal posterior [P]: the log probability of each memory, whatever its shift."""
         return jax.nn.logsumexp(self.log_posterior(y), axis=-1)
 
+    def unrolled(self) -> ModernHopfield:
+        """The same memory with all P D shifted rasters stored, each flat [N D], in the order of the
+        hypotheses: for what needs patterns one by one, at D times the room."""
+        count, units, steps = self.patterns.shape
+        shifted = jnp.stack([jnp.roll(self.patterns, s, axis=-1) for s in range(steps)], axis=1)
+        patterns = shifted.reshape(count * steps, units * steps)
+        return ModernHopfield(patterns, self.beta, jnp.repeat(self.bias, steps))
+
     def match(self, y: Float[Array, "N D"]) -> Match:
         """Best match of a raster: which memory, and when, by the largest entry of the posterior."""
         log_posterior = self.log_posterior(y)
         best = jnp.argmax(log_posterior)
         return Match(*self.hypothesis(best), jnp.exp(jnp.max(log_posterior)))
+
+
+def _correlations(patterns: Float[Array, "P N D"], y: Float[Array, "N D"]) -> Float[Array, "P D"]:
+    """Circular correlations `<T_s X_mu, Y>`, summed over units."""
+    products = jnp.einsum("pnf,nf->pf", jnp.fft.rfft(patterns).conj(), jnp.fft.rfft(y))
+    return jnp.fft.irfft(products, n=y.shape[-1]).astype(y.dtype)

@@ -1,10 +1,10 @@
 """Modern continuous Hopfield network (Ramsauer et al. 2020), with a prior over memories."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ...system import as_parameter, parameter
-from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state
+from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state, present
 
 
 class ModernHopfield(AbstractMemory):
@@ -35,10 +35,25 @@ class ModernHopfield(AbstractMemory):
         half_square = 0.5 * jnp.sum(patterns * patterns, axis=-1)
         return cls(patterns, beta, as_parameter(log_prior) / beta - half_square)
 
-    def scores(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
-        """Scores [P], `beta (X y + a)`: the log posterior, up to normalisation."""
+    def scores(
+        self, y: Float[Array, " N"], seen: Bool[ArrayLike, " N"] | None = None
+    ) -> Float[Array, " P"]:
+        """Scores [P], `beta (X y + a)`: the log posterior, up to normalisation.
+
+        Of what is `seen`: `X y` over it, and `|x|^2 / 2` over the rest taken back from the bias,
+        where it stands for the missing entries.
+        """
         check_state(y, self.patterns.shape[1:])
-        return self.beta * (self.patterns @ y + self.bias)
+        if seen is None:
+            return self.beta * (self.patterns @ y + self.bias)
+        missing = 0.5 * (self.patterns**2 @ jnp.where(seen, 0.0, 1.0).astype(self.patterns.dtype))
+        return self.beta * (self.patterns @ present(y, seen) + missing + self.bias)
+
+    @property
+    def log_prior(self) -> Float[Array, " P"]:
+        """Log prior [P] of the memories, up to normalisation: `beta (a + |x|^2 / 2)`, what the
+        scores are of a query of which nothing is seen."""
+        return self.beta * (self.bias + 0.5 * jnp.sum(self.patterns**2, axis=-1))
 
     @property
     def hypotheses(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..._arrays import as_indices, as_times
+from ..._require import require
 from ...spikes import Spikes
 from ...system import as_parameter, is_traced
 from .stdp import AbstractSTDP, Moment, Window
@@ -75,7 +76,7 @@ def replay(
         raise ValueError("rewards: times and amounts must be two arrays of one length.")
     good = good & _rising("rewards", rewards.times)
     (amounts,) = _concrete(rewards.amounts)
-    good &= _hold(abs(amounts) < np.inf, "rewards: amounts must be finite.")
+    good &= require(abs(amounts) < np.inf, "rewards: amounts must be finite.")
 
     dtype = jnp.result_type(pre.times, post.times, rewards.times)
     start = as_parameter(t0).astype(dtype)
@@ -120,17 +121,6 @@ def _replayed(rule, weights, pre, post, rewards, state, start, end, good):
     return jnp.where(good, weights, jnp.nan), state
 
 
-def _hold(good: Any, message: str) -> Any:
-    """Whether all hold.
-
-    **Raises:** `ValueError` where it is known that some do not.
-    """
-    good = good.all()
-    if not is_traced(good) and not bool(good):
-        raise ValueError(message)
-    return good
-
-
 def _concrete(*values: Any) -> tuple[Any, ...]:
     """Values that are known as numpy's, on which a check compiles nothing."""
     return values if is_traced(*values) else tuple(np.asarray(value) for value in values)
@@ -138,16 +128,16 @@ def _concrete(*values: Any) -> tuple[Any, ...]:
 
 def _rising(name: str, times: Array) -> Any:
     (times,) = _concrete(times)  # pyright: ignore[reportAssignmentType]
-    good = _hold(times == times, f"{name}: times must not be NaN; pad with inf.")
+    good = require(times == times, f"{name}: times must not be NaN; pad with inf.")
     up = (times[1:] >= times[:-1]).all() & (times > -np.inf).all()
-    return good & _hold(up, f"{name}: times must rise; sort them, padding (inf) last.")
+    return good & require(up, f"{name}: times must rise; sort them, padding (inf) last.")
 
 
 def _within(times: Array, start: Array, end: Array | None) -> Any:
     last = start + np.inf if end is None else end
     times, start, last = _concrete(times, start, last)
     inside = (times == np.inf) | ((times >= start) & (times <= last))
-    return _hold(inside, "times: there are spikes or rewards before t0 or after t1.")
+    return require(inside, "times: there are spikes or rewards before t0 or after t1.")
 
 
 def _checked(pre: Spikes, post: Spikes, shape: Any) -> tuple[Spikes, Spikes, Any]:
@@ -163,6 +153,6 @@ def _checked(pre: Spikes, post: Spikes, shape: Any) -> tuple[Spikes, Spikes, Any
         good = good & _rising(name, times)
         at, who = _concrete(times, neurons)
         named = (at == np.inf) | ((who >= 0) & (who < size))
-        good &= _hold(named, f"{name}: neurons must be in 0..{size - 1}, as the weights have.")
+        good &= require(named, f"{name}: neurons must be in 0..{size - 1}, as the weights have.")
         checked.append(Spikes(times, neurons))
     return checked[0], checked[1], good

@@ -6,20 +6,28 @@ Evidence is kept apart from the prior: it decays by `keep` at each observation, 
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
+from ..._require import require
 from ...energies import ModernHopfield
-from ...system import Module, is_traced, parameter
+from ...system import Module, parameter
 
 
-def _check_keep(keep: Array) -> None:
-    if not is_traced(keep) and not bool((keep > 0) & (keep <= 1)):
-        raise ValueError(f"keep must be in (0, 1], got {keep}. 1 forgets nothing.")
+class AbstractPosterior(Module):
+    """Base class of posteriors whose evidence decays by `keep`, in (0, 1], at each observation."""
+
+    keep: eqx.AbstractVar[Float[Array, ""]]
+
+    def __check_init__(self) -> None:
+        super().__check_init__()
+        good = (self.keep > 0) & (self.keep <= 1)
+        require(good, f"keep must be in (0, 1], got {self.keep}. 1 forgets nothing.")
 
 
-class Dirichlet(Module):
+class Dirichlet(AbstractPosterior):
     """Dirichlet posterior over probabilities of units in columns (of two units: Bernoulli inputs).
 
     Evidence is the number of times [P, H, M] that each unit of a column was active for a memory.
@@ -27,10 +35,6 @@ class Dirichlet(Module):
 
     concentration: Float[Array, "*HM"] = parameter(1.0, positive=True)  # of the prior, per unit
     keep: Float[Array, ""] = parameter(1.0)
-
-    def __check_init__(self) -> None:
-        super().__check_init__()
-        _check_keep(self.keep)
 
     def init(self, memories: int, columns: int, units: int) -> Float[Array, "P H M"]:
         """Evidence before any observation: zero counts [P, H, M]."""
@@ -65,32 +69,34 @@ class NormalEvidence(NamedTuple):
     scatter: Float[Array, "P N"]
 
 
-def _none(memories: int, size: int) -> NormalEvidence:
-    empty = jnp.zeros((memories, size))
-    return NormalEvidence(jnp.zeros(memories), empty, empty)
+class AbstractNormal(AbstractPosterior):
+    """Base class of posteriors whose evidence is that of normal observations."""
+
+    def init(self, memories: int, size: int) -> NormalEvidence:
+        """Evidence before any observation: zero statistics."""
+        empty = jnp.zeros((memories, size))
+        return NormalEvidence(jnp.zeros(memories), empty, empty)
+
+    def update(
+        self, seen: NormalEvidence, y: Float[Array, " N"], share: Float[Array, " P"]
+    ) -> NormalEvidence:
+        """Bayesian update: the evidence after the observation `y`, of which each memory takes its
+        share.
+
+        Welford's recursion (1962, Technometrics 4:419), with weights that decay. The scatter grows
+        by `share * keep * count / new_count * away^2`, which rounding cannot make negative, as it
+        can the product of the departures from the old mean and from the new.
+        """
+        left = self.keep * seen.count
+        count = left + share
+        some = jnp.where(count > 0, count, 1.0)
+        away = y[None] - seen.mean
+        mean = seen.mean + (share / some)[:, None] * away
+        scatter = self.keep * seen.scatter + (share * (left / some))[:, None] * away * away
+        return NormalEvidence(count, mean, scatter)
 
 
-def _welford(
-    keep: Float[Array, ""],
-    evidence: NormalEvidence,
-    y: Float[Array, " N"],
-    share: Float[Array, " P"],
-) -> NormalEvidence:
-    """Welford's recursion (1962, Technometrics 4:419), with weights that decay.
-
-    The scatter grows by `share * keep * count / new_count * away^2`, which rounding cannot make
-    negative, as it can the product of the departures from the old mean and from the new.
-    """
-    left = keep * evidence.count
-    count = left + share
-    some = jnp.where(count > 0, count, 1.0)
-    away = y[None] - evidence.mean
-    mean = evidence.mean + (share / some)[:, None] * away
-    scatter = keep * evidence.scatter + (share * (left / some))[:, None] * away * away
-    return NormalEvidence(count, mean, scatter)
-
-
-class Normal(Module):
+class Normal(AbstractNormal):
     """Normal posterior over patterns whose observations have Gaussian noise of variance `1 / beta`.
 
     The prior is worth `prior_count` observations of `prior_mean`.
@@ -100,21 +106,6 @@ class Normal(Module):
     prior_mean: Float[Array, "*N"] = parameter(0.0)
     prior_count: Float[Array, ""] = parameter(1.0, positive=True)
     keep: Float[Array, ""] = parameter(1.0)
-
-    def __check_init__(self) -> None:
-        super().__check_init__()
-        _check_keep(self.keep)
-
-    def init(self, memories: int, size: int) -> NormalEvidence:
-        """Evidence before any observation: zero statistics."""
-        return _none(memories, size)
-
-    def update(
-        self, seen: NormalEvidence, y: Float[Array, " N"], share: Float[Array, " P"]
-    ) -> NormalEvidence:
-        """Bayesian update: the evidence after the observation `y`, of which each memory takes its
-        share."""
-        return _welford(self.keep, seen, y, share)
 
     def count(self, seen: NormalEvidence) -> Float[Array, " P"]:
         """Posterior count [P]: how many observations the posterior is worth; its variance is `1 /
@@ -139,7 +130,7 @@ class Normal(Module):
         return ModernHopfield.from_prior(self.mean(seen), self.beta, log_prior)
 
 
-class NormalGamma(Module):
+class NormalGamma(AbstractNormal):
     """Normal-gamma posterior over patterns and over the precision of each of their units.
 
     The prior: precision Gamma(`shape`, rate `scale`), pattern Normal about `prior_mean` with
@@ -151,21 +142,6 @@ class NormalGamma(Module):
     shape: Float[Array, ""] = parameter(1.0, positive=True)
     scale: Float[Array, ""] = parameter(1.0, positive=True)
     keep: Float[Array, ""] = parameter(1.0)
-
-    def __check_init__(self) -> None:
-        super().__check_init__()
-        _check_keep(self.keep)
-
-    def init(self, memories: int, size: int) -> NormalEvidence:
-        """Evidence before any observation: zero statistics."""
-        return _none(memories, size)
-
-    def update(
-        self, seen: NormalEvidence, y: Float[Array, " N"], share: Float[Array, " P"]
-    ) -> NormalEvidence:
-        """Bayesian update: the evidence after the observation `y`, of which each memory takes its
-        share."""
-        return _welford(self.keep, seen, y, share)
 
     def posterior(self, seen: NormalEvidence) -> tuple[Array, Array, Array, Array]:
         """Posterior parameters: mean [P, N], count [P, 1], shape [P, 1] and scale [P, N]."""

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
-from ..._arrays import as_floating
+from ..._arrays import as_floating, is_traced
+from ..._require import require
 from ...encode import Linear
-from ...encode.spikes import is_known, require
 from ...inputs.poisson import poisson_counts
 from ...system import Module, parameter
 
@@ -120,7 +120,7 @@ class LatencyCode(AbstractSpikeCode):
         fits, good = self.check(steps, dt), _countable(x := as_floating(x))
         # One image after another where they are traced: a curve may refuse a whole batch.
         rows = x.reshape(-1, x.shape[-1])
-        times = self.curve(rows) if is_known(x) else jax.vmap(self.curve)(rows)
+        times = jax.vmap(self.curve)(rows) if is_traced(x) else self.curve(rows)
         times = jax.lax.stop_gradient(times.reshape(x.shape))
         good = good & ~jnp.isnan(times) & fits
         require(good, "curve: gives NaN for some inputs; pass one that takes them all.")

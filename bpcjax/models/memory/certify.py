@@ -23,7 +23,8 @@ class RecallCertificate(eqx.Module):
 
     Of the memory: `lipschitz = beta diameter^2 / 4`, which bounds the slope of the update
     everywhere, so that below 1 it has one fixed point only (`unique`); `log_variance` of
-    `tr Cov_p`, what one spike's pattern varies by about the mean of the posterior at the query.
+    `tr Cov_p`, what one spike's pattern varies by about the mean of the posterior at the query;
+    `squares` [P], the squared distances of the memories from the likeliest one for the query.
     """
 
     beta: Float[Array, ""]
@@ -38,6 +39,7 @@ class RecallCertificate(eqx.Module):
     log_miss: Float[Array, " P"]
     lipschitz: Float[Array, ""]
     log_variance: Float[Array, ""]
+    squares: Float[Array, " P"]
 
     @property
     def unique(self) -> Bool[Array, ""]:
@@ -62,6 +64,36 @@ class RecallCertificate(eqx.Module):
         needed = jnp.log(2 * (count - 1) * self.longest) - jnp.log(jnp.asarray(error))
         safe = jnp.where(self.margin > 0, self.margin, 1.0)
         return jnp.where(self.margin > 0, jnp.maximum(needed, 0.0) / safe, jnp.inf)
+
+    def silencing_bound(self, theta: ArrayLike) -> Float[Array, "..."]:
+        """Bound, by Ville's inequality, on the probability that `sequential_recall` with `theta`
+        (nat) ever silences the true memory: `(P - 1) exp(-theta)`, at most 1."""
+        theta = jnp.asarray(theta, self.beta.dtype)
+        return jnp.minimum((self.squares.shape[0] - 1) * jnp.exp(-theta), 1.0)
+
+    def theta_for(self, error: ArrayLike) -> Float[Array, "..."]:
+        """The theta (nat) from which that bound is `error` at most: `ln((P - 1) / error)`, or 0.
+
+        A decision then loses no more than `error` to that of the largest posterior.
+        """
+        others = max(self.squares.shape[0] - 1, 1)
+        error = jnp.asarray(error, self.beta.dtype)
+        return jnp.maximum(jnp.log(1.0 * others) - jnp.log(error), 0.0)
+
+    def expected_share(self, theta: ArrayLike) -> Float[Array, ""]:
+        """Expected share of the P N multiply-accumulates that `sequential_recall` with `theta`
+        takes in random order, if the likeliest memory is the true one and beta the precision.
+
+        A law, no bound: in the mean a memory x falls silent after the share
+        `theta / (beta |x - x_best|^2 / 2)` of the entries, at most all; the best is alive as long
+        as any other.
+        """
+        gain = 0.5 * self.beta * self.squares  # nat
+        theta = jnp.asarray(theta, gain.dtype)
+        shares = jnp.where(gain > theta, theta / jnp.where(gain > 0, gain, 1.0), 1.0)
+        best = jnp.arange(gain.shape[0]) == jnp.argmin(gain)
+        others = jnp.where(best, 0.0, shares)
+        return (others.sum() + others.max()) / gain.shape[0]
 
 
 def _log_miss(gaps: Float[Array, " P"]) -> Float[Array, " P"]:
@@ -137,6 +169,7 @@ def _certify(energy: ModernHopfield, query: Float[Array, " N"]) -> RecallCertifi
         _log_miss(gaps),
         beta * squares.max() / 4,
         jax.nn.logsumexp(spread) - jnp.log(2.0),
+        squares[best],
     )
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Key
 
 from ..._arrays import sized
-from ...encode.spikes import require
+from ..._require import require
 from ...networks.wrappers import Refractory
 from ...neurons import LIF
 from ...system import Module, parameter

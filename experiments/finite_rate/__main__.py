@@ -1,0 +1,5 @@
+"""`python -m experiments.finite_rate`"""
+
+from . import STUDY
+
+STUDY.main()
