@@ -21,8 +21,9 @@ from bpcjax.models import NudgedPhases
 
 from .common import predictive, study
 from .common.data import Split
+from .common.linear_readouts import baselines
 from .common.predictive import Training
-from .common.recordings import QUANTUM, SETS
+from .common.recordings import QUANTUM, SETS, fold
 from .common.scores import measure
 from .common.settings import setting
 from .common.stacking import stack
@@ -30,7 +31,6 @@ from .common.statistics import wilson
 
 METHODS = "spiking", "linear readout", "nearest neighbour"
 STEPS = 20  # of spikes, of the test
-PENALTIES = 0.01, 0.03, 0.1, 0.3, 1.0  # of the linear readout: smaller is stronger
 SETTINGS = {
     "N-MNIST": Training(
         hidden=(512,), epochs=150, rate=0.75, warm=200, silent=0.3, shift=1, input_quantum=QUANTUM
@@ -53,39 +53,6 @@ class Config(study.Config):
     """Tests, each on other recordings."""
     epochs: int | None = setting(None, least=1)
     """Of each network, if not its own number."""
-
-
-def fold(official: tuple[Split, Split], number: int) -> tuple[Split, Split]:
-    """Training set, shuffled, and test set of a fold: 0 is the official one."""
-    train, test = official
-    count = len(test.x)
-    x, labels = np.concatenate([test.x, train.x]), np.concatenate([test.labels, train.labels])
-    order = np.random.default_rng(0).permutation(np.arange(count, len(x)))
-    order = np.concatenate([np.arange(count), order])  # the official test set comes first
-    part = slice(number * count, (number + 1) * count)
-    others = np.delete(order, part)
-    return Split(x[others], labels[others], 10), Split(x[order[part]], labels[order[part]], 10)
-
-
-def baselines(train: Split, test: Split) -> tuple[np.ndarray, np.ndarray]:
-    """Baselines: which recordings of the test [n] a linear readout (logistic regression) and the
-    nearest neighbour get right. The readout's penalty is chosen on a fifth of the training set."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from threadpoolctl import threadpool_limits
-
-    x, y = train.x.reshape(len(train.x), -1), train.labels
-    new = test.x.reshape(len(test.x), -1)
-    held = np.arange(len(x)) % 5 == 0  # callers have shuffled them
-
-    def readout(penalty: float, x, y):
-        return LogisticRegression(C=penalty, max_iter=1000, tol=1e-3).fit(x, y)
-
-    with threadpool_limits(1):  # small products: many threads wait for each other
-        best = max(PENALTIES, key=lambda c: readout(c, x[~held], y[~held]).score(x[held], y[held]))
-        linear = readout(best, x, y).predict(new)
-        nearest = KNeighborsClassifier(1).fit(x, y).predict(new)
-    return linear == test.labels, nearest == test.labels
 
 
 def measure_fold(

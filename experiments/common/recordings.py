@@ -143,4 +143,16 @@ def _loudness(sound: np.ndarray, rate: float, bins: int, bands: int) -> np.ndarr
     return (QUANTUM * spikes[:, :bands]).astype(np.float32)
 
 
+def fold(official: tuple[Split, Split], number: int) -> tuple[Split, Split]:
+    """Training set, shuffled, and test set of a fold: 0 is the official one."""
+    train, test = official
+    count = len(test.x)
+    x, labels = np.concatenate([test.x, train.x]), np.concatenate([test.labels, train.labels])
+    order = np.random.default_rng(0).permutation(np.arange(count, len(x)))
+    order = np.concatenate([np.arange(count), order])  # the official test set comes first
+    part = slice(number * count, (number + 1) * count)
+    others = np.delete(order, part)
+    return Split(x[others], labels[others], 10), Split(x[order[part]], labels[order[part]], 10)
+
+
 SETS = {"N-MNIST": camera, "spoken digits": spoken}

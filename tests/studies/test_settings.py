@@ -120,6 +120,14 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
     "experiments.learn_fashion": [
         ({"epochs": 0}, "epochs must be at least 1"),
     ],
+    "experiments.raster_recall": [
+        ({"recordings": ("x",)}, "recordings must be one of patterns, nmnist, spoken_digits"),
+        ({"recordings": ()}, "recordings must have at least one"),
+        ({"folds": 0}, "folds must be at least 1"),
+        ({"folds": 10}, "folds must be at least 1 and at most 9"),
+        ({"steps": 1}, "steps must be at least 2"),
+        ({"seed": -1}, "seed must be at least 0"),
+    ],
     "experiments.recall": [
         ({"patterns": -5}, "patterns must be at least 2, got -5"),
         ({"queries": 0}, "queries must be at least 1"),

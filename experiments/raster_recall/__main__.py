@@ -1,0 +1,5 @@
+"""`python -m experiments.raster_recall`"""
+
+from . import STUDY
+
+STUDY.main()
