@@ -1,12 +1,16 @@
 """How well does predictive coding learn by spikes and local updates?
 
-Networks of images, spiking while they learn and at the test, in one table with their rate twin and
-the same network trained by backpropagation:
+Networks of images in one table with their rate twin and the same network trained by
+backpropagation. Predictions run from pixels to label. At the test all values are sent as spikes. In
+learning the state without a label is one pass of values rounded to the quantum, whose spikes are
+counted and not sent; what the label changes, and the errors, are spikes. Updates read what is at
+the synapse; errors come back through the transposed weights, but in the row with learned feedback.
 
 - spiking: values and errors are spikes, one hidden layer; "no shifts" without moved images;
 - two, three hidden layers; learned feedback (Kolen & Pollack) instead of transposed weights;
   spiking input; convolutions;
-- rate: the same energy and rule without quanta; backpropagation: the same network and steps.
+- rate: the same energy and rule without quanta; backpropagation: the same network and steps. Both
+  with the settings of the spiking network, and one seed.
 
 All weights are points. Settings were chosen on a sixth of the training set (`--validation`).
 The convolutions are small, for a processor of two cores; with `--full-convolutions` on a GPU they

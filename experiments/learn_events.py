@@ -2,7 +2,9 @@
 
 N-MNIST (an event camera) and spoken digits (a cochlea), as counts of input spikes in bins of time:
 the spiking network of `experiments.learn`, against a linear readout (logistic regression, its
-penalty chosen on held-out training recordings) and the nearest neighbour on the same counts. The
+penalty chosen on held-out training recordings) and the nearest neighbour on the same counts; only
+the network sees them moved and with inputs left out in training. Counts of N-MNIST are three still
+images, and timing hardly matters there (Iyer et al. 2021, Front. Neurosci. 15:608567). The
 first fold tests on the official test set; each other one on as many recordings of the training
 set, no recording twice. Settings were chosen on three random sixths of that training set, so that
 recordings of the other folds had a part in the choice; the official test set had none.

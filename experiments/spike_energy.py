@@ -4,7 +4,8 @@ Spiking predictive coding at several quanta and widths, read after every number 
 pixels as currents and as spikes; beside it its rate twin and networks trained by backpropagation at
 the same widths. Energies are of arithmetic alone (45 nm, fp32): a multiply-accumulate for what is
 analog, an addition at each synapse that a spike reaches, and in `with states` an update of every
-hidden neuron in every step.
+hidden neuron in every step. The networks beside it multiply each pixel, black ones too, as it is,
+where pixels as spikes have three levels: most of the difference is this.
 
     python -m experiments.spike_energy                 # MNIST: results/spike_energy.zarr, a picture
     python -m experiments.spike_energy --quick         # the embedded digits

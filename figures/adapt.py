@@ -53,7 +53,7 @@ def _tracking(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set(xlabel="spikes a sample", ylabel="regret over Kalman's", xscale="log")
     ax.set_xticks([1, 3, 10, 30], ["1", "3", "10", "30"])
     ax.minorticks_off()
-    ax.set_title("spiking Kalman filter", loc="left")
+    ax.set_title("Kalman's mean, found by spikes", loc="left")
 
 
 def _classes(ax: Axes, dataset: xr.Dataset) -> None:

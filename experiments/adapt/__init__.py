@@ -1,14 +1,17 @@
 """Do posteriors that forget keep up with a world that changes?
 
 - Switching: a linear-Gaussian stream whose weights are drawn anew now and then. Posteriors side by
-  side, weighed by evidence, against the exact filter over all times of change, and single
-  posteriors that forget. Regret is the log density lost to who knows the weights.
-- Tracking: a hidden state followed by spikes (a spiking Kalman filter), against Kalman's own;
-  regret against who knows the state.
-- Drift: a readout of N-MNIST and of spoken digits that learns from batches of ten recordings. In
+  side, weighed by evidence, against the exact filter over all times of change (Adams & MacKay 2007,
+  arXiv:0710.3742), and single posteriors that forget. Regret is the log density lost to who knows
+  the weights. No spikes.
+- Tracking: the mean of a Kalman filter found by spikes, one at a time, each the best of all units,
+  at Kalman's own covariances; against Kalman's mean. Regret against who knows the state.
+- Drift: a linear readout of N-MNIST and of spoken digits that learns from batches of ten
+  recordings, by regression with forgetting, without spikes. In
   the middle they are turned, or shifted in pitch, or their rate drops. Accuracy against that of
   the same readout that has seen nothing but the new law; and a nearest neighbour's.
-- Classes one after another: the embedded digits, a class at a time, against a gradient rule.
+- Classes one after another: the embedded digits, a class at a time, the same regression (its sums
+  do not know the order) against a gradient rule.
 
     python -m experiments.adapt             # results/adapt.zarr and a picture
     python -m experiments.adapt --quick     # streams and digits alone

@@ -5,7 +5,8 @@
   follows without a reset. Its inputs keep all spikes, forget them, or both (`arriving`).
 - Drift: as in `experiments.adapt`, but the readout is a network with a hidden layer that learns and
   answers by spikes, with and without weights that decay (`spikes`); against what it comes to
-  where it has seen nothing but the new law.
+  where it has seen nothing but the new law, as often as the other one after the drift: it has
+  learned from fewer recordings altogether.
 
     python -m experiments.adapt_anytime             # results/adapt_anytime.zarr and a picture
     python -m experiments.adapt_anytime --quick     # the embedded digits as Poisson spikes

@@ -6,11 +6,13 @@ Fashion-MNIST, and the other way round). Their readings:
 
 - point: the network; tempered: its outputs over a temperature chosen on validation images;
 - synapses, matrices: the average over networks drawn from a posterior over all weights, of every
-  synapse by itself or of a layer's together, made of local products at the point. The precision of
+  synapse by itself or of a layer's together, made after learning (Laplace's approximation) of
+  products at the point. The precision of
   the prior is chosen on the same images as the temperature; what the evidence prefers is noted;
 - both: the average over matrices, with a temperature, both chosen there;
 - ensemble: the average over points from other first weights, at several times the cost.
 
+Conditions that are counted in the summary are treatments of the same few networks, not independent.
 What is not known is the mutual information of answer and weights (epistemic); the rest is
 aleatoric. And a readout of fixed random rectified units: its most probable weights against
 independent synapses with means and variances (variational online Newton over all samples at once,

@@ -1,5 +1,7 @@
 """How fast, how near and how safely do spikes of predictive coding descend its free energy?
 
+On small random networks that have learned nothing, but for the spectrum:
+
 - orders: greedy spikes of size d come to rest at a distance of order d from the minimum of F, and
   at an F above it of order d^2, on linear and on rectified networks, never raising F;
 - budget: with a cost c of a spike there are at most (F(0) - F*) / c of them;
@@ -8,8 +10,10 @@
 - errors as spikes: corrections in quanta of gamma;
 - spectrum: the ends of the Hessian's spectrum during training (digits), and the relaxation time
   they predict, against one measured;
-- stability: parallel spikes, each unit with a probability (the step), hearing corrections late;
-  on a constant input and on the events of a camera.
+- stability: parallel spikes, each unit with a probability (the step), hearing corrections late, and
+  a linear theory of it; on a constant input and on one recording of a camera.
+
+The networks of `experiments.learn` settle by another, parallel algorithm.
 
     python -m experiments.convergence             # results/convergence.zarr and a picture
     python -m experiments.convergence --quick

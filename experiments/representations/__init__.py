@@ -1,8 +1,9 @@
 """What does a spiking hierarchy learn to see without labels, and can it draw a label?
 
 Features of images, and causes of features, found by spikes and learned from what each synapse
-sees. Labels come last: memories on top see causes together with labels, so that a label leads down
-to images. Measured on the test set:
+sees; errors are numbers. Features start as images of the training set. Labels come last: memories
+on top see causes together with labels, so that a label leads down to images. Measured on the test
+set:
 
 - linear readouts of spike counts: of learned features, of the images that learning starts from, of
   random features, of pixels, of causes;
