@@ -23,7 +23,7 @@ broadcast, and for theta. In a batch attention reads weights once; the memory th
 charged for each query by itself.
 
     python -m experiments.sequential --data-dir FOLDER     # results/sequential.zarr and a picture
-    python -m experiments.sequential --quick               # digits and sphere only
+    python -m experiments.sequential --quick               # digits only
 """
 
 import dataclasses
@@ -38,8 +38,8 @@ from bpcjax import cost
 from ..common import study
 from ..common.study import Parts, setting
 from . import laws as laws, scaling as scaling, values as values
-from .choices import choose
-from .methods import ERROR, MODELS, PRICES, Choice, Prices, answers
+from .choices import THETAS, choose
+from .methods import ERROR, MODELS, PRICES, Choice, Prices, answers, swept
 from .report import summary, text
 from .tasks import COUNTS, Case, Deletion, Exposure, Mask, Noise, source
 
@@ -115,14 +115,16 @@ def measured(config: Config, number: int, case: Case) -> dict[str, np.ndarray]:
     known = [problem(case.expected, 1000 + k) for k in range(2 if few else VALIDATION)]
     choice = choose(known, blocks, rng)
     law = laws.share(known[0], choice, rng)
+    size = known[0].patterns.shape[::-1]
+    prices = Prices(*size)
     del known
     right = np.full((len(MODELS), config.seeds, config.queries), -1, np.int8)
     counts = np.full((len(MODELS), config.seeds, len(OPERATIONS)), np.nan)
     energy = np.full((len(MODELS), config.seeds, len(PRICES)), np.nan)
     silenced = np.full((len(MODELS), config.seeds), np.nan)
+    curve = np.full((len(THETAS), config.seeds, 1 + len(PRICES)), np.nan)
     for k in range(seeds):
         own = problem(case, k)
-        size = own.patterns.shape[::-1]
         for name, answer in answers(own, choice, rng).items():
             m = MODELS.index(name)
             right[m, k, :queries] = answer.decision == own.target
@@ -130,11 +132,14 @@ def measured(config: Config, number: int, case: Case) -> dict[str, np.ndarray]:
             energy[m, k] = Prices(*size, kernel=name.startswith("draws"))(answer.counts)
             if answer.silenced is not None:
                 silenced[m, k] = answer.silenced.mean()
+        for t, answer in enumerate(swept(own, choice, THETAS)):
+            curve[t, k] = (answer.decision == own.target).mean(), *prices(answer.counts)
     chosen = np.array(choice, float)
     return {
         "right": right, "counts": counts, "energy": energy, "silenced": silenced,
         "choice": np.where(np.isfinite(chosen), chosen, 0.0), "law": np.array(law),
-        "width": np.array(own.patterns.shape[1]),
+        "law_energy": prices(laws.counts(law * size[0] * size[1], choice.block)),
+        "width": np.array(size[0]), "curve": curve,
     }  # fmt: skip
 
 
@@ -184,6 +189,9 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
             "silenced": (each, stack["silenced"]),
             "choice": (("case", "chosen"), stack["choice"]),
             "law": (("case",), stack["law"]),
+            "law_energy": (("case", "price"), stack["law_energy"], nano),
+            "curve_accuracy": (("case", "theta", "seed"), stack["curve"][..., 0]),
+            "curve_energy": (("case", "theta", "seed", "price"), stack["curve"][..., 1:], nano),
             "width": (("case",), stack["width"]),
             "value_error": (("value_noise", "mixture", "seed"), value["error"]),
             "value_apart": (("value_noise", "mixture", "seed"), value["apart"]),
@@ -198,6 +206,7 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
         coords={
             "case": [case.name for case in every], "model": list(MODELS),
             "operation": list(OPERATIONS), "price": list(PRICES), "chosen": list(Choice._fields),
+            "theta": list(THETAS),
             "data": ("case", [case.data for case in every]),
             "patterns": ("case", [case.patterns for case in every]),
             "kind": ("case", [type(case.damage).__name__ for case in every]),

@@ -293,6 +293,12 @@ def sequential(problem: Problem, choice: Choice) -> dict[str, Answer]:
     }
 
 
+def swept(problem: Problem, choice: Choice, thetas: tuple[float, ...]) -> list[Answer]:
+    """Answers of the memory that decides early over theta, without a lead."""
+    kept = store(problem, choice)
+    return [answer(ask(kept, problem, theta, math.inf), problem) for theta in thetas]
+
+
 def student_likelihood(problem: Problem) -> StudentLikelihood:
     """The likelihood of unknown noise whose prior has the assumed precision as its mean."""
     return StudentLikelihood(0.5, 0.5 * problem.sigma**2)

@@ -12,6 +12,7 @@ RESAMPLES = 1000
 OWN, SURE = "sequential", "sequential, certified"
 STUDENT = "sequential, Student-t, certified"
 BANDITS = "BanditMIPS", "BanditMIPS, by variance"
+SHOWN = "attention", "argmax", "SANTA, 16", "survivors, theta 7", "survivors, 16 samples"
 NAMED = (
     "argmax", "attention", "draws, 1", "draws, 40", *BANDITS, OWN, SURE,
     "sequential, sigma estimated", "sequential, Student-t", STUDENT, "sequential, int8",
@@ -76,9 +77,10 @@ def _of_case(own: xr.Dataset) -> Metrics:
         result[f"silenced, {model}"] = float(own.silenced.sel(model=model).mean())
     for name in ("theta", "block", "student"):
         result[name] = float(own.choice.sel(chosen=name))
-    macs = own.counts.sel(model=OWN, operation=["macs", "synaptic"]).mean("seed").values
-    result |= {"share of MACs": float(macs[0] / (own.width * own.patterns)), "law": float(own.law)}
-    return result
+    macs = float(own.counts.sel(model=OWN, operation="macs").mean())
+    events = str(own.kind.values) in ("Deletion", "Exposure")
+    share = np.nan if events else macs / float(own.width * own.patterns)
+    return result | {"share of MACs": share, "law": float(own.law)}
 
 
 def _masks(dataset: xr.Dataset) -> Metrics:
@@ -126,7 +128,7 @@ def _values(dataset: xr.Dataset) -> Metrics:
             label = f"value, noise {noise:g}, {method}"
             result[f"{label}: square error"] = float(own.value_error.mean())
             result[f"{label}: from the exact mean"] = float(own.value_apart.mean())
-            for price in PRICES:
+            for price in ("fp32", "int8+memory"):
                 energy = float(own.value_energy.sel(price=price).mean())
                 result[f"{label}: nJ, {price}"] = energy
     return result
@@ -140,6 +142,13 @@ def _growth(dataset: xr.Dataset) -> Metrics:
         result[f"sphere: exponent of MACs in {letter}, standard error"] = float(
             dataset.exponent_errors[k]
         )
+    for data in ("mnist", "sphere"):
+        some = (dataset.data == data) & (dataset.kind == "Noise") & (dataset.level == 1.5)
+        own = dataset.isel(case=np.flatnonzero((some & (dataset.assumed == 1)).values))
+        if own.sizes["case"] > 1:
+            macs = own.counts.sel(model=SURE, operation="macs").mean("seed")
+            slope = np.polyfit(np.log(own.patterns), np.log(macs), 1)[0]
+            result[f"{data}, noise 1.5, certified: exponent of MACs in P"] = float(slope)
     batch, seconds = dataset.batch.values, dataset.seconds.values
     rate = batch[:, None] / seconds
     result["speed: queries a second, best batch"] = float(rate.max())
@@ -168,5 +177,10 @@ def text(metrics: Metrics) -> str:
     for case in cases:
         numbers = (metrics.get(f"{case}: {name}", float("nan")) for name, _ in columns)
         lines.append(f"{case:<44}" + "".join(f"{number:>9.3f}" for number in numbers))
-    others = [name for name in metrics if not any(name.startswith(f"{c}: ") for c in cases)]
+    others = [
+        name
+        for name in metrics
+        if not any(name.startswith(f"{case}: ") for case in cases)
+        and (not name.startswith("value") or any(f", {own}:" in name for own in SHOWN))
+    ]
     return "\n".join([*lines, *(f"{name:<72} {metrics[name]:.6g}" for name in others)])

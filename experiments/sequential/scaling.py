@@ -15,7 +15,7 @@ from .tasks import Source, stored
 THETA = 7.0
 NOISE = 1.0  # on the sphere
 BLOCK = 4
-REPEATS = 7  # of a timing; the least counts
+REPEATS = 15  # of a timing; the least counts
 
 
 def exponents(
