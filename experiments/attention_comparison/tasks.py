@@ -13,6 +13,7 @@ from bpcjax.cost import Counts
 from bpcjax.models import LinearMemory, attention, hard_attention, sparse_attention
 
 from ..common.memories import STEPS, SWEEPS, bcpnn, classical, on_sphere, with_flat_prior
+from ..common.precision import as_int8 as as_int8
 
 LEVELS = {  # what spoils a query: noise (entries vary by 1), or the share of spikes deleted
     "auto": (1.0, 2.0, 3.0),
@@ -82,12 +83,6 @@ def raster(rng: np.random.Generator, patterns: int, queries: int) -> Problem:
 
 
 MAKERS = {"auto": auto, "key to value": key_to_value, "raster": raster}
-
-
-def as_int8(keys: np.ndarray) -> np.ndarray:
-    """Keys rounded to 255 levels of one scale, as they are kept in 8 bits."""
-    scale = np.abs(keys).max() / 127
-    return np.rint(keys / scale) * scale
 
 
 @eqx.filter_jit

@@ -37,6 +37,21 @@ def inside(successes: ArrayLike, trials: ArrayLike, law: ArrayLike, level: float
     return sum(bool(low - 1e-12 <= value <= high + 1e-12) for value, (low, high) in ends)
 
 
+def mcnemar(one: ArrayLike, other: ArrayLike) -> float:
+    """P-value of McNemar's exact test (1947, Psychometrika 12:153) that two methods are right
+    equally often on the same trials: two-sided, by the trials on which they differ."""
+    one, other = (np.asarray(x, bool).ravel() for x in (one, other))
+    gained, lost = int((one & ~other).sum()), int((other & ~one).sum())
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+
+
+def paired_difference(one: ArrayLike, other: ArrayLike) -> tuple[float, float, float]:
+    """Mean of the differences of two methods on the same trials, and its normal 95 % interval."""
+    gaps = np.asarray(one, float).ravel() - np.asarray(other, float).ravel()
+    half = 1.96 * gaps.std(ddof=1) / np.sqrt(gaps.size) if gaps.size > 1 else np.nan
+    return float(gaps.mean()), float(gaps.mean() - half), float(gaps.mean() + half)
+
+
 def standard_error(values: xr.DataArray, dim: str) -> xr.DataArray:
     """Standard error of the mean along `dim`; 0 where there is one value only."""
     size = values.sizes[dim]

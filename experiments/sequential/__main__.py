@@ -1,0 +1,5 @@
+"""`python -m experiments.sequential`"""
+
+from . import STUDY
+
+STUDY.main()
