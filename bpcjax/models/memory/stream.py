@@ -187,7 +187,7 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
     base, precision = offsets.sum(axis=1), jnp.asarray(likelihood.sigma, frames.dtype) ** -2
     rules = _Rules(*(jnp.asarray(x, frames.dtype) for x in rules[:-1]), rules.successor)
     log_prior = jax.nn.log_softmax(store.log_prior)
-    sound = jnp.isfinite(log_prior).all() & ~bad_parameters(likelihood) & rules.are_sound()
+    sound = (store.log_prior < jnp.inf).all() & ~bad_parameters(likelihood) & rules.are_sound()
     streams, count = frames.shape[0], len(log_prior)
 
     def silence(evidence, alive):
