@@ -88,12 +88,13 @@ def _by_hand(energy, following, y, prior, theta, threshold, bound):
             best = max(ahead.values())
             candidates = sorted(p for p, a in ahead.items() if np.log(best / a) <= theta)
             for place in candidates:
-                if place in belief:  # it was alive: changes only
+                if place in evidence:  # it was a candidate: changes only
                     evidence[place] += x[place] @ change / SIGMA**2
                     products += np.count_nonzero(change)
                 else:
                     evidence[place] = (x[place] @ held - 0.5 * x[place] @ x[place]) / SIGMA**2
                     products += np.count_nonzero(held)
+            evidence = {p: evidence[p] for p in candidates}
             apart = [(held - x[p]) @ (held - x[p]) / SIGMA**2 for p in candidates]
             restart = min(apart) > bound
         if restart:
@@ -105,6 +106,8 @@ def _by_hand(energy, following, y, prior, theta, threshold, bound):
         u = np.array([evidence[p] + np.log(ahead[p]) for p in candidates])
         alive = u.max() - u <= theta
         share = np.exp(u - u.max()) * alive
+        if restart:
+            evidence = {p: evidence[p] for p, a in zip(candidates, alive, strict=True) if a}
         belief = {p: b for p, b in zip(candidates, share / share.sum(), strict=True) if b > 0}
         rows.append((max(belief, key=belief.get), restart, len(candidates), products))
     return [np.array(column) for column in zip(*rows, strict=True)]

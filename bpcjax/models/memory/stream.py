@@ -72,11 +72,11 @@ def stream_recall(
     beam search of speech recognition, fed by changes: with the probability `hazard` a frame comes
     from any place, by the prior of the energy; else from the same one as the last frame (`stay`),
     else from its `successor`. An entry is sent if it is further than `threshold` from what was
-    sent last, and adds `weights (y' - y)` to the evidence of the places that are alive; the
-    successors of those wake, with the evidence of the frame that is held. A place falls silent
-    where the posterior of another exceeds its own by more than `theta` nat. If no candidate is
-    nearer to the frame than `bound`, all places are alive again, the past is forgotten, and the
-    frame is recalled as by `sequential_recall`.
+    sent last, and adds `weights (y' - y)` to the evidence of the candidates, the places that are
+    alive and their successors; one that becomes a candidate takes the whole frame that is held. A
+    place falls silent where the posterior of another exceeds its own by more than `theta` nat. If
+    no candidate is nearer to the frame than `bound`, all places are alive again, the past is
+    forgotten, and the frame is recalled as by `sequential_recall`.
 
     Without silencing (`theta = bound = inf`, `threshold = 0`) this is the exact filter. With it,
     for Gaussian noise, a known `bound` raises a false alarm at a frame with the probability `alarm`
@@ -151,6 +151,7 @@ class _Stream(NamedTuple):
     u: Float[Array, "S P"]
     belief: Float[Array, "S P"]
     alive: Bool[Array, "S P"]
+    candidates: Bool[Array, "S P"]  # whose evidence is kept up
     lost: Bool[Array, " S"]  # nothing is held
 
 
@@ -187,7 +188,7 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
     base, precision = offsets.sum(axis=1), jnp.asarray(likelihood.sigma, frames.dtype) ** -2
     rules = jax.tree.map(lambda x: x.astype(frames.dtype) if x.ndim == 0 else x, rules)
     log_prior = jax.nn.log_softmax(store.log_prior)
-    sound = jnp.isfinite(log_prior).all() & ~bad_parameters(likelihood) & rules.are_sound()
+    sound = (store.log_prior < jnp.inf).all() & ~bad_parameters(likelihood) & rules.are_sound()
     streams, count = frames.shape[0], len(log_prior)
 
     def silence(evidence, alive):
@@ -227,21 +228,24 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
         deviance = jnp.where(candidates, deviance, jnp.inf).min(axis=1)
         again = good & ~(candidates.any(axis=1) & (deviance <= rules.bound))
         anew = jax.lax.cond(again.any(), restart, stand, y, again)
-        tracked = _tracking_counts(frame, changed, candidates, state.alive)
+        tracked = _tracking_counts(frame, changed, candidates, state.candidates)
         counts = jax.tree.map(
             lambda a, b: jnp.where(held, a, 0) + jnp.where(again, b, 0), tracked, anew[-1]
         )
-        u, alive, belief, frame = (
+        number = candidates.sum(axis=1, dtype=jnp.int32)
+        u, alive, belief, frame, candidates = (
             jnp.where(again[:, None], new, old)
-            for new, old in zip((*anew[:-1], y), (u, alive, belief, frame), strict=True)
+            for new, old in zip(
+                (*anew[:-1], y, anew[1]), (u, alive, belief, frame, candidates), strict=True
+            )
         )
-        state = _Stream(frame, u, belief, alive, ~good)
+        state = _Stream(frame, u, belief, alive, candidates, ~good)
         row = StreamRecall(
             jnp.where(good, belief.argmax(axis=1), -1).astype(jnp.int32),
             jnp.where(good[:, None], belief, jnp.nan),
             again,
             changed.sum(axis=1, dtype=jnp.int32),
-            candidates.sum(axis=1, dtype=jnp.int32),
+            number,
             deviance,
             counts,
             good,
@@ -249,21 +253,23 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
         return state, row
 
     zero = jnp.zeros((streams, count), frames.dtype)
-    start = _Stream(jnp.zeros_like(frames[:, 0]), zero, zero, zero > 0, jnp.ones(streams, bool))
+    start = _Stream(
+        jnp.zeros_like(frames[:, 0]), zero, zero, zero > 0, zero > 0, jnp.ones(streams, bool)
+    )
     _, rows = jax.lax.scan(step, start, frames.swapaxes(0, 1))
     return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), rows)
 
 
-def _tracking_counts(frame, changed, candidates, alive) -> cost.Counts:
+def _tracking_counts(frame, changed, candidates, before) -> cost.Counts:
     """Operations of a frame without a restart. The sender compares all entries with those sent
-    last; a change reaches the candidates that were alive, the others sum the frame held; two
+    last; a change reaches those that were candidates before, others take the frame held; two
     products a change keep its square up. Of several candidates, one takes its prediction (two
     products and a sum), an exponential, its product and a division; and each is compared with the
     largest, which is sent to all, and with theta."""
     size, dtype = frame.shape[1], frame.dtype
     sent, inputs = changed.sum(axis=1).astype(dtype), (frame != 0).sum(axis=1).astype(dtype)
     number = candidates.sum(axis=1).astype(dtype)
-    kept = (candidates & alive).sum(axis=1).astype(dtype)
+    kept = (candidates & before).sum(axis=1).astype(dtype)
     woken = number - kept
     products = sent * kept + inputs * woken
     several = jnp.where(number > 1, number, 0)

@@ -1,0 +1,5 @@
+"""`python -m experiments.stream`"""
+
+from . import STUDY
+
+STUDY.main()
