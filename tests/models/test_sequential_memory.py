@@ -70,7 +70,12 @@ def trains_of(order, seen, block):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "likelihood",
-    [GaussianLikelihood(0.8), StudentLikelihood(0.7, 0.4), FlipLikelihood(0.2), PoissonLikelihood()],
+    [
+        GaussianLikelihood(0.8),
+        StudentLikelihood(0.7, 0.4),
+        FlipLikelihood(0.2),
+        PoissonLikelihood(),
+    ],
 )
 def test_equals_the_batched_form(likelihood):
     energy, y, rng = problem(likelihood)
@@ -271,9 +276,7 @@ def test_single_precision():
 def test_landscape_of_the_survivors():
     likelihood = GaussianLikelihood(0.8)
     energy, y, _ = problem(likelihood, size=2, count=6)
-    memory = SequentialMemory(
-        energy, likelihood, SequentialMemory.events(np.arange(2)), theta=1.0
-    )
+    memory = SequentialMemory(energy, likelihood, SequentialMemory.events(np.arange(2)), theta=1.0)
     end = run(memory, y[1], t1=3.0, solver=GRID)
     alive = np.asarray(end.final.alive) > 0.5
     assert 0 < alive.sum() < 6

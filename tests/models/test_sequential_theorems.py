@@ -251,7 +251,7 @@ def test_certificate_of_silence():
 def test_expected_share_on_the_sphere_and_on_digits():
     """The certificate's law against the memory: within 10 % on the sphere at theta = 20; on the
     digits of the retrieval study, whose entries differ, within 25 % from a noise of 1 and theta 7
-    on (of 12 cells: the table in the docs)."""
+    on."""
     from experiments.common.data import draw_balanced, load, standardise
 
     energy, y = on_sphere(1024, 50, 2.0)

@@ -50,7 +50,7 @@ def test_walks_take_as_long(sigma, theta):
 
 
 def test_overshoot_of_small_steps():
-    """Of normal steps that are small: 0.5826 of their standard deviation (Siegmund 1985, ch. 10)."""
+    """Of small normal steps: 0.5826 of their standard deviation (Siegmund 1985, ch. 10)."""
     for sigma in (8.0, 16.0):
         sd = np.sqrt(law.moments(sigma)[1])
         np.testing.assert_allclose(law.overshoot(sigma) / sd, 0.5826, rtol=0.06)
