@@ -12,7 +12,7 @@ from ...system import Scalar, is_traced
 Order = Int[Array, " N"]
 
 
-def as_order(order: ArrayLike, size: int) -> Order:
+def as_order(order: ArrayLike | Any, size: int) -> Order:
     """`order` as an array that holds each of so many entries once.
 
     **Raises:** `ValueError` if it is known not to.
