@@ -5,14 +5,22 @@ from .._moved import renamed
 from ..stepping import surrogate as surrogate
 from .bcpnn import SpikeTraces as SpikeTraces, Traces as Traces
 from .locality import (
+    BroadcastUse as BroadcastUse,
     Certificate as Certificate,
     Dependency as Dependency,
     Elsewhere as Elsewhere,
+    MessageUse as MessageUse,
+    Neurons as Neurons,
     Post as Post,
     Pre as Pre,
     Shared as Shared,
+    StepCertificate as StepCertificate,
     Synapse as Synapse,
+    Violation as Violation,
+    Weights as Weights,
+    Wiring as Wiring,
     certificate as certificate,
+    certify_step as certify_step,
 )
 from .mixture import (
     Mixture as Mixture,

@@ -72,6 +72,7 @@ from .predictive import (
     RatePhases as RatePhases,
     Spent as Spent,
     SpikingPredictiveCoding as SpikingPredictiveCoding,
+    feedback_stiffness as feedback_stiffness,
     settle as settle,
 )
 from .winner_take_all import (

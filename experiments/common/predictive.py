@@ -121,7 +121,8 @@ def with_maps(energy: PredictiveCoding, forward: Any, backward: Any = None) -> P
     )
 
 
-def _start(settings: Training, shape, classes: int, updates: int):
+def start(settings: Training, shape: tuple[int, ...], classes: int, updates: int):
+    """The network before training, the rule that changes its weights, and the first state."""
     key = jax.random.fold_in(jax.random.key(settings.seed), 1)
     energy = network(key, shape, classes, settings)
     forward = tuple(a.predict for a in energy.arrows)
@@ -155,6 +156,27 @@ def _augment(x: Array, settings: Training, key: Array) -> Array:
     return x
 
 
+def updated(
+    energy, rule, phases: AbstractPhases, state: State, x: Array, y: Array, key: Array
+) -> tuple[State, Any]:
+    """State after one learning step on inputs `x` [n, ...] with labels `y` [n, classes], and its
+    mean costs."""
+    now = with_maps(energy, state.forward, state.backward)
+    learn = jax.vmap(lambda x, y, key: phases.learn(now, x, y, key))
+    activity, counts = learn(x, y, jax.random.split(key, len(x)))
+    products = tuple(map(hebbian, state.forward, activity.pre, activity.post))
+    if state.backward is None:
+        change, optimiser = rule.update(products, state.optimiser, state.forward)
+        forward, backward = optax.apply_updates(state.forward, change), None
+    else:
+        pair: Any = state.forward, state.backward
+        change, optimiser = rule.update(products, state.optimiser, pair)
+        after: Any = optax.apply_updates(pair, change)
+        forward, backward = after
+    mean = optax.incremental_update(forward, state.mean, 0.01)
+    return State(forward, backward, optimiser, mean), jax.tree.map(jnp.mean, counts)
+
+
 @eqx.filter_jit
 def _epoch(
     energy, rule, phases: AbstractPhases, settings: Training, state: State, x, labels, classes, key
@@ -170,20 +192,7 @@ def _epoch(
         y = (1 - settings.smooth) * y + settings.smooth / classes
         inputs = inputs_of(settings, _augment(x[batch], settings, moves))
         inputs = dropout(inputs, settings.silent, failures)
-        now = with_maps(energy, state.forward, state.backward)
-        learn = jax.vmap(lambda x, y, key: phases.learn(now, x, y, key))
-        activity, counts = learn(inputs, y, jax.random.split(key, size))
-        products = tuple(map(hebbian, state.forward, activity.pre, activity.post))
-        if state.backward is None:
-            change, optimiser = rule.update(products, state.optimiser, state.forward)
-            forward, backward = optax.apply_updates(state.forward, change), None
-        else:
-            pair: Any = state.forward, state.backward
-            change, optimiser = rule.update(products, state.optimiser, pair)
-            after: Any = optax.apply_updates(pair, change)
-            forward, backward = after
-        mean = optax.incremental_update(forward, state.mean, 0.01)
-        return State(forward, backward, optimiser, mean), jax.tree.map(jnp.mean, counts)
+        return updated(energy, rule, phases, state, inputs, y, key)
 
     state, counts = jax.lax.scan(step, state, (order, jax.random.split(key, count)))
     return state, jax.tree.map(jnp.mean, counts)
@@ -211,7 +220,7 @@ def train(
     if updates < 1:
         text = f"epochs: {len(split.x)} images are less than a batch of {settings.batch}."
         raise InputError(text)
-    energy, rule, state = _start(settings, split.x.shape[1:], split.classes, updates)
+    energy, rule, state = start(settings, split.x.shape[1:], split.classes, updates)
     x, labels = jnp.asarray(split.x, jnp.float32), jnp.asarray(split.labels)
 
     def update(state: State, epoch: int) -> tuple[State, dict[str, Any]]:

@@ -68,14 +68,15 @@ FACES = {
         Arrhenius Descent Glauber Parallel SpikeDescent Thinned descend descend_in_parallel
     """,
     "learning": """
-        AbstractBounds AbstractSTDP BayesianNeuron Belief Certificate Dependency Dirichlet
-        Eligible Elsewhere Free GammaPrecision Hard Incremental IncrementalState Mixture Moment
-        Normal NormalEvidence NormalGamma Observation Post Pre RewardSTDP Rewards STDPTraces
-        Shared Soft SpikeTraces Synapse TraceSTDP Traces TriggeredSTDP Window append
-        averages categorical certificate conjugate conjugate_precision delta_rule gaussian
-        growing_step hebb hebbian incremental kolen_pollack learn log_evidence momentum
-        natural_gradient overwrite pair_sum precision_slope projection replay robbins_monro
-        spike_em surrogate
+        AbstractBounds AbstractSTDP BayesianNeuron Belief BroadcastUse Certificate
+        Dependency Dirichlet Eligible Elsewhere Free GammaPrecision Hard Incremental
+        IncrementalState MessageUse Mixture Moment Neurons Normal NormalEvidence NormalGamma
+        Observation Post Pre RewardSTDP Rewards STDPTraces Shared Soft SpikeTraces
+        StepCertificate Synapse TraceSTDP Traces TriggeredSTDP Violation Weights Window
+        Wiring append averages categorical certificate certify_step conjugate
+        conjugate_precision delta_rule gaussian growing_step hebb hebbian incremental
+        kolen_pollack learn log_evidence momentum natural_gradient overwrite pair_sum
+        precision_slope projection replay robbins_monro spike_em surrogate
     """,
     "models": """
         AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest
@@ -87,9 +88,10 @@ FACES = {
         SequentialStore Shot SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding
         StreamRecall StudentLikelihood Synapses Thermal TwoLayerHopfield TwoLayerState
         VisibleSpikes WinnerTakeAll attention bandit_search by_information by_variance
-        certify elu_features event_path gram hard_attention linear_attention
-        log_mean_latency partial_distance_search retrieve sample_first_spike
-        sequential_recall settle smallest_beta sparse_attention stream_recall surprise_bound
+        certify elu_features event_path feedback_stiffness gram hard_attention
+        linear_attention log_mean_latency partial_distance_search retrieve
+        sample_first_spike sequential_recall settle smallest_beta sparse_attention
+        stream_recall surprise_bound
     """,
     "networks": """
         EscapeRate Layer Layers LayersState Network NetworkState Projection Refractory

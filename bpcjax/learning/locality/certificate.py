@@ -7,63 +7,31 @@ i the state of neuron j, the state of neuron i and its own; at a time t nothing 
 """
 
 import dataclasses
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
 from .dependence import Interpreter, Known
+from .owners import (
+    Elsewhere,
+    Owner,
+    Post,
+    Pre,
+    Shared,
+    Synapse,
+    flat,
+    names_of,
+    of_arrays,
+    spread,
+    with_arrays,
+)
 
 NOWHERE = -1
-
-
-@dataclasses.dataclass(frozen=True)
-class Pre:
-    """Owner of presynaptic numbers: `axis` counts the neurons, `time` (if any) the steps; the
-    numbers along all other axes (a batch) are the neuron's own."""
-
-    axis: int = -1
-    time: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Post:
-    """Owner of postsynaptic numbers, as `Pre`."""
-
-    axis: int = -1
-    time: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Synapse:
-    """Owner of synaptic numbers: the axes `post` and `pre` count their neurons."""
-
-    post: int = -2
-    pre: int = -1
-    time: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Shared:
-    """Owner of a shared signal, which all synapses may know: a rate, a clock, a key, a reward."""
-
-    time: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Elsewhere:
-    """Owner of foreign numbers, which no synapse of this layer may know: other layers, labels, a
-    loss."""
-
-    time: int | None = None
-
-
-Owner = Pre | Post | Synapse | Shared | Elsewhere
+SYNAPSE = Synapse()
 
 
 class Dependency(NamedTuple):
@@ -122,7 +90,7 @@ def certificate(
     rule: Callable[..., PyTree],
     args: tuple[PyTree, ...],
     owners: tuple[PyTree, ...],
-    outputs: PyTree = Synapse(),
+    outputs: PyTree = SYNAPSE,
 ) -> Certificate:
     """Locality certificate: what `rule(*args)` depends on, element by element, against what owners
     may know.
@@ -144,23 +112,14 @@ def certificate(
 
     **Raises:** `ValueError` if owners do not fit the arguments, or name axes that are not there.
     """
-    flat, labels = _flat(args, _names(rule, len(args)))
-    whose = _spread(owners, args, "owners")
-    dynamic = [k for k, x in enumerate(flat) if eqx.is_array_like(x)]
-    arrays = [jnp.asarray(flat[k]) for k in dynamic]
-    structure = jax.tree.structure(args)
-
-    def of_arrays(*arrays):
-        leaves = list(flat)
-        for k, x in zip(dynamic, arrays, strict=True):
-            leaves[k] = x
-        result = rule(*jax.tree.unflatten(structure, leaves))
-        return [x for x in jax.tree.leaves(result)]
-
-    shape = jax.eval_shape(rule, *_with_arrays(args))
+    leaves, labels = flat(args, names_of(rule, len(args)))
+    whose = spread(owners, args, "owners")
+    program, dynamic = of_arrays(rule, args)
+    arrays = [jnp.asarray(leaves[k]) for k in dynamic]
+    shape = jax.eval_shape(rule, *with_arrays(args))
     out_labels = [jax.tree_util.keystr(p) for p, _ in jax.tree_util.tree_leaves_with_path(shape)]
-    out_whose = _spread(outputs, shape, "outputs")
-    jaxpr = jax.make_jaxpr(of_arrays)(*arrays)
+    out_whose = spread(outputs, shape, "outputs")
+    jaxpr = jax.make_jaxpr(program)(*arrays)
     total = sum(x.size for x in arrays)
     interpreter = Interpreter(total)
     inputs, start = [], 0
@@ -171,7 +130,7 @@ def certificate(
         start += x.size
     influence = interpreter.closed(jaxpr, inputs)
 
-    slopes = _slopes(of_arrays, arrays)
+    slopes = _slopes(program, arrays)
     parts = [
         _Part(labels[k], x.shape, _indices(whose[k], x.shape, labels[k]))
         for k, x in zip(dynamic, arrays, strict=True)
@@ -260,54 +219,15 @@ def _later(out: _Index, source: _Index) -> np.ndarray:
     return timed & (source.time[None] > out.time[:, None])
 
 
-def _names(rule: Callable, count: int) -> list[str]:
-    try:
-        names = list(inspect.signature(rule).parameters)
-    except (TypeError, ValueError):
-        names = []
-    return names if len(names) == count else [f"argument {k}" for k in range(count)]
-
-
-def _flat(args: tuple[PyTree, ...], names: list[str]) -> tuple[list[Any], list[str]]:
-    leaves, labels = [], []
-    for name, arg in zip(names, args, strict=True):
-        for path, leaf in jax.tree_util.tree_leaves_with_path(arg):
-            leaves.append(leaf)
-            labels.append(name + jax.tree_util.keystr(path))
-    return leaves, labels
-
-
-def _with_arrays(args: PyTree) -> PyTree:
-    return jax.tree.map(lambda x: jnp.asarray(x) if eqx.is_array_like(x) else x, args)
-
-
-def _spread(owners: PyTree, tree: PyTree, name: str) -> list[Owner]:
-    """The owner of every leaf of `tree`."""
-    is_owner = lambda x: isinstance(x, Owner)  # noqa: E731
-    try:
-        full = jax.tree.map(
-            lambda owner, part: jax.tree.map(lambda _: owner, part), owners, tree, is_leaf=is_owner
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must be a prefix of what they own, with Pre, Post, Synapse, Shared or "
-            f"Elsewhere at its leaves: {error}"
-        ) from error
-    leaves = jax.tree.leaves(full, is_leaf=is_owner)
-    if not all(is_owner(x) for x in leaves):
-        raise ValueError(f"{name} must have Pre, Post, Synapse, Shared or Elsewhere at its leaves.")
-    return leaves
-
-
-def _slopes(of_arrays: Callable, arrays: list[Any]) -> Callable[[int, int], np.ndarray]:
+def _slopes(program: Callable, arrays: list[Any]) -> Callable[[int, int], np.ndarray]:
     """The Jacobian of output o in input i as a matrix, computed once when it is asked for."""
-    shapes = [x.shape for x in jax.eval_shape(of_arrays, *arrays)]
+    shapes = [x.shape for x in jax.eval_shape(program, *arrays)]
     done: dict[int, list[Any]] = {}
 
     def slopes(o: int, i: int) -> np.ndarray:
         if i not in done:
             real = jnp.issubdtype(arrays[i].dtype, jnp.floating)
-            done[i] = jax.jacfwd(of_arrays, argnums=i)(*arrays) if real else [None] * len(shapes)
+            done[i] = jax.jacfwd(program, argnums=i)(*arrays) if real else [None] * len(shapes)
         block, size = done[i][o], (int(np.prod(shapes[o])), arrays[i].size)
         return np.full(size, np.nan) if block is None else np.asarray(block).reshape(size)
 

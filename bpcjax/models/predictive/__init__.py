@@ -13,4 +13,5 @@ from .phases import (
     NudgedPhases as NudgedPhases,
     RatePhases as RatePhases,
     Spent as Spent,
+    feedback_stiffness as feedback_stiffness,
 )

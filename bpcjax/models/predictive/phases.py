@@ -8,15 +8,16 @@ towards more activity that a convex prediction has. All functions are of one sam
 """
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, PyTree
 
 from ..._arrays import sized
-from ...energies.predictive.free_energy import Arrow, PredictiveCoding
+from ...energies.predictive.free_energy import Arrow, Layers, PredictiveCoding
 from ...system import Module, parameter
 
 
@@ -56,6 +57,13 @@ def chain(energy: PredictiveCoding) -> tuple[Arrow, ...]:
     if [(a.pre, a.post) for a in arrows] != [(k, k + 1) for k in range(len(arrows))]:
         raise ValueError("energy: the arrows must lead 0->1, 1->2 and so on, in this order.")
     return arrows
+
+
+def feedback_stiffness(energy: PredictiveCoding, y: PyTree, args: PyTree = None) -> Layers:
+    """Stiffness by the feedback maps in place of the forward ones: of squares of the weights that
+    end at a neuron, not of those that leave it; the same number once both maps agree."""
+    arrows = (Arrow(a.pre, a.post, a.back, a.mismatch, None, a.strength) for a in energy.arrows)
+    return PredictiveCoding(arrows).stiffness(y, args)
 
 
 class AbstractPhases(Module):
@@ -98,6 +106,7 @@ class NudgedPhases(AbstractPhases):
     output_quantum: Float[Array, ""] = parameter(0.05, positive=True)
     strength: Float[Array, ""] = parameter(1.0, positive=True)
     steps: int = eqx.field(static=True, converter=sized("steps", 1), default=2)
+    stiffness: Callable = eqx.field(static=True, default=PredictiveCoding.stiffness)
 
     def values(self, energy, x):
         return _rest(energy, x, lambda z: self.quantum * jnp.round(z / self.quantum))
@@ -138,7 +147,7 @@ class NudgedPhases(AbstractPhases):
         attracted = energy.nudged(len(mus), self.strength)
         energy = energy.nudged(len(mus), sign * self.strength)
         arrows = chain(energy)
-        stiff = energy.stiffness((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
+        stiff = self.stiffness(energy, (None, *z[1:], None), (x, *(None for _ in z[1:]), y))
         offsets = [
             jax.random.uniform(jax.random.fold_in(rounding, k), mu.shape, x.dtype, -0.5, 0.5)
             for k, mu in enumerate(mus[:-1])
@@ -189,6 +198,7 @@ class RatePhases(AbstractPhases):
 
     strength: Float[Array, ""] = parameter(1.0, positive=True)
     steps: int = eqx.field(static=True, converter=sized("steps", 1), default=2)
+    stiffness: Callable = eqx.field(static=True, default=PredictiveCoding.stiffness)
 
     def values(self, energy, x):
         return _rest(energy, x, lambda z: z)
@@ -200,7 +210,7 @@ class RatePhases(AbstractPhases):
         attracted = energy.nudged(len(mus), self.strength)
         energy = energy.nudged(len(mus), sign * self.strength)
         arrows = chain(energy)
-        stiff = energy.stiffness((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
+        stiff = self.stiffness(energy, (None, *z[1:], None), (x, *(None for _ in z[1:]), y))
         errors: list[Array] = []
         for last in [False] * self.steps + [True]:
             mus = [a.predict(pre) for a, pre in zip(arrows, z, strict=True)]
