@@ -63,7 +63,7 @@ class Cell:
 
 
 @eqx.filter_jit
-def tested(likelihood, u, common, count):
+def evidence_and_most(likelihood, u, common, count):
     return likelihood.evidence(u, common, count), likelihood.most(u, common, count)
 
 
@@ -98,7 +98,9 @@ def ever_silenced(cell, theta, order):
         u = u + weights[:, entry].T * value[:, None] + offsets[:, entry].T
         common = common + np.asarray(cell.likelihood.common(jnp.asarray(value)))
         count = np.full((1, 1), step + 1.0)
-        evidence, most = map(np.asarray, tested(cell.likelihood, u, common[:, None], count))
+        evidence, most = map(
+            np.asarray, evidence_and_most(cell.likelihood, u, common[:, None], count)
+        )
         odds = evidence + cell.prior
         own = (most + cell.prior)[rows, cell.true]
         missing = np.maximum(theta - (odds.max(1) - own), 0.05)
