@@ -13,17 +13,20 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from ...energies.base import present
 from .likelihoods import AbstractLikelihood
 
-_FEWER, _FEWEST = 8, 16  # by how much the room for survivors shrinks, and the least of it
+# By how much the room for survivors shrinks, and the least of it: to gather their synapses
+# pays from there on (measured on two cores, with 10,000 memories).
+_FEWER, _FEWEST = 16, 16
 
 
 class Elimination(NamedTuple):
     """State of an elimination, of Q queries and the memories that there is room for (at the end,
-    all P): their evidence `u` and who is `alive`; which queries are `going`; and what was spent.
+    all P): their evidence `u`, `-inf` of the silent ones; which queries are `going`; and what was
+    spent.
     """
 
     t: Int[Array, ""]  # blocks
     u: Float[Array, "Q K"]
-    alive: Bool[Array, "Q K"]
+    survivors: Int[Array, " Q"]
     going: Bool[Array, " Q"]
     common: Float[Array, " Q"]  # what entries say against all memories alike
     used: Int[Array, " Q"]  # entries
@@ -33,6 +36,11 @@ class Elimination(NamedTuple):
     tests: Float[Array, " Q"]
     tested: Float[Array, " Q"]  # memories in a test, summed over tests
 
+    @property
+    def alive(self) -> Bool[Array, "Q K"]:
+        """Who was never silenced."""
+        return self.u > -jnp.inf
+
 
 class Stored(NamedTuple):
     """Synapses of P memories, for entries in their order `rank`, `block` at a time; `sums` of the
@@ -40,8 +48,8 @@ class Stored(NamedTuple):
     """
 
     rank: Int[Array, " N"]
-    weights: Float[Array, "blocks block P"]
-    offsets: Float[Array, "blocks block P"]
+    weights: Float[Array, "blocks P block"]
+    offsets: Float[Array, "blocks P block"]
     sums: Float[Array, "blocks P"]
 
 
@@ -52,10 +60,8 @@ def store(
     block: int,
 ) -> Stored:
     """The synapses of input events on memories."""
-    weights, offsets = (
-        _in_blocks(array, rank, block).swapaxes(1, 2) for array in likelihood.synapses(patterns)
-    )
-    return Stored(rank, weights, offsets, offsets.sum(axis=1))
+    weights, offsets = (_in_blocks(a, rank, block) for a in likelihood.synapses(patterns))
+    return Stored(rank, weights, offsets, offsets.sum(axis=2))
 
 
 def _in_blocks(array: Shaped[Array, "rows N"], rank, block: int) -> Shaped[Array, "blocks rows b"]:
@@ -70,23 +76,24 @@ class _Block(NamedTuple):
 
     y: Float[Array, "Q block"]
     seen: Bool[Array, "Q block"]
-    weights: Float[Array, "block P"]
-    offsets: Float[Array, "*block P"]
+    weights: Float[Array, "P block"]
+    offsets: Float[Array, "P *block"]
 
     def gain(self, place: Int[Array, "Q K"] | None) -> Float[Array, "Q K"]:
         """What the block adds to the evidence of the memories at `place` (`None`: all)."""
-        seen = self.seen.astype(self.y.dtype)
-        whole = self.offsets.ndim == 1
-        if place is None:
-            return self.y @ self.weights + (self.offsets[None] if whole else seen @ self.offsets)
-        own = self.offsets[..., place]
-        own = own if whole else jnp.einsum("qb,bqk->qk", seen, own)
-        return jnp.einsum("qb,bqk->qk", self.y, self.weights[:, place]) + own
+        weights, offsets = (
+            array if place is None else array[place] for array in (self.weights, self.offsets)
+        )
+        each = "qb,pb->qp" if place is None else "qb,qpb->qp"
+        gain = jnp.einsum(each, self.y, weights)
+        if self.offsets.ndim == 1:
+            return gain + (offsets[None] if place is None else offsets)
+        return gain + jnp.einsum(each, self.seen.astype(gain.dtype), offsets)
 
 
 def eliminate(
     stored: Stored,
-    prior: Float[Array, "Q P"],
+    prior: Float[Array, " P"],
     y: Float[Array, "Q N"],
     ok: Bool[Array, " Q"],
     likelihood: AbstractLikelihood,
@@ -97,8 +104,8 @@ def eliminate(
 ) -> Elimination:
     """Elimination of `stored` memories by what is `seen` of the queries `y` that are `ok`; log
     `prior`."""
-    queries, count = prior.shape
-    block = stored.weights.shape[1]
+    queries, count = len(y), len(prior)
+    block = stored.weights.shape[2]
     mask = jnp.ones(y.shape, bool) if seen is None else seen
     values, arrive = (_in_blocks(array, stored.rank, block) for array in (present(y, mask), mask))
     # blocks that all queries miss go last: nobody waits for them
@@ -108,7 +115,7 @@ def eliminate(
     state = Elimination(
         jnp.zeros((), jnp.int32),
         jnp.zeros((queries, count), y.dtype),
-        jnp.ones((queries, count), bool),
+        jnp.full(queries, count),
         ok & (left > 0) & (count > 1),
         zero,
         jnp.zeros(queries, jnp.int32),
@@ -119,29 +126,30 @@ def eliminate(
         at = turn[state.t]
         offsets = stored.sums if seen is None else stored.offsets
         now = _Block(values[at], arrive[at], stored.weights[at], offsets[at])
-        alive, going = state.alive, state.going
-        u = jnp.where(going[:, None] & alive, state.u + now.gain(place), state.u)
+        going = state.going
+        u = jnp.where(going[:, None], state.u + now.gain(place), state.u)
         common = likelihood.common(now.y).sum(axis=1)
         common = jnp.where(going, state.common + common, state.common)
         new = jnp.where(going, now.seen.sum(axis=1, dtype=jnp.int32), 0)
         used = state.used + new
         sums = u, common[:, None], used.astype(u.dtype)[:, None]
-        evidence = jnp.where(alive, likelihood.evidence(*sums) + prior, -jnp.inf)
+        evidence = likelihood.evidence(*sums) + prior
         top = evidence.max(axis=1)
         refuted = top[:, None] - likelihood.most(*sums) - prior > theta
         tested = going & (used > 0)  # of a query of which nothing has come nobody is refuted
-        stays = alive & ~(refuted & tested[:, None])
-        undecided = (stays.sum(axis=1) > 1) & (used < left)
+        u = jnp.where(refuted & tested[:, None], -jnp.inf, u)
+        survivors = (u > -jnp.inf).sum(axis=1)
+        undecided = (survivors > 1) & (used < left)
         if lead is not None:
             first = jnp.arange(u.shape[1])[None] == evidence.argmax(axis=1)[:, None]
-            second = jnp.where(stays & ~first, evidence, -jnp.inf).max(axis=1)
+            second = jnp.where((u > -jnp.inf) & ~first, evidence, -jnp.inf).max(axis=1)
             undecided = undecided & ~(top - second >= lead)
-        number = jnp.where(going, alive.sum(axis=1), 0).astype(u.dtype)
+        number = jnp.where(going, state.survivors, 0).astype(u.dtype)
         events = jnp.where(now.seen, likelihood.events(now.y), 0).sum(axis=1)
         return Elimination(
             state.t + 1,
             u,
-            stays,
+            survivors,
             going & undecided,
             common,
             used,
@@ -156,25 +164,23 @@ def eliminate(
     while rooms[-1] > _FEWEST:
         rooms.append(max(rooms[-1] // _FEWER, _FEWEST))
     rows = jnp.arange(queries)[:, None]
-    u, alive, place, target = state.u, state.alive, None, None
+    u, place, target = state.u, None, None
     for fewer in [*rooms[1:], 0]:  # 0: none, the last room
-        own = prior if place is None else prior[rows, place]
+        own = prior[None] if place is None else prior[place]
 
         def crowded(state, fewer=fewer):
-            return state.going.any() & (state.alive.sum(axis=1).max() > fewer)
+            return state.going.any() & (state.survivors.max() > fewer)
 
         def body(state, own=own, place=place):
             return step(state, own, place)
 
         state = jax.lax.while_loop(crowded, body, state)
-        if place is None:
-            u, alive = state.u, state.alive
-        else:
-            u = u.at[rows, target].set(state.u, mode="drop")
-            alive = alive.at[rows, target].set(state.alive, mode="drop")
+        u = state.u if place is None else u.at[rows, target].set(state.u, mode="drop")
         if fewer:
             # They fit, or no query is going and nothing below runs.
-            target = jax.vmap(lambda a, k=fewer: jnp.nonzero(a, size=k, fill_value=count)[0])(alive)
+            target = jax.vmap(
+                lambda own, k=fewer: jnp.nonzero(own > -jnp.inf, size=k, fill_value=count)[0]
+            )(u)
             place = jnp.minimum(target, count - 1)
-            state = state._replace(u=u[rows, place], alive=alive[rows, place] & (target < count))
-    return state._replace(u=u, alive=alive)
+            state = state._replace(u=jnp.where(target < count, u[rows, place], -jnp.inf))
+    return state._replace(u=u)

@@ -161,13 +161,12 @@ def _order(energy: ModernHopfield, order: Any) -> Int[Array, " N"]:
 @eqx.filter_jit
 def _recall(store: SequentialStore, y, seen, theta, lead, limit) -> SequentialRecall:
     likelihood, count = store.likelihood, store.log_prior.shape[0]
-    prior = jnp.broadcast_to(store.log_prior[None], (y.shape[0], count))
     allowed = likelihood.allowed(y)
     ok = (allowed if seen is None else allowed | ~seen).all(axis=1)
     ok = ok & (store.log_prior < jnp.inf).all() & ~bad_parameters(likelihood) & (theta > 0)
-    end = eliminate(store.stored, prior, y, ok, likelihood, seen, theta, lead, limit)
+    end = eliminate(store.stored, store.log_prior, y, ok, likelihood, seen, theta, lead, limit)
     n = end.used.astype(y.dtype)[:, None]
-    evidence = likelihood.evidence(end.u, end.common[:, None], n) + prior
+    evidence = likelihood.evidence(end.u, end.common[:, None], n) + store.log_prior[None]
     evidence = jnp.where(end.alive, evidence, -jnp.inf)
     decision = jnp.where(ok, evidence.argmax(axis=1), -1).astype(jnp.int32)
     posterior = jnp.where(ok[:, None], jax.nn.softmax(evidence, axis=1), jnp.nan)

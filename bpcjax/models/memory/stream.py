@@ -200,14 +200,13 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
         return stays, jnp.where(stays, share, 0)
 
     def restart(y, which):
-        prior = jnp.broadcast_to(log_prior[None], (streams, count))
         y = jnp.where(which[:, None], y, 0)
         end = eliminate(
-            store.stored, prior, y, which, likelihood, None, rules.theta, None,
+            store.stored, log_prior, y, which, likelihood, None, rules.theta, None,
             jnp.asarray(y.shape[1]),
         )  # fmt: skip
         u = y @ weights.T + base[None]
-        return u, *silence(u + prior, end.alive), _restart_counts(likelihood, end, y)
+        return u, *silence(u + log_prior[None], end.alive), _restart_counts(likelihood, end, y)
 
     def stand(y, which):
         shape = jax.eval_shape(restart, y, which)
