@@ -24,7 +24,9 @@ TABLE = {
     "nudged, learned feedback": (BACK, NudgedPhases(), {STIFF}),
     "nudged, learned feedback and stiffness": (BACK, OWN, set()),
     "rates": (ONE, RatePhases(), {TRANSPORT, STIFF}),
-    "rates, learned feedback and stiffness": (BACK, RatePhases(stiffness=feedback_stiffness), set()),
+    "rates, learned feedback and stiffness": (
+        BACK, RatePhases(stiffness=feedback_stiffness), set(),
+    ),  # fmt: skip
     "backpropagation": (ONE, Backpropagation(), {TRANSPORT}),
     "backpropagation beside learned feedback": (BACK, Backpropagation(), {TRANSPORT}),
 }  # fmt: skip
