@@ -56,6 +56,12 @@ def _ticks(ax: Axes, rates: np.ndarray, *, upright: bool = False) -> None:
     set_ticks([], minor=True)
 
 
+def _ticks_of(ax: Axes, values: np.ndarray) -> None:
+    """Ticks at these values of a logarithmic axis, and no others."""
+    ax.set_xticks(values, [f"{x:g}" for x in values])
+    ax.set_xticks([], minor=True)
+
+
 def _edges(x: np.ndarray) -> np.ndarray:
     """The borders of the cells around the points `x`, on a logarithmic axis."""
     log = np.log(x)
@@ -77,6 +83,7 @@ def _phases(ax: Axes, dataset: xr.Dataset) -> None:
     ax.plot(np.exp(own.line.isel(lifetime=-1)), own.fine_rate, color=style.RED)
     ax.plot(np.full(2, np.exp(own.law[-1, -1, 0])), [rates[0], rates[-1]], "--", color=style.BLACK)
     ax.set(xscale="log", yscale="log", xlabel="patterns $P$", ylabel=r"$R\tau$")
+    _ticks_of(ax, own["load"].values[::2])
     _ticks(ax, rates, upright=True)
     handles = [Patch(color=colour, label=name) for name, colour in _REGIMES.items()]
     handles += [
@@ -121,6 +128,7 @@ def _survivors(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set(
         xscale="log", xlabel="patterns $P$", ylabel=f"memories held for {dataset.time:g} $\\tau$"
     )
+    _ticks_of(ax, loads[::2])
     ax.legend(title=r"$R\tau$", loc="lower left", title_fontsize=7)
     ax.set_title("b  survivors (grey: 1 / e)", loc="left")
 
@@ -144,16 +152,11 @@ def _dwells(ax: Axes, dataset: xr.Dataset) -> None:
         ax.plot(rates, np.where(law < 30 * dataset.time, law, np.nan), color=colour)
     ax.axhline(dataset.time, color="0.7", lw=0.6, zorder=0)
     ax.set(xscale="log", yscale="log", xlabel=r"$R\tau$", ylabel=r"mean dwell / $\tau$")
-    ax.set_ylim(None, 60 * dataset.time)
+    ax.set_ylim(None, 600 * dataset.time)
     _ticks_of(ax, rates)
     ax.legend(title="$P$", loc="upper left", ncols=len(steps), columnspacing=0.8,
               handletextpad=0.2, title_fontsize=7)  # fmt: skip
     ax.set_title("c  dwell (open: lower bound, none was lost)", loc="left")
-
-
-def _ticks_of(ax: Axes, rates: np.ndarray) -> None:
-    ax.set_xticks(rates, [f"{x:g}" for x in rates])
-    ax.set_xticks([], minor=True)
 
 
 def _bars(values: np.ndarray) -> np.ndarray:
@@ -236,6 +239,7 @@ def _variants(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set_yticks(range(len(rows)), [words[kind].format(value) for kind, value in rows])
     ax.invert_yaxis()
     ax.set(xscale="log", xlabel=f"capacity over ideal ({dataset.variant_time:g} $\\tau$)")
+    _ticks_of(ax, np.array([0.5, 0.7, 1.0, 1.4]))
     handles = [
         plt.Line2D([], [], color=(style.BLUE, style.RED)[k % 2], marker=_MARKERS[k], ls="",
                    label=rf"$R\tau$ = {rate:g}")

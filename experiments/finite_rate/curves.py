@@ -65,12 +65,13 @@ def log_odds(patterns: np.ndarray, beta: float, loads: np.ndarray) -> list[list[
     return [[finite_rate.given(own[:n], beta) for own in patterns] for n in loads]
 
 
-def escape(odds: list[list[finite_rate.Odds]], rate: float) -> np.ndarray:
-    """Mean times of escape [load, set] by the law, in tau; those of the flow at infinite rate."""
+def escape(odds: list[list[finite_rate.Odds]], rate: float, longer: float = 1.0) -> np.ndarray:
+    """Mean times of escape [load, set] by the law, in tau, where own spikes take that much longer
+    to come; those of the flow at infinite rate."""
     time = (
         finite_rate.flow_time
         if np.isinf(rate)
-        else lambda own: finite_rate.escape_time(own, rate, points=3001)
+        else lambda own: finite_rate.escape_time(own, rate, points=3001, longer=longer)
     )
     return np.array([[time(own) for own in row] for row in odds])
 

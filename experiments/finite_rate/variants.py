@@ -7,7 +7,7 @@ import numpy as np
 from theory.closed_forms import finite_rate
 
 from . import paths
-from .curves import Curve, capacity, copies, log_odds, sets_of, survival
+from .curves import Curve, capacity, copies, escape, log_odds, sets_of, survival
 
 CURVE = Curve(24, 0.3, 20.0)
 SPELLS = 0.0, 0.5, 2.0  # refractory periods, in mean intervals of spikes; without: the ideal
@@ -63,12 +63,9 @@ def measure(
     found = paths.swept(patterns, CURVE.beta, loads, each, seed + 1000, one, values)
     odds = log_odds(patterns, CURVE.beta, loads)
     both = []
-    for value, lost in zip(values, found["lost"], strict=True):
-        spell = value if group.kind == "refractory" else 0.0
-        silent = [[finite_rate.silent(own, group.rate, spell) for own in row] for row in odds]
-        times = np.array(
-            [[finite_rate.escape_time(*own, points=3001) for own in row] for row in silent]
-        )
+    for value, lost in zip(group.values, found["lost"], strict=True):
+        longer = finite_rate.wait(value if group.kind == "refractory" else 0.0)
+        times = escape(odds, group.rate, longer)
         law = survival(times, time, group.rate)
         both.append(capacity(loads, ~lost, law, seed, window=np.inf))
     measured, by_law = (np.array(column) for column in zip(*both, strict=True))

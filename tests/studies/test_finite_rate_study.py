@@ -106,13 +106,6 @@ def test_random_patterns_hold_as_long_as_the_law_says(rate):
     assert (np.abs(share - chance.mean(axis=1)) < 4 * error + 0.03).all()
 
 
-def test_silent_spells_shift_the_law_by_the_spikes_they_take():
-    odds, rate = finite_rate.silent(finite_rate.spread(9.0, 50), 20.0, 0.1)
-    assert rate == pytest.approx(20 / 3)
-    expected = finite_rate.spread(9.0, 50)(np.array([0.7])) + np.log(3)
-    np.testing.assert_allclose(odds(np.array([0.7])), expected)
-
-
 def test_a_quick_run_is_small():
     quick = prepared(study.Config(quick=True))
     assert quick.time < study.Config().time and quick.sets < study.Config().sets

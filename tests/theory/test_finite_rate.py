@@ -85,11 +85,29 @@ def test_capacity_is_where_the_time_is_that_asked_for():
     assert abs(rates[np.argmin(low)] - 1 / np.log(2)) < 0.35
 
 
-def escapes(patterns, beta, rate, copies, spikes, silent=None):
+def test_silence_makes_the_wait_for_an_own_spike_longer():
+    # the rest of intervals of 2 and an exponential wait, as found by a random time
+    rng = np.random.default_rng(0)
+    ends = np.cumsum(2 + rng.exponential(size=200_000))
+    times = rng.uniform(0, ends[-2], 200_000)
+    rest = ends[np.searchsorted(ends, times)] - times
+    assert finite_rate.wait(2.0) == pytest.approx(rest.mean(), rel=0.01)
+    assert finite_rate.wait(0.0) == 1
+    odds = finite_rate.spread(9.0, 50)
+    times = [finite_rate.escape_time(odds, 5.0, longer=finite_rate.wait(x)) for x in (0, 0.5, 2)]
+    assert times == sorted(times, reverse=True)
+    # one wrong spike, and no own one for ln 2: exp(R ln 2 / longer)
+    odds, rate = finite_rate.spread(14.0, 3), 2.0
+    slow = finite_rate.escape_time(odds, rate, longer=1.5)
+    expected = 2 ** (rate / 1.5) / (rate * np.exp(odds(np.array(1.0))))
+    assert slow == pytest.approx(expected, rel=0.06)
+
+
+def escapes(patterns, beta, rate, copies, spikes):
     """First times at which the own share is below one half, by spikes."""
     from experiments.finite_rate.paths import dwell
 
-    memory = SpikingHopfield(ModernHopfield(patterns, beta), rate, refractory=silent)
+    memory = SpikingHopfield(ModernHopfield(patterns, beta), rate)
     t1 = 0.6 * spikes / rate
 
     def one(key):

@@ -30,6 +30,10 @@ that of the flow by
 
 Where spikes are few, one wrong spike does it if no other follows within ln 2: the time is `2^R / (R
 exp(a))` with `a` at m = 1, so that the capacity is least at `R tau = 1 / ln 2`.
+
+With refractory periods the own memory may be silent when a wrong spike comes. The rest of its
+interval, the mean over intervals and not the exponential one, is the wait for the next own spike:
+`longer` below, an approximation that keeps that mean.
 """
 
 from collections.abc import Callable
@@ -97,20 +101,20 @@ def given(patterns: np.ndarray, beta: float) -> Odds:
     return CubicSpline(m[:, 0], values)
 
 
-def silent(odds: Odds, rate: float, spell: float) -> tuple[Odds, float]:
-    """Log odds and rate with a refractory period `spell`, in tau: the own memory sends `1 + rate
-    spell` times fewer spikes, the others as many. For a memory that is nearly sure, and a rest that
-    is spread."""
-    fewer = 1 + rate * spell
-    return (lambda m: odds(m) + np.log(fewer)), rate / fewer
+def wait(silence: float) -> float:
+    """How much longer the next own spike is waited for, with refractory periods of `silence` mean
+    intervals 1 / R: the mean rest of an interval of `silence` and an exponential one, times R."""
+    require(silence >= 0, f"silence must be >= 0, got {silence}.")
+    return (1 + silence + silence**2 / 2) / (1 + silence)
 
 
-def _grid(odds: Odds, level: float, points: int):
+def _grid(odds: Odds, level: float, points: int, longer: float = 1.0):
     require(0 < level < 1, f"level must lie between 0 and 1, got {level}.")
     s, step = np.linspace(np.log(level / (1 - level)), END, points, retstep=True)
     against = odds(expit(s))
-    # dV / ds = m - q, with dm = m (1 - m) ds
-    return s, step, expit(-against), expit(against) - expit(-s)
+    own = expit(-against) / longer
+    # dV / ds = m (1 - q) - (1 - m) own, with dm = m (1 - m) ds: m - q if own = q
+    return s, step, own, expit(s) * expit(against) - expit(-s) * own
 
 
 def _summed(y: np.ndarray, step: float) -> np.ndarray:
@@ -126,11 +130,16 @@ def barrier(odds: Odds, level: float = 0.5, points: int = 4001) -> float:
     return float(np.max(v - np.minimum.accumulate(v[::-1])[::-1]))
 
 
-def escape_time(odds: Odds, rate: float, level: float = 0.5, points: int = 4001) -> float:
+def escape_time(
+    odds: Odds, rate: float, level: float = 0.5, points: int = 4001, longer: float = 1.0
+) -> float:
     """Mean time, in tau, from m = 1, the own winner held, until m is below `level`; infinity where
-    it is above e^600. By the trapezium rule on that many points of the logit of m."""
+    it is above e^600. By the trapezium rule on that many points of the logit of m.
+
+    `longer`: the rate of own spikes after a wrong one is `R q / longer` (`wait`).
+    """
     require(rate > 0, f"rate must be > 0, got {rate}.")
-    s, step, q, slope = _grid(odds, level, points)
+    s, step, own, slope = _grid(odds, level, points, longer)
     v = _summed(slope, step)
     if not slope[-1] > 0:
         return np.inf  # no other winner is left in floating point
@@ -145,7 +154,7 @@ def escape_time(odds: Odds, rate: float, level: float = 0.5, points: int = 4001)
     if grown.max() > 600:
         return np.inf
     difference = np.exp(grown)
-    lower = _summed((1 + rate * q * difference) * expit(-s), step)
+    lower = _summed((1 + rate * own * difference) * expit(-s), step)
     return float(lower[-1] + difference[-1])
 
 
