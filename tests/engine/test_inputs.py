@@ -284,8 +284,9 @@ def test_poisson_spikes_follow_from_their_key():
 
 @pytest.mark.slow
 # Campbell's theorem: rate w int f and rate w^2 int f^2, with f what one spike leaves. On the grid
-# spikes come at its points only: sums in place of the integrals. Steps are long (0.4 of the decay),
-# so that half a step would be seen: 1.2 in the mean, which the samples have to 0.03.
+# spikes come at its points only, and what is saved there has not yet what arrives there: sums in
+# place of the integrals, without their first term. Steps are long (0.4 of the decay), so that half
+# a step would be seen: 1.2 in the mean, which the samples have to 0.03.
 @pytest.mark.parametrize("kind", [bpc.LocalSpikes, bpc.GridSpikes])
 def test_shot_noise_has_the_moments_of_campbell(kind):
     rate, weight, size, h = 0.8, 1.5, 500, 2.0
@@ -294,7 +295,7 @@ def test_shot_noise_has_the_moments_of_campbell(kind):
         def shape(t):
             return np.exp(-k * t / TAU_S)
 
-        grid = h * shape(h * np.arange(200)).sum()
+        grid = h * shape(h * np.arange(1, 200)).sum()
         return rate * weight**k * (quad(shape, 0, np.inf)[0] if kind is bpc.LocalSpikes else grid)
 
     train = bpc.PoissonTrain(np.full(size, rate), jax.random.key(3))
