@@ -8,11 +8,13 @@ the synapse; errors come back through the transposed weights, but in the row wit
 
 - spiking: values and errors are spikes, one hidden layer; "no shifts" without moved images;
 - two, three hidden layers; learned feedback (Kolen & Pollack) instead of transposed weights;
-  spiking input; convolutions;
+  local: stiffness by the learned feedback too; spiking input; convolutions;
 - rate: the same energy and rule without quanta; backpropagation: the same network and steps. Both
   with the settings of the spiking network, and one seed.
 
-All weights are points. Settings were chosen on a sixth of the training set (`--validation`).
+The certificate of each row says whether its learning step is local on its wiring, in a small
+network of the same layers, and what else it reads. All weights are points. Settings were chosen on
+a sixth of the training set (`--validation`).
 The convolutions are small, for a processor of two cores; with `--full-convolutions` on a GPU they
 are 32, 64 and 128 maps and 50 epochs, aimed at 99.3 % (not measured; Fashion-MNIST: 90.5 %).
 Recordings of events have their own study, `experiments.learn_events`.
@@ -31,10 +33,17 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from bpcjax.models import AbstractPhases, Backpropagation, NudgedPhases, RatePhases
+from bpcjax.models import (
+    AbstractPhases,
+    Backpropagation,
+    NudgedPhases,
+    RatePhases,
+    feedback_stiffness,
+)
 
 from .common import InputError, predictive, study
 from .common.data import SPLITS, Split, splits
+from .common.locality import certify
 from .common.precision import single
 from .common.predictive import Trained, Training
 from .common.scores import measure
@@ -111,12 +120,14 @@ def table(config: Config) -> dict[str, Row]:
         NudgedPhases(jnp.asarray(0.7 if fashion else 0.5)),
         NudgedPhases(jnp.asarray(1.0)),
     )
+    by_feedback = NudgedPhases(main.quantum, stiffness=feedback_stiffness)
     bare = {} if fashion else {"no shifts": Row(but(shift=0, silent=0.2), main, True)}
     return {
         "spiking": Row(base, main, True),
         "three layers": Row(but(hidden=(half, quarter, quarter)), coarse, True),
         "two layers": Row(but(hidden=(half, half)), coarse, True),
         "learned feedback": Row(but(feedback=True), main, True),
+        "local": Row(but(feedback=True), by_feedback, True),
         "rate": Row(base, RatePhases()),
         "backpropagation": Row(base, Backpropagation()),
         **bare,
@@ -191,13 +202,15 @@ def run(config: Config, parts: study.Parts) -> xr.Dataset:
              "energy": ("epoch",)}  # fmt: skip
     for key, values in stack(results, (len(rows), config.seeds)).items():
         data[key] = (("network", "seed", *inner.get(key, ())), values)
+    briefs = [certify(row.settings, row.phases).brief for row in rows.values()]
     attrs = {"data": config.data, "test": len(test.x)}
-    return xr.Dataset(data, coords={"network": list(rows)}, attrs=attrs)
+    coords = {"network": list(rows), "certificate": ("network", np.array(briefs))}
+    return xr.Dataset(data, coords=coords, attrs=attrs)
 
 
-def summary(dataset: xr.Dataset) -> dict[str, float]:
-    """Means over seeds, and standard deviations of accuracies."""
-    result: dict[str, float] = {}
+def summary(dataset: xr.Dataset) -> dict[str, Any]:
+    """Means over seeds, standard deviations of accuracies, and certificates."""
+    result: dict[str, Any] = {}
     shown = (
         "accuracy", "nll", "ece", "spikes", "input_spikes", "synaptic", "macs", "picojoules",
         "seconds", "processor_seconds",
@@ -208,6 +221,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
             result[f"{name}: {key}"] = float(row[key].mean())
         count = int(row.accuracy.notnull().sum())
         result[f"{name}: seeds"] = float(count)
+        result[f"{name}: certificate"] = str(row.certificate.values)
         if count > 1:
             result[f"{name}: accuracy, deviation"] = float(row.accuracy.std(ddof=1))
     if "learned feedback" in dataset.network.values:

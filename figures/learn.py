@@ -67,9 +67,11 @@ def _table(ax: Axes, dataset: xr.Dataset) -> None:
         ax.text(
             1.01, k, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7
         ).set_in_layout(False)
-    ax.set_yticks(range(len(names)), names)
+    briefs = dataset.certificate.values if "certificate" in dataset else [""] * len(names)
+    marks = ["*" if str(brief).startswith("local") else "" for brief in briefs]
+    ax.set_yticks(range(len(names)), [a + b for a, b in zip(names, marks, strict=True)])
     ax.invert_yaxis()
-    ax.set_xlabel("test accuracy (%)")
+    ax.set_xlabel("test accuracy (%)" + ("; *: local by its certificate" if any(marks) else ""))
 
 
 def _digit(image: Axes, raster: Axes, classes: Axes, dataset: xr.Dataset) -> None:

@@ -1,6 +1,8 @@
 """Locality of training: the certificate of a learning step of `predictive`, at a small size."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -63,9 +65,24 @@ def _owners(state: State, rule, graph: Wiring) -> State:
     return State(forward, backward, optimiser, forward)
 
 
+class Step(NamedTuple):
+    """Learning step with what `certify_step` asks of it."""
+
+    step: Callable[..., State]
+    args: tuple[Any, ...]
+    owners: tuple[Any, ...]
+    outputs: State
+    wiring: Wiring
+
+
 def certify(settings: Training, phases: AbstractPhases) -> StepCertificate:
-    """Certificate of the learning step of `settings` and `phases`, in a network of as many layers
-    of a few units: all that a batch does to the state, from inputs to weights.
+    """Certificate of the learning step of `settings` and `phases`."""
+    return certify_step(*small_step(settings, phases))
+
+
+def small_step(settings: Training, phases: AbstractPhases) -> Step:
+    """Learning step of `settings` and `phases` in a network of as many layers of a few units: all
+    that a batch does to the state, from inputs to weights.
 
     What images go through before the network, and the draw of a batch, are outside it.
     """
@@ -80,10 +97,10 @@ def certify(settings: Training, phases: AbstractPhases) -> StepCertificate:
     y = jnp.ones((BATCH, CLASSES), jnp.float32)
     phases = single(phases)
 
-    def step(state, x, y, key):
-        return updated(energy, rule, phases, state, x, y, key)[0]
+    def step(state, x, y, keys):
+        return updated(energy, rule, phases, state, x, y, keys)[0]
 
     owners = _owners(state, rule, graph)
-    inputs = Neurons("pixels"), Neurons("classes"), Shared()
-    args = state, x, y, jax.random.key(0)
-    return certify_step(step, args, (owners, *inputs), owners, graph)
+    args = state, x, y, jax.random.split(jax.random.key(0), BATCH)
+    whose = owners, Neurons("pixels"), Neurons("classes"), Shared()
+    return Step(step, args, whose, owners, graph)

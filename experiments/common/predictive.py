@@ -157,13 +157,13 @@ def _augment(x: Array, settings: Training, key: Array) -> Array:
 
 
 def updated(
-    energy, rule, phases: AbstractPhases, state: State, x: Array, y: Array, key: Array
+    energy, rule, phases: AbstractPhases, state: State, x: Array, y: Array, keys: Array
 ) -> tuple[State, Any]:
-    """State after one learning step on inputs `x` [n, ...] with labels `y` [n, classes], and its
-    mean costs."""
+    """State after one learning step on inputs `x` [n, ...] with labels `y` [n, classes] and a key
+    each, and its mean costs."""
     now = with_maps(energy, state.forward, state.backward)
     learn = jax.vmap(lambda x, y, key: phases.learn(now, x, y, key))
-    activity, counts = learn(x, y, jax.random.split(key, len(x)))
+    activity, counts = learn(x, y, keys)
     products = tuple(map(hebbian, state.forward, activity.pre, activity.post))
     if state.backward is None:
         change, optimiser = rule.update(products, state.optimiser, state.forward)
@@ -192,7 +192,7 @@ def _epoch(
         y = (1 - settings.smooth) * y + settings.smooth / classes
         inputs = inputs_of(settings, _augment(x[batch], settings, moves))
         inputs = dropout(inputs, settings.silent, failures)
-        return updated(energy, rule, phases, state, inputs, y, key)
+        return updated(energy, rule, phases, state, inputs, y, jax.random.split(key, size))
 
     state, counts = jax.lax.scan(step, state, (order, jax.random.split(key, count)))
     return state, jax.tree.map(jnp.mean, counts)

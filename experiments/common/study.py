@@ -49,9 +49,10 @@ class Parts:
         return arrays
 
 
-def listing(metrics: dict[str, float]) -> str:
-    """A line for each number."""
-    return "\n".join(f"{label:48s} {value:.8g}" for label, value in metrics.items())
+def listing(metrics: dict[str, Any]) -> str:
+    """A line for each number, or text."""
+    lines = (f"{x}" if isinstance(x, str) else f"{x:.8g}" for x in metrics.values())
+    return "\n".join(f"{label:48s} {line}" for label, line in zip(metrics, lines, strict=True))
 
 
 @dataclasses.dataclass(frozen=True)

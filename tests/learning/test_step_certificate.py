@@ -13,7 +13,7 @@ from experiments.common.locality import certify
 from experiments.common.predictive import Training
 
 ONE, THREE, BACK = Training(), Training(hidden=(9, 9, 9)), Training(feedback=True)
-OWN = NudgedPhases(stiffness=feedback_stiffness)
+OWN, RATES = (phases(stiffness=feedback_stiffness) for phases in (NudgedPhases, RatePhases))
 TRANSPORT = ("classes -> hidden 1", "the weights of W2 are read against their direction")
 STIFF = ("W2 -> hidden 1", "neurons before W2 read its weights")
 # Rule and network -> edges of violations and reasons, by what the rules do with the arrays: all but
@@ -24,9 +24,7 @@ TABLE = {
     "nudged, learned feedback": (BACK, NudgedPhases(), {STIFF}),
     "nudged, learned feedback and stiffness": (BACK, OWN, set()),
     "rates": (ONE, RatePhases(), {TRANSPORT, STIFF}),
-    "rates, learned feedback and stiffness": (
-        BACK, RatePhases(stiffness=feedback_stiffness), set(),
-    ),  # fmt: skip
+    "rates, learned feedback and stiffness": (BACK, RATES, set()),
     "backpropagation": (ONE, Backpropagation(), {TRANSPORT}),
     "backpropagation beside learned feedback": (BACK, Backpropagation(), {TRANSPORT}),
 }  # fmt: skip
@@ -53,7 +51,7 @@ def test_table_of_verdicts(name):
     assert made["classes"].heard == ("classes",)
     assert made["classes"].how == ("reduce_max", "reduce_sum")
     # One random sign for all, and offsets of rounding: backpropagation draws nothing.
-    assert ("key" in made) == (not isinstance(phases, Backpropagation))
+    assert ("keys" in made) == (not isinstance(phases, Backpropagation))
 
 
 @pytest.mark.slow
@@ -161,6 +159,20 @@ def by_updates(e, h, w2, b2):
     return e @ b2 + jax.lax.fori_loop(0, N, body, jnp.zeros((S, N)))
 
 
+def by_masks(e, h, w2, b2):
+    """Each synapse of a neuron gets what another one sent it, by a matrix of constants."""
+    places = jnp.arange(N * N).reshape(N, 1, N) % 4 == 0
+    apart = e[:, :, None, None] * b2[None, :, :, None] * places[None]
+    return (apart.sum(axis=1) * b2.T[None]).sum(axis=2)
+
+
+def by_a_stack(e, h, w2, b2):
+    """Each synapse of a neuron gets what another one sent it."""
+    masks = [(jnp.arange(N) == k)[:, None] for k in (1, 2, 0)]
+    sums = jnp.stack([e @ (b2 * m) for m in masks], axis=2)  # [S, h, y]
+    return (sums * b2.T[None]).sum(axis=2)
+
+
 def by_a_choice(e, h, w2, b2):
     return jax.lax.cond(e.sum() > 0, lambda: e @ b2, lambda: -(e @ b2))
 
@@ -201,6 +213,8 @@ HIDDEN = {
     "a matrix of constants": (
         lambda e, h, w2, b2: e @ jnp.cos(jnp.arange(9.0)).reshape(N, N), "y -> constants",
         "constants"),
+    "synapses told apart by constants": (by_masks, "B2 -> constants", "constants"),
+    "a stack of sums": (by_a_stack, "B2", "dealt out"),
     "a captured array": (lambda e, h, w2, b2: e @ CAPTURED, "an array", "closed over"),
     "a captured array, place by place": (
         lambda e, h, w2, b2: e @ (b2 + CAPTURED), "an array", "closed over"),

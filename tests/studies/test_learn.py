@@ -31,7 +31,13 @@ def test_the_table(tmp_path):
     expected = 4.6 * float(row.macs) + 0.9 * float(row.synaptic)
     assert float(row.picojoules) == pytest.approx(expected)
     assert float(row.curve_spikes[0]) == 0 and bool((row.curve_spikes.diff("step") >= 0).all())
-    assert all(np.isfinite(list(study.summary(dataset).values())))
+    metrics = study.summary(dataset)
+    assert all(np.isfinite([x for x in metrics.values() if not isinstance(x, str)]))
+    assert metrics["local: certificate"].startswith("local; broadcasts: classes, keys")
+    verdict = "not local: W2 -> hidden 1, classes -> hidden 1; broadcasts: classes, keys"
+    assert metrics["spiking: certificate"].startswith(verdict)
+    verdict = "not local: classes -> hidden 1; broadcasts: classes, state"
+    assert metrics["backpropagation: certificate"].startswith(verdict)
     assert len(figure.draw(dataset).axes) == 7
 
 

@@ -29,7 +29,7 @@ RUNNING = frozenset("cumsum cumprod cummax cummin cumlogsumexp".split())
 # Equations that only move elements, and how many first operands they move: the others say where.
 MOVES = {
     "broadcast_in_dim": 1, "reshape": 1, "transpose": 1, "squeeze": 1, "expand_dims": 1,
-    "slice": 1, "rev": 1, "concatenate": None, "pad": None, "split": 1, "gather": 1,
+    "slice": 1, "rev": 1, "concatenate": None, "stack": None, "pad": None, "split": 1, "gather": 1,
     "dynamic_slice": 1, "dynamic_update_slice": 2, "tile": 1,
 }  # fmt: skip
 LINEAR = frozenset({"dot_general", "conv_general_dilated"})  # in each operand, with weights of +1

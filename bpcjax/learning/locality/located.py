@@ -77,6 +77,12 @@ class Located:
         """Populations along its axes."""
         return tuple(f.label for f in self.flat if isinstance(f.label, str))
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether it depends on no argument."""
+        made = (f.label in (Index.SAME, Index.STRUCTURE) for f in self.flat)
+        return not self.public and not self.events and all(made)
+
     def with_events(self, *events: Event) -> "Located":
         """The same after more events."""
         return dataclasses.replace(self, events=self.events | frozenset(events))

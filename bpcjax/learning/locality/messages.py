@@ -13,7 +13,7 @@ from .located import Index, Located, arranged, delivered, joined, spread
 
 _TOGETHER = "numbers of several synapses come together in one place"
 _UNWIRED = "numbers are brought to single neurons without weights of an arrow"
-_CONSTANTS = "numbers are weighted by constants of the program, which are no arrow"
+_CONSTANTS = "numbers are summed with constants of the program as weights, several times"
 
 
 def gathered(value: Located, axes: Sequence[int], how: str, site: Site) -> Located:
@@ -37,8 +37,8 @@ def gathered(value: Located, axes: Sequence[int], how: str, site: Site) -> Locat
         elif not mine and left:
             others = ", ".join(sorted({str(flat[k].label) for k in left}))
             events.add(Fault(f"{name} -> {others}", _UNWIRED))
-        elif not mine and any(f.label is Index.STRUCTURE for f in rest):
-            events.add(Fault(f"{name} -> constants", _CONSTANTS))
+        elif any(f.label is Index.STRUCTURE for f in rest):
+            events.add(Fault(f"{arrows or name} -> constants", _CONSTANTS))
         elif not mine:
             public.add(Public(name, how, site))
         events |= {Message(e.arrow, e.pre == place, place in signals, site) for e in mine}

@@ -54,6 +54,15 @@ def _concatenate(params: dict, args: list[Located], shapes, live: bool) -> list[
     return [None if any(out is None for out in outs) else joined(*outs)]  # pyright: ignore
 
 
+def _stack(params: dict, args: list[Located], shapes, live: bool) -> list[Located | None]:
+    places = factors(Index.OWN if live else Index.STRUCTURE, len(args))
+    axis, outs = params["axis"], []
+    for arg in args:
+        groups = arg.groups
+        outs.append(arranged(arg, [*groups[:axis], places, *groups[axis:]]))
+    return [joined(*outs)]
+
+
 def _dynamic_slice(params: dict, args: list[Located], shapes, live: bool) -> list[Located | None]:
     out = _along(args[0], _changed(args[0], shapes[0]), shapes[0], live)
     return [None if out is None else joined(out, *args[1:])]
@@ -73,6 +82,7 @@ MOVES: dict[str, Callable[[dict, list[Located], Any, bool], list[Located | None]
     "rev": _rev,
     "sort": _sort,
     "concatenate": _concatenate,
+    "stack": _stack,
     "dynamic_slice": _dynamic_slice,
     "dynamic_update_slice": _dynamic_update,
     **dict.fromkeys(("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp"), _running),
@@ -82,9 +92,9 @@ MOVES: dict[str, Callable[[dict, list[Located], Any, bool], list[Located | None]
 def moved(name: str, params: dict, args: list[Located], shapes) -> list[Located] | None:
     """The outputs of an equation of `MOVES`, or `None` where it moves neurons.
 
-    Numbers that all may read, put together to an array, have places that are of no neuron: a value
-    of as many broadcasts is not one.
+    Numbers of the inputs that are put together to an array have places that are of no neuron,
+    unlike constants: as many sums as there are neurons are not one.
     """
-    live = any(a.public for a in args)
+    live = not all(a.is_constant for a in args)
     outs = MOVES[name](params, args, shapes, live)
     return None if any(out is None for out in outs) else outs  # pyright: ignore

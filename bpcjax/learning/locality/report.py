@@ -57,6 +57,14 @@ class StepCertificate:
         """Whether nothing but listed messages and broadcasts is needed. True is a proof."""
         return not self.violations
 
+    @property
+    def brief(self) -> str:
+        """The verdict in a line: the edges of violations, and the sources of broadcasts."""
+        edges = ", ".join(v.edge for v in self.violations)
+        heard = ", ".join(b.source for b in self.broadcasts)
+        verdict = "local" if self.ok else f"not local: {edges}"
+        return f"{verdict}; broadcasts: {heard}" if heard else verdict
+
     def __str__(self) -> str:
         lines = [f"local on its wiring: {self.ok}"]
         for m in self.messages:

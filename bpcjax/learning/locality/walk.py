@@ -94,7 +94,8 @@ class Walk:
         if name == "broadcast_in_dim":
             return [spread(args[0], params["broadcast_dimensions"], shape)]
         if name in ("reshape", "squeeze", "expand_dims"):
-            out = reshaped(args[0], shape)
+            turned = params.get("dimensions") is not None and name == "reshape"
+            out = None if turned else reshaped(args[0], shape)
             return None if out is None else [out]
         if name == "transpose":
             groups = args[0].groups
@@ -176,8 +177,8 @@ def _blended(args: list[Located], shapes, label: Index) -> list[Located]:
 def _public(args: list[Located], shapes) -> list[Located]:
     """Whatever is made of numbers that all may read, all may read. Where it has places, these are
     not of single neurons."""
-    live = any(a.public or any(f.label is Index.OWN for f in a.flat) for a in args)
-    return _blended(args, shapes, Index.OWN if live else Index.STRUCTURE)
+    constant = all(a.is_constant for a in args)
+    return _blended(args, shapes, Index.STRUCTURE if constant else Index.OWN)
 
 
 def _refused(name: str, args: list[Located], shapes) -> list[Located]:
