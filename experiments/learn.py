@@ -1,4 +1,4 @@
-"""How well does predictive coding learn by spikes and local updates?
+"""How well does predictive coding learn by spikes, and is what it reads local?
 
 Networks of images in one table with their rate twin and the same network trained by
 backpropagation. Predictions run from pixels to label. At the test all values are sent as spikes. In

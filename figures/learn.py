@@ -23,7 +23,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         _steps(axs["C"], dataset)
         _table(axs["A"], dataset)
         _digit(axs["D"], axs["R"], axs["B"], dataset)
-        fig.suptitle(f"{style.IMAGES[dataset.attrs['data']]}: learning by spikes and local updates")
+        fig.suptitle(f"{style.IMAGES[dataset.attrs['data']]}: learning by spikes")
     return fig
 
 
