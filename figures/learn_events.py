@@ -28,7 +28,7 @@ def draw(dataset: xr.Dataset) -> Figure:
             count = int(cell.right.isel(method_=0).notnull().sum())
             axs[0, k].set_title(f"{name}: {count} recordings")
             _steps(axs[1, k], cell)
-        fig.suptitle("Events learned by spikes and local updates")
+        fig.suptitle("Events learned by spikes")
     return fig
 
 
