@@ -14,8 +14,8 @@ any place of any recording by a hazard. Each frame is to be named, by:
 - stream, no order: it is not told which place follows which.
 
 Thresholds, theta, standard deviations, the probability to stay and the bound of surprise are chosen
-on streams of other recordings (`choice.py`): the cheapest that are as accurate as argmax. The
-hazard is told. Then the same settings, but for what is swept, over hazards, thresholds and white
+on streams of other recordings (`choice.py`): the cheapest that surely lose less than a point of
+accuracy against argmax. The hazard is told. Then the same settings, but for what is swept, over hazards, thresholds and white
 noise on top. Energies are those of a frame; every method's memory holds the patterns once.
 
     python -m experiments.stream                          # recordings of random rates
@@ -96,7 +96,7 @@ def settle(config: Config, name: str) -> dict[str, np.ndarray]:
     """The calibration of a set, on recordings of its own."""
     rng = np.random.default_rng([1000, list(SOURCES).index(name)])
     here = stored(config, name, rng)
-    y, path, _ = draw(here, Noise(), config.hazard, config.streams, config.frames, rng)
+    y, path, _ = draw(here, Noise(), config.hazard, 2 * config.streams, config.frames, rng)
     task = Task(here, y, config.hazard)
     found = calibrate(task, path, config.thresholds, config.whites, rng)
     return {field: np.asarray(value) for field, value in found._asdict().items()}
