@@ -15,7 +15,7 @@ THETAS = 4.0, 7.0, 10.0
 WIDER = 1.0, 2.0, 3.0  # standard deviations, over that of the residuals
 STAYS = 0.5, 0.3  # the mean place is left later: then the filter would lag
 ALARM = 0.01
-LOST = 0.01  # of the places that may be lost against argmax, at the lower end of 95 %
+LOST = 0.005  # of the places that may be lost against argmax, at the lower end of 95 %
 
 
 class Calibration(NamedTuple):
