@@ -14,8 +14,8 @@ any place of any recording by a hazard. Each frame is to be named, by:
 - stream, no order: it is not told which place follows which.
 
 Thresholds, theta, standard deviations, the probability to stay and the bound of surprise are chosen
-on streams of other recordings (`choice.py`): the cheapest that surely lose less than half a
-point of accuracy against argmax. The hazard is told. Then the same settings, but for what is swept, over
+on streams of other recordings (`choice.py`): the cheapest that surely lose less than half a point
+of accuracy against argmax. The hazard is told. Then the same settings, but for what is swept, over
 hazards, thresholds and white noise on top. Energies are those of a frame; every method's memory
 holds the patterns once.
 
