@@ -37,10 +37,12 @@ def draw(dataset: xr.Dataset) -> Figure:
             _methods(axes[0, k], own.isel(condition=0))
             _hazards(axes[1, k], own)
             _thresholds(axes[2, k], own)
-        axes[1, 0].legend(loc="upper left", fontsize=6)
-        axes[2, 0].legend(loc="lower left", fontsize=6)
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        fig.legend(handles, labels, loc="outside lower center", ncols=3)
+        texts = "right place (%), 95 %", "share of attention (fp32)", "place, over argmax (points)"
+        for ax, text in zip(axes[:, 0], texts, strict=True):
+            ax.set_ylabel(text)
+        pairs = [ax.get_legend_handles_labels() for ax in axes[:, 0]]
+        handles, labels = (sum(column, []) for column in zip(*pairs, strict=True))
+        fig.legend(handles, labels, loc="outside lower center", ncols=4)
     return fig
 
 
@@ -65,7 +67,6 @@ def _methods(ax: Axes, one: xr.Dataset) -> None:
     limit = 0.05 * float(one.energy.sel(model="attention", price="fp32").mean())
     ax.axvline(limit, color="0.6", lw=0.6, ls=":")
     ax.set(xscale="log", xlabel="energy of a frame (nJ, fp32)")
-    ax.set_ylabel("right place (%), 95 %")
 
 
 def _of_kind(own: xr.Dataset, kind: str) -> xr.Dataset:
@@ -82,11 +83,13 @@ def _hazards(ax: Axes, own: xr.Dataset) -> None:
         share = energy.sel(model=model) / attention
         ax.plot(some.value, share, marker + "-", color=colour, mec="k", mew=0.3)
     products = 2 * own.places * own.entries
-    for label, of, ls in (("products", some.products, "-."), ("their law", some.law, "--")):
+    for label, of, ls in (
+        ("stream, products alone", some.products, "-."),
+        ("their law", some.law, "--"),
+    ):
         ax.plot(some.value, (of / products).mean("seed"), ls, color="0.4", label=label)
     ax.axhline(0.05, color="0.6", lw=0.6, ls=":")
     ax.set(xscale="log", yscale="log", xlabel="hazard of a jump, a frame")
-    ax.set_ylabel("share of attention (fp32)")
 
 
 def _thresholds(ax: Axes, own: xr.Dataset) -> None:
@@ -103,11 +106,9 @@ def _thresholds(ax: Axes, own: xr.Dataset) -> None:
             capsize=1.5,
         )  # fmt: skip
     ax.axhspan(-1, 1, color="0.92")
-    ax.set(xlabel="threshold of a change (square roots of events)")
-    ax.set_ylabel("right place, over argmax (points)")
+    ax.set(xlabel="threshold of a change")
     right = ax.twinx()
     right.plot(some.value, 100 * some.sent.mean("seed"), ".:", color="0.4")
     right.set_ylim(0, 100)
-    right.set_ylabel("entries sent (%), dotted", color="0.4")
     right.tick_params(axis="y", colors="0.4")
-    ax.plot([], [], ".:", color="0.4", label="entries sent")
+    ax.plot([], [], ".:", color="0.4", label="entries sent (%, right)")

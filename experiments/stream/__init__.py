@@ -14,9 +14,10 @@ any place of any recording by a hazard. Each frame is to be named, by:
 - stream, no order: it is not told which place follows which.
 
 Thresholds, theta, standard deviations, the probability to stay and the bound of surprise are chosen
-on streams of other recordings (`choice.py`): the cheapest that are as accurate as argmax. The
-hazard is told. Then the same settings, but for what is swept, over hazards, thresholds and white
-noise on top. Energies are those of a frame; every method's memory holds the patterns once.
+on streams of other recordings (`choice.py`): the cheapest that surely lose less than half a point
+of accuracy against argmax. The hazard is told. Then the same settings, but for what is swept, over
+hazards, thresholds and white noise on top. Energies are those of a frame; every method's memory
+holds the patterns once.
 
     python -m experiments.stream                          # recordings of random rates
     python -m experiments.stream --events-dir FOLDER      # and N-MNIST, spoken digits
@@ -54,7 +55,7 @@ class Config(study.Config):
     """Recordings that are stored, of each set."""
     dwell: int = setting(4, least=1)
     """Frames of a place."""
-    streams: int = setting(6, least=1, quick=2)
+    streams: int = setting(12, least=1, quick=2)
     """Streams of each seed."""
     frames: int = setting(250, least=10, quick=80)
     """Frames of a stream."""

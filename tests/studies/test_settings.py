@@ -189,6 +189,16 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"points": 0}, "points must be at least"),
         ({"or_seeds": 0}, "or_seeds must be at least"),
     ],
+    "experiments.stream": [
+        ({"recordings": 1}, "recordings must be at least 2"),
+        ({"dwell": 0}, "dwell must be at least 1"),
+        ({"frames": 5}, "frames must be at least 10"),
+        ({"hazard": 0.0}, "hazard must be more than 0 and at most 1"),
+        ({"hazards": (1.5,)}, "hazards must be more than 0 and at most 1"),
+        ({"thresholds": (-0.1,)}, "thresholds must be at least 0"),
+        ({"whites": ()}, "whites must have at least one value"),
+        ({"seeds": 0}, "seeds must be at least 1"),
+    ],
     "experiments.tradeoff": [
         ({"rows": 1}, "rows must be at least 2"),
         ({"patterns": 3}, "patterns must be rows or more"),

@@ -21,12 +21,9 @@ def transition(prior: ArrayLike, successor: ArrayLike, *, stay: float, hazard: f
     require(0 <= hazard <= 1, f"hazard must lie in 0 ... 1, got {hazard}.")
     prior, successor = np.asarray(prior, float), np.asarray(successor)
     prior = prior / prior.sum()
-    matrix = np.empty((len(prior), len(prior)))
-    for place, following in enumerate(successor):
-        row = prior.copy() if following < 0 else np.eye(len(prior))[following]
-        row = stay * np.eye(len(prior))[place] + (1 - stay) * row
-        matrix[place] = (1 - hazard) * row + hazard * prior
-    return matrix
+    same = np.eye(len(prior))
+    moved = np.where((successor < 0)[:, None], prior, same[successor])
+    return (1 - hazard) * (stay * same + (1 - stay) * moved) + hazard * prior
 
 
 def posterior(log_likelihood: ArrayLike, prior: ArrayLike, matrix: ArrayLike) -> np.ndarray:
