@@ -49,7 +49,7 @@ def _accuracies(ax: Axes, own: xr.Dataset) -> None:
     accuracy = 100 * own.scores.sel(measure="accuracy").mean("seed")
     for k, (method, (colour, marker)) in enumerate(_LOOKS.items()):
         place = np.arange(len(cells)) + 0.1 * (k - 3)
-        ax.plot(place, accuracy.sel(method=method), marker, color=colour, label=method)
+        ax.plot(place, accuracy.sel(model=method), marker, color=colour, label=method)
     ax.set_xticks(range(len(cells)), [c.replace(" ", "\n", 1) for c in cells])
     ax.set_ylim(0, 102)
 

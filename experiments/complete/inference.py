@@ -17,7 +17,6 @@ from bpcjax.models.predictive.bidirectional import (
     step_sizes,
     with_terms,
 )
-from bpcjax.models.predictive.tracking import Tracking
 
 from ..common.precision import single
 from .training import moments
@@ -121,3 +120,18 @@ def sweeps(energy: PredictiveCoding, x: Float[Array, "n pixels"]) -> np.ndarray:
     """Logits of up sweeps over whole images."""
     run = eqx.filter_jit(jax.vmap(lambda x: up_sweep(ascending(energy), x)))
     return in_batches(run, x)[0]
+
+
+def given(energy: PredictiveCoding, x: Array, seen: Array, classes: int, steps: int) -> np.ndarray:
+    """Pixels [classes, pixels] of one image completed with each of the labels clamped."""
+    top = energy.depth - 1
+    energy = with_terms(energy, strengths={f"{top}->{top - 1}": 1.0})
+    sizes = step_sizes(energy)
+
+    @eqx.filter_jit
+    def run(y):
+        args = clamp(energy, x, seen, y)
+        z = accelerate(energy, energy.start(args), args, sizes=sizes, steps=steps)
+        return energy.full(z, args)[0]
+
+    return np.asarray(jax.vmap(run)(jnp.eye(classes, dtype=x.dtype)))

@@ -14,7 +14,7 @@ from bpcjax.models.predictive.bidirectional import step_sizes
 from bpcjax.models.predictive.tracking import Tracking
 
 from ..common.precision import single
-from .inference import by_label, clamp, in_batches, up_sweep
+from .inference import by_label, clamp, in_batches
 
 SENT = (
     "pixels seen", "pixels missing", "first layer", "second layer", "errors of pixels",
@@ -41,13 +41,14 @@ class Quanta:
 
 class Spiking(NamedTuple):
     """Answers in spikes: pixels [n, pixels], logits [n, classes] of one up sweep in spikes over them
-    and of F at rest, F at the end, and `traffic` [n, kinds], all spikes by kind."""
+    and of F at rest, F at the end; `traffic` [n, kinds], all spikes by kind; F [n, steps] of what was sent."""
 
     pixels: np.ndarray
     sweep: np.ndarray
     rest: np.ndarray
     last: np.ndarray
     traffic: np.ndarray
+    curve: np.ndarray
 
 
 def scales(energy: PredictiveCoding, x: Float[Array, "n pixels"]) -> tuple[Array, ...]:
@@ -120,8 +121,32 @@ def answers(
                 *(found.traffic.errors[name].sum() for name in names),
                 spikes,
             )
-            return pixels, sweep, rest, energy(found.mean, args), jnp.stack(kinds)
+            last = energy(found.mean, args)
+            return pixels, sweep, rest, last, jnp.stack(kinds), found.energy
 
         return jax.vmap(one)(x, seen)
 
     return Spiking(*in_batches(lambda x, seen: run(populations, x, seen), x, seen))
+
+
+def raster(
+    energy: PredictiveCoding, size: tuple[Array, ...], x: Array, seen: Array, sent: Quanta
+) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes [steps, neurons] of the values of one image, the most active neurons of pixels and of
+    both layers, and how many there are of each."""
+    populations = tracking(energy, size, sent)
+    args = clamp(energy, x, seen)
+
+    @eqx.filter_jit
+    def run(populations):
+        def step(state, t):
+            after, _ = populations.step(state, args, t)
+            each = zip(state.values, after.values, populations.quanta, strict=True)
+            return after, [jnp.abs(b - a) / q for a, b, q in each if a is not None]
+
+        start = populations.start(energy.start(args), args)
+        return jax.lax.scan(step, start, jnp.arange(sent.steps, dtype=x.dtype))[1]
+
+    layers = [np.round(np.asarray(s)) for s in run(populations)]
+    most = [s[:, np.argsort(-s.sum(0))[:40]] for s in layers]
+    return np.concatenate(most, axis=1), np.array([m.shape[1] for m in most])

@@ -10,15 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from bpcjax.energies import PredictiveCoding, Rectified
+from bpcjax.energies import PredictiveCoding
 from bpcjax.learning import hebbian
-from bpcjax.models.predictive.bidirectional import (
-    ClampedPhase,
-    bidirectional,
-    lateral,
-    misfits,
-    with_terms,
-)
+from bpcjax.models.predictive.bidirectional import ClampedPhase, bidirectional, misfits
 
 from ..common.data import Split
 from ..common.precision import single
@@ -75,9 +69,7 @@ def train(
     x, labels = flat(split.x), jnp.asarray(split.labels)
     key = jax.random.fold_in(jax.random.key(settings.seed), 1)
     sizes = (x.shape[1], *settings.hidden, split.classes)
-    energy = single(
-        bidirectional(key, sizes, mean=x.mean(0), precisions=settings.precisions)
-    )
+    energy = single(bidirectional(key, sizes, mean=x.mean(0), precisions=settings.precisions))
     phase = single(ClampedPhase())
     updates = settings.epochs * (len(x) // settings.batch)
     rule = optax.adamw(

@@ -107,41 +107,74 @@ def scored(here: Sets, logits: np.ndarray | None, pixels: np.ndarray | None, see
     return row
 
 
+class Asked(NamedTuple):
+    """What is asked: images, the networks of a seed, and that seed."""
+
+    here: Sets
+    nets: Networks
+    seed: int
+
+    def filled(self, kind: str) -> tuple[Any, Any, np.ndarray]:
+        """Images with the mean where they are hidden, and what is seen of them."""
+        seen = cell_of(self.here, kind)
+        x = np.where(seen, self.here.asked, self.here.mean[None])
+        return jnp.asarray(x), jnp.asarray(seen), seen
+
+    @property
+    def size(self) -> tuple:
+        """Scale of values of each layer."""
+        return spikes.scales(self.nets.energy, jnp.asarray(self.here.x[:2000]))
+
+
 def measured(
-    here: Sets, nets: Networks, kind: str, steps: int, sent: spikes.Quanta, ridge: float,
-    seed: int,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """Scores [method, measure] of a kind of mask, and the traffic of spikes."""
-    seen = cell_of(here, kind)
-    fill = np.where(seen, here.asked, here.mean[None])
-    x, there = jnp.asarray(fill), jnp.asarray(seen)
+    ask: Asked, kind: str, steps: int, quanta: spikes.Quanta, ridge: float
+) -> dict[str, np.ndarray]:
+    """Scores [method, measure] of a kind of mask, the traffic of spikes, and F."""
+    here, nets, _ = ask
+    x, there, seen = ask.filled(kind)
     rows: dict[str, np.ndarray] = {}
     rates = inference.answers(nets.energy, x, there, steps)
     rows["network"] = scored(here, rates.sweep, rates.pixels, seen)
     rows["network, F at rest"] = scored(here, rates.rest, None, seen)
-    rows["cut"] = scored(here, inference.sweeps(nets.energy, x), fill, seen)
-    spiking = spikes.answers(nets.energy, x, there, sent)
-    rows["spikes"] = scored(here, spiking.sweep, spiking.pixels, seen)
-    rows["spikes, F at rest"] = scored(here, spiking.rest, None, seen)
-    rows["mean fill"] = scored(here, rivals.logits(nets.plain, x), fill, seen)
+    rows["cut"] = scored(here, inference.sweeps(nets.energy, x), np.asarray(x), seen)
+    sent = spikes.answers(nets.energy, ask.size, x, there, quanta)
+    rows["spikes"] = scored(here, sent.sweep, sent.pixels, seen)
+    rows["spikes, F at rest"] = scored(here, sent.rest, None, seen)
+    rows["mean fill"] = scored(here, rivals.logits(nets.plain, x), np.asarray(x), seen)
     inputs = rivals.masked(x, there)
     rows["random masks"] = scored(here, rivals.logits(nets.masked, inputs), None, seen)
-    if seed == 0:
+    if ask.seed == 0:  # they learn nothing
         guess = rivals.nearest(here.x, here.labels, here.asked, seen)
         rows["nearest"] = np.array([(guess == here.truth).mean(), np.nan, np.nan])
     filled = rivals.impute(rivals.gaussian(here.x, ridge), here.asked, seen)
     rows["Gaussian"] = scored(here, rivals.logits(nets.plain, jnp.asarray(filled)), filled, seen)
     swept = inference.sweeps(nets.energy, jnp.asarray(filled))
-    rows["Gaussian, up sweep"] = scored(here, swept, filled, seen)
+    rows["Gaussian, up sweep"] = scored(here, swept, None, seen)
     none = np.full(3, np.nan)
     return {
         "scores": np.array([rows.get(method, none) for method in METHODS]),
-        "traffic": spiking.traffic.mean(0),
-        "curve": rates_curve(nets.energy, x[:100], there[:100], steps, sent),
-        "falls": np.array([rates.first.mean(), rates.last.mean(), spiking.last.mean()]),
+        "traffic": sent.traffic.mean(0),
+        "curve": sent.curve.mean(0),
+        "falls": np.array([rates.first.mean(), rates.last.mean(), sent.last.mean()]),
     }
 
 
-def rates_curve(energy, x, seen, steps: int, sent: spikes.Quanta) -> np.ndarray:
-    """Mean F of values sent [steps], before each step."""
-    return spikes.energies(energy, x, seen, sent)
+def pictured(ask: Asked, steps: int, quanta: spikes.Quanta, ridge: float) -> dict[str, np.ndarray]:
+    """Images [row, image, ...] with their lower half missing: seen, completed, true; one image's
+    spikes; one image completed as each of the labels."""
+    here, nets, _ = ask
+    some = [int(np.flatnonzero(here.truth == c)[0]) for c in range(here.classes)]
+    few = ask._replace(here=here._replace(asked=here.asked[some], truth=here.truth[some]))
+    x, there, seen = few.filled("lower half")
+    rates = inference.answers(nets.energy, x, there, steps).pixels
+    sent = spikes.answers(nets.energy, ask.size, x, there, quanta).pixels
+    filled = rivals.impute(rivals.gaussian(here.x, ridge), few.here.asked, seen)
+    rows = np.where(seen, few.here.asked, 0.3), rates, sent, filled, few.here.asked
+    raster, sizes = spikes.raster(nets.energy, ask.size, x[3], there[3], quanta)
+    given = inference.given(nets.energy, x[4], there[4], here.classes, steps)
+    return {
+        "pictures": np.array(rows).reshape(5, -1, *here.shape),
+        "raster": raster,
+        "raster_sizes": sizes,
+        "given": given.reshape(-1, *here.shape),
+    }
