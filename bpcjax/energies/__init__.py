@@ -27,6 +27,7 @@ from .predictive import (
     Gammas as Gammas,
     Gaussian as Gaussian,
     MatrixNormal as MatrixNormal,
+    Partial as Partial,
     PredictiveCoding as PredictiveCoding,
     Rectified as Rectified,
     SynapticNormal as SynapticNormal,

@@ -57,7 +57,7 @@ FACES = {
     "energies": """
         AbstractEnergy AbstractMemory Arrow BCPNN BayesianArrow BayesianPredictiveCoding
         Categorical ClassicalHopfield Constant ConvolutionMap CycleHopfield DelayHopfield
-        DenseHopfield DenseMap Gammas Gaussian GradedHopfield MatrixNormal ModernHopfield
+        DenseHopfield DenseMap Gammas Gaussian GradedHopfield MatrixNormal ModernHopfield Partial
         PhasorHopfield PredictiveCoding Rectified SequenceMemory SparseHopfield SynapticNormal
         ThresholdPhasor Wishart lagrangians
     """,

@@ -4,7 +4,7 @@ from .bayesian import (
     BayesianArrow as BayesianArrow,
     BayesianPredictiveCoding as BayesianPredictiveCoding,
 )
-from .free_energy import Arrow as Arrow, PredictiveCoding as PredictiveCoding
+from .free_energy import Arrow as Arrow, Partial as Partial, PredictiveCoding as PredictiveCoding
 from .losses import Categorical as Categorical, Gaussian as Gaussian, Rectified as Rectified
 from .maps import Constant as Constant, ConvolutionMap as ConvolutionMap, DenseMap as DenseMap
 from .precision_posteriors import Gammas as Gammas, Wishart as Wishart

@@ -5,7 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Key, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree
 
 from ..._arrays import sized
 from ...system import parameter
@@ -14,6 +14,27 @@ from .losses import AbstractMismatch, Categorical, Rectified
 from .maps import AbstractMap, Constant, DenseMap
 
 Layers = tuple[Any, ...]  # an array a layer, or None
+
+
+class Partial(eqx.Module):
+    """Layer of which only some units are clamped: `values` of all, and which are `seen`. As an entry
+    of `args` it leaves the others free: the state holds the whole layer, and F does not depend on
+    what stands there for a seen unit. `values` of units not seen are where inference starts.
+
+    **Raises:** `ValueError` if the shapes differ.
+    """
+
+    values: Float[Array, "..."]
+    seen: Bool[Array, "..."]
+
+    def __check_init__(self) -> None:
+        shapes = jnp.shape(self.values), jnp.shape(self.seen)
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"seen must have the shape of values, {shapes[0]}, got {shapes[1]}.")
+
+    def beside(self, free: Array | None) -> Array:
+        """The whole layer, with the values of `free` where it is not seen."""
+        return self.values if free is None else jnp.where(self.seen, self.values, free)
 
 
 class Arrow(eqx.Module):
@@ -68,8 +89,8 @@ class PredictiveCoding(AbstractEnergy):
     from.
 
     **State:** a tuple with the value of each free layer, `None` where a layer is clamped;
-    **args:** the values of the clamped layers, `None` where free. A layer that is `None` in both is
-    left out, with its arrows.
+    **args:** the values of the clamped layers, `None` where free; a `Partial` where some units are
+    clamped and others free. A layer that is `None` in both is left out, with its arrows.
 
     **Raises:** `ValueError` for a layer given twice, or one that must not be free.
 
@@ -119,14 +140,25 @@ class PredictiveCoding(AbstractEnergy):
     def full(self, y: PyTree, args: PyTree = None) -> Layers:
         """The values of all layers, `None` of those left out."""
         y, args = self._of(y), self._of(args)
-        if any(a is not None and b is not None for a, b in zip(y, args, strict=True)):
+        both = (b for a, b in zip(y, args, strict=True) if a is not None and b is not None)
+        if not all(isinstance(b, Partial) for b in both):
             raise ValueError("y: a layer is either in the state or clamped by args, not both.")
         for arrow in self.arrows:
             if y[arrow.post] is not None and not arrow.mismatch.free:
                 raise ValueError(
                     f"y: layer {arrow.post} is categorical: clamp it by args, or leave it out."
                 )
-        return tuple(b if a is None else a for a, b in zip(y, args, strict=True))
+        return tuple(
+            b.beside(a) if isinstance(b, Partial) else b if a is None else a
+            for a, b in zip(y, args, strict=True)
+        )
+
+    def clamped(self, y: PyTree, args: PyTree = None) -> Layers:
+        """Which units of the state are clamped: those that `args` says are seen."""
+        return tuple(
+            None if a is None else b.seen if isinstance(b, Partial) else jnp.zeros(a.shape, bool)
+            for a, b in zip(self._of(y), self._of(args), strict=True)
+        )
 
     def _joined(self, z: Layers) -> list[Arrow]:
         """The arrows between layers that are there."""
@@ -136,9 +168,8 @@ class PredictiveCoding(AbstractEnergy):
     def predictions(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, "..."]]:
         """Prediction of each arrow, by name, also of a layer that is left out."""
         z = self.full(y, args)
-        pre = {a: None if a.pre is None else z[a.pre] for a in self.arrows}
         arrows = (a for a in self.arrows if a.pre is None or z[a.pre] is not None)
-        return {a.name: a.predict(pre[a]) for a in arrows}
+        return {a.name: a.predict(None if a.pre is None else z[a.pre]) for a in arrows}
 
     def terms(self, y: PyTree, args: PyTree = None) -> dict[str, Float[Array, ""]]:
         """Terms of the free energy, one an arrow, which sum to it."""
@@ -205,7 +236,8 @@ class PredictiveCoding(AbstractEnergy):
         """Exact change of F where one unit moves by `quantum` up, or down, for each unit in the
         order of `ravel_pytree(y)`.
 
-        A unit's own misfit and those that it predicts are taken anew, nothing else.
+        A unit's own misfit and those that it predicts are taken anew, nothing else. Clamped units
+        of a `Partial` layer never move: `inf`.
         """
         z = self.full(y, args)
 
@@ -230,9 +262,12 @@ class PredictiveCoding(AbstractEnergy):
         joined = self._joined(z)
         predictions = {a.name: self._predict(a, z) for a in joined}
         quantum = jnp.asarray(quantum)
-        free = [(k, value) for k, value in enumerate(self._of(y)) if value is not None]
+        seen = self.clamped(y, args)
+        free = [(k, z[k]) for k, value in enumerate(self._of(y)) if value is not None]
         up, down = (
-            jnp.concatenate([of_layer(k, value, by) for k, value in free])
+            jnp.concatenate(
+                [jnp.where(seen[k].ravel(), jnp.inf, of_layer(k, value, by)) for k, value in free]
+            )
             for by in (quantum, -quantum)
         )
         return up, down
@@ -258,7 +293,7 @@ class PredictiveCoding(AbstractEnergy):
 
         **Raises:** `ValueError` if a layer is neither clamped nor predicted from those that are.
         """
-        z = list(self._of(args))
+        z = [b.values if isinstance(b, Partial) else b for b in self._of(args)]
         for _ in range(self.depth):
             for a in self.arrows:
                 if z[a.post] is None and (a.pre is None or z[a.pre] is not None):
@@ -274,7 +309,11 @@ class PredictiveCoding(AbstractEnergy):
         clamped = self._of(args)
         barred = {a.post for a in self.arrows if not a.mismatch.free}
         return tuple(
-            None if clamped[k] is not None or k in barred else value
+            value
+            if isinstance(clamped[k], Partial)
+            else None
+            if clamped[k] is not None or k in barred
+            else value
             for k, value in enumerate(self.forward(args))
         )
 

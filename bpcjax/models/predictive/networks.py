@@ -178,6 +178,8 @@ class SpikingPredictiveCoding(AbstractDescent):
             )
         )[0]
         at_bottom = (low > 0) & (ravel_pytree(value.values)[0] < 0.5 * step)
+        seen = ravel_pytree(self.energy.clamped(value.values, args))[0]
+        half = jnp.where(seen, jnp.inf, half)  # a clamped unit never moves
         down = jnp.where(at_bottom, jnp.inf, step * v + half)
         away = ravel_pytree(true)[0] - ravel_pytree(value.errors)[0]
         gamma = self.error_quantum

@@ -1,0 +1,5 @@
+"""`python -m experiments.complete`"""
+
+from . import STUDY
+
+STUDY.main()
