@@ -57,9 +57,9 @@ FACES = {
     "energies": """
         AbstractEnergy AbstractMemory Arrow BCPNN BayesianArrow BayesianPredictiveCoding
         Categorical ClassicalHopfield Constant ConvolutionMap CycleHopfield DelayHopfield
-        DenseHopfield DenseMap Gammas Gaussian GradedHopfield MatrixNormal ModernHopfield Partial
-        PhasorHopfield PredictiveCoding Rectified SequenceMemory SparseHopfield SynapticNormal
-        ThresholdPhasor Wishart lagrangians
+        DenseHopfield DenseMap Gammas Gaussian GradedHopfield MatrixNormal ModernHopfield
+        Partial PhasorHopfield PredictiveCoding Rectified SequenceMemory SparseHopfield
+        SynapticNormal ThresholdPhasor Wishart lagrangians
     """,
     "inputs": """
         AbstractInput AbstractTrain Bins Landing Late PoissonTrain SpikeTrain Step
