@@ -93,10 +93,10 @@ def _one(here: Places, noise: Noise, hazard: float, frames: int, rng: np.random.
     y, path, jumps = [], [], np.zeros(frames, bool)
     left = frames
     while left > 0:
-        place = rng.integers(len(here.recording))
+        place = int(rng.integers(len(here.recording)))
         which = here.recording[place]
         own = here.counts[which]
-        start = (place - here.first[which]) * here.dwell + rng.integers(here.dwell)
+        start = int((place - here.first[which]) * here.dwell + rng.integers(here.dwell))
         length = min(rng.geometric(hazard), left) if hazard > 0 else left
         jumps[frames - left] = left < frames
         spoilt = noise.spoil(around(own, start, length, here.windows), mean, rng)

@@ -19,11 +19,11 @@ def transition(prior: ArrayLike, successor: ArrayLike, *, stay: float, hazard: f
     """
     require(0 <= stay <= 1, f"stay must lie in 0 ... 1, got {stay}.")
     require(0 <= hazard <= 1, f"hazard must lie in 0 ... 1, got {hazard}.")
-    prior, successor = np.asarray(prior, float), np.asarray(successor)
-    prior = prior / prior.sum()
-    same = np.eye(len(prior))
-    moved = np.where((successor < 0)[:, None], prior, same[successor])
-    return (1 - hazard) * (stay * same + (1 - stay) * moved) + hazard * prior
+    share, following = np.asarray(prior, float), np.asarray(successor)
+    share = share / share.sum()
+    same = np.eye(len(share))
+    moved = np.where((following < 0)[:, None], share, same[following])
+    return (1 - hazard) * (stay * same + (1 - stay) * moved) + hazard * share
 
 
 def posterior(log_likelihood: ArrayLike, prior: ArrayLike, matrix: ArrayLike) -> np.ndarray:

@@ -187,7 +187,7 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
     weights, offsets = likelihood.synapses(patterns)
     base, precision = offsets.sum(axis=1), jnp.asarray(likelihood.sigma, frames.dtype) ** -2
     rules = jax.tree.map(lambda x: x.astype(frames.dtype) if x.ndim == 0 else x, rules)
-    log_prior = jax.nn.log_softmax(store.log_prior)
+    log_prior = jax.nn.log_softmax(store.log_prior).astype(frames.dtype)
     sound = (store.log_prior < jnp.inf).all() & ~bad_parameters(likelihood) & rules.are_sound()
     streams, count = frames.shape[0], len(log_prior)
 
