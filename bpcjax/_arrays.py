@@ -58,6 +58,16 @@ def _narrowed(values: np.ndarray, dtype: Any) -> np.ndarray:
     return cast
 
 
+def as_real(value: ArrayLike | Any, dtype: Any, name: str) -> Array:
+    """`value` as an array of the real type `dtype`, in which a number beyond it is infinite.
+
+    **Raises:** `ValueError` with the name where it is complex: half of it would be lost.
+    """
+    if any(map(jnp.iscomplexobj, jax.tree.leaves(value))):
+        raise ValueError(f"{name} must be real, got complex numbers.")
+    return jnp.asarray(value, dtype)
+
+
 def as_floating(value: ArrayLike | Any) -> Array:
     """`value` as a floating (or complex) array; numbers of Python's remain weakly typed.
 

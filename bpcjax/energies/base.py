@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Inexact, Int, PyTree
 
-from ..system import Module, as_parameter, is_traced
+from ..system import Module, as_floating, as_parameter, is_traced
 
 
 class AbstractEnergy(Module):
@@ -78,6 +78,7 @@ class AbstractMemory(AbstractEnergy):
         """One step of attention with keys = values = patterns: `y - grad E(y)`, the posterior mean
         of the patterns, given what is `seen` of `y`; so missing entries are filled in."""
         if seen is None:
+            y = as_floating(y)
             return y - jax.grad(self)(y)
         return self.mixture(self.posterior(y, seen))
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ...system import parameter
+from ...system import as_floating, parameter
 from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state, present
 from .modern import ModernHopfield
 
@@ -56,10 +56,11 @@ class DelayHopfield(AbstractMemory):
         """Scores [P, D]: `beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift; of what is
         `seen` as in `ModernHopfield`."""
         check_state(y, self.patterns.shape[1:])
+        y = as_floating(y)  # a raster of whole numbers, or of booleans: its correlations are none
         if seen is None:
             return self.beta * (_correlations(self.patterns, y) + self.bias[:, None])
         there = present(y, seen)
-        absent = jnp.where(seen, 0.0, 0.5).astype(y.dtype)
+        absent = jnp.where(jnp.asarray(seen), 0.0, 0.5).astype(y.dtype)
         missing = _correlations(self.patterns**2, absent)
         return self.beta * (_correlations(self.patterns, there) + missing + self.bias[:, None])
 
@@ -81,7 +82,7 @@ class DelayHopfield(AbstractMemory):
         count, _, steps = self.patterns.shape
         share = jnp.fft.rfft(weights.reshape(count, steps))
         spectrum = jnp.einsum("pf,pnf->nf", share, jnp.fft.rfft(self.patterns))
-        return jnp.fft.irfft(spectrum, n=steps).astype(weights.dtype)
+        return jnp.fft.irfft(spectrum, n=steps).astype(self.patterns.dtype)
 
     def log_marginal(self, y: Float[Array, "N D"]) -> Float[Array, " P"]:
         """Log marginal posterior [P]: the log probability of each memory, whatever its shift."""

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ...system import as_parameter, parameter
+from ...system import as_floating, as_parameter, parameter
 from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state, present
 
 
@@ -44,10 +44,13 @@ class ModernHopfield(AbstractMemory):
         where it stands for the missing entries.
         """
         check_state(y, self.patterns.shape[1:])
+        y = as_floating(y)
         if seen is None:
             return self.beta * (self.patterns @ y + self.bias)
-        missing = 0.5 * (self.patterns**2 @ jnp.where(seen, 0.0, 1.0).astype(self.patterns.dtype))
-        return self.beta * (self.patterns @ present(y, seen) + missing + self.bias)
+        there = present(y, seen)
+        absent = jnp.where(jnp.asarray(seen), 0.0, 1.0).astype(self.patterns.dtype)
+        missing = 0.5 * (self.patterns**2 @ absent)
+        return self.beta * (self.patterns @ there + missing + self.bias)
 
     @property
     def log_prior(self) -> Float[Array, " P"]:

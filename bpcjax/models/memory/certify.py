@@ -5,10 +5,12 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
 from ...energies import ModernHopfield
 from ...energies.base import as_patterns
+from ...system import is_traced
 
 
 class RecallCertificate(eqx.Module):
@@ -68,7 +70,7 @@ class RecallCertificate(eqx.Module):
     def silencing_bound(self, theta: ArrayLike) -> Float[Array, "..."]:
         """Bound, by Ville's inequality, on the probability that `sequential_recall` with `theta`
         (nat) ever silences the true memory: `(P - 1) exp(-theta)`, at most 1."""
-        theta = jnp.asarray(theta, self.beta.dtype)
+        theta = _at_least_0("theta", theta, self.beta.dtype)
         return jnp.minimum((self.squares.shape[0] - 1) * jnp.exp(-theta), 1.0)
 
     def theta_for(self, error: ArrayLike) -> Float[Array, "..."]:
@@ -77,7 +79,7 @@ class RecallCertificate(eqx.Module):
         A decision then loses no more than `error` to that of the largest posterior.
         """
         others = max(self.squares.shape[0] - 1, 1)
-        error = jnp.asarray(error, self.beta.dtype)
+        error = _at_least_0("error", error, self.beta.dtype)
         return jnp.maximum(jnp.log(1.0 * others) - jnp.log(error), 0.0)
 
     def expected_share(self, theta: ArrayLike) -> Float[Array, ""]:
@@ -89,11 +91,19 @@ class RecallCertificate(eqx.Module):
         as any other.
         """
         gain = 0.5 * self.beta * self.squares  # nat
-        theta = jnp.asarray(theta, gain.dtype)
+        theta = _at_least_0("theta", theta, gain.dtype)
+        if theta.ndim != 0:
+            raise ValueError(f"theta must be a number, got shape {theta.shape}; use jax.vmap.")
         shares = jnp.where(gain > theta, theta / jnp.where(gain > 0, gain, 1.0), 1.0)
         best = jnp.arange(gain.shape[0]) == jnp.argmin(gain)
         others = jnp.where(best, 0.0, shares)
         return (others.sum() + others.max()) / gain.shape[0]
+
+
+def _at_least_0(name: str, value: ArrayLike, dtype) -> Float[Array, "..."]:
+    if not is_traced(value) and not (np.asarray(value) >= 0).all():
+        raise ValueError(f"{name} must not be negative or NaN, got {value}.")
+    return jnp.asarray(value, dtype)
 
 
 def _log_miss(gaps: Float[Array, " P"]) -> Float[Array, " P"]:

@@ -30,7 +30,7 @@ class Elimination(NamedTuple):
     going: Bool[Array, " Q"]
     common: Float[Array, " Q"]  # what entries say against all memories alike
     used: Int[Array, " Q"]  # entries
-    events: Float[Array, " Q"]
+    events: Float[Array, " Q"]  # in single precision or better, as all that is counted
     reached: Float[Array, " Q"]  # memories that an event reached, summed over events
     entries: Float[Array, " Q"]  # the same over entries, be they silent
     tests: Float[Array, " Q"]
@@ -67,7 +67,7 @@ def store(
 def _in_blocks(array: Shaped[Array, "rows N"], rank, block: int) -> Shaped[Array, "blocks rows b"]:
     short = -array.shape[1] % block
     array = jnp.pad(array[:, rank], ((0, 0), (0, short)))
-    return array.reshape(len(array), -1, block).swapaxes(0, 1)
+    return array.reshape(len(array), array.shape[1] // block, block).swapaxes(0, 1)
 
 
 class _Block(NamedTuple):
@@ -112,6 +112,7 @@ def eliminate(
     turn = jnp.argsort(~arrive.any(axis=(1, 2)), stable=True)
     left = jnp.minimum(mask.sum(axis=1), limit)
     zero = jnp.zeros(queries, y.dtype)
+    none = zero.astype(jnp.promote_types(y.dtype, jnp.float32))  # half precision would not count
     state = Elimination(
         jnp.zeros((), jnp.int32),
         jnp.zeros((queries, count), y.dtype),
@@ -119,7 +120,7 @@ def eliminate(
         ok & (left > 0) & (count > 1),
         zero,
         jnp.zeros(queries, jnp.int32),
-        *[zero] * 5,
+        *[none] * 5,
     )
 
     def step(state: Elimination, prior, place) -> Elimination:
@@ -144,8 +145,8 @@ def eliminate(
             first = jnp.arange(u.shape[1])[None] == evidence.argmax(axis=1)[:, None]
             second = jnp.where((u > -jnp.inf) & ~first, evidence, -jnp.inf).max(axis=1)
             undecided = undecided & ~(top - second >= lead)
-        number = jnp.where(going, state.survivors, 0).astype(u.dtype)
-        events = jnp.where(now.seen, likelihood.events(now.y), 0).sum(axis=1)
+        number = jnp.where(going, state.survivors, 0).astype(none.dtype)
+        events = jnp.where(now.seen, likelihood.events(now.y), 0).sum(axis=1, dtype=none.dtype)
         return Elimination(
             state.t + 1,
             u,
@@ -169,7 +170,7 @@ def eliminate(
         own = prior[None] if place is None else prior[place]
 
         def crowded(state, fewer=fewer):
-            return state.going.any() & (state.survivors.max() > fewer)
+            return state.going.any() & ((state.survivors > fewer).any())
 
         def body(state, own=own, place=place):
             return step(state, own, place)

@@ -68,12 +68,23 @@ class AbstractLikelihood(Module):
         return jnp.isfinite(y)
 
 
+def _check_number(name: str, value: Array) -> None:
+    if value.ndim != 0:
+        raise ValueError(
+            f"{name} must be one number, got shape {value.shape}; if entries differ in scale, "
+            "divide patterns and queries by it."
+        )
+
+
 class GaussianLikelihood(AbstractLikelihood):
     """Gaussian likelihood of known standard deviation `sigma`: weights `x / sigma^2`, offsets
     `-x^2 / (2 sigma^2)`."""
 
     graded: ClassVar[bool] = True
     sigma: Float[Array, ""] = parameter(positive=True)
+
+    def __check_init__(self) -> None:
+        _check_number("sigma", self.sigma)
 
     def synapses(self, patterns):
         precision = jnp.asarray(self.sigma, patterns.dtype) ** -2
@@ -95,6 +106,10 @@ class StudentLikelihood(AbstractLikelihood):
     exponentials: ClassVar[int] = 2  # from the largest evidence to the largest distance, and back
     shape: Float[Array, ""] = parameter(0.5, positive=True)
     rate: Float[Array, ""] = parameter(0.5, positive=True)  # in squared units of the entries
+
+    def __check_init__(self) -> None:
+        _check_number("shape", self.shape)
+        _check_number("rate", self.rate)
 
     def synapses(self, patterns):
         return Synapses(patterns, -0.5 * patterns**2)
@@ -127,7 +142,8 @@ class PoissonLikelihood(AbstractLikelihood):
                 "patterns: means of Poisson counts must be positive; add the background rate of "
                 "events, without which one event of the background refutes a memory for good."
             )
-        return Synapses(jnp.log(patterns), -patterns)
+        known = jnp.where(patterns > 0, patterns, jnp.nan)  # traced ones are not checked
+        return Synapses(jnp.log(known), -known)
 
     def events(self, y):
         return y
@@ -143,6 +159,7 @@ class FlipLikelihood(AbstractLikelihood):
     flip: Float[Array, ""] = parameter(positive=True)
 
     def __check_init__(self) -> None:
+        _check_number("flip", self.flip)
         if not is_traced(self.flip) and not (np.asarray(self.flip) < 0.5).all():
             raise ValueError(f"flip must be below 1/2, got {self.flip}; beyond it turn the signs.")
 
@@ -151,7 +168,8 @@ class FlipLikelihood(AbstractLikelihood):
             raise ValueError("patterns: those of flipped signs must be -1 or 1.")
         flip = jnp.asarray(self.flip, patterns.dtype)
         odds = 0.5 * (jnp.log1p(-flip) - jnp.log(flip))
-        return Synapses(odds * patterns, jnp.zeros_like(patterns))
+        signs = jnp.where(jnp.abs(patterns) == 1, patterns, jnp.nan)  # if traced, not checked
+        return Synapses(odds * signs, jnp.zeros_like(patterns))
 
     def events(self, y):
         return jnp.ones_like(y)

@@ -49,6 +49,8 @@ def information(
     energy: ModernHopfield, sigma: Scalar | float, levels: int = 129, points: int = 257
 ) -> Float[Array, " N"]:
     """Mutual information (nat) of each entry and the memory, under Gaussian noise."""
+    if not is_traced(sigma) and not bool(np.asarray(sigma) > 0):
+        raise ValueError(f"sigma must be positive, got {sigma}.")
     x, sigma = energy.patterns, jnp.asarray(sigma, energy.patterns.dtype)
     prior = jnp.exp(energy.log_prior - energy.log_prior.max())
     low, high = x.min(), x.max()

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ... import cost
-from ..._arrays import as_size
+from ..._arrays import as_real, as_size
 from ...energies import ModernHopfield
 from ...system import as_parameter, is_traced, parameter
 from .likelihoods import AbstractLikelihood, Synapses
@@ -50,7 +50,7 @@ def partial_distance_search(
     count, size = x.shape
     rank = _permutation("order", order, size)
     candidate = None if first is None else _candidates(first, y.shape[0], count)
-    return _partial_distances(x, y, rank, candidate, as_size(block, "block", 1))
+    return _partial_distances(x, y, rank, candidate, min(as_size(block, "block", 1), size))
 
 
 def bandit_search(
@@ -112,7 +112,9 @@ def _partial_distances(x, y, rank, first, block: int) -> Search:
     ok = jnp.isfinite(y).all(axis=1) & jnp.isfinite(x).all()
     short = -size % block
     blocks = [jnp.pad(a[:, rank], ((0, 0), (0, short))) for a in (x, jnp.where(ok[:, None], y, 0))]
-    x_blocks, y_blocks = (a.reshape(len(a), -1, block).swapaxes(0, 1) for a in blocks)
+    x_blocks, y_blocks = (
+        a.reshape(len(a), a.shape[1] // block, block).swapaxes(0, 1) for a in blocks
+    )
 
     def gain(own, query):
         squares = (query**2).sum(axis=1)[:, None] + (own**2).sum(axis=1)[None]
@@ -160,7 +162,7 @@ def _checked(patterns: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
     x = as_parameter(patterns)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"patterns must be a matrix [P, N] that is not empty, got {x.shape}.")
-    y = jnp.asarray(y, x.dtype)
+    y = as_real(y, x.dtype, "y")
     if y.ndim != 2 or y.shape[1] != x.shape[1]:
         raise ValueError(f"y must have shape [Q, {x.shape[1]}], one query a row, got {y.shape}.")
     return x, y

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ... import cost
-from ..._arrays import as_size
+from ..._arrays import as_real, as_size
 from ...energies import DelayHopfield, ModernHopfield
 from ...system import Module, as_parameter, bad_parameters, is_traced
 from .elimination import Elimination, Stored, eliminate, store
@@ -24,7 +24,7 @@ class SequentialRecall(eqx.Module):
     fell silent; who is `alive` [Q, P]; how many entries of the query were `used` [Q]; the
     `operations` of each query, for the decision; `bound`, of the probability that the true memory
     was ever silenced. `ok` [Q] is false where an entry that arrived has no likelihood (NaN, a
-    negative count).
+    negative count), or evidence is beyond the range of its type.
     """
 
     decision: Int[Array, " Q"]
@@ -52,6 +52,7 @@ class SequentialStore(Module):
     likelihood: AbstractLikelihood
     log_prior: Float[Array, " P"]
     stored: Stored
+    sound: Bool[Array, ""]  # whether all these numbers are finite, but for priors of 0
     shape: tuple[int, ...] = eqx.field(static=True)
 
     def __init__(
@@ -68,11 +69,25 @@ class SequentialStore(Module):
             likelihood = known or StudentLikelihood(jnp.asarray(0.5), 0.5 / energy.beta)
         elif sigma is not None:
             raise ValueError("sigma: the likelihood has its own noise; give one of the two.")
+        if not isinstance(likelihood, AbstractLikelihood):
+            raise ValueError(
+                f"likelihood must be one, as GaussianLikelihood(0.5), got {likelihood}."
+            )
+        if jnp.iscomplexobj(energy.patterns):
+            raise ValueError("patterns must be real: complex ones have no likelihood here.")
         self.shape = energy.patterns.shape[1:]
         energy = energy.unrolled() if isinstance(energy, DelayHopfield) else energy
-        self.likelihood, self.log_prior = likelihood, energy.log_prior
-        rank, block = _order(energy, order), as_size(block, "block", 1)
-        self.stored = store(energy.patterns, likelihood, rank, block)
+        x = energy.patterns
+        self.likelihood, self.log_prior = likelihood, energy.log_prior.astype(x.dtype)
+        block = min(as_size(block, "block", 1), x.shape[1])
+        self.stored = store(x, likelihood, _order(energy, order), block)
+        self.sound = self._is_sound()
+
+    def _is_sound(self) -> Bool[Array, ""]:
+        prior, stored = self.log_prior, self.stored
+        sums = jnp.isfinite(stored.sums).all() & jnp.isfinite(stored.weights).all()
+        known = (prior < jnp.inf).all() & (prior > -jnp.inf).any()
+        return sums & known
 
     def recall(
         self,
@@ -85,14 +100,15 @@ class SequentialStore(Module):
     ) -> SequentialRecall:
         """Sequential recall of queries; arguments and errors as of `sequential_recall`."""
         size, one = self.stored.rank.shape[0], ", ".join(map(str, self.shape))
-        queries = jnp.asarray(y, self.log_prior.dtype)
+        queries = as_real(y, self.log_prior.dtype, "y")
         if queries.ndim != 1 + len(self.shape) or queries.shape[1:] != self.shape:
             raise ValueError(f"y must have shape [Q, {one}], one query a row, got {queries.shape}.")
         theta = _number("theta", theta)
         lead = None if lead is None else _number("lead", lead)
-        limit = jnp.asarray(size if budget is None else as_size(budget, "budget", 1))
-        mask = None if seen is None else _mask(seen, queries.shape).reshape(-1, size)
-        return _recall(self, queries.reshape(-1, size), mask, theta, lead, limit)
+        limit = jnp.asarray(size if budget is None else min(as_size(budget, "budget", 1), size))
+        flat = len(queries), size
+        mask = None if seen is None else _mask(seen, queries.shape).reshape(flat)
+        return _recall(self, queries.reshape(flat), mask, theta, lead, limit)
 
 
 def sequential_recall(
@@ -163,11 +179,14 @@ def _recall(store: SequentialStore, y, seen, theta, lead, limit) -> SequentialRe
     likelihood, count = store.likelihood, store.log_prior.shape[0]
     allowed = likelihood.allowed(y)
     ok = (allowed if seen is None else allowed | ~seen).all(axis=1)
-    ok = ok & (store.log_prior < jnp.inf).all() & ~bad_parameters(likelihood) & (theta > 0)
+    ok = ok & store.sound & ~bad_parameters(likelihood) & (theta > 0)
+    ok = ok if lead is None else ok & (lead > 0)
     end = eliminate(store.stored, store.log_prior, y, ok, likelihood, seen, theta, lead, limit)
     n = end.used.astype(y.dtype)[:, None]
     evidence = likelihood.evidence(end.u, end.common[:, None], n) + store.log_prior[None]
     evidence = jnp.where(end.alive, evidence, -jnp.inf)
+    # beyond the range of the type: nobody is the likeliest, or an evidence is none
+    ok = ok & jnp.isfinite(evidence.max(axis=1)) & ~jnp.isnan(end.u).any(axis=1)
     decision = jnp.where(ok, evidence.argmax(axis=1), -1).astype(jnp.int32)
     posterior = jnp.where(ok[:, None], jax.nn.softmax(evidence, axis=1), jnp.nan)
     bound = jnp.minimum((count - 1) * jnp.exp(-theta), 1.0).astype(y.dtype)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..._arrays import as_size
+from ..._arrays import as_real, as_size, is_traced
 from ...energies import ModernHopfield
 from ...energies.base import as_number
 from ...inputs import AbstractTrain, SpikeTrain
@@ -100,15 +100,22 @@ class SequentialMemory(AbstractSpikingSystem):
         without the entries that are not `seen` [N].
 
         **Raises:** `ValueError` if the order does not hold each entry once, `seen` has another
-        shape, or `block` is no positive integer.
+        shape or is no mask, `interval` is not positive, or `block` is no positive integer.
         """
         size = jnp.shape(order)[0] if jnp.ndim(order) == 1 else 0
         rank, block = as_order(order, size), as_size(block, "block", 1)
-        times = (jnp.arange(size) // block + 1) * jnp.asarray(interval)
+        interval = as_number("interval", interval)
+        if not is_traced(interval) and not bool(interval > 0):
+            raise ValueError(f"interval must be positive, got {interval}.")
+        times = (jnp.arange(size) // block + 1) * interval
         if seen is not None:
-            if jnp.shape(seen) != (size,):
-                raise ValueError(f"seen must have shape ({size},), got {jnp.shape(seen)}.")
-            there = jnp.asarray(seen, bool)[rank]
+            there = jnp.asarray(seen)
+            if there.shape != (size,) or there.dtype != bool:
+                raise ValueError(
+                    f"seen must be a mask of booleans of shape ({size},), got {there.dtype} of "
+                    f"shape {there.shape}."
+                )
+            there = there[rank]
             times, rank = jnp.where(there, times, jnp.inf), jnp.where(there, rank, -1)
         return SpikeTrain(times, rank, size)
 
@@ -197,5 +204,5 @@ class SequentialMemory(AbstractSpikingSystem):
         shape = () if args is None else jnp.shape(args)
         if shape != (size,):
             raise ValueError(f"args must be one query of shape ({size},), got {shape}.")
-        values = jnp.asarray(args, dtype)
+        values = as_real(args, dtype, "args")
         return jnp.where(self.likelihood.allowed(values), values, jnp.nan)

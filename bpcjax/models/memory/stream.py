@@ -1,15 +1,16 @@
 """Recall from a stream: the posterior stays, only changes are sent, and a surprise restarts."""
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ... import cost
-from ..._arrays import is_traced
+from ..._arrays import as_real, is_traced
 from ...energies import ModernHopfield
 from ...system import as_parameter, bad_parameters
 from .elimination import eliminate
@@ -25,7 +26,7 @@ class StreamRecall(eqx.Module):
     [T] as changes, and how many places they reached, the `candidates` [T]; the `deviance` [T] of
     the frame held from the nearest candidate, `|y - x|^2 / sigma^2` (infinite where there is none);
     the `operations` of each frame. `ok` [T] is false at a frame that is not finite: nothing of it
-    is sent, and the next one restarts.
+    is sent, and the next one restarts; so it is where evidence is beyond the range of its type.
     """
 
     decision: Int[Array, "*S T"]
@@ -95,9 +96,11 @@ def stream_recall(
 
     **Raises:** `ValueError` naming the argument, where it is known and makes no sense.
     """
+    if energy.patterns.ndim != 2:
+        raise ValueError("energy: a stream has flat frames; pass energy.unrolled() of rasters.")
     count, size = energy.patterns.shape
     store = SequentialStore(energy, sigma=_positive("sigma", sigma), order=order, block=block)
-    frames = jnp.asarray(frames, energy.patterns.dtype)
+    frames = as_real(frames, energy.patterns.dtype, "frames")
     if frames.ndim not in (2, 3) or frames.shape[-1] != size:
         raise ValueError(f"frames must have shape [T, {size}] or [S, T, {size}], a stream of rows, "
                          f"got {frames.shape}.")  # fmt: skip
@@ -173,9 +176,11 @@ def _number(name: str, value: ArrayLike, allowed: Callable, what: str) -> Float[
 
 
 def _successor(successor: ArrayLike | None, count: int) -> Int[Array, " P"]:
-    rows = jnp.arange(count) if successor is None else jnp.asarray(successor)
+    rows: Any = jnp.arange(count) if successor is None else successor
+    rows = rows if is_traced(rows) else np.asarray(rows)
     if rows.shape != (count,) or not jnp.issubdtype(rows.dtype, jnp.integer):
         raise ValueError(f"successor must be integers of shape ({count},), got {rows.shape}.")
+    rows = jnp.asarray(rows).astype(jnp.int32)  # one of fewer bits may not hold the count
     if not is_traced(rows) and not bool(((rows >= -1) & (rows < count)).all()):
         raise ValueError(f"successor must hold rows 0 to {count - 1}, or -1 at an end.")
     return jnp.where(rows < 0, count, rows)
@@ -187,8 +192,8 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
     weights, offsets = likelihood.synapses(patterns)
     base, precision = offsets.sum(axis=1), jnp.asarray(likelihood.sigma, frames.dtype) ** -2
     rules = jax.tree.map(lambda x: x.astype(frames.dtype) if x.ndim == 0 else x, rules)
-    log_prior = jax.nn.log_softmax(store.log_prior).astype(frames.dtype)
-    sound = (store.log_prior < jnp.inf).all() & ~bad_parameters(likelihood) & rules.are_sound()
+    log_prior = jax.nn.log_softmax(store.log_prior)
+    sound = store.sound & ~bad_parameters(likelihood) & rules.are_sound()
     streams, count = frames.shape[0], len(log_prior)
 
     def silence(evidence, alive):
@@ -238,6 +243,7 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
                 (*anew[:-1], y, anew[1]), (u, alive, belief, frame, candidates), strict=True
             )
         )
+        good = good & alive.any(axis=1)  # else evidence is beyond the range of its type
         state = _Stream(frame, u, belief, alive, candidates, ~good)
         row = StreamRecall(
             jnp.where(good, belief.argmax(axis=1), -1).astype(jnp.int32),
@@ -253,7 +259,12 @@ def _stream(store: SequentialStore, patterns, frames, rules: _Rules) -> StreamRe
 
     zero = jnp.zeros((streams, count), frames.dtype)
     start = _Stream(
-        jnp.zeros_like(frames[:, 0]), zero, zero, zero > 0, zero > 0, jnp.ones(streams, bool)
+        jnp.zeros((streams, frames.shape[2]), frames.dtype),
+        zero,
+        zero,
+        zero > 0,
+        zero > 0,
+        jnp.ones(streams, bool),
     )
     _, rows = jax.lax.scan(step, start, frames.swapaxes(0, 1))
     return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), rows)
