@@ -98,8 +98,8 @@ def test_the_pseudo_inverse_repairs_correlated_signs():
     x = np.where(rng.random((15, 80)) < 0.85, common, -common).astype(np.float32)
     queries = np.where(rng.random(x.shape) < 0.03, -x, x)
     arrays = jnp.asarray(x), jnp.asarray(queries)
-    np.testing.assert_array_equal(classical(*arrays, pseudo_inverse=True), np.arange(15))
-    assert (np.asarray(classical(*arrays, pseudo_inverse=False)) != np.arange(15)).any()
+    np.testing.assert_array_equal(classical(*arrays, projection=True), np.arange(15))
+    assert (np.asarray(classical(*arrays, projection=False)) != np.arange(15)).any()
 
 
 @pytest.mark.parametrize("pseudo_inverse", [False, True])
@@ -116,7 +116,7 @@ def test_networks_of_signs_take_the_steps_of_the_classical_energy(pseudo_inverse
     ends = jax.vmap(settled)(jnp.sign(jnp.asarray(queries)))
     expected = (ends @ stored.T).argmax(axis=1)
     assert len(np.unique(expected)) > 3
-    named = classical(jnp.asarray(x), jnp.asarray(queries), pseudo_inverse=pseudo_inverse)
+    named = classical(jnp.asarray(x), jnp.asarray(queries), projection=pseudo_inverse)
     np.testing.assert_array_equal(named, expected)
 
 
