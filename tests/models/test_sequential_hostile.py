@@ -21,6 +21,10 @@ from bpcjax.models import (
     stream_recall,
 )
 
+pytestmark = (
+    pytest.mark.slow
+)  # arguments of types that the default run, which checks types, refuses
+
 X = np.random.default_rng(0).standard_normal((5, 6))
 Y = X[:2] + 0.1
 
@@ -29,7 +33,6 @@ def flat(x, beta=1.0):
     return bpc.energies.ModernHopfield.from_prior(x, beta, jnp.zeros(len(x)))
 
 
-@pytest.mark.slow
 def test_no_query_at_all_and_no_frame_at_all():
     none = np.zeros((0, 6))
     assert sequential_recall(flat(X), none, theta=3.0).posterior.shape == (0, 5)
@@ -63,7 +66,6 @@ def test_what_is_beyond_the_type_is_not_ok():
         assert not end.ok.any() and (end.decision == -1).all() and np.isnan(end.posterior).all()
 
 
-@pytest.mark.slow
 def test_one_memory_ruled_out_by_the_prior_is_as_if_it_were_not_there():
     prior = np.log([0.2, 0.3, 0.1, 0.4, 0.0], where=np.arange(5) < 4, out=np.full(5, -np.inf))
     energy = bpc.energies.ModernHopfield.from_prior(X, 1.0, prior)
@@ -74,7 +76,6 @@ def test_one_memory_ruled_out_by_the_prior_is_as_if_it_were_not_there():
         assert end.ok.all() and (end.posterior[:, 4] == 0).all()
 
 
-@pytest.mark.slow
 def test_traced_patterns_and_leads_that_make_no_sense_are_not_ok():
     y = jnp.array([[0.0, 1.0]])
 
@@ -92,7 +93,6 @@ def test_traced_patterns_and_leads_that_make_no_sense_are_not_ok():
     assert lead(1.0).all() and not lead(-1.0).any() and not lead(np.nan).any()
 
 
-@pytest.mark.slow
 def test_half_precision_counts_its_operations():
     """600 memories of 40 entries: 24000 products, which bfloat16 has not (24064 and 23936)."""
     x = jnp.asarray(np.random.default_rng(1).standard_normal((600, 40)), jnp.bfloat16)
@@ -101,7 +101,6 @@ def test_half_precision_counts_its_operations():
     assert end.posterior.dtype == jnp.bfloat16 and end.operations.macs[0] == 24_000
 
 
-@pytest.mark.slow
 def test_single_patterns_with_a_double_beta_are_recalled_in_single():
     energy = bpc.energies.ModernHopfield.from_prior(X.astype(np.float32), 1.0, np.zeros(5))
     assert energy.log_prior.dtype == jnp.float64  # as a number of Python's is under x64
@@ -134,7 +133,6 @@ def test_an_energy_takes_whole_numbers_and_refuses_no_mask():
         energy.scores(y, True)
 
 
-@pytest.mark.slow
 def test_successors_of_few_bits():
     x = np.random.default_rng(3).standard_normal((128, 6))
     following = np.r_[np.arange(1, 128), -1]
@@ -146,7 +144,6 @@ def test_successors_of_few_bits():
     np.testing.assert_array_equal(few.posterior, many.posterior)
 
 
-@pytest.mark.slow
 def test_decisions_and_operations_move_with_the_memories_and_the_entries():
     """Memories in another order: the same posterior in that order, at the same cost. Entries in
     another order, taken in the old one: nothing changes."""

@@ -35,22 +35,22 @@ def _pad(params: dict, args: list[Located], shapes, live: bool) -> list[Located 
 
 
 def _rev(params: dict, args: list[Located], shapes, live: bool) -> list[Located | None]:
-    return [_along(args[0], params["dimensions"], shapes[0], live)]
+    return [_along(args[0], tuple(map(int, params["dimensions"])), shapes[0], live)]
 
 
 def _running(params: dict, args: list[Located], shapes, live: bool) -> list[Located | None]:
-    return [_along(args[0], [params["axis"]], shapes[0], live)]
+    return [_along(args[0], [int(params["axis"])], shapes[0], live)]
 
 
 def _sort(params: dict, args: list[Located], shapes, live: bool) -> list[Located | None]:
-    outs = [_along(a, [params["dimension"]], shapes[0], live) for a in args]
+    outs = [_along(a, [int(params["dimension"])], shapes[0], live) for a in args]
     if any(out is None for out in outs):
         return [None]
     return [joined(*outs)] * len(shapes)  # pyright: ignore
 
 
 def _concatenate(params: dict, args: list[Located], shapes, live: bool) -> list[Located | None]:
-    outs = [_along(a, [params["dimension"]], shapes[0], live) for a in args]
+    outs = [_along(a, [int(params["dimension"])], shapes[0], live) for a in args]
     return [None if any(out is None for out in outs) else joined(*outs)]  # pyright: ignore
 
 

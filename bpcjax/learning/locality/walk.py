@@ -92,7 +92,7 @@ class Walk:
             sizes = args[0].shape, args[1].shape
             return [product(args[0], args[1], params["dimension_numbers"], sizes, self.site)]
         if name == "broadcast_in_dim":
-            return [spread(args[0], params["broadcast_dimensions"], shape)]
+            return [spread(args[0], tuple(map(int, params["broadcast_dimensions"])), shape)]
         if name in ("reshape", "squeeze", "expand_dims"):
             turned = params.get("dimensions") is not None and name == "reshape"
             out = None if turned else reshaped(args[0], shape)

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from ...system import Module, is_traced, parameter
 
 Patterns = Float[Array, "P N"]
-Evidence = Float[Array, "*shape"]
+Evidence = Float[Array, "..."]
 
 
 class Synapses(NamedTuple):
