@@ -11,9 +11,9 @@ sphere, and rasters or pixels as Poisson counts. Queries have Gaussian noise, or
 missing, which is known or not (then it is sent as the mean image; noise .25 is assumed), or the
 assumed noise is wrong by 2: methods are then made for the noise that they assume.
 
-theta, the block of entries between tests, their order, and a lead are chosen on four other draws of
+theta, the block of entries between tests, their order, and a lead are chosen on five other draws of
 memories and queries (two where there are 10,000): the cheapest (geometric mean of four price lists)
-whose accuracy is within .005 of argmax; so are the scales of the bandits. The certified rows have
+whose accuracy is within .0025 of argmax; so are the scales of the bandits. The certified rows have
 theta = ln((P - 1) / .01), so that the true memory is silenced in at most 1 % of queries, whatever
 else was chosen.
 
@@ -45,7 +45,7 @@ from .tasks import COUNTS, Case, Deletion, Exposure, Mask, Noise, source
 
 THETAS = 3.0, 4.0, 5.0, 7.0, 9.5  # of the line of accuracy against energy
 OPERATIONS = tuple(field.name for field in dataclasses.fields(cost.Counts))
-VALIDATION = 4  # draws of memories and queries
+VALIDATION = 5  # draws of memories and queries
 SETS = "digits", "mnist", "fashion_mnist", "sphere", "rasters", COUNTS
 LARGE = 10_000  # memories: fewer seeds and queries
 CROSS = (200, 256), (1000, 256), (10_000, 256), (1000, 64), (1000, 1024)  # P and N

@@ -20,7 +20,7 @@ from .methods import (
 )
 from .tasks import Problem
 
-LOSS = 0.005  # of accuracy, that a choice may cost on validation
+LOSS = 0.0025  # of accuracy, that a choice may cost on validation
 THETAS = (3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.5)  # nat, below the certified one
 LEADS = (0.5, 0.75)  # over theta
 SCALES = tuple(np.geomspace(0.03, 1.0, 9))  # of the bandit, over the deviation of its samples
