@@ -1,7 +1,7 @@
 """What is chosen on validation queries: the cheapest whose accuracy is near Bayes' argmax."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from .methods import (
 )
 from .tasks import Problem
 
-LOSS = 0.005  # of accuracy, that a choice may cost on validation
+LOSS = 0.0025  # of accuracy, that a choice may cost on validation
 THETAS = (3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.5)  # nat, below the certified one
 LEADS = (0.5, 0.75)  # over theta
 SCALES = tuple(np.geomspace(0.03, 1.0, 9))  # of the bandit, over the deviation of its samples
@@ -34,8 +34,8 @@ class Trial(NamedTuple):
     energy: float
 
 
-def _trial(problems: list[Problem], made: Callable[[Problem], Answer]) -> Trial:
-    rows = [(problem, made(problem)) for problem in problems]
+def _trial(problems: list[Problem], asked: list[Answer]) -> Trial:
+    rows = list(zip(problems, asked, strict=True))
     right = [(own.decision == problem.target).mean() for problem, own in rows]
     prices = [Prices(*problem.patterns.shape[::-1])(own.counts) for problem, own in rows]
     return Trial(float(np.mean(right)), float(np.exp(np.log(prices).mean())))
@@ -51,40 +51,51 @@ def _cheapest(trials: Iterable[tuple[T, Trial]], least: float) -> tuple[T, Trial
 
 
 def choose(problems: list[Problem], blocks: tuple[int, ...], rng: np.random.Generator) -> Choice:
-    """The choice for problems like these: theta and block first, then the order, then a lead; the
-    scales of bandits; Student's theta; and the noise, from the distance to the argmax."""
+    """The choice for problems like these: theta at the middle block, then, near it, the block, the
+    order, and a lead; the scales of bandits; Student's theta; and the noise, from the distance to
+    the argmax."""
     best = [np.asarray(scores(problem).argmax(axis=1)) for problem in problems]
     pairs = list(zip(problems, best, strict=True))
     bayes = float(np.mean([(own == problem.target).mean() for problem, own in pairs]))
     least, thetas = bayes - LOSS, (*THETAS, certain(problems[0]))
 
-    def trial(choice: Choice, kept) -> Trial:
-        stores = iter(kept)
-        return _trial(
-            problems, lambda p: answer(ask(next(stores), p, choice.theta, choice.lead), p)
-        )
+    def trials(choices: list[Choice], own=None) -> list[tuple[Choice, Trial]]:
+        """Choices that differ in theta and the lead alone."""
+        kept = [store(p, choices[0], None if own is None else own(p)) for p in problems]
+        rows = []
+        for choice in choices:
+            asked = [
+                answer(ask(k, p, choice.theta, choice.lead), p)
+                for k, p in zip(kept, problems, strict=True)
+            ]
+            rows.append((choice, _trial(problems, asked)))
+        return rows
 
-    rows = []
+    middle = blocks[len(blocks) // 2]
+    rows = trials([Choice(theta, middle) for theta in thetas])
     for block in blocks:
-        kept = [store(problem, Choice(1.0, block)) for problem in problems]
-        rows += [(own, trial(own, kept)) for own in (Choice(theta, block) for theta in thetas)]
-    found = [_cheapest(rows, least)]
+        if block != middle:
+            place = thetas.index(_cheapest(rows, least)[0].theta)
+            rows += trials([Choice(theta, block) for theta in _near(thetas, place)])
     if problems[0].sigma is not None:
-        other = found[0][0]._replace(informed=True)
-        kept = [store(problem, other) for problem in problems]
-        around = [other._replace(theta=theta) for theta in thetas]
-        found = [_cheapest([*found, *((own, trial(own, kept)) for own in around)], least)]
-    choice = found[0][0]
-    kept = [store(problem, choice) for problem in problems]
-    leads = [choice._replace(lead=share * choice.theta) for share in LEADS]
-    choice = _cheapest([*found, *((own, trial(own, kept)) for own in leads)], least)[0]
+        choice = _cheapest(rows, least)[0]
+        around = _near(thetas, thetas.index(choice.theta))
+        rows += trials([choice._replace(informed=True, theta=theta) for theta in around])
+    choice = _cheapest(rows, least)[0]
+    rows += trials([choice._replace(lead=share * choice.theta) for share in LEADS])
+    choice = _cheapest(rows, least)[0]
     if problems[0].sigma is None:
         return choice
+    others = [choice._replace(theta=theta, lead=math.inf) for theta in thetas[::2]]
     return choice._replace(
         **_scales(problems, least, rng),
-        student=_student(problems, choice, thetas, least),
+        student=_cheapest(trials(others, student_likelihood), least)[0].theta,
         sigma=_residual(pairs),
     )
+
+
+def _near(thetas: tuple[float, ...], place: int) -> tuple[float, ...]:
+    return thetas[max(place - 1, 0) : place + 2]
 
 
 def _residual(pairs: list[tuple[Problem, np.ndarray]]) -> float:
@@ -97,24 +108,18 @@ def _residual(pairs: list[tuple[Problem, np.ndarray]]) -> float:
     return max(math.sqrt(np.concatenate(squares).mean()), 0.01 * pairs[0][0].sigma)
 
 
-def _student(problems, choice: Choice, thetas, least: float) -> float:
-    kept = [store(problem, choice, student_likelihood(problem)) for problem in problems]
-
-    def made(theta: float) -> Trial:
-        stores = iter(kept)
-        return _trial(problems, lambda p: answer(ask(next(stores), p, theta, math.inf), p))
-
-    return _cheapest([(theta, made(theta)) for theta in thetas], least)[0]
-
-
-def _scales(problems, least: float, rng: np.random.Generator) -> dict[str, float]:
-    """Scales of the bandit in random order and by variance."""
+def _scales(problems: list[Problem], least: float, rng: np.random.Generator) -> dict[str, float]:
+    """Scales of the bandit in random order and by variance: the smallest that is accurate enough,
+    by bisection."""
     own = problems[0]
     samples = own.queries[:50, None] * own.patterns[None, :50] - 0.5 * own.patterns[None, :50] ** 2
-    deviation = float(samples.std())
-    rows: dict[str, list] = {"scale": [], "scale_by_variance": []}
-    for scale in (deviation * share for share in SCALES):
-        for name, turn in (("scale", rng), ("scale_by_variance", None)):
-            made = _trial(problems, lambda p, s=scale, t=turn: bandit(p, s, t))
-            rows[name].append((scale, made))
-    return {name: _cheapest(trials, least)[0] for name, trials in rows.items()}
+    scales = [float(samples.std()) * share for share in SCALES]
+    result = {}
+    for name, turn in (("scale", rng), ("scale_by_variance", None)):
+        low, high = 0, len(scales) - 1  # the largest stands for all that are too small
+        while low < high:
+            middle = (low + high) // 2
+            made = _trial(problems, [bandit(p, scales[middle], turn) for p in problems])
+            low, high = (low, middle) if made.accuracy >= least - 1e-9 else (middle + 1, high)
+        result[name] = scales[high]
+    return result

@@ -109,18 +109,26 @@ def energy(problem: Problem) -> ModernHopfield:
     return with_flat_prior(problem.patterns, 1 / (problem.sigma or 1.0) ** 2)
 
 
-def order(problem: Problem, informed: bool):
+_by_information, _by_variance = eqx.filter_jit(by_information), eqx.filter_jit(by_variance)
+
+
+def order(problem: Problem, informed: bool) -> jax.Array:
     """The order of entries, by information or by variance."""
     memory = energy(problem)
-    return by_information(memory, problem.sigma) if informed else by_variance(memory)
+    return _by_information(memory, problem.sigma) if informed else _by_variance(memory)
 
 
-def store(problem: Problem, choice: Choice, own: AbstractLikelihood | None = None):
-    """The memories, ready for recall."""
+def store(
+    problem: Problem,
+    choice: Choice,
+    own: AbstractLikelihood | None = None,
+    turn: jax.Array | None = None,
+) -> SequentialStore:
+    """The memories, ready for recall; `turn` is the order of entries where it is known."""
     return SequentialStore(
         energy(problem),
         likelihood=likelihood(problem) if own is None else own,
-        order=order(problem, choice.informed),
+        order=order(problem, choice.informed) if turn is None else turn,
         block=choice.block,
     )
 
@@ -266,26 +274,26 @@ def coarse(problem: Problem) -> Problem:
 
 def sequential(problem: Problem, choice: Choice) -> dict[str, Answer]:
     """Answers of the memory that decides early, in all its forms."""
-    sure = certain(problem)
+    sure, turn = certain(problem), order(problem, choice.informed)
 
-    def form(problem: Problem, theta: float, own=None, lead: float = math.inf) -> Answer:
-        return answer(ask(store(problem, choice, own), problem, theta, lead), problem)
+    def forms(problem: Problem, own: AbstractLikelihood, *rules: tuple[float, float]):
+        kept = store(problem, choice, own, turn)
+        return [answer(ask(kept, problem, *rule), problem) for rule in rules]
 
-    result = {
-        "sequential": form(problem, choice.theta, lead=choice.lead),
-        "sequential, certified": form(problem, sure),
-    }
+    chosen = choice.theta, choice.lead
+    names = "sequential", "sequential, certified"
+    pair = forms(problem, likelihood(problem), chosen, (sure, math.inf))
+    result = dict(zip(names, pair, strict=True))
     if problem.sigma is None:
         return result
-    student = student_likelihood(problem)
-    rounded = coarse(problem)
+    rules = (choice.student, math.inf), (sure, math.inf)
+    student = forms(problem, student_likelihood(problem), *rules)
+    guess, rounded = problem._replace(sigma=choice.sigma), coarse(problem)
     return result | {
-        "sequential, sigma estimated": form(
-            problem._replace(sigma=choice.sigma), choice.theta, lead=choice.lead
-        ),
-        "sequential, Student-t": form(problem, choice.student, student),
-        "sequential, Student-t, certified": form(problem, sure, student),
-        "sequential, int8": form(rounded, choice.theta, lead=choice.lead),
+        "sequential, sigma estimated": forms(guess, likelihood(guess), chosen)[0],
+        "sequential, Student-t": student[0],
+        "sequential, Student-t, certified": student[1],
+        "sequential, int8": forms(rounded, likelihood(rounded), chosen)[0],
         "argmax, int8": Answer(
             np.asarray(scores(rounded).argmax(axis=1)),
             _spared(problem, cost.hard_attention_counts(*problem.patterns.shape[::-1])),

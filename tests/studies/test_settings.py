@@ -164,6 +164,15 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"patterns": (1,)}, "patterns must be at least 2"),
         ({"beta": 0.0}, "beta must be more than 0"),
     ],
+    "experiments.sequential": [
+        ({"sets": ("x",)}, "sets must be one of digits, mnist, fashion_mnist, sphere, rasters"),
+        ({"sets": ()}, "sets must have at least one value"),
+        ({"noises": (0.0,)}, "noises must be more than 0"),
+        ({"masks": (1.0,)}, "masks must be more than 0 and less than 1"),
+        ({"queries": 1}, "queries must be at least 2"),
+        ({"seeds": 1}, "seeds must be at least 2"),
+        ({"most": 10}, "most must be at least 200"),
+    ],
     "experiments.spatiotemporal": [
         ({"units": 1}, "units must be at least 5"),
         ({"trials": 1}, "trials must be at least 100"),
