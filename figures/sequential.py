@@ -135,7 +135,7 @@ def _masks(ax: Axes, dataset: xr.Dataset) -> None:
     rows = (
         ("known", "sequential", "o-", "decides early, knows"),
         ("unknown", "attention", "s--", "attention, does not"),
-        ("unknown", "sequential, sigma estimated", "x:", "early, estimated noise"),
+        ("unknown", "sequential", "x:", "decides early, does not"),
     )
     for data, (patterns, colour, *_) in _SETS.items():
         some = (dataset.data == data) & (dataset.patterns == patterns) & (dataset.kind == "Mask")
@@ -189,7 +189,7 @@ def _wrong(ax: Axes, dataset: xr.Dataset) -> None:
     handles = [Line2D([], [], color=colour, marker=marker, ls="", label=label,
                       mfc=colour if marker == "D" else "none")
                for _, marker, colour, label in rows]  # fmt: skip
-    ax.legend(handles=handles, loc="lower right")
+    ax.legend(handles=handles, loc="center left", bbox_to_anchor=(0.0, 0.2), fontsize=6)
     ax.set_title("d  noise wrong by 2 (band: 2 points)", loc="left")
 
 

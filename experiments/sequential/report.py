@@ -12,6 +12,7 @@ RESAMPLES = 1000
 OWN, SURE = "sequential", "sequential, certified"
 STUDENT = "sequential, Student-t, certified"
 BANDITS = "BanditMIPS", "BanditMIPS, by variance"
+ENDS = "fp32", "int8+memory"  # of the price lists
 SHOWN = "attention", "argmax", "SANTA, 16", "survivors, theta 7", "survivors, 16 samples"
 NAMED = (
     "argmax", "attention", "draws, 1", "draws, 40", *BANDITS, OWN, SURE,
@@ -54,18 +55,19 @@ def _of_case(own: xr.Dataset) -> Metrics:
     for model in (OWN, SURE, "sequential, Student-t", STUDENT, "sequential, int8"):
         if len(flags(own, model)):
             pair = flags(own, model), flags(own, "argmax")
-            names = (f"{model} less argmax{end}" for end in ("", ", low", ", high"))
-            result |= dict(zip(names, paired_difference(*pair), strict=True))
-            result[f"{model} against argmax: p"] = mcnemar(*pair)
-    for model, short in ((OWN, ""), (SURE, "certified ")):
-        for rival in ("attention", "argmax"):
-            for price in PRICES:
-                result[f"{short}over {rival}, {price}"] = ratio(own, model, rival, price)[0]
-    for price in ("fp32", "int8"):
-        ends = ratio(own, OWN, "argmax", price)[1:]
-        result |= dict(zip((f"over argmax, {price}, {x}" for x in ("low", "high")), ends,
-                           strict=True))  # fmt: skip
-    for price in PRICES:
+            mean, low, high = paired_difference(*pair)
+            result |= {f"{model} less argmax": mean, f"{model} less argmax, low": low}
+            if model == OWN:
+                result[f"{model} less argmax, high"] = high
+                result[f"{model} against argmax: p"] = mcnemar(*pair)
+    for rival in ("attention", "argmax"):
+        for price in PRICES:
+            result[f"over {rival}, {price}"] = ratio(own, OWN, rival, price)[0]
+        for price in ENDS:
+            result[f"certified over {rival}, {price}"] = ratio(own, SURE, rival, price)[0]
+    low, high = ratio(own, OWN, "argmax", "fp32")[1:]
+    result |= {"over argmax, fp32, low": low, "over argmax, fp32, high": high}
+    for price in ENDS:
         result[f"over partial distance, {price}"] = ratio(own, OWN, "partial distance", price)[0]
         result[f"over BanditMIPS, {price}"] = max(ratio(own, OWN, x, price)[0] for x in BANDITS)
         result[f"over one draw, {price}"] = ratio(own, OWN, "draws, 1", price)[0]
@@ -128,7 +130,7 @@ def _values(dataset: xr.Dataset) -> Metrics:
             label = f"value, noise {noise:g}, {method}"
             result[f"{label}: square error"] = float(own.value_error.mean())
             result[f"{label}: from the exact mean"] = float(own.value_apart.mean())
-            for price in ("fp32", "int8+memory"):
+            for price in ENDS:
                 energy = float(own.value_energy.sel(price=price).mean())
                 result[f"{label}: nJ, {price}"] = energy
     return result
