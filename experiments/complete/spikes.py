@@ -35,6 +35,7 @@ class Quanta:
     """Of pixels' errors, in units of their standard deviation under the prediction; of hidden ones
     likewise."""
     lag: float = 0.75
+    momentum: float = 0.9
     steps: int = 100
     averaged: int = 30
 
@@ -75,7 +76,7 @@ def tracking(energy: PredictiveCoding, size: tuple[Array, ...], sent: Quanta) ->
         errors[a.name] = sent.error * jnp.sqrt(each).mean()
     return single(
         Tracking(
-            energy, step_sizes(energy), quanta, errors, jnp.asarray(sent.lag),
+            energy, step_sizes(energy), quanta, errors, jnp.asarray(sent.lag), jnp.asarray(sent.momentum),
             steps=sent.steps, averaged=sent.averaged,
         )
     )  # fmt: skip

@@ -70,7 +70,7 @@ class Tracking(Module):
     quanta: tuple[Float[Array, ""], ...]
     error_quanta: dict[str, Float[Array, ""]]
     lag: Float[Array, ""] = parameter(0.75, positive=True)
-    decay: Float[Array, ""] = parameter(0.0, nonnegative=True)
+    most: Float[Array, ""] = parameter(1.0, nonnegative=True)  # of momentum
     steps: int = eqx.field(static=True, converter=sized("steps", 1), default=100)
     averaged: int = eqx.field(static=True, converter=sized("averaged", 1), default=20)
 
@@ -94,7 +94,7 @@ class Tracking(Module):
 
     def step(self, state: Tracks, args: PyTree, t: Array) -> tuple[Tracks, Traffic]:
         """One step of all neurons: values are sent, then errors, then potentials move."""
-        energy, gain = self.energy, t / (t + 3) / (1 + self.decay * t)
+        energy, gain = self.energy, jnp.minimum(t / (t + 3), self.most)
         ahead = energy.project(
             jax.tree.map(lambda a, b: a + gain * (a - b), state.potentials, state.before)
         )
