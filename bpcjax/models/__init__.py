@@ -66,12 +66,17 @@ from .predictive import (
     AbstractPhases as AbstractPhases,
     AtRest as AtRest,
     Backpropagation as Backpropagation,
+    ClampedPhase as ClampedPhase,
     NudgedPhases as NudgedPhases,
     Populations as Populations,
     PredictiveCodingNetwork as PredictiveCodingNetwork,
     RatePhases as RatePhases,
     Spent as Spent,
     SpikingPredictiveCoding as SpikingPredictiveCoding,
+    Tracked as Tracked,
+    Tracking as Tracking,
+    accelerate as accelerate,
+    bidirectional as bidirectional,
     settle as settle,
 )
 from .winner_take_all import (

@@ -8,8 +8,8 @@ from one more sweep up, over the completed image, and from F itself at rest. Aga
 - the same network with its descending predictions cut;
 - a feed-forward network with mean fill; one that learned from randomly masked images with a
   channel of masks, tested on its own kind of masks and on others;
-- the nearest image on the pixels seen; the conditional Gaussian of all pixels, with the feed-forward
-  network and with the sweep up behind it.
+- the nearest image on the pixels seen; the conditional Gaussian of all pixels, with the
+  feed-forward network and with the sweep up behind it.
 
 Settings were chosen on the last 10,000 images of the training set (`--validation`), which nobody
 learns from.

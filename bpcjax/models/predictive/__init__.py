@@ -1,5 +1,10 @@
 """Predictive coding networks, as rates, populations of spikes and phases of learning."""
 
+from .bidirectional import (
+    ClampedPhase as ClampedPhase,
+    accelerate as accelerate,
+    bidirectional as bidirectional,
+)
 from .networks import (
     AtRest as AtRest,
     Populations as Populations,
@@ -14,3 +19,4 @@ from .phases import (
     RatePhases as RatePhases,
     Spent as Spent,
 )
+from .tracking import Tracked as Tracked, Tracking as Tracking

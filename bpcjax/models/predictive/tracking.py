@@ -1,9 +1,9 @@
 """Tracking populations: neurons that send how far their values and errors moved, in spikes.
 
-The inside of a neuron is analog and follows the flow of F at what was *sent*; a spike moves what was
-sent by a quantum once it lags behind. The flow so integrates its own rounding: where single greedy
-spikes stop on the wall of a stiff coupling, a membrane goes on until the mean of what is sent is at
-rest (sigma-delta coding).
+The inside of a neuron is analog and follows the flow of F at what was *sent*; a spike moves what
+was sent by a quantum once it lags behind. The flow so integrates its own rounding: where single
+greedy spikes stop on the wall of a stiff coupling, a membrane goes on until the mean of what is
+sent is at rest (sigma-delta coding).
 """
 
 from typing import NamedTuple
