@@ -1,6 +1,7 @@
 """Inference of missing pixels in the trained network: in rates, in spikes, and its labels."""
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -28,7 +29,7 @@ BATCH = 250  # images at a time
 class Precisions:
     """What is not learned of the network that is tested."""
 
-    up: float = 1.0
+    up: float = 10.0
     """Strength of the arrows up between values."""
     label: float = 1.0
     """Strength of the arrow to the label."""
@@ -94,32 +95,35 @@ def by_label(energy: PredictiveCoding, z: PyTree, x: Array, seen: Array) -> Arra
         f"{energy.depth - 2}->{energy.depth - 1}"].size, dtype=x.dtype))  # fmt: skip
 
 
+@eqx.filter_jit
+def _answers(energy: PredictiveCoding, sizes: tuple, steps: int, x: Array, seen: Array):
+    def one(x, seen):
+        args = clamp(energy, x, seen)
+        z0 = energy.start(args)
+        z = accelerate(energy, z0, args, sizes=sizes, steps=steps)
+        pixels = energy.full(z, args)[0]
+        rest = by_label(energy, z, x, seen)
+        return pixels, up_sweep(energy, pixels), rest, energy(z0, args), energy(z, args)
+
+    return jax.vmap(one)(x, seen)
+
+
 def answers(
     energy: PredictiveCoding, x: Float[Array, "n pixels"], seen: Bool[Array, "n pixels"], steps: int
 ) -> Answers:
     """Answers in rates: F descended from the up sweep over `x`, whose missing pixels hold a first
     guess."""
-    sizes = step_sizes(energy)
+    return Answers(*in_batches(partial(_answers, energy, step_sizes(energy), steps), x, seen))
 
-    @eqx.filter_jit
-    def run(x, seen):
-        def one(x, seen):
-            args = clamp(energy, x, seen)
-            z0 = energy.start(args)
-            z = accelerate(energy, z0, args, sizes=sizes, steps=steps)
-            pixels = energy.full(z, args)[0]
-            rest = by_label(energy, z, x, seen)
-            return pixels, up_sweep(energy, pixels), rest, energy(z0, args), energy(z, args)
 
-        return jax.vmap(one)(x, seen)
-
-    return Answers(*in_batches(run, x, seen))
+@eqx.filter_jit
+def _sweeps(energy: PredictiveCoding, x: Array) -> Array:
+    return jax.vmap(lambda x: up_sweep(energy, x))(x)
 
 
 def sweeps(energy: PredictiveCoding, x: Float[Array, "n pixels"]) -> np.ndarray:
-    """Logits of up sweeps over whole images."""
-    run = eqx.filter_jit(jax.vmap(lambda x: up_sweep(ascending(energy), x)))
-    return in_batches(run, x)[0]
+    """Logits of up sweeps over images as they are."""
+    return in_batches(partial(_sweeps, ascending(energy)), x)[0]
 
 
 def given(energy: PredictiveCoding, x: Array, seen: Array, classes: int, steps: int) -> np.ndarray:

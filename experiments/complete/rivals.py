@@ -135,7 +135,7 @@ def impute(model: GaussianModel, x: np.ndarray, seen: np.ndarray) -> np.ndarray:
         there = seen[members[0]]
         covariance = model.covariance[np.ix_(there, there)]
         away = (x[members][:, there] - model.mean[there]).T
-        solved = scipy.linalg.solve(covariance, away, assume_a="pos")
+        solved = scipy.linalg.cho_solve(scipy.linalg.cho_factor(covariance), away)
         guess = model.mean[~there] + (model.covariance[np.ix_(~there, there)] @ solved).T
         result[np.ix_(members, ~there)] = np.clip(guess, 0, 1)
     return result

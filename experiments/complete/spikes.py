@@ -1,6 +1,7 @@
 """Inference of missing pixels by spikes of values and errors, with all traffic counted."""
 
 import dataclasses
+from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -27,21 +28,23 @@ SENT = (
 class Quanta:
     """Quanta of spikes and steps of inference."""
 
-    value: float = 0.3
-    """Of hidden values, in units of a layer's root mean square."""
-    pixel: float = 0.125
+    value: float = 0.15
+    """Of hidden values, in units of their root mean square."""
+    pixel: float = 0.0625
     """Of pixels."""
-    error: float = 0.5
+    error: float = 2.0
     """Of pixels' errors, in units of their standard deviation under the prediction; of hidden ones
     likewise."""
     lag: float = 0.75
+    momentum: float = 1.0
     steps: int = 100
     averaged: int = 30
 
 
 class Spiking(NamedTuple):
-    """Answers in spikes: pixels [n, pixels], logits [n, classes] of one up sweep in spikes over them
-    and of F at rest, F at the end; `traffic` [n, kinds], all spikes by kind; F [n, steps] of what was sent."""
+    """Answers in spikes: pixels [n, pixels], logits [n, classes] of one up sweep in spikes over
+    them and of F at rest, F at the end; `traffic` [n, kinds], all spikes by kind; F [n, steps] of
+    what was sent."""
 
     pixels: np.ndarray
     sweep: np.ndarray
@@ -52,15 +55,17 @@ class Spiking(NamedTuple):
 
 
 def scales(energy: PredictiveCoding, x: Float[Array, "n pixels"]) -> tuple[Array, ...]:
-    """Root mean square of each layer's values in up sweeps over images."""
+    """Root mean square [units] of each layer's values in up sweeps over images; of a unit at least
+    a tenth of the layer's."""
     top = energy.depth - 1
     layers = jax.vmap(lambda x: energy.forward((x, *(None,) * top)))(x)
-    return tuple(jnp.sqrt((z**2).mean()) for z in layers)
+    each = [jnp.sqrt((z**2).mean(0)) for z in layers]
+    return tuple(jnp.maximum(r, 0.1 * jnp.sqrt((r**2).mean())) for r in each)
 
 
 def tracking(energy: PredictiveCoding, size: tuple[Array, ...], sent: Quanta) -> Tracking:
     """The network as tracking populations."""
-    quanta = (jnp.asarray(sent.pixel), *(sent.value * s for s in size[1:]))
+    quanta = (jnp.full_like(size[0], sent.pixel), *(sent.value * s for s in size[1:]))
     errors = {}
     for a in energy.arrows:
         if a.pre is None or a.post == energy.depth - 1:
@@ -68,14 +73,13 @@ def tracking(energy: PredictiveCoding, size: tuple[Array, ...], sent: Quanta) ->
         if a.pre < a.post:
             errors[a.name] = a.strength * quanta[a.post]
             continue
-        bias = jnp.zeros(energy.arrows[0].predict.weights.shape[1]) if a.post == 0 else None
-        width = bias if bias is not None else jnp.zeros(len(a.predict.bias))
-        precision = a.mismatch.curvature(width)
+        precision = a.mismatch.curvature(jnp.zeros_like(a.predict.bias))
         each = jnp.diagonal(precision) if precision.ndim == 2 else precision
-        errors[a.name] = sent.error * jnp.sqrt(each).mean()
+        errors[a.name] = sent.error * jnp.sqrt(each)
     return single(
         Tracking(
             energy, step_sizes(energy), quanta, errors, jnp.asarray(sent.lag),
+            jnp.asarray(sent.momentum),
             steps=sent.steps, averaged=sent.averaged,
         )
     )  # fmt: skip
@@ -93,6 +97,29 @@ def _sweep(energy: PredictiveCoding, x: Array, quanta: tuple) -> tuple[Array, Ar
     return z, count
 
 
+@eqx.filter_jit
+def _answers(populations: Tracking, x: Array, seen: Array):
+    energy, quantum = populations.energy, populations.quanta[0]
+
+    def one(x, seen):
+        heard = jnp.where(seen, quantum * jnp.round(x / quantum), x)
+        args = clamp(energy, heard, seen)
+        found = populations.run(energy.start(args), args)
+        pixels = jnp.where(seen, heard, found.inside[0])
+        sweep, spikes = _sweep(energy, pixels, populations.quanta)
+        kinds = (
+            jnp.where(seen, heard / quantum, 0.0).sum(),
+            *(v.sum() for v in found.traffic.values[:3]),
+            *(found.traffic.errors[name].sum() for name in ("1->0", "2->1", "0->1", "1->2")),
+            spikes,
+        )
+        rest = by_label(energy, found.mean, heard, seen)
+        last = energy(found.mean, args)
+        return pixels, sweep, rest, last, jnp.stack(kinds), found.energy
+
+    return jax.vmap(one)(x, seen)
+
+
 def answers(
     energy: PredictiveCoding,
     size: tuple[Array, ...],
@@ -101,32 +128,7 @@ def answers(
     sent: Quanta,
 ) -> Spiking:
     """Answers in spikes, from silence."""
-    populations = tracking(energy, size, sent)
-    names = ("1->0", "2->1", "0->1", "1->2")
-
-    @eqx.filter_jit
-    def run(populations, x, seen):
-        def one(x, seen):
-            quantum = populations.quanta[0]
-            heard = jnp.where(seen, quantum * jnp.round(x / quantum), x)
-            args = clamp(energy, heard, seen)
-            found = populations.run(energy.start(args), args)
-            pixels = jnp.where(seen, heard, found.mean[0])
-            sweep, spikes = _sweep(energy, pixels, populations.quanta)
-            rest = by_label(energy, found.mean, heard, seen)
-            values = found.traffic.values
-            kinds = (
-                jnp.where(seen, heard / quantum, 0.0).sum(),
-                *(v.sum() for v in values[:3]),
-                *(found.traffic.errors[name].sum() for name in names),
-                spikes,
-            )
-            last = energy(found.mean, args)
-            return pixels, sweep, rest, last, jnp.stack(kinds), found.energy
-
-        return jax.vmap(one)(x, seen)
-
-    return Spiking(*in_batches(lambda x, seen: run(populations, x, seen), x, seen))
+    return Spiking(*in_batches(partial(_answers, tracking(energy, size, sent)), x, seen))
 
 
 def raster(

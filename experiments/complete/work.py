@@ -1,6 +1,5 @@
 """Work of the study on one set of images: networks, masks, answers of every method."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,8 @@ VALIDATION = 10_000  # the last of the training set: settings are chosen on them
 MOMENTS = 20_000  # images of which second moments are taken
 WHOLE = "whole"
 CELLS = (WHOLE, *masks.KINDS)
+SPIKING = "lower half", "random 80 %"  # masks whose images are completed by spikes too
+REPEATED = (WHOLE, "lower half")  # of all seeds; the other masks are those of the first
 METHODS = (
     "network", "network, F at rest", "cut", "spikes", "spikes, F at rest", "mean fill",
     "random masks", "nearest", "Gaussian", "Gaussian, up sweep",
@@ -81,10 +82,11 @@ def networks(
     y = jax.nn.one_hot(jnp.asarray(here.labels[some]), here.classes, dtype=jnp.float32)
     energy = inference.precise(net, jnp.asarray(here.x[some]), y, chosen)
     x, labels = jnp.asarray(here.x), jnp.asarray(here.labels)
-    seed = learning.seed
+    if learning.seed:  # rivals have one seed
+        return Networks(energy, None, None)
     layers = [
-        rivals.train(x, labels, dataclasses.replace(s, seed=seed), folder, f"{label}, {what}")
-        for s, what in ((plain, "mean fill"), (masked, "random masks"))
+        rivals.train(x, labels, settings, folder, f"{label}, {what}")
+        for settings, what in ((plain, "mean fill"), (masked, "random masks"))
     ]
     return Networks(energy, *layers)
 
@@ -133,29 +135,39 @@ def measured(
     here, nets, _ = ask
     x, there, seen = ask.filled(kind)
     rows: dict[str, np.ndarray] = {}
-    rates = inference.answers(nets.energy, x, there, steps)
-    rows["network"] = scored(here, rates.sweep, rates.pixels, seen)
-    rows["network, F at rest"] = scored(here, rates.rest, None, seen)
+    falls, traffic = np.full(3, np.nan), np.full(len(spikes.SENT), np.nan)
+    curve = np.full(quanta.steps, np.nan)
     rows["cut"] = scored(here, inference.sweeps(nets.energy, x), np.asarray(x), seen)
-    sent = spikes.answers(nets.energy, ask.size, x, there, quanta)
-    rows["spikes"] = scored(here, sent.sweep, sent.pixels, seen)
-    rows["spikes, F at rest"] = scored(here, sent.rest, None, seen)
-    rows["mean fill"] = scored(here, rivals.logits(nets.plain, x), np.asarray(x), seen)
-    inputs = rivals.masked(x, there)
-    rows["random masks"] = scored(here, rivals.logits(nets.masked, inputs), None, seen)
-    if ask.seed == 0:  # they learn nothing
+    if kind == WHOLE:  # nothing to infer
+        rows["network"] = rows["cut"]
+    else:
+        rates = inference.answers(nets.energy, x, there, steps)
+        rows["network"] = scored(here, rates.sweep, rates.pixels, seen)
+        rows["network, F at rest"] = scored(here, rates.rest, None, seen)
+        falls[:2] = rates.first.mean(), rates.last.mean()
+    if kind in SPIKING:
+        sent = spikes.answers(nets.energy, ask.size, x, there, quanta)
+        rows["spikes"] = scored(here, sent.sweep, sent.pixels, seen)
+        rows["spikes, F at rest"] = scored(here, sent.rest, None, seen)
+        falls[2], traffic, curve = sent.last.mean(), sent.traffic.mean(0), sent.curve.mean(0)
+    filled = rivals.impute(rivals.gaussian(here.x, ridge), here.asked, seen)
+    rows["Gaussian, up sweep"] = scored(
+        here, inference.sweeps(nets.energy, jnp.asarray(filled)), filled, seen
+    )
+    if ask.seed == 0:  # rivals have one seed
+        rows["mean fill"] = scored(here, rivals.logits(nets.plain, x), np.asarray(x), seen)
+        inputs = rivals.masked(x, there)
+        rows["random masks"] = scored(here, rivals.logits(nets.masked, inputs), None, seen)
         guess = rivals.nearest(here.x, here.labels, here.asked, seen)
         rows["nearest"] = np.array([(guess == here.truth).mean(), np.nan, np.nan])
-    filled = rivals.impute(rivals.gaussian(here.x, ridge), here.asked, seen)
-    rows["Gaussian"] = scored(here, rivals.logits(nets.plain, jnp.asarray(filled)), filled, seen)
-    swept = inference.sweeps(nets.energy, jnp.asarray(filled))
-    rows["Gaussian, up sweep"] = scored(here, swept, None, seen)
+        after = rivals.logits(nets.plain, jnp.asarray(filled))
+        rows["Gaussian"] = scored(here, after, filled, seen)
     none = np.full(3, np.nan)
     return {
         "scores": np.array([rows.get(method, none) for method in METHODS]),
-        "traffic": sent.traffic.mean(0),
-        "curve": sent.curve.mean(0),
-        "falls": np.array([rates.first.mean(), rates.last.mean(), sent.last.mean()]),
+        "traffic": traffic,
+        "curve": curve,
+        "falls": falls,
     }
 
 

@@ -93,6 +93,13 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"hidden": 0}, "hidden must be at least"),
         ({"seeds": 0}, "seeds must be at least"),
     ],
+    "experiments.complete": [
+        ({"seeds": 0}, "seeds must be at least 1"),
+        ({"asked": 1}, "asked must be at least 100"),
+        ({"hidden": (1, 128)}, "hidden must be at least 2"),
+        ({"data": ("x",)}, "data must be one of"),
+        ({"steps": 0}, "steps must be at least 1"),
+    ],
     "experiments.convergence": [
         ({"seeds": 1}, "seeds must be at least 2"),
         ({"quanta": (0.0,)}, "quanta must be more than 0"),

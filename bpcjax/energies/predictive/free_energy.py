@@ -17,9 +17,11 @@ Layers = tuple[Any, ...]  # an array a layer, or None
 
 
 class Partial(eqx.Module):
-    """Layer of which only some units are clamped: `values` of all, and which are `seen`. As an entry
-    of `args` it leaves the others free: the state holds the whole layer, and F does not depend on
-    what stands there for a seen unit. `values` of units not seen are where inference starts.
+    """Layer of which only some units are clamped: `values` of all, and which are `seen`.
+
+    As an entry of `args` it leaves the others free: the state holds the whole layer, and F does not
+    depend on what stands there for a seen unit. `values` of units not seen are where inference
+    starts.
 
     **Raises:** `ValueError` if the shapes differ.
     """

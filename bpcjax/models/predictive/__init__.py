@@ -1,5 +1,10 @@
 """Predictive coding networks, as rates, populations of spikes and phases of learning."""
 
+from .bidirectional import (
+    ClampedPhase as ClampedPhase,
+    accelerate as accelerate,
+    bidirectional as bidirectional,
+)
 from .networks import (
     AtRest as AtRest,
     Populations as Populations,
@@ -15,3 +20,4 @@ from .phases import (
     Spent as Spent,
     feedback_stiffness as feedback_stiffness,
 )
+from .tracking import Tracked as Tracked, Tracking as Tracking

@@ -1,9 +1,9 @@
-"""Tracking populations: neurons that send how far their values and errors have moved, in spikes.
+"""Tracking populations: neurons that send how far their values and errors moved, in spikes.
 
-The inside of a neuron is analog and follows the flow of F at what was *sent*; a spike moves what was
-sent by a quantum once it lags behind. The flow so integrates its own rounding: where single greedy
-spikes stop on the wall of a stiff coupling, a membrane goes on until the mean of what is sent is at
-rest (sigma-delta coding).
+The inside of a neuron is analog and follows the flow of F at what was *sent*; a spike moves what
+was sent by a quantum once it lags behind. The flow so integrates its own rounding: where single
+greedy spikes stop on the wall of a stiff coupling, a membrane goes on until the mean of what is
+sent is at rest (sigma-delta coding).
 """
 
 from typing import NamedTuple
@@ -46,12 +46,13 @@ class Traffic(NamedTuple):
 
 
 class Tracked(NamedTuple):
-    """End of a run: the values sent, their mean over the last steps, the potentials, F of the values
-    before each step, and the traffic of each step."""
+    """End of a run: the values sent, and the potentials; the `mean` of values sent over the last
+    steps, and `inside`, that of potentials; F of what was sent after each step, and its traffic."""
 
     values: PyTree
-    mean: PyTree
     potentials: PyTree
+    mean: PyTree
+    inside: PyTree
     energy: Float[Array, " steps"]
     traffic: Traffic
 
@@ -66,11 +67,11 @@ class Tracking(Module):
     """
 
     energy: PredictiveCoding
-    sizes: tuple[Float[Array, ""], ...]
-    quanta: tuple[Float[Array, ""], ...]
-    error_quanta: dict[str, Float[Array, ""]]
+    sizes: tuple[Float[Array, " n"], ...]
+    quanta: tuple[Float[Array, "*n"], ...]
+    error_quanta: dict[str, Float[Array, "*n"]]
     lag: Float[Array, ""] = parameter(0.75, positive=True)
-    decay: Float[Array, ""] = parameter(0.0, nonnegative=True)
+    most: Float[Array, ""] = parameter(1.0, nonnegative=True)  # of momentum
     steps: int = eqx.field(static=True, converter=sized("steps", 1), default=100)
     averaged: int = eqx.field(static=True, converter=sized("averaged", 1), default=20)
 
@@ -94,7 +95,7 @@ class Tracking(Module):
 
     def step(self, state: Tracks, args: PyTree, t: Array) -> tuple[Tracks, Traffic]:
         """One step of all neurons: values are sent, then errors, then potentials move."""
-        energy, gain = self.energy, t / (t + 3) / (1 + self.decay * t)
+        energy, gain = self.energy, jnp.minimum(t / (t + 3), self.most)
         ahead = energy.project(
             jax.tree.map(lambda a, b: a + gain * (a - b), state.potentials, state.before)
         )
@@ -126,11 +127,12 @@ class Tracking(Module):
             state, total = carry
             state, traffic = self.step(state, args, t)
             weight = jnp.where(t >= first, 1.0 / self.averaged, 0.0)
-            total = jax.tree.map(lambda a, b: a + weight * b, total, state.values)
+            now = state.values, state.potentials
+            total = jax.tree.map(lambda a, b: a + weight * b, total, now)
             return (state, total), (self.energy(state.values, args), traffic)
 
         state = self.start(y0, args)
-        none = jax.tree.map(jnp.zeros_like, state.values)
+        none = jax.tree.map(jnp.zeros_like, (state.values, state.potentials))
         time = jnp.arange(self.steps, dtype=jax.tree.leaves(y0)[0].dtype)
         (state, mean), (free, traffic) = jax.lax.scan(step, (state, none), time)
-        return Tracked(state.values, mean, state.potentials, free, traffic)
+        return Tracked(state.values, state.potentials, *mean, free, traffic)
