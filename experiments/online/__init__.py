@@ -60,9 +60,7 @@ class Config(study.Config):
 def networks(config: Config, count: int, size: int, seed: int):
     """So many networks before learning, stacked."""
     shape = predictive.Training(hidden=(config.hidden,))
-    made = [
-        predictive.network(jax.random.key(seed + k), (size,), 10, shape) for k in range(count)
-    ]
+    made = [predictive.network(jax.random.key(seed + k), (size,), 10, shape) for k in range(count)]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
 
 

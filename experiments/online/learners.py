@@ -49,9 +49,11 @@ class Network(AbstractLearner):
     rate: Float[Array, ""] = parameter(1.0, positive=True)
 
     def start(self, energy):
+        """State before the first sample."""
         return tuple(a.predict for a in energy.arrows)
 
     def step(self, energy, state, x, y):
+        """State after a sample, and what is told of it."""
         energy = with_maps(energy, state)
         factors, account = self.learning.learn(energy, x, y)
         right, loss = named(energy, self.learning.hidden(energy, x), y)
@@ -71,10 +73,12 @@ class Adam(AbstractLearner):
         return optax.scale_by_adam(self.first, self.second)
 
     def start(self, energy):
+        """State before the first sample."""
         maps = tuple(a.predict for a in energy.arrows)
         return maps, self._rule().init(maps)
 
     def step(self, energy, state, x, y):
+        """State after a sample, and what is told of it."""
         maps, memory = state
         energy = with_maps(energy, maps)
         factors, _ = NoInference().learn(energy, x, y)
@@ -97,10 +101,13 @@ class LeastSquares(AbstractLearner):
     ridge: Float[Array, ""] = parameter(1.0, positive=True)
 
     def start(self, energy):
+        """State before the first sample."""
         size = len(tuple(energy.arrows)[0].predict.weights) + 1
-        return jnp.zeros((CLASSES, size), jnp.float32), jnp.eye(size, dtype=jnp.float32) / self.ridge
+        inverse = jnp.eye(size, dtype=jnp.float32) / self.ridge
+        return jnp.zeros((CLASSES, size), jnp.float32), inverse
 
     def step(self, energy, state, x, y):
+        """State after a sample, and what is told of it."""
         weights, inverse = state
         first = tuple(energy.arrows)[0]
         z = jnp.append(first.mismatch.mode(first.predict(x)), jnp.ones((), x.dtype))

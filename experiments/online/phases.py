@@ -25,9 +25,9 @@ class Factors(NamedTuple):
 
 
 class Account(NamedTuple):
-    """Account of a sample: how far hidden values moved, over their size before; cosine of the weight
-    change with minus the gradient; the label's probability before and after inference; spikes of
-    values before the label and after it, and of errors (NaN in rates)."""
+    """Account of a sample: how far hidden values moved, over their size before; cosine of the
+    weight change with minus the gradient; the label's probability before and after inference;
+    spikes of values in the first step and in later ones, and of errors (NaN in rates)."""
 
     moved: Float[Array, ""]
     cosine: Float[Array, ""]
@@ -55,6 +55,7 @@ class NoInference(AbstractLearning):
     """Backpropagation: the network without inference."""
 
     def learn(self, energy, x, y):
+        """Factors and account of a sample."""
         seen, _ = Backpropagation().learn(energy, x, y, jax.random.key(0))
         return Factors(*seen), account(energy, x, y, Factors(*seen), seen.pre[1])
 
@@ -74,10 +75,12 @@ class Clamped(AbstractLearning):
     steps: int = eqx.field(static=True, default=16)
 
     def hidden(self, energy, x):
+        """Hidden values that the label is named by, in quanta if they are spikes."""
         z = super().hidden(energy, x)
         return z if self.quantum is None else self.quantum * jnp.round(z / self.quantum)
 
     def learn(self, energy, x, y):
+        """Factors and account of a sample."""
         first, last = energy.arrows
         above, args = self.above(energy, x), (None, y)
         start = (self.hidden(energy, x), None)
