@@ -5,6 +5,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import t as student
 
 from . import style
 
@@ -30,9 +31,9 @@ def draw(dataset: xr.Dataset) -> Figure:
             _recovery(row[2], here, dataset.attrs["each"])
             _rates(row[3], here)
             row[0].set_title(name, loc="left")
-        axes[0, 0].legend(fontsize=5, ncols=2)
-        axes[0, 1].legend(fontsize=5)
-        axes[0, 3].legend(fontsize=5)
+        lines, labels = axes[0, 0].get_legend_handles_labels()
+        fig.legend(lines, labels, loc="outside lower center", ncols=6, fontsize=6)
+        axes[0, 3].legend(fontsize=5, loc="lower left")
     return fig
 
 
@@ -45,8 +46,7 @@ def _errors(ax: Axes, here: xr.Dataset, each: int) -> None:
                 linewidth=0.8)  # fmt: skip
     for change in range(each, here.sizes["sample"], each):
         ax.axvline(change, color="0.6", linewidth=0.6, linestyle=":")
-    ax.set(xlabel="samples; dotted: changes", ylabel="errors (%)", ylim=(0, 115))
-    ax.set_yticks([0, 25, 50, 75, 100])
+    ax.set(xlabel="samples; dotted: changes", ylabel="errors (%)", ylim=(0, 100))
 
 
 def _ratios(ax: Axes, here: xr.Dataset) -> None:
@@ -60,10 +60,9 @@ def _ratios(ax: Axes, here: xr.Dataset) -> None:
                 for arm, row in ((a, wrong.sel(arm=a)) for a in (name, "no inference"))
             )  # fmt: skip
             ratio = one / np.maximum(base, 1e-9)
-            half = 1.96 * ratio.std(ddof=1) / np.sqrt(len(ratio))
+            half = student.ppf(0.975, len(ratio) - 1) * ratio.std(ddof=1) / np.sqrt(len(ratio))
             ax.errorbar(
                 ratio.mean(), place + 0.25 * (k - 0.5), xerr=half, fmt="o", color=_COLOURS[name],
-                label=name if place == 0 else None,
             )  # fmt: skip
     ax.axvline(1, color=style.BLACK, linewidth=0.6)
     ax.axvline(0.9, color=style.RED, linewidth=0.6, linestyle=":")
@@ -99,4 +98,4 @@ def _rates(ax: Axes, here: xr.Dataset) -> None:
             rates[which], 100 * row.tuning.values[which], dash, color=style.BLUE,
             label=f"strength {strength:g}",
         )  # fmt: skip
-    ax.set(xscale="log", xlabel="rate", ylabel="errors (%), streams to choose by", ylim=(0, 100))
+    ax.set(xscale="log", xlabel="rate", ylabel="errors (%), chosen by", ylim=(0, 100))

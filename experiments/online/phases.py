@@ -15,6 +15,8 @@ from bpcjax.models.predictive.bidirectional import accelerate
 from bpcjax.models.predictive.tracking import Tracking
 from bpcjax.system import Module, parameter
 
+from ..common.precision import single
+
 
 class Factors(NamedTuple):
     """The two factors of each layer's weight change: what comes before its synapses, and the error
@@ -84,16 +86,19 @@ class Clamped(AbstractLearning):
         first, last = energy.arrows
         above, args = self.above(energy, x), (None, y)
         start = (self.hidden(energy, x), None)
-        sizes = self.size(energy), jnp.zeros(())
+        size = self.size(energy)
+        sizes = size, jnp.zeros_like(size)
         spikes = None
         if self.quantum is None:
             z = accelerate(above, start, args, sizes=sizes, steps=self.steps)[0]
         else:
             names = [a.name for a in above.arrows]
             quanta = {names[1]: self.strength * self.error_quantum}
+            quantum = self.quantum
             tracking = Tracking(
-                above, sizes, (self.quantum, self.quantum), quanta, steps=self.steps, averaged=1
+                above, sizes, (quantum, quantum), quanta, steps=self.steps, averaged=1
             )
+            tracking = single(tracking)
             found = tracking.run((first.mismatch.mode(first.predict(x)), None), args)
             z, traffic = found.values[0], found.traffic
             free = traffic.values[0][0]
