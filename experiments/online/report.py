@@ -56,8 +56,8 @@ def rate_range(rates: np.ndarray, error: np.ndarray, share: float = 1.1) -> floa
         for inner, outer in zip(indices, indices[1:], strict=False):
             if error[outer] > goal:
                 part = (goal - error[inner]) / (error[outer] - error[inner])
-                return log[inner] + part * (log[outer] - log[inner])
-        return log[indices[-1]]
+                return float(log[inner] + part * (log[outer] - log[inner]))
+        return float(log[indices[-1]])
 
     up, down = np.arange(best, len(rates)), np.arange(best, -1, -1)
     return float(np.exp(end(up) - end(down)))

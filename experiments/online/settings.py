@@ -42,30 +42,23 @@ def candidates(arm: str, steps: int, quantum: float, length: int) -> Candidates:
     if arm == NEIGHBOUR:
         windows = np.geomspace(min(30, length), length, COUNT).round()
         return Candidates(None, np.stack([windows, np.full(COUNT, np.nan)], axis=1))
-    pairs: list[tuple[float, float]]
-    make: Any
     if arm == NONE:
         pairs = [(rate, np.nan) for rate in np.geomspace(0.3, 30, COUNT)]
-
-        def make(rate, _):
-            return Network(NoInference(), _single(rate))
+        made = [Network(NoInference(), _single(rate)) for rate, _ in pairs]
     elif arm == ADAM:
-        pairs = [(r, first) for first in (0.0, 0.9) for r in np.geomspace(1e-4, 1e-2, COUNT // 2)]
-
-        def make(rate, first):
-            return Adam(_single(rate), _single(first), _single(0.999))
+        rates = np.geomspace(1e-4, 1e-2, COUNT // 2)
+        pairs = [(rate, first) for first in (0.0, 0.9) for rate in rates]
+        made = [Adam(_single(rate), _single(first), _single(0.999)) for rate, first in pairs]
     elif arm == SQUARES:
         keeps, ridges = (0.99, 0.995, 0.999, 1.0), (3.0, 6.0, 10.0, 20.0, 40.0, 100.0)
         pairs = [(keep, ridge) for keep in keeps for ridge in ridges]
-
-        def make(keep, ridge):
-            return LeastSquares(_single(keep), _single(ridge))
+        made = [LeastSquares(_single(keep), _single(ridge)) for keep, ridge in pairs]
     else:
         sent = _single(quantum) if arm == SPIKES else None
         rates = np.geomspace(0.5, 40, COUNT // len(STRENGTHS))
         pairs = [(rate, strength) for strength in STRENGTHS for rate in rates]
-
-        def make(rate, strength):
-            return Network(Clamped(_single(strength), sent, _single(0.05), steps), _single(rate))
-
-    return Candidates(_stack([make(*pair) for pair in pairs]), np.array(pairs, float))
+        made = [
+            Network(Clamped(_single(strength), sent, _single(0.05), steps), _single(rate))
+            for rate, strength in pairs
+        ]
+    return Candidates(_stack(made), np.array(pairs, float))
