@@ -74,7 +74,7 @@ class Adam(AbstractLearner):
 
     def start(self, energy):
         """State before the first sample."""
-        maps = tuple(a.predict for a in energy.arrows)
+        maps: Any = tuple(a.predict for a in energy.arrows)
         return maps, self._rule().init(maps)
 
     def step(self, energy, state, x, y):
@@ -102,7 +102,8 @@ class LeastSquares(AbstractLearner):
 
     def start(self, energy):
         """State before the first sample."""
-        size = len(tuple(energy.arrows)[0].predict.weights) + 1
+        first: Any = tuple(energy.arrows)[0].predict
+        size = len(first.weights) + 1
         inverse = jnp.eye(size, dtype=jnp.float32) / self.ridge
         return jnp.zeros((CLASSES, size), jnp.float32), inverse
 
