@@ -127,6 +127,14 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
     "experiments.learn_fashion": [
         ({"epochs": 0}, "epochs must be at least 1"),
     ],
+    "experiments.online": [
+        ({"recordings": ("x",)}, "recordings must be one of N-MNIST, spoken digits"),
+        ({"streams": 1}, "streams must be at least 2"),
+        ({"tuned": 0}, "tuned must be at least 1"),
+        ({"each": 5}, "each must be at least 20"),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"quantum": 0.0}, "quantum must be more than 0"),
+    ],
     "experiments.raster_recall": [
         ({"recordings": ("x",)}, "recordings must be one of patterns, nmnist, spoken_digits"),
         ({"recordings": ()}, "recordings must have at least one"),

@@ -1,0 +1,5 @@
+"""`python -m experiments.online`"""
+
+from . import STUDY
+
+STUDY.main()
