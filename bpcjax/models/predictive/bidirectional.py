@@ -156,14 +156,16 @@ def step_sizes(energy: PredictiveCoding) -> tuple[Float[Array, " n"], ...]:
     """
     blocks: list = [0.0] * energy.depth
     for a in energy.arrows:
-        weights = a.predict.weights if isinstance(a.predict, DenseMap) else None
-        if weights is None and a.pre is not None:
-            raise ValueError(f"energy: the map of {a.name} must be a DenseMap.")
-        rows = a.predict.value if isinstance(a.predict, Constant) else a.predict.bias
+        if isinstance(a.predict, Constant):
+            weights, rows = None, a.predict.value
+        elif isinstance(a.predict, DenseMap):
+            weights, rows = a.predict.weights, a.predict.bias
+        else:
+            raise ValueError(f"energy: the map of {a.name} must be a DenseMap or a Constant.")
         curvature = a.strength * a.mismatch.curvature(jnp.zeros_like(rows))
         matrix = curvature if curvature.ndim == 2 else jnp.diag(curvature)
         blocks[a.post] = blocks[a.post] + matrix
-        if weights is not None:
+        if weights is not None and a.pre is not None:
             blocks[a.pre] = blocks[a.pre] + weights.T @ matrix @ weights
     return tuple(_sizes(block) for block in blocks)
 

@@ -135,4 +135,5 @@ class Tracking(Module):
         none = jax.tree.map(jnp.zeros_like, (state.values, state.potentials))
         time = jnp.arange(self.steps, dtype=jax.tree.leaves(y0)[0].dtype)
         (state, mean), (free, traffic) = jax.lax.scan(step, (state, none), time)
-        return Tracked(state.values, state.potentials, *mean, free, traffic)
+        values, potentials = mean
+        return Tracked(state.values, state.potentials, values, potentials, free, traffic)
