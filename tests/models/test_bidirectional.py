@@ -63,6 +63,7 @@ def test_missing_pixels_rest_at_the_conditional_mean():
     np.testing.assert_array_equal(rest.z[0][seen], x[seen])
 
 
+@pytest.mark.slow
 def test_seen_units_have_no_slope_and_never_move():
     net, args, y = network()
     y = net.project(jax.tree.map(lambda z: z + 0.2, y))
@@ -151,6 +152,7 @@ def test_fine_quanta_track_the_rates():
     assert float(coarse.traffic.values[1].sum()) >= np.abs(lattice).sum() - 1e-9
 
 
+@pytest.mark.slow
 def test_one_energy_for_flow_spikes_and_analysis(monkeypatch):
     net, args, y = network()
     calls = []
@@ -179,6 +181,7 @@ def test_one_energy_for_flow_spikes_and_analysis(monkeypatch):
     assert all(counts(run) >= arrows for run in runs)
 
 
+@pytest.mark.slow
 def test_analysis_finds_where_a_half_seen_image_rests():
     net, args, y0 = network()
     flow = PredictiveCodingNetwork(net)

@@ -135,6 +135,7 @@ def test_poisson_and_flip_posteriors_by_scipy():
     np.testing.assert_allclose(end.posterior, expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_information_of_an_entry_against_quadrature():
     from scipy.integrate import quad
     from scipy.stats import norm
@@ -167,6 +168,7 @@ def test_stops_at_a_lead_and_at_a_budget():
     assert (sequential_recall(energy, y, theta=9.0, sigma=SIGMA, budget=8).used <= 8).all()
 
 
+@pytest.mark.slow
 def test_jit_and_vmap_and_single_precision_agree():
     energy, target, y = _memory(np.random.default_rng(2))
     plain = sequential_recall(energy, y, theta=4.0, sigma=SIGMA)
@@ -248,6 +250,7 @@ def test_traced_nonsense_is_not_ok():
     assert not end.ok.any() and (end.decision == -1).all()
 
 
+@pytest.mark.slow
 def test_rasters_are_recalled_whatever_their_shift():
     rng = np.random.default_rng(9)
     x = (rng.random((5, 6, 8)) < 0.3).astype(float)

@@ -289,6 +289,7 @@ def test_landscape_of_the_survivors():
     assert np.isfinite(jax.grad(left)(jnp.asarray(y[1]))).all()
 
 
+@pytest.mark.slow
 def test_an_entry_without_a_likelihood_ends_the_run_by_name():
     likelihood = FlipLikelihood(0.2)
     energy, y, _ = problem(likelihood)

@@ -147,7 +147,7 @@ def misfits(energy: PredictiveCoding, y: PyTree, args: PyTree = None) -> dict[st
     return {a.name: z[a.post] - a.mismatch.mode(mus[a.name]) for a in arrows}
 
 
-def step_sizes(energy: PredictiveCoding) -> tuple[Float[Array, " n"], ...]:
+def step_sizes(energy: PredictiveCoding) -> tuple[Float[Array, "..."], ...]:
     """Step size of each unit of each layer for `accelerate`: 1 over its own curvature, and over
     twice the largest eigenvalue of its layer's block of the curvature so scaled; as a term joins
     two layers, a step of all of them together then lowers F.
@@ -181,7 +181,7 @@ def accelerate(
     y0: PyTree,
     args: PyTree = None,
     *,
-    sizes: tuple[Float[Array, " n"], ...],
+    sizes: tuple[Float[Array, "..."], ...],
     steps: int,
 ) -> PyTree:
     """Values after parallel descent of F with momentum, in rates (Nesterov 1983, Dokl. Akad. Nauk

@@ -67,7 +67,7 @@ class Tracking(Module):
     """
 
     energy: PredictiveCoding
-    sizes: tuple[Float[Array, " n"], ...]
+    sizes: tuple[Float[Array, "..."], ...]
     quanta: tuple[Float[Array, "*n"], ...]
     error_quanta: dict[str, Float[Array, "*n"]]
     lag: Float[Array, ""] = parameter(0.75, positive=True)
