@@ -1,4 +1,4 @@
-"""Sparse modern Hopfield network: softmax replaced by alpha-entmax, so that recall is exact."""
+"""Sparse modern Hopfield network: alpha-entmax in place of softmax, exact beyond a margin."""
 
 import equinox as eqx
 import jax.numpy as jnp
