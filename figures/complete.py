@@ -33,12 +33,13 @@ def draw(dataset: xr.Dataset) -> Figure:
             _accuracies(ax, dataset.sel(set=name))
             ax.set_title(style.IMAGES[name])
             if k == 0:
-                ax.legend(ncols=2, fontsize=6, loc="lower left")
                 ax.set_ylabel("accuracy (%)")
+                top.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=7)
         for ax, name in zip(middle.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             _images(ax, dataset.pictures.sel(set=name).values)
         axs = bottom.subplots(1, 3)
         _falls(axs[0], dataset)
+        bottom.legend(*axs[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         _traffic(axs[1], dataset)
         _raster(axs[2], dataset)
     return fig
@@ -73,7 +74,6 @@ def _falls(ax: Axes, dataset: xr.Dataset) -> None:
     ax.set_xlabel("step")
     ax.set_ylabel("F of what was sent,\nover its least (nats)")
     ax.set_title("lower half missing")
-    ax.legend()
 
 
 def _traffic(ax: Axes, dataset: xr.Dataset) -> None:
