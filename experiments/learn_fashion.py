@@ -7,6 +7,7 @@ import dataclasses
 
 from . import learn
 from .common import study
+from .common.data import SPLITS
 from .common.settings import setting
 
 
@@ -14,7 +15,7 @@ from .common.settings import setting
 class Config(learn.Config):
     """Learning by spikes, of clothes."""
 
-    data: str = setting("fashion_mnist", among=tuple(learn.SPLITS), quick="digits")
+    data: str = setting("fashion_mnist", among=tuple(SPLITS), quick="digits")
     """The images."""
     epochs: int = setting(18, least=1, quick=8)
     """Of all rows but convolutions, of which there are a fifth."""

@@ -30,6 +30,7 @@ from .predictive import (
     Partial as Partial,
     PredictiveCoding as PredictiveCoding,
     Rectified as Rectified,
+    ResidualMap as ResidualMap,
     SynapticNormal as SynapticNormal,
     Wishart as Wishart,
 )

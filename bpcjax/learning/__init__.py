@@ -67,6 +67,7 @@ from .posteriors import (
 from .predictive import (
     Incremental as Incremental,
     IncrementalState as IncrementalState,
+    feedback_alignment as feedback_alignment,
     growing_step as growing_step,
     hebbian as hebbian,
     incremental as incremental,

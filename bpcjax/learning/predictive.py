@@ -80,6 +80,17 @@ def kolen_pollack(rule: optax.GradientTransformation) -> optax.GradientTransform
     return optax.GradientTransformation(rule.init, update)
 
 
+def feedback_alignment(rule: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Feedback alignment: `rule` for the forward synapses of a pair of forward and feedback ones;
+    the feedback stays as random as it began (Lillicrap et al. 2016, Nat. Commun. 7:13276)."""
+
+    def update(updates, state, params=None):
+        changes, state = rule.update((updates, updates), state, params)
+        return (changes[0], jax.tree.map(jnp.zeros_like, changes[1])), state
+
+    return optax.GradientTransformation(rule.init, update)
+
+
 class IncrementalState(NamedTuple):
     """State of `incremental`: those of its two rules, for values and weights."""
 

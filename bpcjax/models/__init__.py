@@ -79,6 +79,7 @@ from .predictive import (
     bidirectional as bidirectional,
     feedback_stiffness as feedback_stiffness,
     settle as settle,
+    unit_stiffness as unit_stiffness,
 )
 from .winner_take_all import (
     DiehlCook as DiehlCook,

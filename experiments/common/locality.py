@@ -81,14 +81,15 @@ def certify(settings: Training, phases: AbstractPhases) -> StepCertificate:
 
 
 def small_step(settings: Training, phases: AbstractPhases) -> Step:
-    """Learning step of `settings` and `phases` in a network of as many layers of a few units: all
-    that a batch does to the state, from inputs to weights.
+    """Learning step of `settings` and `phases` in a network of as many layers of a few units (three
+    where more are alike): all that a batch does to the state, from inputs to weights.
 
     What images go through before the network, and the draw of a batch, are outside it.
     """
+    depth = len(settings.hidden)
     settings = dataclasses.replace(
         settings,
-        hidden=SIZES[: len(settings.hidden)],
+        hidden=(SIZES[0],) * min(depth, 3) if settings.residual else SIZES[:depth],
         maps=SIZES[: len(settings.maps)],
     )
     shape, graph = (8, 8) if settings.maps else (2, 4), wiring(settings)

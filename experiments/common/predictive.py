@@ -23,8 +23,15 @@ from bpcjax.energies import (
     DenseMap,
     PredictiveCoding,
     Rectified,
+    ResidualMap,
 )
-from bpcjax.learning import growing_step, hebbian, kolen_pollack, momentum
+from bpcjax.learning import (
+    feedback_alignment,
+    growing_step,
+    hebbian,
+    kolen_pollack,
+    momentum,
+)
 from bpcjax.models import AbstractPhases, NudgedPhases
 
 from . import InputError
@@ -63,7 +70,11 @@ class Training(TrainConfig):
     input_quantum: float | None = None
     """Inputs come as spikes of this size; without it they are currents."""
     feedback: bool = False
-    """Learn the way back (Kolen & Pollack) instead of taking the transposed weights."""
+    """Send errors back through weights of their own instead of the transposed ones."""
+    fixed_feedback: bool = False
+    """Those weights stay random (feedback alignment) instead of learning (Kolen & Pollack)."""
+    residual: bool = False
+    """Hidden layers after the first, all of one size, add to what they hear."""
     seed: int = 0
 
 
@@ -106,9 +117,12 @@ def network(key, shape: tuple[int, ...], classes: int, settings: Training) -> Pr
     for n, m in zip(sizes, sizes[1:], strict=False):
         k = len(arrows)
         last = k == len(settings.maps) + len(settings.hidden)
-        scale = math.sqrt((1 if last else 2) / n)
+        inner = settings.residual and not last and k > len(settings.maps)
+        scale = math.sqrt((1 if last else 2) / n) / (math.sqrt(len(sizes) - 2) if inner else 1)
         weights = scale * jax.random.normal(jax.random.fold_in(key, k), (m, n), jnp.float32)
-        arrows.append(Arrow(k, k + 1, DenseMap(weights), Categorical() if last else Rectified()))
+        dense = DenseMap(weights)
+        predict = ResidualMap(dense) if inner else dense
+        arrows.append(Arrow(k, k + 1, predict, Categorical() if last else Rectified()))
     return PredictiveCoding(single(arrow) for arrow in arrows)
 
 
@@ -129,7 +143,7 @@ def start(settings: Training, shape: tuple[int, ...], classes: int, updates: int
     schedule = growing_step(settings.rate, updates, growth=settings.growth, warm=settings.warm)
     rule, backward = momentum(schedule, decay=settings.decay), None
     if settings.feedback:
-        rule = kolen_pollack(rule)
+        rule = (feedback_alignment if settings.fixed_feedback else kolen_pollack)(rule)
         other = network(jax.random.fold_in(key, 2), shape, classes, settings)
         backward = tuple(a.predict for a in other.arrows)
     weights: Any = (forward, backward) if settings.feedback else forward

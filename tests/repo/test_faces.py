@@ -58,7 +58,7 @@ FACES = {
         AbstractEnergy AbstractMemory Arrow BCPNN BayesianArrow BayesianPredictiveCoding
         Categorical ClassicalHopfield Constant ConvolutionMap CycleHopfield DelayHopfield
         DenseHopfield DenseMap Gammas Gaussian GradedHopfield MatrixNormal ModernHopfield
-        Partial PhasorHopfield PredictiveCoding Rectified SequenceMemory SparseHopfield
+        Partial PhasorHopfield PredictiveCoding Rectified ResidualMap SequenceMemory SparseHopfield
         SynapticNormal ThresholdPhasor Wishart lagrangians
     """,
     "inputs": """
@@ -75,7 +75,7 @@ FACES = {
         StepCertificate Synapse TraceSTDP Traces TriggeredSTDP Violation Weights Window
         Wiring append averages categorical certificate certify_step conjugate
         conjugate_precision delta_rule gaussian growing_step hebb hebbian incremental
-        kolen_pollack learn log_evidence momentum natural_gradient overwrite pair_sum
+        feedback_alignment kolen_pollack learn log_evidence momentum natural_gradient overwrite pair_sum
         precision_slope projection replay robbins_monro spike_em surrogate
     """,
     "models": """
@@ -91,7 +91,7 @@ FACES = {
         bidirectional by_information by_variance certify elu_features event_path
         feedback_stiffness gram hard_attention linear_attention log_mean_latency
         partial_distance_search retrieve sample_first_spike sequential_recall settle
-        smallest_beta sparse_attention stream_recall surprise_bound
+        smallest_beta sparse_attention stream_recall surprise_bound unit_stiffness
     """,
     "networks": """
         EscapeRate Layer Layers LayersState Network NetworkState Projection Refractory

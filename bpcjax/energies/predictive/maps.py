@@ -1,4 +1,4 @@
-"""Maps by which one layer predicts another: dense, convolutional, constant."""
+"""Maps by which one layer predicts another: dense, convolutional, residual, constant."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -138,3 +138,23 @@ class ConvolutionMap(AbstractMap):
         slope = jax.jvp(self.activation, (z,), (jnp.ones_like(z),))[1]
         square = ConvolutionMap(self.kernel**2, stride=self.stride)
         return slope**2 * jax.vjp(square, z)[1](by.reshape(square(z).shape))[0]
+
+
+class ResidualMap(AbstractMap):
+    """Residual map `z + g(z)`, for a map g whose prediction has the size of its layer: what a unit
+    holds is passed on to the unit of its number (He et al. 2016, CVPR, arXiv:1512.03385).
+
+    The layer before arrives over one synapse a unit that does not learn. With g of a variance of
+    1 / depth at the start, predictions neither grow nor fade over the layers.
+
+    **Raises:** `ValueError` if g changes the size.
+    """
+
+    inner: AbstractMap
+
+    def __call__(self, z):
+        change = self.inner(z)
+        if z is None or change.size != z.size:
+            size = None if z is None else z.size
+            raise ValueError(f"inner gives {change.size} units, its layer has {size}; both equal.")
+        return z.reshape(change.shape) + change

@@ -19,5 +19,6 @@ from .phases import (
     RatePhases as RatePhases,
     Spent as Spent,
     feedback_stiffness as feedback_stiffness,
+    unit_stiffness as unit_stiffness,
 )
 from .tracking import Tracked as Tracked, Tracking as Tracking

@@ -66,6 +66,12 @@ def feedback_stiffness(energy: PredictiveCoding, y: PyTree, args: PyTree = None)
     return PredictiveCoding(arrows).stiffness(y, args)
 
 
+def unit_stiffness(energy: PredictiveCoding, y: PyTree, args: PyTree = None) -> Layers:
+    """Stiffness of 1 for every free unit: errors go down the layers whole, not as the share of them
+    by which a value would move."""
+    return tuple(None if z is None else jnp.ones_like(z) for z in y)
+
+
 class AbstractPhases(Module):
     """Phases of learning: how the synapses' factors of a sample with its label come about."""
 
@@ -95,7 +101,7 @@ class NudgedPhases(AbstractPhases):
     """Nudged phases in spikes: values in steps of `quantum`, errors of hidden layers in steps of
     `error_quantum` (rounded with a common random offset, so that small ones are heard on average),
     those of the output in steps of `output_quantum`; the label pulls with `strength` for `steps`
-    parallel steps.
+    parallel steps, after which the synapses hear the errors once more. With 0 steps no value moves.
 
     A hidden error is `mode(t) - mode(mu)`, t = mu + corrections from above over the stiffness: it
     is exactly 0 where no corrections come, so that nothing chatters in the free phase.
@@ -105,7 +111,7 @@ class NudgedPhases(AbstractPhases):
     error_quantum: Float[Array, ""] = parameter(0.05, positive=True)
     output_quantum: Float[Array, ""] = parameter(0.05, positive=True)
     strength: Float[Array, ""] = parameter(1.0, positive=True)
-    steps: int = eqx.field(static=True, converter=sized("steps", 1), default=2)
+    steps: int = eqx.field(static=True, converter=sized("steps"), default=2)
     stiffness: Callable = eqx.field(static=True, default=PredictiveCoding.stiffness)
 
     def values(self, energy, x):
@@ -154,16 +160,18 @@ class NudgedPhases(AbstractPhases):
         ]
         sent = [jnp.zeros_like(mu) for mu in mus]
         spikes = errors = jnp.zeros((), x.dtype)
-        for _ in range(self.steps):
-            targets, _, heard = self._corrections(arrows, z, y, stiff, offsets)
+        true = sent
+        for step in range(self.steps + 1):
+            targets, true, heard = self._corrections(arrows, z, y, stiff, offsets)
             sizes = [self.error_quantum] * (len(mus) - 1) + [self.output_quantum]
             changes = zip(heard[1:], sent[1:], sizes[1:], strict=True)
             errors = errors + sum((jnp.abs(a - b) / size).sum() for a, b, size in changes)
             sent = heard
+            if step == self.steps:
+                break
             moves = [_spike(t - v, v, self.quantum) for t, v in zip(targets, z[1:], strict=True)]
             spikes = spikes + sum(jnp.abs(move).sum() for move in moves)
             z = [x, *(v + self.quantum * m for v, m in zip(z[1:], moves, strict=True))]
-        _, true, _ = self._corrections(arrows, z, y, stiff, offsets)
         scale = [sign / self.strength * h for h in stiff[1:-1]] + [sign / self.strength]
         post = tuple(e * by for e, by in zip(true, scale, strict=True))
         total = attracted((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
@@ -230,10 +238,21 @@ class RatePhases(AbstractPhases):
 
 class Backpropagation(AbstractPhases):
     """Backpropagation, the rival: the gradient of the cross-entropy of the same network, not
-    local."""
+    local.
+
+    With a `quantum` values are rounded to it, and derivatives pass straight through the rounding
+    (Bengio, Leonard & Courville 2013, arXiv:1308.3432).
+    """
+
+    quantum: Float[Array, ""] | None = parameter(positive=True, optional=True)
+
+    def _rounded(self, z: Array) -> Array:
+        if self.quantum is None:
+            return z
+        return z + jax.lax.stop_gradient(self.quantum * jnp.round(z / self.quantum) - z)
 
     def values(self, energy, x):
-        return _rest(energy, x, lambda z: z)
+        return _rest(energy, x, self._rounded)
 
     def learn(self, energy, x, y, key):
         arrows = chain(energy)
@@ -242,11 +261,12 @@ class Backpropagation(AbstractPhases):
             z, mus = x, []
             for arrow, shift in zip(arrows, shifts, strict=True):
                 mus.append(arrow.predict(z) + shift)
-                z = arrow.mismatch.mode(mus[-1])
+                z = self._rounded(arrow.mismatch.mode(mus[-1]))
             return arrows[-1].mismatch(y, mus[-1])
 
         z, mus = self.values(energy, x)
         value, slopes = jax.value_and_grad(loss)([jnp.zeros_like(mu) for mu in mus])
         none = jnp.zeros((), x.dtype)
+        free = none if self.quantum is None else sum(v.sum() for v in z[1:]) / self.quantum
         factors = Seen(tuple(z), tuple(-slope for slope in slopes))
-        return factors, Spent(none, none, none, value, value)
+        return factors, Spent(free, none, none, value, value)

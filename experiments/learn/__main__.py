@@ -1,0 +1,5 @@
+"""`python -m experiments.learn`"""
+
+from . import STUDY
+
+STUDY.main()
