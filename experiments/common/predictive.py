@@ -25,13 +25,7 @@ from bpcjax.energies import (
     Rectified,
     ResidualMap,
 )
-from bpcjax.learning import (
-    feedback_alignment,
-    growing_step,
-    hebbian,
-    kolen_pollack,
-    momentum,
-)
+from bpcjax.learning import feedback_alignment, growing_step, hebbian, kolen_pollack, momentum
 from bpcjax.models import AbstractPhases, NudgedPhases
 
 from . import InputError

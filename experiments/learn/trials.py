@@ -38,8 +38,9 @@ def held_out(train: Split) -> tuple[Split, Split]:
     """A training set without a sixth, drawn at random, and that sixth."""
     order = np.random.default_rng(1).permutation(len(train.x))
     count = len(order) // 6
-    rest, part = (Split(train.x[k], train.labels[k], train.classes)
-                  for k in (order[count:], order[:count]))  # fmt: skip
+    x, labels = train.x[order], train.labels[order]
+    rest, part = slice(count, None), slice(count)
+    rest, part = (Split(x[k], labels[k], train.classes) for k in (rest, part))
     return rest, part
 
 

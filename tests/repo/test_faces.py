@@ -74,9 +74,9 @@ FACES = {
         Observation Post Pre RewardSTDP Rewards STDPTraces Shared Soft SpikeTraces
         StepCertificate Synapse TraceSTDP Traces TriggeredSTDP Violation Weights Window
         Wiring append averages categorical certificate certify_step conjugate
-        conjugate_precision delta_rule gaussian growing_step hebb hebbian incremental
-        feedback_alignment kolen_pollack learn log_evidence momentum natural_gradient overwrite pair_sum
-        precision_slope projection replay robbins_monro spike_em surrogate
+        conjugate_precision delta_rule feedback_alignment gaussian growing_step hebb hebbian
+        incremental kolen_pollack learn log_evidence momentum natural_gradient overwrite
+        pair_sum precision_slope projection replay robbins_monro spike_em surrogate
     """,
     "models": """
         AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest

@@ -117,6 +117,9 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"width": 1}, "width must be at least 2"),
         ({"only": ("x",)}, "only: there are no rows"),
         ({"data": "x"}, "data must be one of"),
+        ({"steps": (-1,)}, "steps must be at least 0"),
+        ({"depths": (0,)}, "depths must be at least 1"),
+        ({"trials": 0}, "trials must be at least 1"),
     ],
     "experiments.learn_events": [
         ({"folds": 0}, "folds must be at least 1"),
