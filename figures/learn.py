@@ -73,10 +73,10 @@ def _table(ax: Axes, dataset: xr.Dataset, prefix: str) -> None:
         )
         ax.plot(mean.sel(network=name), k, "|", color=style.BLACK, markersize=10)
         spikes, energy = float(row.spikes.mean()), float(row.picojoules.mean()) / 1e6
-        text = f"{float(mean.sel(network=name)):.2f} %   ECE {100 * float(row.ece.mean()):.1f} %   "
-        text += f"{spikes:.0f} spikes   {energy:.2f} µJ"
+        text = f"{float(mean.sel(network=name)):.2f} %  ECE {100 * float(row.ece.mean()):.1f} %  "
+        text += f"{spikes:.0f} spikes  {energy:.2f} µJ"
         ax.text(
-            1.01, k, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7
+            1.01, k, text, transform=ax.get_yaxis_transform(), va="center", fontsize=6.5
         ).set_in_layout(False)
     local = [str(brief).startswith("local") for brief in dataset.certificate.values]
     marks = ["*" if mark else "" for mark in local]
@@ -95,11 +95,9 @@ def _traffic(ax: Axes, dataset: xr.Dataset) -> None:
         error = 100 * (1 - rows.accuracy.mean("seed"))
         ax.plot(rows.bits.mean("seed"), error, marker, color=colour, mfc="none", label=name)
     ax.set_xscale("log")
-    ax.set_yscale("log")
     ax.set_xlabel("bits of values and errors a training sample")
     ax.set_ylabel("test errors (%)")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_minor_formatter(NullFormatter())
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
 
 
@@ -109,7 +107,9 @@ def _depths(ax: Axes, dataset: xr.Dataset) -> None:
     rows = dataset.accuracy.sel(network=spiking)
     if depths:
         first = float(rows.isel(network=int(np.argmin(depths))).mean("seed"))
-        ax.axhline(100 * (first - 0.003), color="0.6", linestyle=":", label="one layer less .3 points")
+        ax.axhline(
+            100 * (first - 0.003), color="0.6", linestyle=":", label="one layer less .3 points"
+        )
     ax.plot(depths, 100 * rows.mean("seed"), "-", color=style.GREEN)
     for values in rows.transpose("seed", "network").values:
         ax.plot(depths, 100 * values, "^", color=style.GREEN, mfc="none")

@@ -44,11 +44,16 @@ from ..common.predictive import Training
 from ..common.scores import measure
 from ..common.stacking import stack
 from .example import EXAMPLE, raster
-from .rows import Config as Config, Row, table
+from .rows import Row, Settings, table
 from .traffic import bits
 from .trials import accuracy, candidates
 
 STEPS = 20  # of spikes, of the test, and two for each layer after the first
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Settings):
+    """Learning by spikes."""
 
 
 def choose(

@@ -25,8 +25,8 @@ FULL = 2.0**-16  # quantum of errors that are as good as numbers
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(study.Config):
-    """Learning by spikes."""
+class Settings(study.Config):
+    """Settings that rows depend on."""
 
     data: str = setting("mnist", among=tuple(SPLITS), quick="digits")
     """The images: mnist, fashion_mnist, digits."""
@@ -77,7 +77,7 @@ class Row:
         return self.phases if self.answers is None else self.answers
 
 
-def base_settings(config: Config) -> Training:
+def base_settings(config: Settings) -> Training:
     """Settings of the main row, chosen on validation images once."""
     fashion = config.data == "fashion_mnist"
     base = Training(
@@ -93,7 +93,7 @@ def base_settings(config: Config) -> Training:
     return base
 
 
-def table(config: Config) -> dict[str, Row]:
+def table(config: Settings) -> dict[str, Row]:
     """All rows of the table, the main one first."""
     base, fashion = base_settings(config), config.data == "fashion_mnist"
 
@@ -124,7 +124,7 @@ def table(config: Config) -> dict[str, Row]:
     }
 
 
-def _convolutions(config: Config, base: Training) -> Training:
+def _convolutions(config: Settings, base: Training) -> Training:
     """Small, or the full setting: 3 layers of maps, as long and regularised as needed there."""
     if config.full_convolutions:
         maps, epochs, rate, silent = (32, 64, 128), 50, 0.2, 0.1
@@ -133,7 +133,7 @@ def _convolutions(config: Config, base: Training) -> Training:
     return dataclasses.replace(base, maps=maps, hidden=(), epochs=epochs, rate=rate, silent=silent)
 
 
-def _ablations(config: Config, base: Training, quantum: Any) -> dict[str, Row]:
+def _ablations(config: Settings, base: Training, quantum: Any) -> dict[str, Row]:
     """What the main row owes to its parts: half the units, a third of the epochs."""
     settings = dataclasses.replace(
         base, hidden=(max(config.width // 2, 1),), epochs=max(config.epochs // 3, 1)
@@ -159,7 +159,7 @@ def _ablations(config: Config, base: Training, quantum: Any) -> dict[str, Row]:
     }
 
 
-def _depths(config: Config, base: Training) -> dict[str, Row]:
+def _depths(config: Settings, base: Training) -> dict[str, Row]:
     """Any number of layers of a quarter of the units, half the epochs, each adding to the one
     before; errors go down whole, and no value moves."""
     phases = NudgedPhases(jnp.asarray(0.25), steps=0, stiffness=unit_stiffness)

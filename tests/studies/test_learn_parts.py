@@ -9,7 +9,8 @@ import pytest
 from bpcjax.models import Backpropagation, NudgedPhases, RatePhases
 from experiments.common.data import Split
 from experiments.common.predictive import Training
-from experiments.learn.rows import Config, table
+from experiments.learn import Config
+from experiments.learn.rows import table
 from experiments.learn.traffic import bits
 from experiments.learn.trials import candidates, held_out
 
