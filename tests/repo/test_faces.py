@@ -20,13 +20,13 @@ MODULES = (
 # Whoever relies on a name finds it here: to take one out is to break users.
 FACES = {
     "bpcjax": """
-        AbstractSameState AbstractSpikes AbstractSpikingSystem AbstractSystem AbstractView
-        Arrhenius Bins Descent Energy EscapeRate Glauber GradientFlow GridSpikes Langevin Layer
-        Layers LayersState LocalSpikes Network NetworkState OrderedSpikes Parallel PoissonTrain
-        Projection RESULTS Refractory Restart Solution SpikeDescent SpikeTrain Spikes
-        SpikingTerm Surrogate SweepError Thinned analysis bind connect cost data descend
-        descend_in_parallel encode energies learning models neurons parameter plot population
-        simulate sweep synapses
+        AbstractJumps AbstractSameState AbstractSpikes AbstractSpikingSystem AbstractSystem
+        AbstractView Arrhenius Bins Descent Energy EscapeRate Glauber GradientFlow GridSpikes
+        JumpPath Langevin Layer Layers LayersState LocalSpikes Network NetworkState
+        OrderedSpikes Parallel PoissonTrain Projection RESULTS Refractory Restart Solution
+        SpikeDescent SpikeTrain Spikes SpikingTerm Surrogate SweepError Thinned analysis bind
+        connect cost data descend descend_in_parallel encode energies jump_path learning models
+        neurons parameter plot population simulate sweep synapses
     """,
     "analysis": """
         Basins Bifurcation Branch Correlogram Cycle Cycles EdgeState Ending EnergyPath
@@ -65,7 +65,8 @@ FACES = {
         AbstractInput AbstractTrain Bins Landing Late PoissonTrain SpikeTrain Step
     """,
     "jumps": """
-        Arrhenius Descent Glauber Parallel SpikeDescent Thinned descend descend_in_parallel
+        AbstractJumps Arrhenius Descent Glauber JumpPath Parallel SpikeDescent Thinned descend
+        descend_in_parallel jump_path
     """,
     "learning": """
         AbstractBounds AbstractSTDP BayesianNeuron Belief BroadcastUse Certificate
@@ -79,19 +80,19 @@ FACES = {
         precision_slope projection replay robbins_monro spike_em surrogate
     """,
     "models": """
-        AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest
-        Backpropagation ClampedPhase Classified Classifier CurrentCode DeltaCode DiehlCook
-        EventCode EventPath FirstSpikeReadout FlipLikelihood GaussianLikelihood Hold
-        LIFMemory LatencyCode LinearMemory MembraneReadout NudgedPhases PoissonLikelihood
-        Populations PredictiveCodingNetwork RandomFeatures RateCode RatePhases RateReadout
-        RecallCertificate Retrieval Search SequentialMemory SequentialRecall SequentialState
-        SequentialStore Shot SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding
-        StreamRecall StudentLikelihood Synapses Thermal Tracked Tracking TwoLayerHopfield
-        TwoLayerState VisibleSpikes WinnerTakeAll accelerate attention bandit_search
-        bidirectional by_information by_variance certify elu_features event_path
-        feedback_stiffness gram hard_attention linear_attention log_mean_latency
-        partial_distance_search retrieve sample_first_spike sequential_recall settle
-        smallest_beta sparse_attention stream_recall surprise_bound
+        AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest Backpropagation
+        ClampedPhase Classified Classifier CurrentCode DeltaCode DiehlCook EventCode EventPath
+        FirstSpikeReadout FlipLikelihood GaussianLikelihood Hold LIFMemory LatencyCode
+        LinearMemory MembraneReadout NudgedPhases NudgedSpikes PoissonLikelihood Populations
+        PredictiveCodingNetwork RandomFeatures RateCode RatePhases RateReadout RecallCertificate
+        Retrieval Search SequentialMemory SequentialRecall SequentialState SequentialStore Shot
+        SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding StreamRecall
+        StudentLikelihood Synapses Thermal Tracked Tracking TwoLayerHopfield TwoLayerState
+        VisibleSpikes WinnerTakeAll accelerate attention bandit_search bidirectional
+        by_information by_variance certify elu_features event_path feedback_stiffness gram
+        hard_attention linear_attention log_mean_latency partial_distance_search retrieve
+        sample_first_spike sequential_recall settle smallest_beta sparse_attention stream_recall
+        surprise_bound
     """,
     "networks": """
         EscapeRate Layer Layers LayersState Network NetworkState Projection Refractory
