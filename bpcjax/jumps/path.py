@@ -125,7 +125,7 @@ def jump_path(
     """
     if jumps < 1:
         raise ValueError(f"jumps must be at least 1, the room for them, got {jumps}.")
-    dtype = jax.eval_shape(process.log_bound, y0, args).dtype
+    dtype = jax.eval_shape(lambda: process.log_bound(y0, args)).dtype
     end = jnp.asarray(t1, dtype)
 
     def to_next(carry, key):
@@ -141,10 +141,9 @@ def jump_path(
     comes, times, channels, spans, saved = records
     last = process.log_bound(y, args)
     ok = fine & (~comes[-1] | jnp.isinf(end)) & ~jnp.isnan(last)
-    count, candidates = ((x).sum(dtype=jnp.int32) for x in (channels >= 0, comes))
-    return JumpPath(
-        times, channels, spans, saved, y, t, count, candidates, jnp.isneginf(last), ok
-    )
+    count, candidates = (channels >= 0).sum(dtype=jnp.int32), comes.sum(dtype=jnp.int32)
+    rests = jnp.isneginf(last)
+    return JumpPath(times, channels, spans, saved, y, t, count, candidates, rests, ok)
 
 
 def jump_until(

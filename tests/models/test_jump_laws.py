@@ -27,7 +27,9 @@ def same_law(one, other):
     assert stats.ks_2samp(np.asarray(one, float), np.asarray(other, float)).pvalue > CHANCE
 
 
-@pytest.mark.parametrize("temperature, cost", [(0.5, 0.1), (0.0, 0.02)])
+@pytest.mark.parametrize(
+    "temperature, cost", [(0.5, 0.1), pytest.param(0.0, 0.02, marks=pytest.mark.slow)]
+)
 def test_spikes_on_a_lattice(temperature, cost):
     copies, t1, start = 500, 2.5, np.array([1.5, -1.0, 0.0])
     system = bpc.SpikeDescent(bowl, 0.5, temperature, cost)
@@ -55,6 +57,7 @@ def test_spikes_on_a_lattice(temperature, cost):
     same_law(jax.vmap(bowl)(value), [bowl(y) for y in other])
 
 
+@pytest.mark.slow
 def test_where_greedy_spikes_rest():
     copies, start = 400, np.array([1.5, -1.0, 0.0])
     system = bpc.SpikeDescent(bowl, 0.25)
@@ -76,12 +79,11 @@ CASES = {
 }
 
 
+SLOW = tuple(name for name in CASES if name != "refractory")
+
+
 @pytest.mark.parametrize(
-    "name",
-    [
-        *("refractory", "visible"),
-        *(pytest.param(n, marks=pytest.mark.slow) for n in CASES if n not in ("refractory", "visible")),
-    ],
+    "name", ["refractory", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 )
 def test_spikes_of_memories(name):
     case = CASES[name]
@@ -93,9 +95,7 @@ def test_spikes_of_memories(name):
     rate, t1, beta, copies = 8.0, 1.5, 1.5, 500
     mode = dict(mode=VisibleSpikes(*case["visible"])) if "visible" in case else {}
     others = {name: value for name, value in case.items() if name != "visible"}
-    memory = SpikingHopfield(
-        ModernHopfield(patterns, beta, bias), rate, 1.0, **mode, **others
-    )
+    memory = SpikingHopfield(ModernHopfield(patterns, beta, bias), rate, 1.0, **mode, **others)
 
     @jax.jit
     @jax.vmap

@@ -96,7 +96,7 @@ def test_immigration_and_death_is_poisson():
     assert stats.chisquare(seen, 3000 * law).pvalue > 1e-3
 
 
-@pytest.mark.parametrize("loose", [1.0, 3.0])
+@pytest.mark.parametrize("loose", [pytest.param(1.0, marks=pytest.mark.slow), 3.0])
 def test_thinning_of_a_decaying_intensity_is_exact_at_any_bound(loose):
     # by the random time change the compensator's increments between jumps are exponential of mean
     # 1; the mean intensity is that of Hawkes (1971, Biometrika 58:83): l' = mu - (1 - alpha) l

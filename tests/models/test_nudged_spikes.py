@@ -43,8 +43,14 @@ def both(sizes, phases, seed):
     return jnp.stack(ends), rounding(phases.quantum, process.stiff), attracts
 
 
-@pytest.mark.parametrize("sizes", [(8, 10, 4), (8, 10, 9, 4)], ids=["one", "two"])
-@pytest.mark.parametrize("quantum", [0.125, 0.0625])
+@pytest.mark.parametrize(
+    "sizes, quantum",
+    [
+        ((8, 10, 9, 4), 0.125),
+        pytest.param((8, 10, 4), 0.125, marks=pytest.mark.slow),
+        pytest.param((8, 10, 4), 0.0625, marks=pytest.mark.slow),
+    ],
+)
 def test_all_at_once_and_one_at_a_time_end_at_one_F(sizes, quantum):
     phases = NudgedPhases(quantum, quantum / 20, quantum / 20, steps=48)
     run = jax.jit(lambda seed: both(sizes, phases, seed))

@@ -7,6 +7,7 @@ import diffrax as dfx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.flatten_util import ravel_pytree
 
 import bpcjax as bpc
@@ -58,6 +59,7 @@ class SigmaDelta(bpc.AbstractSpikingSystem):
         return Sent(y.potentials, values, self.errors(values, args, y.errors))
 
 
+@pytest.mark.slow
 def test_its_steps_converge_to_the_exact_solve_of_the_same_neurons():
     rng = np.random.default_rng(0)
     sizes, t1 = (4, 5, 4, 3), 1.5
@@ -89,6 +91,5 @@ def test_its_steps_converge_to_the_exact_solve_of_the_same_neurons():
         ends = neurons(t1 / steps, steps).run(y0, args)
         difference = jax.tree.map(jnp.subtract, ends.potentials, exact.final.potentials)
         away[steps] = float(jnp.abs(ravel_pytree(difference)[0]).max())
-    print(exact.spikes.count, away)
     assert away[9600] < away[2400] < away[600] < quantum
     assert away[9600] < 0.12 * away[600]  # the first order: 1/16

@@ -32,8 +32,10 @@ def lattice(
                 moved = y.copy()
                 moved[unit] += by
                 change = energy(moved) - before + cost
-                greedy = float(change < 0)
-                rates[side, unit] = 1 / (1 + np.exp(change / temperature)) if temperature else greedy
+                if temperature:
+                    rates[side, unit] = 1 / (1 + np.exp(change / temperature))
+                else:
+                    rates[side, unit] = change < 0
         with np.errstate(divide="ignore"):
             waits = rng.exponential(size=rates.shape) / rates
         t += waits.min()

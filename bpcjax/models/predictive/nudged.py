@@ -15,9 +15,9 @@ class NudgedSpikes(AbstractJumps):
     membranes are more than half a quantum from their values, one at a time.
 
     Membranes and thresholds are those of `NudgedPhases.learn`, which fires all such neurons at
-    once. They aim at a Newton step from the prediction, not at the minimum of F: a fine quantum rests
-    above it, at the minimum where the stiffness of `phases` is 1. The state is the values of the
-    hidden layers; channels are their spikes up, then down.
+    once. They aim at a Newton step from the prediction, not at the minimum of F: with a fine
+    quantum they rest above it, at the minimum where the stiffness of `phases` is 1. The state is
+    the values of the hidden layers; channels are their spikes up, then down.
     """
 
     phases: NudgedPhases
@@ -46,10 +46,11 @@ class NudgedSpikes(AbstractJumps):
         return cls(phases, energy, x, y, stiff, offsets), tuple(hidden)
 
     def log_rates(self, y, args):
-        arrows, values = chain(self.energy), [self.x, *y]
-        targets, _, _ = self.phases._corrections(arrows, values, self.y, self.stiff, self.offsets)
-        drives = tuple(_spike(t - v, v, self.phases.quantum) for t, v in zip(targets, y, strict=True))
-        spikes = ravel_pytree(drives)[0]
+        targets, _, _ = self.phases._corrections(
+            chain(self.energy), [self.x, *y], self.y, self.stiff, self.offsets
+        )
+        pairs, quantum = zip(targets, y, strict=True), self.phases.quantum
+        spikes = ravel_pytree(tuple(_spike(t - v, v, quantum) for t, v in pairs))[0]
         return jnp.where(jnp.concatenate([spikes, -spikes]) > 0, 0.0, -jnp.inf)
 
     def jump(self, y, channel):
