@@ -8,9 +8,16 @@ from jax.flatten_util import ravel_pytree
 
 import bpcjax as bpc
 from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding, Rectified
+from bpcjax.energies.predictive.losses import AbstractMismatch
 from bpcjax.jumps import jump_path
-from bpcjax.models import NudgedPhases
-from bpcjax.models.predictive.nudged import NudgedSpikes
+from bpcjax.models import (
+    NudgedPhases,
+    NudgedSpikes,
+    PredictiveCodingNetwork,
+    SpikingPredictiveCoding,
+    settle,
+)
+from bpcjax.models.predictive.bidirectional import with_terms
 
 SEEDS = 6
 
@@ -20,57 +27,71 @@ def rounding(quantum, stiff):
     return quantum**2 / 8 * ravel_pytree(stiff)[0].sum()
 
 
-def both(sizes, phases, seed):
-    """F (nudged) before, after the parallel steps, at the end of single spikes, and at the end of
-    greedy spikes of the nudged energy from the same start; the law; whether the label attracts."""
+def nudged(sizes, phases, seed):
+    """A network nudged by its label: the exact process, its start, F, and the values at which
+    learning's parallel steps and single spikes end; whether those rest."""
     keys = jax.random.split(jax.random.key(seed), 4)
     energy = PredictiveCoding.mlp(keys[0], sizes)
     x = jax.random.uniform(keys[1], (sizes[0],))
     y = jax.nn.one_hot(seed % sizes[-1], sizes[-1], dtype=x.dtype)
     process, start = NudgedSpikes.of(phases, energy, x, y, keys[2])
     args = (x, *(None for _ in start), y)
+    parallel = phases.learn(energy, x, y, keys[2])[0].pre[1:]
+    path = jump_path(process, start, key=keys[3], jumps=300)
 
     def free_energy(values):
         return process.energy((None, *values, None), args)
 
-    seen, _ = phases.learn(energy, x, y, keys[2])
-    path = jump_path(process, start, key=keys[3], jumps=500)
-    greedy = bpc.SpikeDescent(process.energy, phases.quantum)
-    descent = bpc.descend(greedy, (None, *start, None), args, key=keys[3], spikes=200)
-    ends = [free_energy(v) for v in (start, seen.pre[1:], path.y)]
-    ends.append(process.energy(descent.value, args))
-    attracts = process.energy.arrows[-1].strength > 0
-    return jnp.stack(ends), rounding(phases.quantum, process.stiff), attracts
+    return process, args, free_energy, (start, parallel, path.y), path.at_rest
 
 
 @pytest.mark.parametrize(
-    "sizes, quantum",
+    "sizes, quantum, steps",
     [
-        ((8, 10, 9, 4), 0.125),
-        pytest.param((8, 10, 4), 0.125, marks=pytest.mark.slow),
-        pytest.param((8, 10, 4), 0.0625, marks=pytest.mark.slow),
+        ((8, 10, 4), 0.125, 16),
+        pytest.param((8, 10, 4), 0.0625, 32, marks=pytest.mark.slow),
+        pytest.param((8, 10, 9, 4), 0.125, 16, marks=pytest.mark.slow),
     ],
 )
-def test_all_at_once_and_one_at_a_time_end_at_one_F(sizes, quantum):
-    phases = NudgedPhases(quantum, quantum / 20, quantum / 20, steps=48)
-    run = jax.jit(lambda seed: both(sizes, phases, seed))
+def test_all_at_once_and_one_at_a_time_end_at_one_F(sizes, quantum, steps):
+    phases = NudgedPhases(quantum, quantum / 20, quantum / 20, steps=steps)
+
+    @jax.jit
+    def run(seed):
+        process, _, free_energy, ends, rests = nudged(sizes, phases, seed)
+        law = rounding(quantum, process.stiff)
+        return [free_energy(values) for values in ends], law, rests
+
     gains = []
     for seed in range(SEEDS):
-        (start, parallel, exact, _), law, _ = run(seed)
-        assert abs(parallel - exact) < law
-        gains.append((start - exact) / law)
-    assert np.min(gains) > 0 and np.median(gains) > 3  # far more than the law allows
+        (start, parallel, exact), law, rests = run(seed)
+        if rests:  # where no values are within half a quantum of their membranes both chatter
+            assert abs(parallel - exact) < law
+            gains.append((start - exact) / law)
+    # nearly all rest, and gain far more than the law allows
+    assert len(gains) >= SEEDS - 1 and np.min(gains) > 0 and np.median(gains) > 3
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(8, 10, 4), (8, 10, 9, 4)], ids=["one", "two"])
 def test_at_the_quantum_of_learning_two_steps_end_where_greedy_spikes_do(sizes):
-    run = jax.jit(lambda seed: both(sizes, NudgedPhases(), seed))
+    phases = NudgedPhases()
+
+    @jax.jit
+    def run(seed):
+        process, args, free_energy, (start, *ends), _ = nudged(sizes, phases, seed)
+        greedy = bpc.SpikeDescent(process.energy, phases.quantum)
+        descent = bpc.descend(
+            greedy, (None, *start, None), args, key=jax.random.key(seed), spikes=100
+        )
+        ends = [*map(free_energy, ends), process.energy(descent.value, args)]
+        return ends, rounding(phases.quantum, process.stiff), process.energy.arrows[-1].strength
+
     attracting = 0
     for seed in range(4 * SEEDS):
-        (_, parallel, exact, greedy), law, attracts = run(seed)
+        (parallel, exact, greedy), law, strength = run(seed)
         assert abs(parallel - exact) < law
-        if attracts:  # where it repels F has no minimum that greedy spikes would find
+        if strength > 0:  # where it repels, F has no minimum that greedy spikes would find
             attracting += 1
             assert abs(parallel - greedy) < law
     assert attracting > SEEDS
@@ -106,3 +127,54 @@ def test_membranes_aim_at_a_newton_step_from_the_prediction(newton):
     least = (1 + s * w * y) / (1 + s * w**2)
     assert float(descent.value[1][0]) == pytest.approx(least, abs=0.51 * quantum)
     assert (abs(aim - least) > 10 * quantum) == newton
+
+
+CALLS = []
+
+
+class Counted(AbstractMismatch):
+    """A loss that counts its calls."""
+
+    loss: AbstractMismatch
+
+    def __call__(self, z, mu):
+        CALLS.append(1)
+        return self.loss(z, mu)
+
+    def mode(self, mu):
+        return self.loss.mode(mu)
+
+    def curvature(self, mu):
+        return self.loss.curvature(mu)
+
+    @property
+    def nonnegative(self):
+        return self.loss.nonnegative
+
+
+@pytest.mark.slow
+def test_learning_spikes_flow_and_analysis_call_one_energy():
+    losses = {name: Counted(Rectified()) for name in ("0->1", "1->2")}
+    energy = with_terms(PredictiveCoding.mlp(jax.random.key(0), (5, 6, 6, 3)), losses)
+    x, y, key = jnp.linspace(0.1, 1.0, 5), jax.nn.one_hot(1, 3, dtype=float), jax.random.key(1)
+    args = (x, None, None, y)
+    z = energy.start(args)
+    flow, exact = PredictiveCodingNetwork(energy), bpc.SpikeDescent(energy, 0.125)
+    pair, phases = SpikingPredictiveCoding(energy, 0.125, 0.125), NudgedPhases()
+    process, start = NudgedSpikes.of(phases, energy, x, y, key)
+    some = jax.tree.map(lambda leaf: leaf[None], z)
+    runs = {
+        "flow": lambda: flow.vector_field(0.0, z, args),
+        "settle": lambda: settle(flow, z, args, tol=1.0),
+        "spikes": lambda: bpc.descend(exact, z, args, key=key, spikes=1),
+        "in parallel": lambda: bpc.descend_in_parallel(exact, z, args, key=key, steps=1),
+        "two populations": lambda: bpc.descend(pair, pair.at(z, args), args, key=key, spikes=1),
+        "learning": lambda: phases.learn(energy, x, y, key),
+        "learning, one at a time": lambda: jump_path(process, start, key=key, jumps=1),
+        "fixed points": lambda: bpc.analysis.fixed_points(flow, some, args),
+        "Hessian": lambda: bpc.analysis.hessian(energy, z, args),
+    }
+    for name, run in runs.items():
+        CALLS.clear()
+        run()
+        assert len(CALLS) >= len(losses), name

@@ -11,7 +11,9 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 import bpcjax as bpc
-from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding
+from bpcjax.energies import Arrow, DenseMap, Gaussian, Partial, PredictiveCoding
+from bpcjax.models import accelerate, bidirectional
+from bpcjax.models.predictive.bidirectional import step_sizes
 from bpcjax.models.predictive.tracking import Tracking, follow
 
 
@@ -93,3 +95,39 @@ def test_its_steps_converge_to_the_exact_solve_of_the_same_neurons():
         away[steps] = float(jnp.abs(ravel_pytree(difference)[0]).max())
     assert away[9600] < away[2400] < away[600] < quantum
     assert away[9600] < 0.12 * away[600]  # the first order: 1/16
+
+
+@pytest.mark.slow
+def test_on_half_seen_images_it_ends_where_single_spikes_do_and_goes_on_where_they_stop():
+    # The law of a quantum: what rounding each unit by half of it costs, sum H d^2 / 8. Single
+    # greedy spikes may stop on a wall of stiff coupling; a membrane goes on.
+    names = "0->1", "1->2", "1->0", "2->1"
+
+    @jax.jit
+    def excess(seed, quantum):
+        net = bidirectional(jax.random.key(seed), (8, 7, 5, 3), precisions=(3.0, 1.0, 1.0))
+        x = jax.random.uniform(jax.random.key(seed + 50), (8,))
+        args = (Partial(x, jnp.arange(8) < 4), None, None, None)
+        y0, sizes = net.start(args), step_sizes(net)
+        rest = accelerate(net, y0, args, sizes=sizes, steps=3000)
+        quanta = dict.fromkeys(names, 2 * quantum)
+        tracked = Tracking(net, sizes, (quantum,) * 4, quanta, steps=600, averaged=300).run(
+            y0, args
+        )
+        lattice = jax.tree.map(lambda z: quantum * jnp.round(z / quantum), y0)
+        single = bpc.SpikeDescent(net, quantum)
+        path = bpc.descend(single, lattice, args, key=jax.random.key(1), spikes=1200)
+        ends = [net(z, args) for z in (y0, tracked.mean, path.value)]
+        law = quantum**2 / 8 * ravel_pytree(net.stiffness(rest, args))[0].sum()
+        return jnp.stack(ends) - net(rest, args), law, path.at_rest
+
+    seeds = range(5)
+    coarse, fine = (
+        [excess(jnp.asarray(seed), jnp.asarray(d)) for seed in seeds] for d in (0.1, 0.05)
+    )
+    for (start, mean, single), law, rests in coarse:
+        assert rests and 0 <= mean < 0.1 * law and single < law and start > 5 * law
+        assert abs(mean - single) < law
+    for (_, mean, _), law, rests in fine:
+        assert rests and 0 <= mean < 0.1 * law  # the same share of a law four times as strict
+    assert max(float(single / law) for (_, _, single), law, _ in fine) > 1

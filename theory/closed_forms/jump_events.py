@@ -74,11 +74,12 @@ def memory(
     `visible` is the rate of units at |x_i| = 1 and the time constant of their trace, which memories
     see in place of x.
     """
+    fast, slow = visible if visible else (0.0, np.inf)
     x, held, trace = (np.array(v, float) for v in (query, query, 0 * query))
     last, heard = np.full(len(patterns), -np.inf), 0
     times, winners = [], []
     top = np.maximum(np.abs(patterns).max(axis=0), np.abs(query))  # no unit is ever larger
-    speeds = np.concatenate([np.full(len(patterns), rate), top * visible[0] if visible else []])
+    speeds = np.concatenate([np.full(len(patterns), rate), top * fast if visible else []])
     clocks = [(rng.exponential() / speed, who, False) for who, speed in enumerate(speeds)]
     heapq.heapify(clocks)
     t = 0.0
@@ -86,7 +87,7 @@ def memory(
         when, who, arrives = heapq.heappop(clocks)
         span = min(when, t1) - t
         x = held + (x - held) * np.exp(-span)
-        trace = trace * np.exp(-span / visible[1]) if visible else trace
+        trace = trace * np.exp(-span / slow)
         t = when
         if t > t1:
             return Path(times, winners, x, heard)
@@ -97,7 +98,7 @@ def memory(
         if who >= len(patterns):
             unit = who - len(patterns)
             if rng.random() * top[unit] < abs(x[unit]):
-                trace[unit] += np.sign(x[unit]) / (visible[0] * visible[1])
+                trace[unit] += np.sign(x[unit]) / (fast * slow)
                 heard += 1
             continue
         scores = beta * (patterns @ (trace if visible else x) + bias)
