@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
+from scipy import optimize
+from scipy.special import expit
 
 import bpcjax as bpc
-from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding, Rectified
+from bpcjax.energies import Arrow, Categorical, DenseMap, PredictiveCoding, Rectified
 from bpcjax.energies.predictive.losses import AbstractMismatch
 from bpcjax.jumps import jump_path
 from bpcjax.models import (
@@ -103,30 +105,32 @@ def unit_stiffness(energy, y, args=None):
 
 @pytest.mark.parametrize("newton", [True, False])
 def test_membranes_aim_at_a_newton_step_from_the_prediction(newton):
-    # One unit, F = (z - mu)^2 / 2 + s (y - w z)^2 / 2: its membrane mu + s w (y - w z) / H is at
-    # its value where z = (H mu + s w y) / (H + s w^2); F is least there for H = 1 alone.
-    w, y, quantum = 1.5, 2.0, 1 / 256
+    # One unit, a logistic label: -dF/dz = mu - z + s w (y - sigma(w z)), and its membrane aims at
+    # mu + s w (y - sigma(w z)) / H. Both roots by bisection: they are one for H = 1.
+    w, strength, quantum = 3.0, 2.0, 1 / 256
     arrows = (
         Arrow(0, 1, DenseMap(jnp.ones((1, 1))), Rectified()),
-        Arrow(1, 2, DenseMap(jnp.full((1, 1), w)), Gaussian()),
+        Arrow(1, 2, DenseMap(jnp.array([[w], [0.0]])), Categorical()),
     )
     stiffness = PredictiveCoding.stiffness if newton else unit_stiffness
-    phases = NudgedPhases(quantum, 1e-6, 1e-6, strength=0.5, steps=1, stiffness=stiffness)
-    x, label = jnp.ones(1), jnp.full(1, y)
+    phases = NudgedPhases(quantum, 1e-6, 1e-6, strength, steps=1, stiffness=stiffness)
+    x, label = jnp.full(1, 0.5), jnp.array([1.0, 0.0])
     process, start = NudgedSpikes.of(phases, PredictiveCoding(arrows), x, label, jax.random.key(0))
-    s = float(process.energy.arrows[-1].strength)
-    path = jump_path(process, start, key=jax.random.key(1), jumps=300)
+    assert process.energy.arrows[-1].strength == strength  # it attracts
+    path = jump_path(process, start, key=jax.random.key(1), jumps=200)
     assert path.at_rest and path.count > 20
-    h = 1 + abs(s) * w**2 if newton else 1.0
-    aim = (h + s * w * y) / (h + s * w**2)
-    assert float(path.y[0][0]) == pytest.approx(aim, abs=0.51 * quantum * h / (h + s * w**2))
+
+    def root(h):
+        return optimize.brentq(lambda z: 0.5 - z + strength * w * expit(-w * z) / h, 0.0, 5.0)
+
+    h = 1 + strength * 0.5 * w**2 if newton else 1.0
+    assert float(path.y[0][0]) == pytest.approx(root(h), abs=0.51 * quantum)
     greedy = bpc.SpikeDescent(process.energy, quantum)
     descent = bpc.descend(
-        greedy, (None, *start, None), (x, None, label), key=jax.random.key(1), spikes=300
+        greedy, (None, *start, None), (x, None, label), key=jax.random.key(1), spikes=200
     )
-    least = (1 + s * w * y) / (1 + s * w**2)
-    assert float(descent.value[1][0]) == pytest.approx(least, abs=0.51 * quantum)
-    assert (abs(aim - least) > 10 * quantum) == newton
+    assert float(descent.value[1][0]) == pytest.approx(root(1.0), abs=0.51 * quantum)
+    assert (abs(root(h) - root(1.0)) > 10 * quantum) == newton
 
 
 CALLS = []
