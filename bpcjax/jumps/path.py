@@ -36,18 +36,6 @@ class AbstractJumps(eqx.Module):
         (default: as it is)."""
         return y
 
-    def draw(
-        self, y: PyTree, args: PyTree, log_bound: Float[Array, ""], key: Key[Array, ""]
-    ) -> tuple[Int[Array, ""], Bool[Array, ""]]:
-        """Hook: the channel of a candidate that comes at the bound, -1 if none jumps; and whether
-        the bound holds. Rates that sum to it within rounding do so exactly."""
-        logs = self.log_rates(y, args)
-        silent = -jnp.expm1(jax.nn.logsumexp(logs) - log_bound)
-        rounding = jnp.finfo(silent.dtype).eps ** 0.75
-        thinned = jax.random.uniform(jax.random.fold_in(key, 1), (), silent.dtype) < silent
-        channel = jax.random.categorical(key, logs)
-        return jnp.where(thinned & (silent > rounding), -1, channel), silent > -rounding
-
 
 class Candidate(NamedTuple):
     """Candidate for a jump: whether it `comes` in time, after which `span` (else all that is left);
@@ -75,11 +63,23 @@ def next_candidate(
     comes = wait < left
     span = jnp.where(comes, wait, left)
     before = process.relax(y, jnp.where(jnp.isfinite(span), span, 0.0), flow_key)
-    channel, bounded = process.draw(before, args, log_bound, draw_key)
+    channel, bounded = _draw(process.log_rates(before, args), log_bound, draw_key)
     channel = jnp.where(comes, channel, -1).astype(jnp.int32)
     jumped = process.jump(before, jnp.maximum(channel, 0))
     after = jax.tree.map(lambda a, b: jnp.where(channel >= 0, a, b), jumped, before)
     return Candidate(comes, span, channel, before, after, bounded | ~comes)
+
+
+def _draw(
+    logs: Float[Array, " channels"], log_bound: Float[Array, ""], key: Key[Array, ""]
+) -> tuple[Int[Array, ""], Bool[Array, ""]]:
+    """The channel of a candidate that comes at the bound, -1 if none jumps; and whether the bound
+    holds. Rates that sum to it within rounding do so exactly."""
+    silent = -jnp.expm1(jax.nn.logsumexp(logs) - log_bound)
+    rounding = jnp.finfo(silent.dtype).eps ** 0.75
+    thinned = jax.random.uniform(jax.random.fold_in(key, 1), (), silent.dtype) < silent
+    channel = jax.random.categorical(key, logs)
+    return jnp.where(thinned & (silent > rounding), -1, channel), silent > -rounding
 
 
 class JumpPath(eqx.Module):
