@@ -67,7 +67,8 @@ def test_all_at_once_and_one_at_a_time_end_at_one_F(sizes, quantum, steps):
     gains = []
     for seed in range(SEEDS):
         (start, parallel, exact), law, rests = run(seed)
-        if rests:  # where no values are within half a quantum of their membranes both chatter
+        if rests:  # a spike moves its own membrane, too: where no values are within half a quantum
+            # of their membranes both forms chatter
             assert abs(parallel - exact) < law
             gains.append((start - exact) / law)
     # nearly all rest, and gain far more than the law allows
@@ -118,13 +119,13 @@ def test_membranes_aim_at_a_newton_step_from_the_prediction(newton):
     process, start = NudgedSpikes.of(phases, PredictiveCoding(arrows), x, label, jax.random.key(2))
     assert process.energy.arrows[-1].strength == strength  # it attracts
     path = jump_path(process, start, key=jax.random.key(1), jumps=200)
-    assert path.at_rest and path.count > 20
+    assert path.ok and path.count > 20
 
     def root(h):
         return optimize.brentq(lambda z: 0.5 - z + strength * w * expit(-w * z) / h, 0.0, 5.0)
 
     h = 1 + strength * 0.5 * w**2 if newton else 1.0
-    assert float(path.y[0][0]) == pytest.approx(root(h), abs=0.51 * quantum)
+    assert float(path.y[0][0]) == pytest.approx(root(h), abs=quantum)
     greedy = bpc.SpikeDescent(process.energy, quantum)
     descent = bpc.descend(
         greedy, (None, *start, None), (x, None, label), key=jax.random.key(1), spikes=200

@@ -5,7 +5,6 @@ spikes are thinned from a Poisson process of its own (Lewis & Shedler 1979), or 
 every jump (first reaction: Gillespie 1976, J. Comput. Phys. 22:403).
 """
 
-import heapq
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -81,10 +80,10 @@ def memory(
     top = np.maximum(np.abs(patterns).max(axis=0), np.abs(query))  # no unit is ever larger
     speeds = np.concatenate([np.full(len(patterns), rate), top * fast if visible else []])
     clocks = [(rng.exponential() / speed, who, False) for who, speed in enumerate(speeds)]
-    heapq.heapify(clocks)
     t = 0.0
     while True:
-        when, who, arrives = heapq.heappop(clocks)
+        when, who, arrives = min(clocks)
+        clocks.remove((when, who, arrives))
         span = min(when, t1) - t
         x = held + (x - held) * np.exp(-span)
         trace = trace * np.exp(-span / slow)
@@ -94,7 +93,7 @@ def memory(
         if arrives:
             held = patterns[who]
             continue
-        heapq.heappush(clocks, (t + rng.exponential() / speeds[who], who, False))
+        clocks.append((t + rng.exponential() / speeds[who], who, False))
         if who >= len(patterns):
             unit = who - len(patterns)
             if rng.random() * top[unit] < abs(x[unit]):
@@ -107,4 +106,4 @@ def memory(
             last[who] = t
             times.append(t)
             winners.append(who)
-            heapq.heappush(clocks, (t + delay, who, True))
+            clocks.append((t + delay, who, True))

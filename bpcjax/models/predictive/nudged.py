@@ -16,8 +16,9 @@ class NudgedSpikes(AbstractJumps):
 
     Membranes and thresholds are those of `NudgedPhases.learn`, which fires all such neurons at
     once. They aim at a Newton step from the prediction, not at the minimum of F: with a fine
-    quantum they rest above it, at the minimum where the stiffness of `phases` is 1. The state is
-    the values of the hidden layers; channels are their spikes up, then down.
+    quantum they rest above it, at the minimum where the stiffness of `phases` is 1. A spike moves
+    its own membrane too, so that values may go on to and fro within a quantum. The state is the
+    values of the hidden layers; channels are their spikes up, then down.
     """
 
     phases: NudgedPhases
