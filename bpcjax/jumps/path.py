@@ -26,10 +26,10 @@ class AbstractJumps(eqx.Module):
     def jump(self, y: PyTree, channel: Int[Array, ""]) -> PyTree:
         """The state after a jump of the channel."""
 
-    def log_bound(self, y: PyTree, args: PyTree) -> Float[Array, ""]:
-        """Hook: the logarithm of a bound of the total rate until the next jump, -inf: there is none
-        (default: the total rate, which is exact where nothing relaxes)."""
-        return jax.nn.logsumexp(self.log_rates(y, args))
+    def log_bound(self, y: PyTree, args: PyTree) -> Float[Array, ""] | None:
+        """Hook: the logarithm of a bound of the total rate until the next jump, -inf: there is
+        none; `None` (default): rates are constant until then, and are asked for once."""
+        return None
 
     def relax(self, y: PyTree, span: Float[Array, ""], key: Key[Array, ""]) -> PyTree:
         """Hook: the state after the time `span` without a jump, where there is noise a draw of it
@@ -58,19 +58,33 @@ def next_candidate(
     If none comes the state relaxes for what is left; without an end it stays as it is.
     """
     wait_key, flow_key, draw_key = jax.random.split(key, 3)
-    log_bound = process.log_bound(y, args)
+    log_bound, logs = _bound(process, y, args)
     wait = jax.random.exponential(wait_key, (), log_bound.dtype) * jnp.exp(-log_bound)
     comes = wait < left
     span = jnp.where(comes, wait, left)
     before = process.relax(y, jnp.where(jnp.isfinite(span), span, 0.0), flow_key)
-    channel, bounded = _draw(process.log_rates(before, args), log_bound, draw_key)
+    if logs is None:
+        channel, bounded = _thinned(process.log_rates(before, args), log_bound, draw_key)
+    else:
+        channel, bounded = jax.random.categorical(draw_key, logs), jnp.array(True)
     channel = jnp.where(comes, channel, -1).astype(jnp.int32)
     jumped = process.jump(before, jnp.maximum(channel, 0))
     after = jax.tree.map(lambda a, b: jnp.where(channel >= 0, a, b), jumped, before)
     return Candidate(comes, span, channel, before, after, bounded | ~comes)
 
 
-def _draw(
+def _bound(
+    process: AbstractJumps, y: PyTree, args: PyTree
+) -> tuple[Float[Array, ""], Float[Array, " channels"] | None]:
+    """The log of the bound, and the log rates where they are constant."""
+    bound = process.log_bound(y, args)
+    if bound is not None:
+        return bound, None
+    logs = process.log_rates(y, args)
+    return jax.nn.logsumexp(logs), logs
+
+
+def _thinned(
     logs: Float[Array, " channels"], log_bound: Float[Array, ""], key: Key[Array, ""]
 ) -> tuple[Int[Array, ""], Bool[Array, ""]]:
     """The channel of a candidate that comes at the bound, -1 if none jumps; and whether the bound
@@ -125,7 +139,7 @@ def jump_path(
     """
     if jumps < 1:
         raise ValueError(f"jumps must be at least 1, the room for them, got {jumps}.")
-    dtype = jax.eval_shape(lambda: process.log_bound(y0, args)).dtype
+    dtype = jax.eval_shape(lambda: _bound(process, y0, args)[0]).dtype
     end = jnp.asarray(t1, dtype)
 
     def to_next(carry, key):
@@ -139,7 +153,7 @@ def jump_path(
     start = jnp.zeros((), dtype), y0, jnp.array(True)
     (t, y, fine), records = jax.lax.scan(to_next, start, jax.random.split(key, jumps))
     comes, times, channels, spans, saved = records
-    last = process.log_bound(y, args)
+    last, _ = _bound(process, y, args)
     ok = fine & (~comes[-1] | jnp.isinf(end)) & ~jnp.isnan(last)
     count, candidates = (channels >= 0).sum(dtype=jnp.int32), comes.sum(dtype=jnp.int32)
     rests = jnp.isneginf(last)
