@@ -7,14 +7,17 @@ from ._moved import renamed
 from .flows import Energy as Energy, GradientFlow as GradientFlow, Langevin as Langevin
 from .inputs import Bins as Bins, PoissonTrain as PoissonTrain, SpikeTrain as SpikeTrain
 from .jumps import (
+    AbstractJumps as AbstractJumps,
     Arrhenius as Arrhenius,
     Descent as Descent,
     Glauber as Glauber,
+    JumpPath as JumpPath,
     Parallel as Parallel,
     SpikeDescent as SpikeDescent,
     Thinned as Thinned,
     descend as descend,
     descend_in_parallel as descend_in_parallel,
+    jump_path as jump_path,
 )
 from .networks import (
     EscapeRate as EscapeRate,

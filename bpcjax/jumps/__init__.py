@@ -1,4 +1,5 @@
-"""Jump processes on a lattice: spikes that descend an energy, one at a time or in parallel."""
+"""Jump processes, and those on a lattice: spikes that descend an energy, one at a time or in
+parallel."""
 
 from .lattice import (
     Arrhenius as Arrhenius,
@@ -12,3 +13,4 @@ from .parallel import (
     Thinned as Thinned,
     descend_in_parallel as descend_in_parallel,
 )
+from .path import AbstractJumps as AbstractJumps, JumpPath as JumpPath, jump_path as jump_path

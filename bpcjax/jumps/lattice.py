@@ -20,6 +20,7 @@ from ..system import (
     parameter,
 )
 from ..views import AbstractSameState
+from .path import AbstractJumps, jump_path
 
 
 def differences(
@@ -100,6 +101,20 @@ class _Units(AbstractSpikingSystem):
         return DescentState(y.origin, y.moves + change)
 
 
+class _Jumps(AbstractJumps):
+    """The units from spike to spike: channels are spikes up [n], then down [n]."""
+
+    descent: "AbstractDescent"
+
+    def log_rates(self, y, args):
+        return self.descent.log_rates(self.descent.value(y), args).ravel()
+
+    def jump(self, y, channel):
+        size = y.moves.size
+        by = jnp.where(channel < size, 1, -1).astype(y.moves.dtype)
+        return DescentState(y.origin, y.moves.at[channel % size].add(by))
+
+
 class AbstractDescent(AbstractKeyed, AbstractSameState):
     """Jump process of units on a lattice, whose spike rates depend on what each would change."""
 
@@ -130,6 +145,11 @@ class AbstractDescent(AbstractKeyed, AbstractSameState):
     def units(self) -> EscapeRate:
         """The units as escape-rate neurons: this model is that system."""
         return EscapeRate(neuron=_Units(self), hazard=jnp.exp, key=self.key)
+
+    @property
+    def jumps(self) -> AbstractJumps:
+        """The units as a jump process of `DescentState`, for `jump_path`; `descend` reads it."""
+        return _Jumps(self)
 
     @property
     def inner(self) -> AbstractSpikingSystem:
@@ -222,8 +242,7 @@ def descend(
     spikes: int,
     save: Callable[[PyTree], PyTree] | None = None,
 ) -> Descent:
-    """Gillespie's algorithm (1977, J. Phys. Chem. 81:2340): the network from spike to spike, exact
-    in law.
+    """The network from spike to spike, exact in law: `jump_path` of `system.jumps`.
 
     `spikes` is the room for them; at T = 0 the network comes to rest, and `at_rest` says whether
     it did within that room. `vmap` it over starts and keys.
@@ -233,36 +252,21 @@ def descend(
     if spikes < 1:
         raise ValueError(f"spikes must be at least 1, the room for them, got {spikes}.")
     check_parameters(system)
-    bad = bad_parameters(system)
     size = ravel_pytree(y0)[0].size
 
-    def spike(carry, key):
-        t, state = carry
-        wait_key, unit_key = jax.random.split(key)
-        value = system.value(state)
-        logs = system.log_rates(value, args).ravel()
-        total = jnp.exp(logs).sum()
-        fires = total > 0
-        wait = jnp.where(fires, jax.random.exponential(wait_key) / total, jnp.inf)
-        channel = jax.random.categorical(unit_key, logs)
-        unit, sign = channel % size, jnp.where(channel < size, 1, -1)
-        by = jnp.where(fires, sign, 0).astype(state.moves.dtype)
-        after = DescentState(state.origin, state.moves.at[unit].add(by))
-        record = (
-            t + wait,
-            jnp.where(fires, unit, -1).astype(jnp.int32),
-            jnp.where(fires, sign, 0).astype(jnp.int32),
-            wait,
-            system.energy_of(value, args),
-            None if save is None else save(value),
-        )
-        return (t + wait, after), record
+    def saved(y):
+        value = system.value(y)
+        return system.energy_of(value, args), None if save is None else save(value)
 
-    start = jnp.zeros(()), DescentState(y0, jnp.zeros(size))
-    (_, state), records = jax.lax.scan(spike, start, jax.random.split(key, spikes))
-    times, units, signs, dwell, energy, saved = records
-    value = system.value(state)
-    last = jnp.exp(system.log_rates(value, args)).sum()
-    ok = jnp.isfinite(energy).all() & jnp.isfinite(system.energy_of(value, args)) & ~bad
-    count = (units >= 0).sum(dtype=jnp.int32)
-    return Descent(times, units, signs, dwell, energy, saved, value, count, last == 0, ok)
+    start = DescentState(y0, jnp.zeros(size))
+    path = jump_path(system.jumps, start, args, key=key, jumps=spikes, save=saved)
+    energy, kept = path.saved
+    value = system.value(path.y)
+    ok = jnp.isfinite(energy).all() & jnp.isfinite(system.energy_of(value, args)) & path.ok
+    fires = path.channels >= 0
+    units = jnp.where(fires, path.channels % size, -1).astype(jnp.int32)
+    signs = jnp.where(fires, jnp.where(path.channels < size, 1, -1), 0).astype(jnp.int32)
+    return Descent(
+        path.times, units, signs, path.spans, energy, kept, value, path.count, path.at_rest,
+        ok & ~bad_parameters(system),
+    )  # fmt: skip

@@ -68,6 +68,7 @@ from .predictive import (
     Backpropagation as Backpropagation,
     ClampedPhase as ClampedPhase,
     NudgedPhases as NudgedPhases,
+    NudgedSpikes as NudgedSpikes,
     Populations as Populations,
     PredictiveCodingNetwork as PredictiveCodingNetwork,
     RatePhases as RatePhases,

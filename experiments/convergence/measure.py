@@ -7,11 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
+from jaxtyping import Array
 from scipy.stats import t as student
 
 from bpcjax.analysis import hessian
 from bpcjax.energies import Arrow, DenseMap, Gaussian, PredictiveCoding, Rectified
-from bpcjax.jumps import SpikeDescent, descend
+from bpcjax.jumps import AbstractJumps, SpikeDescent, descend, jump_path
 from bpcjax.models import PredictiveCodingNetwork, settle
 
 from ..common import InputError
@@ -127,27 +128,43 @@ def dither(ratios, quantum: float, events: int) -> dict[str, np.ndarray]:
             for name, x in (("exact", exact), ("law", law), ("sampled", sampled))}  # fmt: skip
 
 
+class _Coded(AbstractJumps):
+    """Greedy spikes on membranes that hear errors rounded to multiples of `gamma`: channels are
+    spikes up, then down. The state: values, and the errors heard."""
+
+    energy: PredictiveCoding
+    args: Any
+    quantum: Array
+    gamma: Array
+    threshold: Array
+
+    def heard(self, y, before):
+        """The state at values y, after errors that were heard before."""
+        true = self.energy.errors(y, self.args)
+        return y, jax.tree.map(
+            lambda h, e: h + self.gamma * jnp.round((e - h) / self.gamma), before, true
+        )
+
+    def log_rates(self, y, args):
+        drive = ravel_pytree(self.energy.membrane(y[0], self.args, y[1]))[0]
+        return jnp.where(jnp.stack([drive, -drive]) > self.threshold[None], 0.0, -jnp.inf).ravel()
+
+    def jump(self, y, channel):
+        flat, unravel = ravel_pytree(y[0])
+        by = self.quantum * jnp.where(channel < flat.size, 1, -1)
+        return self.heard(unravel(flat.at[channel % flat.size].add(by)), y[1])
+
+
 @eqx.filter_jit
 def _coded(net, key, quantum, gamma, room):
-    """Greedy spikes on membranes that hear errors rounded to multiples of gamma."""
     energy, y, args = net
     best = minimum(energy, y, args)
-    flat, unravel = ravel_pytree(y)
     threshold = 0.5 * quantum * ravel_pytree(energy.stiffness(y, args))[0]
-
-    def step(carry, key):
-        x, heard = carry
-        true = energy.errors(unravel(x), args)
-        heard = jax.tree.map(lambda h, e: h + gamma * jnp.round((e - h) / gamma), heard, true)
-        drive = ravel_pytree(energy.membrane(unravel(x), args, heard))[0]
-        may = jnp.abs(drive) > threshold
-        unit = jax.random.categorical(key, jnp.where(may, 0.0, -jnp.inf))
-        by = jnp.where(may.any(), quantum * jnp.sign(drive[unit]), 0.0)
-        return (x.at[unit].add(by), heard), may.any()
-
-    start = flat, jax.tree.map(jnp.zeros_like, energy.errors(y, args))
-    (x, _), fired = jax.lax.scan(step, start, jax.random.split(key, room))
-    return jnp.sqrt(jnp.mean((x - ravel_pytree(best)[0]) ** 2)), ~fired[-1]
+    process = _Coded(energy, args, quantum, gamma, threshold)
+    silent = jax.tree.map(jnp.zeros_like, energy.errors(y, args))
+    path = jump_path(process, process.heard(y, silent), key=key, jumps=room)
+    off = ravel_pytree(path.y[0])[0] - ravel_pytree(best)[0]
+    return jnp.sqrt(jnp.mean(off**2)), path.at_rest
 
 
 def coded(quanta, shares, seeds: int, sizes) -> dict[str, np.ndarray]:

@@ -20,32 +20,30 @@ MODULES = (
 # Whoever relies on a name finds it here: to take one out is to break users.
 FACES = {
     "bpcjax": """
-        AbstractSameState AbstractSpikes AbstractSpikingSystem AbstractSystem AbstractView
-        Arrhenius Bins Descent Energy EscapeRate Glauber GradientFlow GridSpikes Langevin Layer
-        Layers LayersState LocalSpikes Network NetworkState OrderedSpikes Parallel PoissonTrain
-        Projection RESULTS Refractory Restart Solution SpikeDescent SpikeTrain Spikes
-        SpikingTerm Surrogate SweepError Thinned analysis bind connect cost data descend
-        descend_in_parallel encode energies learning models neurons parameter plot population
-        simulate sweep synapses
+        AbstractJumps AbstractSameState AbstractSpikes AbstractSpikingSystem AbstractSystem
+        AbstractView Arrhenius Bins Descent Energy EscapeRate Glauber GradientFlow GridSpikes
+        JumpPath Langevin Layer Layers LayersState LocalSpikes Network NetworkState OrderedSpikes
+        Parallel PoissonTrain Projection RESULTS Refractory Restart Solution SpikeDescent
+        SpikeTrain Spikes SpikingTerm Surrogate SweepError Thinned analysis bind connect cost data
+        descend descend_in_parallel encode energies jump_path learning models neurons parameter
+        plot population simulate sweep synapses
     """,
     "analysis": """
-        Basins Bifurcation Branch Correlogram Cycle Cycles EdgeState Ending EnergyPath
-        EnergySlice Equilibria EscapeTimes Field FixedPoints Lyapunov NextSpike Orbit
-        PhaseResponse Plane Ritz Saltation Special SpikeMap SpikeStatistics Stability
-        WarningSigns basin_fractions classify cross_correlation edge_state energy_path
-        energy_slice escape_times field find_cycle fixed_points follow hessian hessian_path
-        hessian_spectrum jacobian kramers_rate lanczos lyapunov next_spike orbit phase_response
-        plane principal_plane recovery_rate saltation spectrum spike_statistics
-        stationary_covariance switch unique warning_signs
+        Basins Bifurcation Branch Correlogram Cycle Cycles EdgeState Ending EnergyPath EnergySlice
+        Equilibria EscapeTimes Field FixedPoints Lyapunov NextSpike Orbit PhaseResponse Plane Ritz
+        Saltation Special SpikeMap SpikeStatistics Stability WarningSigns basin_fractions classify
+        cross_correlation edge_state energy_path energy_slice escape_times field find_cycle
+        fixed_points follow hessian hessian_path hessian_spectrum jacobian kramers_rate lanczos
+        lyapunov next_spike orbit phase_response plane principal_plane recovery_rate saltation
+        spectrum spike_statistics stationary_covariance switch unique warning_signs
     """,
     "connect": """
         AbstractWeights Convolution Dense Lateral OneToOne Sparse
     """,
     "cost": """
         Counts FP16 FP32 INT8 LOIHI Ledger MEMORIES Memory OPERATIONS TECHNOLOGIES Technology
-        attention_counts break_even classical hard_attention_counts linear_attention_counts
-        loihi2 sampled_attention_counts smallest_memory sparse_attention_counts spiking
-        synapses_alone
+        attention_counts break_even classical hard_attention_counts linear_attention_counts loihi2
+        sampled_attention_counts smallest_memory sparse_attention_counts spiking synapses_alone
     """,
     "data": """
         DataError Events Images Recordings cache_folder events load
@@ -57,41 +55,42 @@ FACES = {
     "energies": """
         AbstractEnergy AbstractMemory Arrow BCPNN BayesianArrow BayesianPredictiveCoding
         Categorical ClassicalHopfield Constant ConvolutionMap CycleHopfield DelayHopfield
-        DenseHopfield DenseMap Gammas Gaussian GradedHopfield MatrixNormal ModernHopfield
-        Partial PhasorHopfield PredictiveCoding Rectified ResidualMap SequenceMemory SparseHopfield
+        DenseHopfield DenseMap Gammas Gaussian GradedHopfield MatrixNormal ModernHopfield Partial
+        PhasorHopfield PredictiveCoding Rectified ResidualMap SequenceMemory SparseHopfield
         SynapticNormal ThresholdPhasor Wishart lagrangians
     """,
     "inputs": """
         AbstractInput AbstractTrain Bins Landing Late PoissonTrain SpikeTrain Step
     """,
     "jumps": """
-        Arrhenius Descent Glauber Parallel SpikeDescent Thinned descend descend_in_parallel
+        AbstractJumps Arrhenius Descent Glauber JumpPath Parallel SpikeDescent Thinned descend
+        descend_in_parallel jump_path
     """,
     "learning": """
-        AbstractBounds AbstractSTDP BayesianNeuron Belief BroadcastUse Certificate
-        Dependency Dirichlet Eligible Elsewhere Free GammaPrecision Hard Incremental
-        IncrementalState MessageUse Mixture Moment Neurons Normal NormalEvidence NormalGamma
-        Observation Post Pre RewardSTDP Rewards STDPTraces Shared Soft SpikeTraces
-        StepCertificate Synapse TraceSTDP Traces TriggeredSTDP Violation Weights Window
-        Wiring append averages categorical certificate certify_step conjugate
-        conjugate_precision delta_rule feedback_alignment gaussian growing_step hebb hebbian
-        incremental kolen_pollack learn log_evidence momentum natural_gradient overwrite
-        pair_sum precision_slope projection replay robbins_monro spike_em surrogate
+        AbstractBounds AbstractSTDP BayesianNeuron Belief BroadcastUse Certificate Dependency
+        Dirichlet Eligible Elsewhere Free GammaPrecision Hard Incremental IncrementalState
+        MessageUse Mixture Moment Neurons Normal NormalEvidence NormalGamma Observation Post Pre
+        RewardSTDP Rewards STDPTraces Shared Soft SpikeTraces StepCertificate Synapse TraceSTDP
+        Traces TriggeredSTDP Violation Weights Window Wiring append averages categorical
+        certificate certify_step conjugate conjugate_precision delta_rule feedback_alignment
+        gaussian growing_step hebb hebbian incremental kolen_pollack learn log_evidence momentum
+        natural_gradient overwrite pair_sum precision_slope projection replay robbins_monro
+        spike_em surrogate
     """,
     "models": """
-        AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest
-        Backpropagation ClampedPhase Classified Classifier CurrentCode DeltaCode DiehlCook
-        EventCode EventPath FirstSpikeReadout FlipLikelihood GaussianLikelihood Hold
-        LIFMemory LatencyCode LinearMemory MembraneReadout NudgedPhases PoissonLikelihood
-        Populations PredictiveCodingNetwork RandomFeatures RateCode RatePhases RateReadout
-        RecallCertificate Retrieval Search SequentialMemory SequentialRecall SequentialState
-        SequentialStore Shot SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding
-        StreamRecall StudentLikelihood Synapses Thermal Tracked Tracking TwoLayerHopfield
-        TwoLayerState VisibleSpikes WinnerTakeAll accelerate attention bandit_search
-        bidirectional by_information by_variance certify elu_features event_path
-        feedback_stiffness gram hard_attention linear_attention log_mean_latency
-        partial_distance_search retrieve sample_first_spike sequential_recall settle
-        smallest_beta sparse_attention stream_recall surprise_bound unit_stiffness
+        AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest Backpropagation
+        ClampedPhase Classified Classifier CurrentCode DeltaCode DiehlCook EventCode EventPath
+        FirstSpikeReadout FlipLikelihood GaussianLikelihood Hold LIFMemory LatencyCode
+        LinearMemory MembraneReadout NudgedPhases NudgedSpikes PoissonLikelihood Populations
+        PredictiveCodingNetwork RandomFeatures RateCode RatePhases RateReadout RecallCertificate
+        Retrieval Search SequentialMemory SequentialRecall SequentialState SequentialStore Shot
+        SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding StreamRecall
+        StudentLikelihood Synapses Thermal Tracked Tracking TwoLayerHopfield TwoLayerState
+        VisibleSpikes WinnerTakeAll accelerate attention bandit_search bidirectional
+        by_information by_variance certify elu_features event_path feedback_stiffness gram
+        hard_attention linear_attention log_mean_latency partial_distance_search retrieve
+        sample_first_spike sequential_recall settle smallest_beta sparse_attention stream_recall
+        surprise_bound unit_stiffness
     """,
     "networks": """
         EscapeRate Layer Layers LayersState Network NetworkState Projection Refractory
@@ -99,9 +98,9 @@ FACES = {
     """,
     "neurons": """
         AdEx AdExState CubicRecovery Heaviside HodgkinHuxley HodgkinHuxleyState IF IFState
-        Izhikevich Izhikevich2007 Izhikevich2007State IzhikevichState LIF LIFState
-        LinearRecovery McCullochPitts McCullochPittsState Pattern Pulses Theta ThetaState
-        adex_patterns izhikevich2007_cells izhikevich_classes
+        Izhikevich Izhikevich2007 Izhikevich2007State IzhikevichState LIF LIFState LinearRecovery
+        McCullochPitts McCullochPittsState Pattern Pulses Theta ThetaState adex_patterns
+        izhikevich2007_cells izhikevich_classes
     """,
     "plot": """
         Trace basin_map bifurcation fi_curve firing gallery heat_map landscape lyapunov
@@ -109,8 +108,8 @@ FACES = {
         traces
     """,
     "stepping": """
-        AbstractSpikes GridSpikes LocalSpikes OrderedSpikes RESULTS SpikingTerm
-        Surrogate arctan fast_sigmoid gaussian_shape triangle
+        AbstractSpikes GridSpikes LocalSpikes OrderedSpikes RESULTS SpikingTerm Surrogate arctan
+        fast_sigmoid gaussian_shape triangle
     """,
     "sweep": """
         SweepError population sweep

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
+from ...jumps.path import AbstractJumps, jump_path, jump_until
 from ...system import bad_parameters
 from .modes import MemoryState, VisibleSpikes, as_query, of_kind
 from .spiking_hopfield import SpikingHopfield
@@ -40,143 +41,130 @@ class EventPath(eqx.Module):
 
 
 class _Past(NamedTuple):
-    """The path so far. Where spikes are late: those `sent`, of which number `arrived` is the next
+    """State of the process: that of the memory at the time `t`, and how often visible units spiked.
+
+    Where spikes are late: when each was `sent`, and by whom, of which number `arrived` is the next
     to arrive. `last` [P] says when each memory spiked, where that matters.
     """
 
-    t: Float[Array, ""]
     y: MemoryState
+    t: Float[Array, ""]
+    heard: Int[Array, ""]
     sent: tuple[Float[Array, " S"], Int[Array, " S"]] | None
-    tried: Int[Array, ""]
+    spikes: Int[Array, ""]
     arrived: Int[Array, ""]
     last: Float[Array, " P"] | None
-    heard: Int[Array, ""]
 
 
-def event_path(
-    memory: SpikingHopfield,
-    query: ArrayLike,  # [N], of rasters [N, D]
-    key: Key[Array, ""],
-    *,
-    spikes: int,
-    t1: ArrayLike | None = None,
-    save: Callable[[MemoryState], PyTree] | None = None,
-) -> EventPath:
-    """Event-driven simulation of the memory on one query [N]: exact in law, spike after spike;
-    `vmap` it over queries.
+class _Memories(AbstractJumps):
+    """Spikes of memories: a total rate that is constant, but for memories that are silent."""
 
-    Memories are due at the constant total rate, so that the times of their spikes do not depend
-    on the state, and between spikes the visible units relax in closed form (with `Thermal`: an
-    Ornstein-Uhlenbeck process). Visible spikes are thinned from a rate that bounds theirs until
-    the next event. Exact for delays and refractory periods too. Winners over `DelayHopfield` are
-    numbers of its hypotheses, which its method `hypothesis` reads as memory and shift.
+    memory: SpikingHopfield
 
-    **Arguments:** `spikes`, the room for spikes of memories (those that a refractory memory would
-    have sent count); the end `t1`, without which the path ends at the last spike; `save(y)`, of
-    the state just before a spike.
+    def start(self, query: Float[Array, "*N"], room: int) -> _Past:
+        memory, zero = self.memory, jnp.zeros((), jnp.int32)
+        trace = None if memory.mode.visible() is None else jnp.zeros_like(query)
+        never = jnp.full(memory.energy.hypotheses, -jnp.inf, query.dtype)
+        queue = jnp.full(room, jnp.inf, query.dtype), jnp.full(room, -1, jnp.int32)
+        return _Past(
+            MemoryState(query, memory.mode.held(query), trace),
+            jnp.zeros((), query.dtype),
+            zero,
+            None if memory.delay is None else queue,
+            zero,
+            zero,
+            None if memory.refractory is None else never,
+        )
 
-    **Raises:** `ValueError` naming `query` or `spikes` where they do not fit.
-    """
-    query = as_query(memory.energy, query)
-    if spikes < 1:
-        raise ValueError(f"spikes must be at least 1, the room for them, got {spikes}.")
-    bad, memory = bad_parameters(memory), of_kind(memory, query.dtype)
-    dtype, visible = query.dtype, memory.mode.visible()
-    end = jnp.asarray(jnp.inf if t1 is None else t1, dtype)
-    never = jnp.full(memory.energy.hypotheses, -jnp.inf, dtype)
-    zero, nobody = jnp.zeros((), jnp.int32), jnp.full(spikes, -1, jnp.int32)
-    past = _Past(
-        jnp.zeros((), dtype),
-        MemoryState(
-            query, memory.mode.held(query), None if visible is None else jnp.zeros_like(query)
-        ),
-        None if memory.delay is None else (jnp.full(spikes, jnp.inf, dtype), nobody),
-        zero,
-        zero,
-        None if memory.refractory is None else never,
-        zero,
-    )
+    def log_bound(self, y, args):
+        return jnp.log(self.memory.rate)
 
-    def to_next(past: _Past, key):
-        wait_key, path_key, draw_key = jax.random.split(key, 3)
-        wait = jax.random.exponential(wait_key, (), dtype) / memory.rate
-        t = past.t + wait
-        due = t <= end
-        past = _travel(memory, past, jnp.minimum(t, end), path_key)
-        signal = past.y.x if past.y.seen is None else past.y.seen
-        scores = memory.energy.scores(signal).ravel()
-        winner = jax.random.categorical(draw_key, scores).astype(jnp.int32)
-        fires, last = due, past.last
-        if last is not None and memory.refractory is not None:
-            fires = due & (past.t - last[winner] >= memory.refractory)
-            last = last.at[winner].set(jnp.where(fires, past.t, last[winner]))
-        before = past.y
-        spike = jnp.where(fires, past.t, jnp.inf), jnp.where(fires, winner, -1)
-        past = past._replace(last=last)
-        if past.sent is None:  # felt at once
-            felt = _felt(memory, past.y, winner)
-            y = jax.tree.map(lambda a, b: jnp.where(fires, a, b), felt, past.y)
-            past = past._replace(y=y)
-        else:
-            k, (times, winners) = past.tried, past.sent
-            sent = times.at[k].set(spike[0]), winners.at[k].set(spike[1])
-            past = past._replace(sent=sent, tried=k + 1)
-        return past, (due, *spike, None if save is None else save(before))
+    def log_rates(self, y, args):
+        memory, state = self.memory, y.y
+        signal = state.x if state.seen is None else state.seen
+        logs = jnp.log(memory.rate) + memory.energy.log_posterior(signal).ravel()
+        if y.last is None:
+            return logs
+        return jnp.where(y.t - y.last >= memory.refractory, logs, -jnp.inf)
 
-    end_key, keys = jax.random.fold_in(key, spikes), jax.random.split(key, spikes)
-    past, (due, times, winners, saved) = jax.lax.scan(to_next, past, keys)
-    if t1 is not None:  # the last spike may have been followed by none before the end
-        past = _travel(memory, past, jnp.where(due.all(), past.t, end), end_key)
-    if memory.refractory is not None:  # those that were silent go last
-        order = jnp.argsort(times, stable=True)
-        times, winners = times[order], winners[order]
-    fits = jnp.array(True) if t1 is None else ~due.all()
-    ok = fits & ~bad & jnp.isfinite(past.y.x).all()
-    return EventPath(
-        times,
-        winners,
-        (winners >= 0).sum(dtype=jnp.int32),
-        past.y,
-        past.t,
-        saved,
-        due.sum(dtype=jnp.int32),
-        past.heard,
-        ok,
-    )
+    def jump(self, y, channel):
+        if y.last is not None:
+            y = y._replace(last=y.last.at[channel].set(y.t))
+        if y.sent is None:  # felt at once
+            return y._replace(y=self._felt(y.y, channel))
+        k, (times, winners) = y.spikes, y.sent
+        sent = times.at[k].set(y.t), winners.at[k].set(channel)
+        return y._replace(sent=sent, spikes=k + 1)
+
+    def _felt(self, y: MemoryState, winner: Int[Array, ""]) -> MemoryState:
+        """The state after the arrival of a spike of the memory `winner`."""
+        memory = self.memory
+        pattern, per_tau = memory.energy.pattern(winner), memory.rate * memory.tau
+        x, target = memory.mode.jump(y, pattern, jnp.ones((), pattern.dtype), per_tau)
+        return y._replace(x=y.x + x, held=y.held + target)
+
+    def relax(self, y, span, key):
+        """To the next candidate; spikes that were sent earlier arrive on the way."""
+        delay, t = self.memory.delay, y.t + span
+        if delay is None or y.sent is None:
+            return self._drift(y, t, key)
+        times, winners = y.sent
+
+        def arrival(past):
+            return times[jnp.minimum(past.arrived, times.shape[0] - 1)] + delay
+
+        def waits(carry):
+            past, _ = carry
+            return (past.arrived < past.spikes) & (arrival(past) <= t)
+
+        def arrive(carry):
+            past, key = carry
+            key, own = jax.random.split(key)
+            winner = winners[past.arrived]
+            past = self._drift(past, arrival(past), own)
+            return past._replace(y=self._felt(past.y, winner), arrived=past.arrived + 1), key
+
+        y, key = jax.lax.while_loop(waits, arrive, (y, key))
+        return self._drift(y, t, key)
+
+    def _drift(self, past: _Past, t: Float[Array, ""], key) -> _Past:
+        """To the time `t`, while nothing arrives from memories; visible units may spike."""
+        visible = self.memory.mode.visible()
+        if visible is None:
+            return past._replace(t=t, y=_relaxed(self.memory, past.y, t - past.t, key))
+        start = past.y, past.heard
+        y, heard = jump_until(_Visible(self.memory, visible), start, None, t - past.t, key)
+        return past._replace(t=t, y=y, heard=heard)
 
 
-def _felt(memory: SpikingHopfield, y: MemoryState, winner: Int[Array, ""]) -> MemoryState:
-    """The state after the arrival of a spike of the memory `winner`."""
-    pattern, per_tau = memory.energy.pattern(winner), memory.rate * memory.tau
-    x, target = memory.mode.jump(y, pattern, jnp.ones((), pattern.dtype), per_tau)
-    return y._replace(x=y.x + x, held=y.held + target)
+class _Visible(AbstractJumps):
+    """Spikes of visible units between events of memories: each stays below its larger end. The
+    state is that of the memory, and how many spikes there were."""
 
+    memory: SpikingHopfield
+    visible: VisibleSpikes
 
-def _travel(memory: SpikingHopfield, past: _Past, t: Float[Array, ""], key) -> _Past:
-    """To the time `t`, which no new spike of a memory precedes; earlier ones may arrive."""
-    delay, sent = memory.delay, past.sent
-    if delay is None or sent is None:
-        return _drift(memory, past, t, key)
-    times, winners = sent
+    def __check_init__(self) -> None:
+        if self.memory.mode.temperature() is not None:
+            raise ValueError(
+                "mode: visible spikes of thermal units have no bounded rate; use Hold()."
+            )
 
-    def waits(carry):
-        past, _ = carry
-        k = jnp.minimum(past.arrived, times.shape[0] - 1)
-        due = (winners[k] < 0) | (times[k] + delay <= t)
-        return (past.arrived < past.tried) & due
+    def log_bound(self, y, args):
+        x, held = y[0].x, y[0].held
+        return jnp.log(self.visible.rate * jnp.maximum(jnp.abs(x), jnp.abs(held)).sum())
 
-    def arrive(carry):
-        past, key = carry
-        key, own = jax.random.split(key)
-        k = past.arrived
-        silent = winners[k] < 0
-        past = _drift(memory, past, jnp.where(silent, past.t, times[k] + delay), own)
-        felt = _felt(memory, past.y, winners[k])
-        y = jax.tree.map(lambda a, b: jnp.where(silent, b, a), felt, past.y)
-        return past._replace(y=y, arrived=k + 1), key
+    def relax(self, y, span, key):
+        return _relaxed(self.memory, y[0], span, key), y[1]
 
-    past, key = jax.lax.while_loop(waits, arrive, (past, key))
-    return _drift(memory, past, t, key)
+    def log_rates(self, y, args):
+        return jnp.log(self.visible.rate) + jnp.log(jnp.abs(y[0].x)).ravel()
+
+    def jump(self, y, channel):
+        state, count = y
+        spikes = jnp.zeros(state.x.size, state.x.dtype).at[channel].set(1.0)
+        heard = self.visible.heard(state, spikes.reshape(state.x.shape))
+        return state._replace(seen=state.seen + heard), count + 1
 
 
 def _relaxed(memory: SpikingHopfield, y: MemoryState, span: Float[Array, ""], key) -> MemoryState:
@@ -191,40 +179,45 @@ def _relaxed(memory: SpikingHopfield, y: MemoryState, span: Float[Array, ""], ke
     return MemoryState(x, y.held, trace)
 
 
-def _drift(memory: SpikingHopfield, past: _Past, t: Float[Array, ""], key) -> _Past:
-    """To the time `t`, while nothing arrives from memories; visible units may spike."""
-    visible = memory.mode.visible()
-    if visible is None:
-        return past._replace(t=t, y=_relaxed(memory, past.y, t - past.t, key))
-    return _listen(memory, visible, past, t, key)
+def event_path(
+    memory: SpikingHopfield,
+    query: ArrayLike,  # [N], of rasters [N, D]
+    key: Key[Array, ""],
+    *,
+    spikes: int,
+    t1: ArrayLike | None = None,
+    save: Callable[[MemoryState], PyTree] | None = None,
+) -> EventPath:
+    """Event-driven simulation of the memory on one query [N]: exact in law, spike after spike, by
+    `jump_path`; `vmap` it over queries.
 
+    Memories are due at the constant total rate, so that the times of their spikes do not depend
+    on the state, and between spikes the visible units relax in closed form (with `Thermal`: an
+    Ornstein-Uhlenbeck process). Visible spikes are thinned from a rate that bounds theirs until
+    the next event; they take no room. Exact for delays and refractory periods too. Winners over
+    `DelayHopfield` are numbers of its hypotheses, which its method `hypothesis` reads as memory and
+    shift.
 
-def _listen(memory: SpikingHopfield, visible: VisibleSpikes, past: _Past, t, key) -> _Past:
-    """As `_drift`, with visible spikes: each unit stays below its larger end, so candidates come
-    at that bound and count with the probability that their unit's true rate asks for.
+    **Arguments:** `spikes`, the room for spikes of memories (those that a refractory memory would
+    have sent count); the end `t1`, without which the path ends at the last spike; `save(y)`, of
+    the state just before a spike.
+
+    **Raises:** `ValueError` naming `query` or `spikes` where they do not fit.
     """
-    if memory.mode.temperature() is not None:
-        raise ValueError("mode: visible spikes of thermal units have no bounded rate; use Hold().")
-
-    def going(carry):
-        return carry[1] > 0
-
-    def candidate(carry):
-        past, left, key = carry  # the time left, not the time: it keeps its precision
-        key, wait_key, unit_key, keep_key = jax.random.split(key, 4)
-        y = past.y
-        bound = jnp.maximum(jnp.abs(y.x), jnp.abs(y.held))
-        total = visible.rate * bound.sum()
-        wait = jax.random.exponential(wait_key, (), y.x.dtype) / total  # inf where all are still
-        comes = wait < left
-        y = _relaxed(memory, y, jnp.minimum(wait, left), key)
-        unit = jax.random.categorical(unit_key, jnp.log(bound.ravel()))
-        share = jnp.abs(y.x.ravel()[unit]) / bound.ravel()[unit]
-        hit = comes & (jax.random.uniform(keep_key, (), y.x.dtype) < share)
-        spikes = jnp.zeros(y.x.size, y.x.dtype).at[unit].set(hit.astype(y.x.dtype))
-        heard = visible.heard(y, spikes.reshape(y.x.shape))
-        y = y._replace(seen=heard if y.seen is None else y.seen + heard)
-        left = jnp.where(comes, left - wait, 0.0)
-        return past._replace(y=y, heard=past.heard + hit), left, key
-
-    return jax.lax.while_loop(going, candidate, (past, t - past.t, key))[0]._replace(t=t)
+    query = as_query(memory.energy, query)
+    if spikes < 1:
+        raise ValueError(f"spikes must be at least 1, the room for them, got {spikes}.")
+    bad, memory = bad_parameters(memory), of_kind(memory, query.dtype)
+    process = _Memories(memory)
+    path = jump_path(
+        process, process.start(query, spikes), key=key, jumps=spikes,
+        t1=jnp.inf if t1 is None else t1, save=None if save is None else lambda past: save(past.y),
+    )  # fmt: skip
+    times, winners, past = path.times, path.channels, path.y
+    if memory.refractory is not None:  # those that were silent go last
+        order = jnp.argsort(times, stable=True)
+        times, winners = times[order], winners[order]
+    ok = path.ok & ~bad & jnp.isfinite(past.y.x).all()
+    return EventPath(
+        times, winners, path.count, past.y, path.t, path.saved, path.candidates, past.heard, ok
+    )

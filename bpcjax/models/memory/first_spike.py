@@ -19,7 +19,8 @@ def sample_first_spike(
 
     Memory mu spikes at `rate * exp(u_mu)` with the scores `u` of the query, without divisive
     inhibition. The time is exponential with the mean of `log_mean_latency`, whoever wins; the
-    winner is a draw from the posterior. In the log domain, so that no rate overflows.
+    winner is a draw from the posterior. In the log domain, so that no rate overflows, as
+    the times of `jump_path` would.
     """
     scores = energy.scores(query).ravel()
     waits = jnp.log(jax.random.exponential(key, scores.shape, scores.dtype)) - scores

@@ -57,7 +57,8 @@ def retrieve(
     The scores `u = beta (X x + a)` themselves relax, `u <- k_z + (u - k_z) exp(-d / tau)` with a
     row of the `kernel` (of `gram(memory)`, computed here if it is not given) plus `beta a`, so
     that the visible units are not needed. Each draw inverts the cumulated probabilities, first
-    of blocks, then within one.
+    of blocks, then within one. It is the process of `event_path`, to which a test holds it, with a
+    loop of its own: all queries draw from one key, and a rate that is constant needs no thinning.
 
     **Raises:** `ValueError` for another mode or energy, delays, refractory periods, or queries that
     do not fit.

@@ -12,6 +12,7 @@ from .networks import (
     SpikingPredictiveCoding as SpikingPredictiveCoding,
     settle as settle,
 )
+from .nudged import NudgedSpikes as NudgedSpikes
 from .phases import (
     AbstractPhases as AbstractPhases,
     Backpropagation as Backpropagation,
