@@ -127,8 +127,12 @@ class NudgedPhases(AbstractPhases):
         """
         mus = [a.predict(pre) for a, pre in zip(chain(energy), (x, *z), strict=True)]
         spikes = tuple(_spike(mu - v, v, self.quantum) for mu, v in zip(mus[:-1], z, strict=True))
-        after = tuple(v + self.quantum * s for v, s in zip(z, spikes, strict=True))
+        after = tuple(self._moved(v, s) for v, s in zip(z, spikes, strict=True))
         return after, spikes, mus[-1]
+
+    def _moved(self, value: Array, spikes: Array) -> Array:
+        """Values after spikes: whole quanta, since sums of them would drift off the lattice."""
+        return self.quantum * (jnp.round(value / self.quantum) + spikes)
 
     def silence(self, energy: PredictiveCoding, x: Array) -> tuple[Array, ...]:
         """The values of the hidden layers before any spike."""
@@ -171,7 +175,7 @@ class NudgedPhases(AbstractPhases):
                 break
             moves = [_spike(t - v, v, self.quantum) for t, v in zip(targets, z[1:], strict=True)]
             spikes = spikes + sum(jnp.abs(move).sum() for move in moves)
-            z = [x, *(v + self.quantum * m for v, m in zip(z[1:], moves, strict=True))]
+            z = [x, *(self._moved(v, m) for v, m in zip(z[1:], moves, strict=True))]
         scale = [sign / self.strength * h for h in stiff[1:-1]] + [sign / self.strength]
         post = tuple(e * by for e, by in zip(true, scale, strict=True))
         total = attracted((None, *z[1:], None), (x, *(None for _ in z[1:]), y))
