@@ -30,11 +30,15 @@ class FileError(ValueError):
     """Error of a file that is damaged, or of another version, program or place."""
 
 
-def unwritable(path: Path | str, error: OSError) -> OSError:
-    """The error to raise where `path` could not be written to: of the same kind, by name."""
+class WriteError(OSError):
+    """Error of a file that cannot be written: the disk is full, or the folder read-only."""
+
+
+def unwritable(path: Path | str, error: OSError) -> WriteError:
+    """The error to raise where `path` could not be written to."""
     while isinstance(error.__cause__, OSError):
         error = error.__cause__
-    return OSError(
+    return WriteError(
         error.errno or errno.EIO,
         f"{path} cannot be written to ({error}). Make room, or pass another place",
     )
@@ -98,7 +102,7 @@ def _clean(path: Path) -> None:
 def beside(path: Path) -> Iterator[Path]:
     """A place beside `path` for a file or folder in the making; what is left there is removed.
 
-    **Raises:** `OSError` naming `path` where it cannot be written to.
+    **Raises:** `WriteError` naming `path` where it cannot be written to.
     """
     path = Path(os.path.realpath(path))
     folder, handle = None, None
@@ -167,7 +171,7 @@ def replacing(path: Path, *, keep: bool = False) -> Iterator[Path]:
     Its name never stands for half of it, and what bore it stays until then. `keep` that for
     `previous(path)`. Writers of one name each have their own place; the last one's stays.
 
-    **Raises:** `OSError` naming `path` where it cannot be written to.
+    **Raises:** `WriteError` naming `path` where it cannot be written to.
     """
     with beside(path) as new:
         yield new
@@ -196,21 +200,19 @@ def _reason(comment: bytes, label: str) -> str:
     except ValueError:
         about = None
     if not isinstance(about, dict) or about.get("program") != PROGRAM:
-        return f"it is cut short, altered, or was not written by {PROGRAM}"
+        return f"is cut short, altered, or was not written by {PROGRAM}"
     if about.get("format") != FORMAT:
-        return f"it is of version {about.get('format')}, not {FORMAT}"
+        return f"is of version {about.get('format')}, not {FORMAT}"
     if about.get("label") != label:
-        return f"it holds {about.get('label')!r}, not {label!r}"
-    return "its checksum differs"
+        return f"holds {about.get('label')!r}, not {label!r}"
+    return "is altered: its checksum differs"
 
 
-def save_arrays(
-    path: Path, label: str, arrays: Mapping[str, Any], *, keep: bool = False
-) -> None:
+def save_arrays(path: Path, label: str, arrays: Mapping[str, Any], *, keep: bool = False) -> None:
     """Write an archive `.npz` of arrays, by `replacing`; in its comment stand the label, by which
     it is known from others wherever it lies, and a checksum of all that is before it.
 
-    **Raises:** `OSError` naming `path`; `TypeError` for what is no array of a type of numpy.
+    **Raises:** `WriteError` naming `path`; `TypeError` for what is no array of a type of numpy.
     """
     with replacing(path, keep=keep) as new, new.open("w+b") as file:
         comment = _about(label, "0" * 64)
@@ -241,7 +243,7 @@ def read_arrays(path: Path, label: str) -> dict[str, np.ndarray]:
             end = tail.rfind(_END)
             comment = b"" if end < 0 else tail[end + 22 :]
             if comment != _about(label, _digest(file, size - len(comment))):
-                raise FileError(f"{path} is damaged: {_reason(comment, label)}.")
+                raise FileError(f"{path} {_reason(comment, label)}.")
             with zipfile.ZipFile(file) as archive:
                 arrays = {}
                 for name in archive.namelist():
@@ -275,9 +277,7 @@ def checksum(path: Path) -> str:
         return ""
 
 
-def save_checksums(
-    folder: Path, name: str, label: str, files: Iterable[str] | None = None
-) -> None:
+def save_checksums(folder: Path, name: str, label: str, files: Iterable[str] | None = None) -> None:
     """Keep the checksums of files in a folder, by default of all, under a name."""
     if files is None:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]

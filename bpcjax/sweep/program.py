@@ -92,7 +92,8 @@ class _Lowered:
     """Program lowered for a device; equal to any other of which the same compiles."""
 
     def __init__(self, lowered: Any, device: Device):
-        self.text, self.out_info, self.compile = lowered.as_text(), lowered.out_info, lowered.compile
+        self.text, self.out_info = lowered.as_text(), lowered.out_info
+        self.compile = lowered.compile
         self._key = self.text, device, lowered.in_tree, lowered.out_tree
 
     def __hash__(self) -> int:
@@ -108,7 +109,7 @@ def _compile(lowered: _Lowered) -> Any:
 
 
 def _host_calls(jaxpr: Any) -> Iterator[Any]:
-    """The functions of the host on whose results a program goes on; those of equinox raise."""
+    """The functions of the host on whose results a program goes on."""
     for eqn in jaxpr.eqns:
         if eqn.primitive.name in ("pure_callback", "io_callback"):
             yield getattr(eqn.params["callback"], "callback_func", eqn.params["callback"])
@@ -191,7 +192,9 @@ class Program:
         solve = _function(static, batch, blocks.grid.names)
         traced = [trace(device) for device in self.devices]
         calls = list(_host_calls(traced[0].jaxpr.jaxpr))
-        own = [f for f in calls if not (getattr(f, "__module__", None) or "").startswith("equinox.")]
+        own = [
+            f for f in calls if not (getattr(f, "__module__", None) or "").startswith("equinox.")
+        ]
         self.host_calls = sorted({getattr(f, "__qualname__", repr(f)) for f in own})
         self._lowered = [_Lowered(t.lower(), d) for t, d in zip(traced, self.devices, strict=True)]
         # What is compiled calls the functions of its own trace: with such calls it serves no other.

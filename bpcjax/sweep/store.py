@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from .._files import CHECKSUMS, FileError, altered, beside, lock, save_checksums, sync, unwritable
+from .._files import (
+    CHECKSUMS,
+    FileError,
+    WriteError,
+    altered,
+    beside,
+    lock,
+    save_checksums,
+    sync,
+    unwritable,
+)
 from .grid import Blocks, Grid
 from .program import DONE, Output
 
@@ -119,7 +129,7 @@ class Store:
         except OSError as error:
             error = unwritable(f"store: {self.path}", error)
             also = "; the same call goes on from the chunks that are done"
-            raise OSError(error.errno, f"{error.strerror}{also}") from error
+            raise WriteError(error.errno, f"{error.strerror}{also}") from error
 
     def _other(self, what: str) -> ValueError:
         return ValueError(f"store: {self.path} {what}. Pass another store, or delete this one.")
