@@ -87,14 +87,14 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _clean(path: Path) -> None:
-    """Remove what killed writers of `path` left: what lives is locked."""
-    for name in os.listdir(path.parent):
-        if name.startswith(f".{path.name}.") and name.endswith(".part"):
-            with contextlib.suppress(OSError):  # another removed it
-                handle = _hold(path.parent / name, None)
+def clean(folder: Path, name: str = "") -> None:
+    """Remove what killed writers of a name, or of all, left in a folder: who lives holds a lock."""
+    with contextlib.suppress(OSError):  # there is no folder, or another process removed it
+        for part in os.listdir(folder):
+            if part.startswith(f".{name}") and part.endswith(".part"):
+                handle = _hold(folder / part, None)
                 if handle is not None:
-                    shutil.rmtree(path.parent / name, ignore_errors=True)
+                    shutil.rmtree(folder / part, ignore_errors=True)
                     os.close(handle)
 
 
@@ -108,7 +108,7 @@ def beside(path: Path) -> Iterator[Path]:
     folder, handle = None, None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clean(path)
+        clean(path.parent, f"{path.name}.")
         while folder is None or not folder.exists():  # else taken for a dead writer's
             folder = Path(tempfile.mkdtemp(".part", f".{path.name}.", path.parent))
             handle = _hold(folder, lambda: None)
@@ -259,6 +259,7 @@ def load_arrays(path: Path, label: str, remedy: str) -> dict[str, np.ndarray] | 
 
     For each that is refused a warning says why, and the remedy.
     """
+    clean(path.parent, f"{path.name}.")
     for place in (path, previous(path)):
         if place.exists():
             try:

@@ -16,6 +16,7 @@ from .._files import (
     WriteError,
     altered,
     beside,
+    clean,
     lock,
     save_checksums,
     sync,
@@ -118,8 +119,10 @@ class Store:
                 print(f"sweep: waiting for another process at {self.path}", file=sys.stderr)
 
         with lock(self.path, wait):
-            for left in self.path.glob("*/*.partial"):  # by processes that were killed
-                left.unlink(missing_ok=True)
+            clean(self.path.parent, f"{self.path.name}.")
+            clean(self.path / CHECKSUMS)
+            for part in self.path.glob("*/*.partial"):  # left by zarr where it was killed
+                part.unlink(missing_ok=True)
             yield
 
     @contextlib.contextmanager

@@ -19,6 +19,7 @@ import bpcjax
 from bpcjax._files import (
     FileError,
     altered,
+    clean,
     load_arrays,
     previous,
     replacing,
@@ -116,6 +117,7 @@ def load(name: str, out: str | Path) -> xr.Dataset:
     **Raises:** `InputError` naming the store if it is not there, altered, or of another version.
     """
     store = Path(out) / f"{name}.zarr"
+    clean(store.parent, f"{store.name}.")
     if not store.exists() and previous(store).exists():  # killed while it saved
         store = previous(store)
     if not store.exists():

@@ -90,7 +90,7 @@ def trial(tmp_path, kind, count, seed) -> Counter:
     return outcomes
 
 
-COUNTS = {"sweep": 30, "parts": 35, "checkpoints": 35, "caches": 35, "saved": 25}
+COUNTS = {"sweep": 25, "parts": 35, "checkpoints": 35, "caches": 35, "saved": 25}
 
 
 @pytest.mark.parametrize("kind", KINDS)

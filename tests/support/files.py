@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import xarray as xr
 
 import bpcjax as bpc
 from bpcjax.data import cache
-from experiments.common import InputError, results
+from experiments.common import results
 from experiments.common.study import Config, Parts
 from experiments.common.training import run_epochs
 
@@ -21,8 +22,8 @@ Arrays = dict[str, np.ndarray]
 
 
 def _wave(x, key):
-    draw = jax.random.normal(key, (3,))
-    return {"y": jnp.where(x < 2, jnp.nan, jnp.sin(x)), "z": ("t", x + draw), "n": x > 3}
+    words = jax.random.key_data(key) * x
+    return {"y": jnp.where(x < 2, jnp.nan, jnp.sin(x)), "z": ("t", words), "n": x > 3}
 
 
 def sweep(folder: Path) -> Arrays:
@@ -73,11 +74,11 @@ def caches(folder: Path) -> Arrays:
     return rows
 
 
-def saved(folder: Path) -> Arrays:
-    """Saved results of a study."""
+def saved(folder: Path, again: bool = False) -> Arrays:
+    """Saved results of a study, that is run once, or again."""
     names = np.array(["a", "β"])
     dataset = xr.Dataset({"y": ("x", np.sin(np.arange(7.0)))}, {"x": np.arange(7), "name": names})
-    if not any(folder.glob(".study.zarr.before")) and not (folder / "study.zarr").exists():
+    if again or not (folder / "study" / "metrics.json").exists():
         results.save("study", dataset, {"mean": 1.0}, Config(), folder)
     dataset = results.load("study", folder)
     return {str(name): array.values for name, array in dataset.variables.items()}
@@ -91,8 +92,6 @@ KINDS: dict[str, Callable[[Path], Arrays]] = {
 @functools.cache
 def expected(kind: str) -> Arrays:
     """What the call gives in a folder where nothing was before."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         return KINDS[kind](Path(folder))
 
@@ -107,9 +106,9 @@ def same(a: Arrays, b: Arrays) -> bool:
 
 
 def remains(folder: Path) -> list[str]:
-    """Files and folders of writers that did not end."""
-    names = [name for _, dirs, files in os.walk(folder) for name in (*dirs, *files)]
+    """Files and folders of writers that did not end, and locks."""
+    names = [name for _, folders, files in os.walk(folder) for name in (*folders, *files)]
     return [name for name in names if name.endswith((".part", ".partial", ".lock"))]
 
 
-REFUSALS = (ValueError, OSError, InputError)
+REFUSALS = (ValueError, OSError)
