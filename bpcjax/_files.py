@@ -47,12 +47,15 @@ def unwritable(path: Path | str, error: OSError) -> WriteError:
 def _hold(folder: Path, wait: Callable[[], None] | None) -> int | None:
     """Lock a folder until the handle is closed, or the process ends in whatever way.
 
-    `None` where the file system has no locks, or another holds it and `wait`, which is called
-    before waiting, is none.
+    `None` where there is no such folder or the file system has no locks, or another holds it and
+    `wait`, which is called before waiting, is none.
     """
     if fcntl is None:
         return None
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -105,21 +108,19 @@ def beside(path: Path) -> Iterator[Path]:
     **Raises:** `WriteError` naming `path` where it cannot be written to.
     """
     path = Path(os.path.realpath(path))
-    folder, handle = None, None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        clean(path.parent, f"{path.name}.")
-        while folder is None or not folder.exists():  # else taken for a dead writer's
-            folder = Path(tempfile.mkdtemp(".part", f".{path.name}.", path.parent))
-            handle = _hold(folder, lambda: None)
-        yield folder / path.name
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-        if handle is not None:
-            os.close(handle)
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            clean(path.parent, f"{path.name}.")
+            while True:
+                folder = Path(tempfile.mkdtemp(".part", f".{path.name}.", path.parent))
+                stack.enter_context(lock(folder))
+                if folder.exists():  # else another took it for that of a killed one
+                    break
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            yield folder / path.name
+        except OSError as error:
+            raise unwritable(path, error) from error
 
 
 def _sync(path: Path) -> None:

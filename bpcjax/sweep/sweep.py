@@ -73,8 +73,7 @@ def sweep(
 
     **Raises:** `SweepError`, after all else is done, for chunks that failed; `ValueError` or
     `TypeError` naming the axis, the output, or the store that does not fit or is damaged, and the
-    remedy;
-    `OSError` if the store cannot be written to.
+    remedy; `OSError` if the store cannot be written to.
     """
     grid = Grid(axes)
     chunk = _chunk(chunk)

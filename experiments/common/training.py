@@ -71,7 +71,6 @@ def checkpoint(folder: Path | None, about: Sequence[Any], *arrays: Any) -> Path 
     folder."""
     if folder is None:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{fingerprint({'about': list(about)}, *map(np.asarray, arrays))}.npz"
 
 
