@@ -284,8 +284,9 @@ def save_checksums(folder: Path, name: str, label: str, files: Iterable[str] | N
     if files is None:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         files = [path.relative_to(folder).as_posix() for path in paths]
-    sums = {file: np.array(checksum(folder / file)) for file in files}
-    save_arrays(folder / CHECKSUMS / f"{name}.npz", label, sums)
+    files = list(files)
+    sums = np.array([checksum(folder / file).encode() for file in files], "S64")
+    save_arrays(folder / CHECKSUMS / f"{name}.npz", label, {"files": files, "sha256": sums})
 
 
 def altered(folder: Path, name: str, label: str) -> list[str]:
@@ -293,5 +294,6 @@ def altered(folder: Path, name: str, label: str) -> list[str]:
 
     **Raises:** `FileError` if the checksums themselves are not there, or damaged.
     """
-    sums = read_arrays(folder / CHECKSUMS / f"{name}.npz", label)
-    return [file for file, sum in sums.items() if checksum(folder / file) != str(sum)]
+    kept = read_arrays(folder / CHECKSUMS / f"{name}.npz", label)
+    pairs = zip(kept["files"].tolist(), kept["sha256"].tolist(), strict=True)
+    return [file for file, digest in pairs if checksum(folder / file).encode() != digest]

@@ -81,7 +81,7 @@ class Store:
         memory: Any = zarr.storage.MemoryStore  # pyright: ignore[reportAttributeAccessIssue]
         self._root: Any = memory() if path is None else self.path
         self._made = False
-        self._kept: set[int] = set()  # the blocks in memory
+        self._whole: set[int] = set()  # the blocks that were put here, or found whole
 
     @property
     def exists(self) -> bool:
@@ -200,9 +200,9 @@ class Store:
 
     def damage(self, block: int) -> list[str] | None:
         """The files of a block that are damaged or lost; `None` if it is not done."""
-        if self.path is None:
-            return [] if block in self._kept else None
-        if not (self.path / CHECKSUMS / f"{block}.npz").exists():
+        if block in self._whole:
+            return []
+        if self.path is None or not (self.path / CHECKSUMS / f"{block}.npz").exists():
             return None
         try:
             return altered(self.path, str(block), self._label(block))
@@ -217,6 +217,7 @@ class Store:
         """Those of the blocks that are to be solved; what is damaged is dropped, with a warning."""
         damages = {block: self.damage(block) for block in blocks}
         todo = [block for block, damage in damages.items() if damage != []]
+        self._whole = damages.keys() - set(todo)
         damaged = [file for damage in damages.values() for file in damage or ()]
         if damaged:
             more = f" and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
@@ -242,14 +243,13 @@ class Store:
             for name, values in arrays.items():
                 self._arrays[name][region] = self.blocks.unpad(block, values)
             self._arrays[DONE][region] = True
-            if self.path is None:
-                self._kept.add(block)
-                return
-            files = self._files(block)
-            for file in files:
-                if (self.path / file).exists():  # zarr writes none where all is NaN
-                    sync(self.path / file)
-            save_checksums(self.path, str(block), self._label(block), files)
+            if self.path is not None:
+                files = self._files(block)
+                for file in files:
+                    if (self.path / file).exists():  # zarr writes none where all is NaN
+                        sync(self.path / file)
+                save_checksums(self.path, str(block), self._label(block), files)
+        self._whole.add(block)
 
     def read(self) -> Any:
         """All of it, as an `xarray.Dataset` in memory."""

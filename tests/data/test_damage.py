@@ -44,7 +44,8 @@ DAMAGES = flip, truncate, append, zero, lose, swap
 
 def damage(folder, rng) -> str | None:
     """Damage one file, or swap two, of those in a folder, and say how; `None` if that is none."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    # Texts of settings and metrics are for people: no program reads them.
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix != ".json")
     path, other = (files[int(k)] for k in rng.choice(len(files), 2, replace=False))
     how, content = DAMAGES[int(rng.integers(len(DAMAGES)))], path.read_bytes()
     altered = how(content, rng, other.read_bytes())

@@ -145,7 +145,7 @@ def test_a_full_disk_is_an_error_and_the_store_can_be_gone_on_with(tmp_path, alo
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     last = errors.strip().splitlines()[-1]
-    assert last.startswith("OSError") and "store:" in last and "cannot be written to" in last
+    assert "WriteError: " in last and "store:" in last and "cannot be written to" in last
     assert "File too large" in last and "Make room" in last
     assert store.exists() == (limit == 5_000)
     if store.exists():
