@@ -12,12 +12,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bpcjax import _files
 from bpcjax._files import FileError, read_arrays, replacing, save_arrays
-from tests.support.files import KINDS, REFUSALS, expected, remains, same, saved
+from experiments.common.training import run_epochs
+from tests.support.files import KINDS, REFUSALS, checkpoints, expected, remains, same, saved
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 BY_ZARR = ("sweep", "saved")  # whose threads write on while the exception travels
@@ -178,6 +180,32 @@ def test_signals(tmp_path, name):
         check(folder.name.split()[0], folder)
 
 
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path, capsys):
+    checkpoints(tmp_path)
+    (tmp_path / "run1.npz").write_bytes(b"half")
+    epochs = []
+
+    def update(state, epoch):
+        epochs.append(epoch)
+        return state, {"loss": np.float64(0), "row": np.zeros(2)}
+
+    with pytest.warns(UserWarning, match="run1.npz is cut short.* goes on from the epoch before"):
+        run_epochs(update, (np.zeros(4), np.array(0)), 3, path=tmp_path / "run1.npz")
+    assert epochs == [2]
+
+
+def test_many_writers_of_a_folder_leave_one_whole(tmp_path):
+    def write(k):
+        with replacing(tmp_path / "folder") as new:
+            new.mkdir()
+            (new / "file").write_text(str(k))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(100)))
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert int((tmp_path / "folder" / "file").read_text()) in range(100)
+
+
 def test_what_lives_is_not_removed(tmp_path):
     path = tmp_path / "a.npz"
     with replacing(path) as new:
@@ -207,8 +235,6 @@ def test_archives_are_read_by_numpy_and_keep_types(tmp_path):
 
 @pytest.mark.parametrize("value", [np.array([None]), np.zeros(2, "i4,f8"), "jax"])
 def test_what_numpy_would_not_give_back_is_refused(tmp_path, value):
-    import jax.numpy as jnp
-
     value = jnp.ones(2, jnp.bfloat16) if isinstance(value, str) else value
     with pytest.raises(TypeError, match="a.npz: 'x' holds .*: cast it"):
         save_arrays(tmp_path / "a.npz", "a", {"x": value})

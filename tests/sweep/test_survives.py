@@ -136,6 +136,18 @@ def test_two_processes_share_the_work_and_give_the_same_bits(tmp_path, alone):
 
 
 @pytest.mark.slow
+def test_two_processes_that_start_one_store_at_once_take_turns(tmp_path):
+    processes = [start("slow", tmp_path / "s.zarr") for _ in range(2)]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    assert sum("waiting for another process" in text for text in errors) <= 1
+    old = {path: path.stat().st_mtime_ns for path in (tmp_path / "s.zarr").rglob("*")}
+    dataset = bpc.sweep(slow_orbit, axes(), chunk=CHUNK, store=tmp_path / "s.zarr", progress=False)
+    assert all(path.stat().st_mtime_ns == then for path, then in old.items())
+    xr.testing.assert_equal(dataset, bpc.sweep(orbit, axes(), chunk=CHUNK, progress=False))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [300, 5_000])
 def test_a_full_disk_is_an_error_and_the_store_can_be_gone_on_with(tmp_path, alone, limit):
     store = tmp_path / "s.zarr"
