@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
 
@@ -41,7 +41,7 @@ def sweep(
     axes: Mapping[str, Any],
     *,
     store: str | os.PathLike | None = None,
-    chunk: int | None = None,
+    chunk: SupportsIndex | None = None,
     devices: Sequence[Device] | None = None,
     batch: Batch = jax.vmap,
     progress: bool = True,

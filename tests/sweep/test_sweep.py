@@ -418,7 +418,6 @@ X = {"x": np.arange(4.0)}
         (shifted, {"a/b": [1.0]}, {}, "axes 'a/b': a name must be"),
         (shifted, {"z": [1.0]}, {}, "unexpected keyword argument 'z'"),
         (shifted, X, {"chunk": 0}, "chunk must be at least 1, got 0"),
-        (shifted, X, {"chunk": 2.0}, "chunk must be a whole number, got 2.0"),
         (shifted, X, {"devices": []}, "devices must be of this process"),
         (lambda x: {"x": x}, X, {}, "output 'x' has a name in use"),
         (lambda x: {"done": x}, X, {}, "output 'done' has a name in use"),
