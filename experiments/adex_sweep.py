@@ -138,21 +138,15 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
 
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
-    """The sweep; a stopped one goes on from the chunks that it has stored.
-
-    **Raises:** `InputError` if the disk is full.
-    """
+    """The sweep; a stopped one goes on from the chunks that it has stored."""
     axes = {
         "I": np.linspace(config.i_min, config.i_max, config.currents),
         "b": np.linspace(0.0, config.b_max, config.jumps),
     }
     store = parts.chunks.folder / "sweep.zarr"
-    try:
-        dataset = bpc.sweep(
-            population(config), axes, store=store, chunk=config.chunk, batch=bpc.population
-        )
-    except OSError as error:
-        raise InputError(str(error)) from error
+    dataset = bpc.sweep(
+        population(config), axes, store=store, chunk=config.chunk, batch=bpc.population
+    )
     names = "v_reset", "t1", "settle", "dt"
     return dataset.assign_attrs({name: getattr(config, name) for name in names})
 

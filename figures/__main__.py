@@ -6,7 +6,9 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import tyro
-import xarray as xr
+
+from experiments.common import InputError
+from experiments.common.results import load
 
 from . import draw, names, style
 
@@ -26,22 +28,22 @@ class Config:
 
 
 def main() -> None:
-    """The command line; it ends with status 1 where results are missing or of another version."""
+    """The command line; it ends with status 1 where results are missing, damaged or of another
+    version."""
     config = tyro.cli(Config, description=__doc__)
     missing = 0
     for folder, name in names():
-        store, command = Path(config.results) / folder / f"{name}.zarr", COMMANDS[folder]
-        if not store.is_dir():
-            missing += 1
-            print(f"{name}: no {store}; make it with `{command.format(name)}`")
-            continue
+        out, command = Path(config.results) / folder, COMMANDS[folder].format(name)
         try:
-            with xr.open_zarr(store) as dataset:
-                figure = draw(name, dataset.load(), folder=folder)
+            figure = draw(name, load(name, out), folder=folder)
+        except InputError as error:
+            missing += 1
+            print(f"{name}: {error}; make it with `{command}`")
+            continue
         except (AttributeError, KeyError) as error:  # a variable of newer results
             missing += 1
-            print(f"{name}: {store} is of another version ({error}); make it again with "
-                  f"`{command.format(name)}`")  # fmt: skip
+            print(f"{name}: {out / name}.zarr is of another version ({error}); make it again with "
+                  f"`{command}`")  # fmt: skip
             continue
         print(*style.save(figure, name, config.out, gallery=config.gallery))
         plt.close(figure)

@@ -6,6 +6,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from bpcjax._files import replacing
+
 # Okabe & Ito (2008), "Color universal design": distinct to colour-blind readers too.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, RED, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -43,12 +45,12 @@ def look() -> AbstractContextManager:
 
 def save(fig: Figure, name: str, folder: Path | str = OUT, *, gallery: bool = False) -> list[Path]:
     """Write `name.pdf` and `name.png` to `folder`, and with `gallery` a small PNG there."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.pdf", folder / f"{name}.png"]
-    fig.savefig(paths[0], metadata={"CreationDate": None})  # same results, same file
-    fig.savefig(paths[1], dpi=200)
+    paths = [Path(folder) / f"{name}.pdf", Path(folder) / f"{name}.png"]
+    with replacing(paths[0]) as new:
+        fig.savefig(new, metadata={"CreationDate": None})  # same results, same file
+    with replacing(paths[1]) as new:
+        fig.savefig(new, dpi=200)
     if gallery:
-        GALLERY.mkdir(parents=True, exist_ok=True)
-        fig.savefig(GALLERY / f"{name}.png", dpi=110)
+        with replacing(GALLERY / f"{name}.png") as new:
+            fig.savefig(new, dpi=110)
     return paths

@@ -1,15 +1,11 @@
 """Cache of arrays between runs: whole and unaltered, or absent."""
 
-import hashlib
-import json
 import os
-import warnings
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from .._files import load_arrays, save_arrays
 from .files import DataError
 
 VERSION = 1  # of the arrays' names and meaning: what another version wrote is made anew
@@ -50,55 +46,25 @@ def no_room(folder: Path, error: BaseException) -> DataError:
     )
 
 
-def _digest(arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.shape} {array.dtype.str}\n".encode())
-        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
-    return digest.hexdigest()
+def _label(path: Path) -> str:
+    return f"{VERSION}/{path.parent.name}/{path.name}"
 
 
 def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write `arrays` to the cache under `path`, with their checksum and the version.
-
-    Written beside its place, forced to disk, then renamed: the name is never on half a file.
+    """Write `arrays` to the cache under `path`, whole or not at all.
 
     **Raises:** `DataError` if there is no room.
     """
     writable(path.parent)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    meta = json.dumps({"version": VERSION, "sha256": _digest(arrays)})
     try:
-        with part.open("wb") as file:
-            np.savez(file, meta=np.array(meta), **arrays)  # pyright: ignore[reportArgumentType]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        save_arrays(path, _label(path), arrays)
     except OSError as error:
         raise no_room(path.parent, error) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read(path: Path) -> dict[str, np.ndarray] | None:
-    """Read the arrays cached under `path`; `None` if there are none, or of another version.
+    """Read the arrays cached under `path`; `None` if there are none.
 
-    Damaged ones are `None` too, with a warning.
+    Damaged ones, and those of another version, are `None` too, with a warning.
     """
-    if not path.exists():
-        return None
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            meta = json.loads(str(file["meta"]))
-            if meta["version"] != VERSION:
-                return None
-            arrays = {name: file[name] for name in file.files if name != "meta"}
-        if _digest(arrays) == meta["sha256"]:
-            return arrays
-        why = "its checksum differs"
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        why = str(error)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        why = str(error)
-    warnings.warn(f"{path} is damaged ({why}); it is made anew.", stacklevel=2)
-    return None
+    return load_arrays(path, _label(path), "It is made anew.")

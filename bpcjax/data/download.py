@@ -1,7 +1,6 @@
 """Download of files: whole and checked, or absent; a stopped one goes on."""
 
 import errno
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from .._files import publish
 from .cache import no_room, writable
 from .files import DataError, File
 
@@ -43,8 +43,6 @@ def _receive(url: str, part: Path) -> None:
             while block := answer.read(BLOCK):
                 file.write(block)
                 bar.update(len(block))
-            file.flush()
-            os.fsync(file.fileno())
     if total is not None and part.stat().st_size < total:
         raise ConnectionError("the connection ended early")
 
@@ -86,5 +84,5 @@ def download(name: str, files: Sequence[File], folder: Path) -> dict[str, Path]:
         except DataError as error:
             part.unlink()
             raise DataError(f"{error} (It came from {file.url}.)") from error
-        os.replace(part, path)
+        publish(part, path)
     return {file.name: file.check(folder / file.name) for file in files}

@@ -1,12 +1,12 @@
 """Loading of data sets by name: from the cache, a folder of their files, or the network."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._files import lock
 from .cache import cache_folder, read, writable, write
 from .dataset import AbstractDataSet
 from .events import Events
@@ -25,20 +25,6 @@ SETS: dict[str, tuple[AbstractDataSet, ...]] = {
     "nmnist": (NMNIST, NMNIST_PART),
     "spoken_digits": (SPOKEN_DIGITS,),
 }
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold off other processes that prepare the same set (where the system has such locks)."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with (writable(folder) / ".lock").open("w") as file:
-        with contextlib.suppress(OSError):  # some network file systems have none
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _locate(
@@ -83,7 +69,7 @@ def load_set(
 
     cached = arrays()
     if cached is None:
-        with _alone(folder):
+        with lock(writable(folder)):  # other processes prepare the same set
             cached = arrays()  # another process may have made them meanwhile
             if cached is None:
                 from .download import download

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -68,19 +68,56 @@ def _output(name: str, value: Any) -> Any:
     return _Labelled(jnp.asarray(value[1]), dims)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _solve(
-    static: PyTree, batch: Batch, names: tuple[str, ...], dynamic: PyTree, points: dict[str, Any]
-):
-    run = eqx.combine(dynamic, static)
+def _function(static: PyTree, batch: Batch, names: tuple[str, ...]) -> Callable[..., Any]:
+    """The function of the arrays of `run` and of points that is compiled. It is new at each call,
+    so that `jit` traces it: what `run` reads of its surroundings may have changed."""
 
-    def arrays(**point):
-        result = run(**{name: point[name] for name in names})  # jax sorts a dict by its keys
-        if not isinstance(result, Mapping) or not result:
-            raise TypeError(f"run must return a dict of arrays, not empty; it returned {result!r}.")
-        return {name: _output(name, value) for name, value in result.items()}
+    def solve(dynamic: PyTree, points: dict[str, Any]):
+        run = eqx.combine(dynamic, static)
 
-    return batch(arrays)(**points)
+        def arrays(**point):
+            result = run(**{name: point[name] for name in names})  # jax sorts a dict by its keys
+            if not isinstance(result, Mapping) or not result:
+                raise TypeError(
+                    f"run must return a dict of arrays, not empty; it returned {result!r}."
+                )
+            return {name: _output(name, value) for name, value in result.items()}
+
+        return batch(arrays)(**points)
+
+    return solve
+
+
+class _Lowered:
+    """Program lowered for a device; equal to any other of which the same compiles."""
+
+    def __init__(self, lowered: Any, device: Device):
+        self.text, self.out_info = lowered.as_text(), lowered.out_info
+        self.compile = lowered.compile
+        self._key = self.text, device, lowered.in_tree, lowered.out_tree
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Lowered) and self._key == other._key
+
+
+@functools.lru_cache(256)
+def _compile(lowered: _Lowered) -> Any:
+    return lowered.compile()
+
+
+def _host_calls(jaxpr: Any) -> Iterator[Any]:
+    """The functions of the host on whose results a program goes on."""
+    for eqn in jaxpr.eqns:
+        if eqn.primitive.name in ("pure_callback", "io_callback"):
+            yield getattr(eqn.params["callback"], "callback_func", eqn.params["callback"])
+        for value in eqn.params.values():
+            for inner in value if isinstance(value, tuple) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from _host_calls(inner)
 
 
 def _outputs(arrays: Mapping[str, Any], grid: Grid, points: int) -> dict[str, Output]:
@@ -132,43 +169,48 @@ def _digest(text: str, tree: PyTree) -> str:
 
 
 class Program:
-    """Compiled program: `run` over the points of one block, traced once and compiled once for each
-    device.
+    """Compiled program: `run` over the points of one block, traced anew, and compiled for each
+    device unless the same program was before.
 
-    The traces are those of one `jit`, so they last from sweep to sweep. Arrays that a callable
-    module `run` holds are arguments; those that a function closes over are constants.
+    Arrays that a callable module `run` holds are arguments; those that a function closes over are
+    constants.
     """
 
     def __init__(self, run: Run, batch: Batch, blocks: Blocks, devices: Sequence[Device]):
         self.blocks, self.devices = blocks, tuple(devices)
         arrays, static = eqx.partition(run, lambda x: isinstance(x, jax.Array | np.ndarray))
-        try:
-            hash((static, batch))
-        except TypeError as error:
-            raise TypeError(f"run and batch must be hashable, but: {error}.") from error
         self._arrays = [jax.device_put(arrays, device) for device in self.devices]
 
-        def lower(device):
+        def trace(device):
             place = jax.sharding.SingleDeviceSharding(device)
             count = (blocks.points,)
             like = functools.partial(jax.ShapeDtypeStruct, sharding=place)
             points = {name: like(count, x.dtype) for name, x in blocks.grid.values.items()}
             own = jax.tree.map(lambda x: like(x.shape, x.dtype), arrays)
-            return _solve.lower(static, batch, blocks.grid.names, own, points)
+            return jax.jit(solve).trace(own, points)
 
-        self._lowered = [lower(device) for device in self.devices]
+        solve = _function(static, batch, blocks.grid.names)
+        traced = [trace(device) for device in self.devices]
+        calls = list(_host_calls(traced[0].jaxpr.jaxpr))
+        own = [
+            f for f in calls if not (getattr(f, "__module__", None) or "").startswith("equinox.")
+        ]
+        self.host_calls = sorted({getattr(f, "__qualname__", repr(f)) for f in own})
+        self._lowered = [_Lowered(t.lower(), d) for t, d in zip(traced, self.devices, strict=True)]
+        # What is compiled calls the functions of its own trace: with such calls it serves no other.
+        self._compile = (lambda lowered: lowered.compile()) if calls else _compile
         self._compiled: list[Any] = []
         self.outputs = _outputs(self._lowered[0].out_info, blocks.grid, blocks.points)
 
     @property
     def mark(self) -> str:
         """A fingerprint of all that is computed: the program, its constants and its arrays."""
-        return _digest(self._lowered[0].as_text(), self._arrays[0])
+        return _digest(self._lowered[0].text, self._arrays[0])
 
     @property
     def takes_all_threads(self) -> bool:
         """Whether it calls libraries that share out their work over the threads of the CPU."""
-        text = self._lowered[0].as_text()
+        text = self._lowered[0].text
         return "lapack_" in text or "stablehlo.fft" in text
 
     @property
@@ -180,14 +222,14 @@ class Program:
     @property
     def memory(self) -> int:
         """Bytes that a block takes while it runs, as the compiler says."""
-        analysis = self._lowered[0].compile().memory_analysis()
+        analysis = self._compile(self._lowered[0]).memory_analysis()
         return self.output_bytes + (0 if analysis is None else analysis.temp_size_in_bytes)
 
     def compile(self, most: int) -> None:
-        """Compile for at most so many of the devices, side by side; jax keeps what is compiled."""
+        """Compile for at most so many of the devices, side by side."""
         lowered = self._lowered[:most]
         with ThreadPoolExecutor(len(lowered)) as pool:
-            self._compiled = list(pool.map(lambda each: each.compile(), lowered))
+            self._compiled = list(pool.map(self._compile, lowered))
 
     def place(self, block: int, device: int) -> tuple[PyTree, dict[str, Any]]:
         """The arguments of a block, on a device."""

@@ -53,9 +53,9 @@ def cores() -> int:
 
 def solve(program: Program, store: Store, progress: bool) -> dict[int, str]:
     """Solve the chunks of this process that are not done, and say why some failed."""
-    blocks, done = program.blocks, store.done()
+    blocks = program.blocks
     own = range(jax.process_index(), len(blocks), jax.process_count())
-    todo = [k for k in own if not done[k]]
+    todo = store.todo(own)
     reasons: dict[int, str] = {}
     total = sum(blocks.size(k) for k in own)
     initial = total - sum(blocks.size(k) for k in todo)

@@ -2,17 +2,32 @@
 
 import contextlib
 import os
-import shutil
-from collections.abc import Mapping
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._files import (
+    CHECKSUMS,
+    FileError,
+    WriteError,
+    altered,
+    beside,
+    clean,
+    lock,
+    save_checksums,
+    sync,
+    unwritable,
+)
 from .grid import Blocks, Grid
 from .program import DONE, Output
 
 _DIMS = "_ARRAY_DIMENSIONS"  # xarray's convention in Zarr's format 2
+_METADATA = "metadata"  # the name of the checksums of all that is not data
+_SHOWN = 5  # damaged files in a warning's text
 
 
 def _fill(dtype: np.dtype) -> Any:
@@ -55,8 +70,8 @@ class Store:
     """Zarr store of a sweep, in a folder or (`path=None`) in memory.
 
     Every block is a Zarr chunk of each output, so that no two of them share a file, in whatever
-    process they are solved. A block counts once `done` is true at its points, which is written
-    after its data are on the disk; zarr renames files into place when they are whole.
+    process they are solved. A block counts once the checksums of its files are kept, which is
+    done after these are on the disk, and as long as the files are what the checksums say.
     """
 
     def __init__(self, path: str | os.PathLike | None):
@@ -66,6 +81,7 @@ class Store:
         memory: Any = zarr.storage.MemoryStore  # pyright: ignore[reportAttributeAccessIssue]
         self._root: Any = memory() if path is None else self.path
         self._made = False
+        self._whole: set[int] = set()  # the blocks that were put here, or found whole
 
     @property
     def exists(self) -> bool:
@@ -76,25 +92,47 @@ class Store:
         return self.path.exists() and not empty
 
     def make(self, blocks: Blocks, outputs: Mapping[str, Output], about: dict[str, Any]) -> None:
-        """Begin: all that is not data is written beside its place, then renamed."""
+        """Begin, unless another process is first: all that is not data is written beside its place,
+        then renamed."""
         self._made = True
         if self.path is None:
             return _make(self._root, blocks, outputs, about)
-        part = self.path.with_name(f".{self.path.name}.part")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(part, ignore_errors=True)
-            _make(part, blocks, outputs, about)
-            os.replace(part, self.path)
-        except OSError as error:
-            raise self._unwritable(error) from error
+        with self._writing(), beside(self.path) as new:
+            _make(new, blocks, outputs, about)
+            save_checksums(new, _METADATA, _METADATA)
+            sync(new)
+            try:
+                os.rename(new, os.path.realpath(self.path))
+            except OSError:
+                if not self.exists:
+                    raise
 
-    def _unwritable(self, error: OSError) -> OSError:
-        return OSError(
-            error.errno,
-            f"store: {self.path} cannot be written to ({error}). Make room, or pass another place; "
-            "the same call goes on from the chunks that are done",
-        )
+    @contextlib.contextmanager
+    def alone(self, progress: bool) -> Iterator[None]:
+        """Wait for other sweeps into this store, and hold them off."""
+        if self.path is None:
+            yield
+            return
+
+        def wait():
+            if progress:
+                print(f"sweep: waiting for another process at {self.path}", file=sys.stderr)
+
+        with lock(self.path, wait):
+            clean(self.path.parent, f"{self.path.name}.")
+            clean(self.path / CHECKSUMS)
+            for part in self.path.glob("*/*.partial"):  # left by zarr where it was killed
+                part.unlink(missing_ok=True)
+            yield
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            error = unwritable(f"store: {self.path}", error)
+            also = "; the same call goes on from the chunks that are done"
+            raise WriteError(error.errno, f"{error.strerror}{also}") from error
 
     def _other(self, what: str) -> ValueError:
         return ValueError(f"store: {self.path} {what}. Pass another store, or delete this one.")
@@ -102,17 +140,19 @@ class Store:
     def open(self, grid: Grid) -> tuple[int, ...]:
         """Open what is there, and say the shape of its blocks.
 
-        **Raises:** `ValueError` if it is no sweep or one over other axes.
+        **Raises:** `ValueError` if it is no sweep, is damaged, or is one over other axes.
         """
         import zarr
 
-        try:
-            self.group: Any = zarr.open_group(self._root, mode="r+", zarr_format=2)
-        except (OSError, ValueError, KeyError) as error:
-            raise self._other(f"is no store of a sweep ({error})") from error
+        if self.path is not None:
+            try:
+                damaged = altered(self.path, _METADATA, _METADATA)
+            except FileError as error:
+                raise self._other(f"is no store of a sweep, or damaged ({error})") from error
+            if damaged:
+                raise self._other(f"is damaged, in {', '.join(damaged[:_SHOWN])}")
+        self.group: Any = zarr.open_group(self._root, mode="r+", zarr_format=2)
         self.about: dict[str, Any] = dict(self.group.attrs)
-        if not {"axes", "tile", "program"} <= set(self.about):
-            raise self._other("is no store of a sweep")
         if tuple(self.about["axes"]) != grid.names:
             raise self._other(f"holds a sweep over {self.about['axes']}, not {list(grid.names)}")
         for name, (_, values) in grid.coordinates().items():
@@ -147,11 +187,51 @@ class Store:
         self.blocks = blocks
         self._arrays = {name: self.group[name] for name in [*outputs, DONE]}
 
+    def _files(self, block: int) -> list[str]:
+        """The files of a block, `done` the last."""
+        place = [int(k) for k in np.unravel_index(block, self.blocks.counts)]
+        return [
+            f"{name}/{array.metadata.encode_chunk_key((*place, *[0] * (array.ndim - len(place))))}"
+            for name, array in self._arrays.items()
+        ]
+
+    def _label(self, block: int) -> str:
+        return f"{self.about['program']} {block}"
+
+    def damage(self, block: int) -> list[str] | None:
+        """The files of a block that are damaged or lost; `None` if it is not done."""
+        if block in self._whole:
+            return []
+        if self.path is None or not (self.path / CHECKSUMS / f"{block}.npz").exists():
+            return None
+        try:
+            return altered(self.path, str(block), self._label(block))
+        except FileError as error:
+            return [str(error)]
+
     def done(self) -> np.ndarray:
-        """Mask [blocks] of those that are done."""
-        return self._arrays[DONE][
-            tuple(slice(None, None, tile) for tile in self.blocks.tile)
-        ].ravel()
+        """Mask [blocks] of those that are whole."""
+        return np.array([self.damage(block) == [] for block in range(len(self.blocks))])
+
+    def todo(self, blocks: Iterable[int]) -> list[int]:
+        """Those of the blocks that are to be solved; what is damaged is dropped, with a warning."""
+        damages = {block: self.damage(block) for block in blocks}
+        todo = [block for block, damage in damages.items() if damage != []]
+        self._whole = damages.keys() - set(todo)
+        damaged = [file for damage in damages.values() for file in damage or ()]
+        if damaged:
+            more = f" and {len(damaged) - _SHOWN} more" if len(damaged) > _SHOWN else ""
+            warnings.warn(
+                f"store: {self.path} is damaged: {', '.join(damaged[:_SHOWN])}{more} are altered "
+                "or lost; their chunks are solved again.",
+                stacklevel=4,
+            )
+        if self.path is not None:
+            with self._writing():
+                for block in todo:
+                    for file in [f"{CHECKSUMS}/{block}.npz", *reversed(self._files(block))]:
+                        (self.path / file).unlink(missing_ok=True)
+        return todo
 
     def put(self, block: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Write what a block gave; it may be called in any thread.
@@ -159,34 +239,20 @@ class Store:
         **Raises:** `OSError` if the disk is full or the folder cannot be written to.
         """
         region = self.blocks.region(block)
-        try:
+        with self._writing():
             for name, values in arrays.items():
                 self._arrays[name][region] = self.blocks.unpad(block, values)
-                self._flush(name, block)
             self._arrays[DONE][region] = True
-        except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _flush(self, name: str, block: int) -> None:
-        """Wait until the file is on the disk, so that `done` cannot overtake it in a power cut."""
-        if self.path is None:
-            return
-        array = self._arrays[name]
-        place = np.unravel_index(block, self.blocks.counts)
-        extra = (0,) * (len(array.shape) - len(place))
-        key = array.metadata.encode_chunk_key((*map(int, place), *extra))
-        with contextlib.suppress(FileNotFoundError):  # zarr writes no file where all is NaN
-            handle = os.open(self.path / name / key, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            if self.path is not None:
+                files = self._files(block)
+                for file in files:
+                    if (self.path / file).exists():  # zarr writes none where all is NaN
+                        sync(self.path / file)
+                save_checksums(self.path, str(block), self._label(block), files)
+        self._whole.add(block)
 
     def read(self) -> Any:
         """All of it, as an `xarray.Dataset` in memory."""
         import xarray as xr
 
-        try:
-            return xr.open_zarr(self._root, chunks=None).load()
-        except (RuntimeError, ValueError) as error:
-            raise self._other(f"is damaged ({error})") from error
+        return xr.open_zarr(self._root, chunks=None).load()

@@ -1,10 +1,13 @@
 """`sweep`: solve every point of a grid, chunk by chunk, and lose nothing on the way."""
 
+import contextlib
 import math
+import operator
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
 
@@ -38,7 +41,7 @@ def sweep(
     axes: Mapping[str, Any],
     *,
     store: str | os.PathLike | None = None,
-    chunk: int | None = None,
+    chunk: SupportsIndex | None = None,
     devices: Sequence[Device] | None = None,
     batch: Batch = jax.vmap,
     progress: bool = True,
@@ -59,31 +62,47 @@ def sweep(
     `population`.
 
     `store` is the folder of a Zarr group, the same for all processes; the call goes on from the
-    chunks that are done there. It opens with `xarray.open_zarr` at any time: `done` tells which
-    points are there.
+    chunks that are done there, once no other is at work in it. It opens with `xarray.open_zarr` at
+    any time: `done` tells which points are there. Every chunk has a checksum; those that were
+    altered or lost are solved again, with a warning.
+
+    `run` is traced at each call, and compiled unless the same program was before; functions within
+    it that are under `jax.jit` themselves are not, as ever. A store is refused where the program is
+    another one. The code of functions that it calls on the host (`jax.pure_callback`,
+    `io_callback`) is no part of it: with a store a warning names them.
 
     **Raises:** `SweepError`, after all else is done, for chunks that failed; `ValueError` or
-    `TypeError` naming the axis, the output or the store that does not fit, and the remedy;
-    `OSError` if the store cannot be written to.
+    `TypeError` naming the axis, the output, or the store that does not fit or is damaged, and the
+    remedy; `OSError` if the store cannot be written to.
     """
     grid = Grid(axes)
-    if chunk is not None and chunk < 1:
-        raise ValueError(f"chunk must be at least 1, got {chunk}.")
+    chunk = _chunk(chunk)
     if store is None and jax.process_count() > 1:
         raise ValueError("store: several processes need one, a folder that all of them see.")
     devices = _local(devices)
-    cache = Store(store)
-    with together("begun"):
-        if jax.process_index() == 0 and not cache.exists:
-            program = _program(run, grid, chunk, batch, devices)
-            cache.make(program.blocks, program.outputs, _about(program, chunk))
-    tile = cache.open(grid)
-    blocks = Blocks(grid, tile) if chunk is None else grid.cut(chunk)
-    program = Program(run, batch, blocks, devices)
-    cache.check(blocks, program.outputs, _about(program, chunk))
-    with together("ended"):
-        reasons = solve(program, cache, progress)
-    done, dataset = cache.done(), cache.read()
+    cache, program = Store(store), None
+    with contextlib.ExitStack() as stack:
+        with together("begun"):
+            if jax.process_index() == 0 and not cache.exists:
+                program = _program(run, grid, chunk, batch, devices)
+                cache.make(program.blocks, program.outputs, _about(program, chunk))
+        tile = cache.open(grid)
+        blocks = Blocks(grid, tile) if chunk is None else grid.cut(chunk)
+        if program is None or program.blocks.tile != blocks.tile:
+            program = Program(run, batch, blocks, devices)
+        cache.check(program.blocks, program.outputs, _about(program, chunk))
+        if cache.path and program.host_calls:
+            warnings.warn(
+                f"store: run calls {', '.join(program.host_calls)} on the host, and {cache.path} "
+                "does not see it change. Delete the store where it has.",
+                stacklevel=2,
+            )
+        with together("alone"):
+            if jax.process_index() == 0:
+                stack.enter_context(cache.alone(progress))
+        with together("ended"):
+            reasons = solve(program, cache, progress)
+        done, dataset = cache.done(), cache.read()
     if done.all():
         return dataset.drop_vars(DONE)
     failed = tuple(
@@ -93,6 +112,16 @@ def sweep(
     )
     dataset = dataset.where(dataset[DONE]).assign({DONE: dataset[DONE]})
     raise SweepError(_report(failed, cache), failed, dataset)
+
+
+def _chunk(chunk: Any) -> int | None:
+    try:
+        chunk = None if chunk is None else operator.index(chunk)
+    except TypeError:
+        raise ValueError(f"chunk must be a whole number, got {chunk!r}.") from None
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk must be at least 1, got {chunk}.")
+    return chunk
 
 
 def _local(devices: Sequence[Device] | None) -> Sequence[Device]:

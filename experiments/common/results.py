@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import subprocess
-import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,22 @@ import numpy as np
 import xarray as xr
 
 import bpcjax
+from bpcjax._files import (
+    FileError,
+    altered,
+    clean,
+    load_arrays,
+    previous,
+    replacing,
+    save_arrays,
+    save_checksums,
+)
 
 from . import InputError
 
 _PACKAGES = "jax", "jaxlib", "equinox", "diffrax", "numpy", "xarray", "zarr"
+_RESULTS = "results"  # the name of their checksums
+_SHOWN = 5  # damaged files in an error's text
 
 
 def versions() -> dict[str, str]:
@@ -67,10 +78,9 @@ def fingerprint(settings: dict[str, Any], *arrays: np.ndarray) -> str:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write `content` beside `path`, then give it that name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
-    os.replace(part, path)
+    """Write `content` as text, whole or not at all."""
+    with replacing(path) as new:
+        new.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def writable(out: str | Path) -> Path:
@@ -89,23 +99,37 @@ def writable(out: str | Path) -> Path:
 
 
 def save(name: str, dataset: xr.Dataset, metrics: Any, config: Any, out: str | Path) -> None:
-    """Write `out/NAME.zarr`, `out/NAME/config.json` and `out/NAME/metrics.json`, in this order.
-
-    Each is written beside its place and then renamed, so that nothing half-written bears a name.
-    """
+    """Write `out/NAME.zarr`, `out/NAME/config.json` and `out/NAME/metrics.json`, in this order,
+    each whole or not at all."""
     out = writable(out)
     folder = writable(out / name)
-    store, part, old = (out / f"{pre}{name}.zarr" for pre in ("", f".{os.getpid()}.", ".old."))
-    for leftover in (part, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    dataset.to_zarr(part, zarr_format=2)  # version 3 has no specification of strings yet
-    if store.exists():
-        os.replace(store, old)
-    os.replace(part, store)
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing(out / f"{name}.zarr") as new:
+        dataset.to_zarr(new, zarr_format=2)  # version 3 has no specification of strings yet
+        save_checksums(new, _RESULTS, name)
     about = {"config": dataclasses.asdict(config), "versions": versions(), "commit": commit()}
     write_json(folder / "config.json", about)
     write_json(folder / "metrics.json", metrics)
+
+
+def load(name: str, out: str | Path) -> xr.Dataset:
+    """The data set that `save` wrote to `out/NAME.zarr`, in memory.
+
+    **Raises:** `InputError` naming the store if it is not there, altered, or of another version.
+    """
+    store = Path(out) / f"{name}.zarr"
+    clean(store.parent, f"{store.name}.")
+    if not store.exists() and previous(store).exists():  # killed while it saved
+        store = previous(store)
+    if not store.exists():
+        raise InputError(f"no {store}")
+    try:
+        damaged = altered(store, _RESULTS, name)
+    except FileError as error:
+        raise InputError(f"{store} is of another version, or damaged ({error})") from error
+    if damaged:
+        raise InputError(f"{store} is damaged, in {', '.join(damaged[:_SHOWN])}")
+    with xr.open_zarr(store) as dataset:
+        return dataset.load()
 
 
 class Chunks:
@@ -121,20 +145,16 @@ class Chunks:
     def _path(self, k: int) -> Path:
         return self.folder / f"chunk_{k:04d}.npz"
 
+    def _label(self, k: int) -> str:
+        return f"{self.folder.name}/{k}"
+
     def get(self, k: int) -> dict[str, np.ndarray] | None:
-        """The arrays of part `k`, or `None` if it is not there or not whole."""
-        try:
-            with np.load(self._path(k)) as file:
-                return dict(file)
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-            return None
+        """The arrays of part `k`, or `None` if it is not there; or not whole, with a warning."""
+        return load_arrays(self._path(k), self._label(k), "It is made anew.")
 
     def put(self, k: int, arrays: dict[str, np.ndarray]) -> None:
         """Keep the arrays of part `k`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f".{os.getpid()}.npz"
-        np.savez(part, **arrays)
-        os.replace(part, self._path(k))
+        save_arrays(self._path(k), self._label(k), arrays)
 
     def remove(self) -> None:
         """Drop the parts of this run; those of other runs, to be gone on with, stay."""

@@ -13,6 +13,7 @@ import tyro
 import xarray as xr
 
 import bpcjax as bpc
+from bpcjax._files import WriteError
 
 from . import InputError
 from .results import Chunks, code, fingerprint, save, write_json
@@ -125,12 +126,14 @@ class Study(Generic[C]):
             metrics = self.summary(dataset)
             save(self.name, dataset, metrics, config, folder)
             parts.chunks.remove()
+            print(self.table(metrics))
+            picture = self._draw(dataset, config, metrics)
         except (InputError, bpc.SweepError) as error:
             sys.exit(f"{self.name}: {error}")
+        except WriteError as error:
+            sys.exit(f"{self.name}: {error}. The same command goes on from here.")
         except KeyboardInterrupt:
             sys.exit(f"{self.name}: stopped. The same command goes on from here.")
-        print(self.table(metrics))
-        picture = self._draw(dataset, config, metrics)
         print(f"{time.perf_counter() - began:.0f} s; {folder / self.name}.zarr, {picture}")
 
     def _draw(self, dataset: xr.Dataset, config: C, metrics: Any) -> Path:

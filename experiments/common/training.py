@@ -1,7 +1,6 @@
 """Training loop of all models: epochs with progress, checkpoints, and a refusal of NaN."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,9 +12,13 @@ import numpy as np
 from jaxtyping import Array
 from tqdm import tqdm
 
+from bpcjax._files import load_arrays, save_arrays
+
 from . import InputError
 from .finite import refuse_nan
 from .results import fingerprint
+
+_REMEDY = "Training goes on from the epoch before, or starts anew."
 
 Metrics = dict[str, Any]
 History = dict[str, np.ndarray]
@@ -68,7 +71,6 @@ def checkpoint(folder: Path | None, about: Sequence[Any], *arrays: Any) -> Path 
     folder."""
     if folder is None:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{fingerprint({'about': list(about)}, *map(np.asarray, arrays))}.npz"
 
 
@@ -87,15 +89,17 @@ def run_epochs(
     or `stop` of the history so far.
 
     At `path` state and history are kept after each epoch; a stopped run goes on from there to the
-    same numbers, after `resume(history)` has brought back what is not in the state. It also ends
-    after the epoch `stop_after`.
+    same numbers, after `resume(history)` has brought back what is not in the state; where they are
+    damaged, from those of the epoch before, with a warning. It also ends after the epoch
+    `stop_after`.
 
     **Raises:** `InputError`, naming epoch and leaf, where the state is no longer finite.
     """
     rows: list[dict[str, np.ndarray]] = []
     clock = np.zeros(2)
-    if path is not None and path.exists():
-        state, rows, clock = _restore(path, state)
+    arrays = None if path is None else load_arrays(path, path.name, _REMEDY)
+    if arrays is not None:
+        state, rows, clock = _restore(arrays, state)
         resume(_history(rows, len(rows)))
     for epoch in range(len(rows), epochs if stop_after is None else stop_after):
         if rows and stop(_history(rows, epoch)):
@@ -140,21 +144,19 @@ def _history(rows: list[dict[str, np.ndarray]], epochs: int) -> History:
 
 
 def _keep(path: Path, state: Any, rows: list[dict[str, np.ndarray]], clock: np.ndarray) -> None:
-    """Write state and metrics beside `path`, then give them that name."""
+    """Write a checkpoint of state and metrics; the one before is kept beside it."""
     arrays = {f"state {k}": leaf for k, leaf in enumerate(jax.tree.leaves(state))}
     arrays |= {f"metric {name}": value for name, value in _history(rows, len(rows)).items()}
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("wb") as file:
-        np.savez(file, clock=clock, epochs=len(rows), **arrays)
-    os.replace(part, path)
+    save_arrays(path, path.name, {"clock": clock, "epochs": len(rows), **arrays}, keep=True)
 
 
-def _restore(path: Path, state: Any) -> tuple[Any, list[dict[str, np.ndarray]], np.ndarray]:
+def _restore(
+    arrays: dict[str, np.ndarray], state: Any
+) -> tuple[Any, list[dict[str, np.ndarray]], np.ndarray]:
     leaves, structure = jax.tree.flatten(state)
-    with np.load(path) as file:
-        old = [file[f"state {k}"] for k in range(len(leaves))]
-        history = {name[7:]: file[name] for name in file.files if name.startswith("metric ")}
-        clock, epochs = file["clock"], int(file["epochs"])
+    old = [arrays[f"state {k}"] for k in range(len(leaves))]
+    history = {name[7:]: values for name, values in arrays.items() if name.startswith("metric ")}
+    clock, epochs = arrays["clock"], int(arrays["epochs"])
     old = [
         jnp.asarray(a) if isinstance(b, jax.Array) else a for a, b in zip(old, leaves, strict=True)
     ]

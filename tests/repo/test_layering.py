@@ -17,6 +17,7 @@ OLD = ("network", "layers", "projection", "wrappers", "descent", "thinned")
 ALLOWED = {
     "_arrays": set(),
     "_bits": set(),
+    "_files": set(),
     "_layout": set(),
     "_instant": set(),
     "_moved": set(),
@@ -40,8 +41,8 @@ ALLOWED = {
     "simulate": {"_arrays", "system", "views", "_require", "stepping", "restart", "solution"},
     "encode": {"_arrays", "_require", "spikes"},
     "cost": {"_moved"},
-    "sweep": set(),
-    "data": {"_arrays", "spikes"},
+    "sweep": {"_files"},
+    "data": {"_arrays", "_files", "spikes"},
     "learning": {
         "_arrays", "_moved", "_require", "spikes", "system", "energies", "stepping", "simulate",
     },

@@ -170,7 +170,8 @@ def test_a_stopped_run_goes_on_and_gives_the_same(finished, monkeypatch):
     (work / "chunk_0002.npz").write_bytes(b"half-writ")  # a damaged part is done again
     again = []
     monkeypatch.setattr(results.Chunks, "put", lambda self, k, arrays: again.append(k))
-    solution = recall.STUDY(config)
+    with pytest.warns(UserWarning, match="chunk_0002.npz is cut short.* It is made anew"):
+        solution = recall.STUDY(config)
     assert done == [0, 1, 2] and again == [2, *range(3, 10)]
     xr.testing.assert_identical(solution, dataset)
     # Parts of a run with another seed are not taken for this one's.

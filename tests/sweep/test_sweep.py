@@ -1,6 +1,9 @@
 import functools
 import importlib
+import shutil
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import equinox as eqx
 import jax
@@ -105,29 +108,59 @@ def test_the_types_of_outputs_are_kept():
     np.testing.assert_array_equal(dataset.h, [2, 2, 2, 2])
 
 
-def test_nothing_is_traced_again_when_only_values_change():
-    traces = []
+COMPILED = []
+jax.monitoring.register_event_duration_secs_listener(
+    lambda name, *_, **__: COMPILED.append(name) if "backend_compile" in name else None
+)
+
+
+class Line(eqx.Module):  # what a module holds is an argument
+    slope: jax.Array
+
+    def __call__(self, x):
+        return {"y": self.slope * x}
+
+
+def test_nothing_is_compiled_again_when_only_values_change():
+    sweep(Line(jnp.array(2.0)), {"x": np.arange(10.0)}, chunk=3)
+    before = len(COMPILED)
+    for slope in (3.0, 4.0):
+        x = np.arange(10.0) + slope
+        np.testing.assert_array_equal(sweep(Line(jnp.array(slope)), {"x": x}, chunk=3).y, slope * x)
+    assert len(COMPILED) == before
+
+
+def test_what_run_reads_of_its_surroundings_is_what_it_is_at_the_call(tmp_path):
+    around = {"slope": 2.0}
 
     def run(x):
-        traces.append(x.shape)
-        return {"y": x**2}
+        return {"y": around["slope"] * x}
 
-    for shift in (0.0, 1.0, 2.0):
-        x = np.arange(10.0) + shift
-        np.testing.assert_array_equal(sweep(run, {"x": x}, chunk=3).y, x**2)
-    assert traces == [()]
+    x = np.arange(4.0)
+    for slope in (2.0, 3.0, 2.0):
+        around["slope"] = slope
+        np.testing.assert_array_equal(sweep(run, {"x": x}, chunk=2).y, slope * x)
+    sweep(run, {"x": x}, chunk=2, store=tmp_path / "s.zarr")
+    around["slope"] = 3.0
+    with pytest.raises(ValueError, match="another function: its code, or arrays"):
+        sweep(run, {"x": x}, store=tmp_path / "s.zarr")
 
-    class Line(eqx.Module):  # what a module holds is an argument
-        slope: jax.Array
 
-        def __call__(self, x):
-            traces.append(x.shape)
-            return {"y": self.slope * x}
+def test_a_function_of_the_host_is_that_of_the_call_and_named_with_a_store(tmp_path):
+    def sweep_with(factor, **options):
+        def scale(x):
+            return factor * np.asarray(x)
 
-    for slope in (2.0, 3.0):
-        dataset = sweep(Line(jnp.array(slope)), {"x": np.arange(10.0)}, chunk=3)
-        np.testing.assert_array_equal(dataset.y, slope * np.arange(10.0))
-    assert len(traces) == 2
+        def run(x):
+            like = jax.ShapeDtypeStruct(x.shape, x.dtype)
+            return {"y": jax.pure_callback(scale, like, x, vmap_method="expand_dims")}
+
+        return sweep(run, {"x": np.arange(4.0)}, chunk=2, **options).y
+
+    for factor in (2.0, 3.0):
+        np.testing.assert_array_equal(sweep_with(factor), factor * np.arange(4.0))
+    with pytest.warns(UserWarning, match="store: run calls .*scale on the host, and .*s.zarr"):
+        sweep_with(2.0, store=tmp_path / "s.zarr")
 
 
 @pytest.mark.slow
@@ -183,7 +216,8 @@ class Host:
 def test_a_chunk_that_raises_is_reported_and_tried_again_alone(tmp_path, caplog):
     host, axes = Host(limit=4.0), {"x": np.arange(8.0)}
     run = host.run
-    with pytest.raises(bpc.SweepError) as caught:
+    calls = pytest.warns(UserWarning, match="store: run calls Host.square on the host")
+    with calls, pytest.raises(bpc.SweepError) as caught:
         sweep(run, axes, chunk=2, store=tmp_path / "s.zarr")
     message = str(caught.value)
     assert "2 of 4 chunks failed" in message and "x = 4.0 ... 5.0" in message
@@ -194,7 +228,8 @@ def test_a_chunk_that_raises_is_reported_and_tried_again_alone(tmp_path, caplog)
     np.testing.assert_array_equal(kept.n, [7, 7, 7, 7, np.nan, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(kept.done, np.arange(8) < 4)
     host.limit, host.calls = np.inf, []
-    dataset = sweep(run, axes, chunk=2, store=tmp_path / "s.zarr")
+    with pytest.warns(UserWarning, match="store: run calls Host.square on the host"):
+        dataset = sweep(run, axes, chunk=2, store=tmp_path / "s.zarr")
     np.testing.assert_array_equal(dataset.y, np.arange(8.0) ** 2)
     assert sorted(host.calls) == [[4.0, 5.0], [6.0, 7.0]] and dataset.n.dtype == np.int64
 
@@ -288,20 +323,48 @@ def test_what_is_no_store_is_left_as_it_is(tmp_path):
 def test_half_written_and_damaged_chunks_are_never_taken_for_whole(tmp_path):
     store, axes = tmp_path / "s.zarr", {"x": np.arange(12.0)}
     want = sweep(shifted, axes, chunk=3, store=store)
-    (store / "done" / "1").unlink()  # as if stopped before the flag
+    (store / ".checksums" / "1.npz").unlink()  # as if stopped before it was written
     (store / "y" / "1").write_bytes(b"half")
     (store / "y" / "0.1234.partial").write_bytes(b"left over")
     xr.testing.assert_identical(sweep(shifted, axes, store=store), want)
+    assert not list(store.rglob("*.partial"))
     whole = (store / "y" / "2").read_bytes()
-    for damaged in (whole[:-5], whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]):
-        (store / "y" / "2").write_bytes(damaged)
-        with pytest.raises(ValueError, match="store: .* is damaged"):
-            sweep(shifted, axes, store=store)
-    part = tmp_path / ".new.zarr.part"  # left by a process killed while it made a store
-    part.mkdir()
-    (part / "y").write_text("half")
-    xr.testing.assert_equal(sweep(shifted, axes, chunk=3, store=tmp_path / "new.zarr"), want)
-    assert not part.exists()
+    flipped = whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:]
+    for content in (whole[:-5], flipped, (store / "y" / "3").read_bytes(), None):
+        (store / "y" / "2").unlink()
+        if content is not None:
+            (store / "y" / "2").write_bytes(content)
+        with pytest.warns(UserWarning, match="store: .*s.zarr is damaged: y/2 are altered or lost"):
+            xr.testing.assert_identical(sweep(shifted, axes, store=store), want)
+        xr.testing.assert_identical(sweep(shifted, axes, store=store), want)
+
+
+@pytest.mark.parametrize("name", [".zattrs", ".zmetadata", "y/.zarray", "x/0", "y"])
+def test_a_store_with_damaged_metadata_or_without_an_output_is_refused_by_name(tmp_path, name):
+    store, axes = tmp_path / "s.zarr", {"x": np.arange(6.0)}
+    sweep(shifted, axes, chunk=3, store=store)
+    if (store / name).is_dir():
+        shutil.rmtree(store / name)
+    else:
+        (store / name).write_bytes((store / name).read_bytes()[:-1] + b"x")
+    with pytest.raises(
+        ValueError, match=rf"store: .*s.zarr is damaged, in {name}.*delete this one"
+    ):
+        sweep(shifted, axes, store=store)
+
+
+def test_sweeps_that_start_one_store_at_the_same_instant_both_return_it(tmp_path):
+    axes, start = {"x": np.arange(6.0)}, threading.Barrier(3)
+
+    def call(k):
+        start.wait()
+        return sweep(shifted, axes, chunk=2, store=tmp_path / f"{k}.zarr").y.values
+
+    with ThreadPoolExecutor(3) as pool:
+        for k in range(5):
+            for y in pool.map(call, [k] * 3):
+                np.testing.assert_array_equal(y, np.arange(6.0) + 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{k}.zarr" for k in range(5)]
 
 
 def test_the_default_chunk_fits_the_memory_and_a_store_keeps_its_own(tmp_path, monkeypatch):
@@ -383,15 +446,9 @@ def test_bad_input_is_named(run, axes, options, message):
         sweep(run, axes, **options)
 
 
-def test_a_run_that_is_no_key_of_a_cache_is_named():
-    class Unhashable:
-        __hash__ = None
-
-        def __call__(self, x):
-            return {"y": x}
-
-    with pytest.raises(TypeError, match="run and batch must be hashable"):
-        sweep(Unhashable(), X)
+def test_whole_numbers_of_any_type_are_a_chunk(tmp_path):
+    dataset = sweep(shifted, X, chunk=np.int64(2), store=tmp_path / "s.zarr")
+    assert dataset.attrs["chunk"] == 2 and type(dataset.attrs["chunk"]) is int
 
 
 def test_the_sweep_is_a_function_and_light_until_called():
