@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ..._arrays import as_indices, as_real, is_traced
@@ -122,7 +123,7 @@ def answers(joint: ArrayLike, alpha: ArrayLike) -> Int[Array, " T"]:
     shares = jnp.asarray(joint)
     if shares.ndim != 3:
         raise ValueError(f"joint must have shape [T, C, R], got {shares.shape}.")
-    if not is_traced(alpha) and not bool((jnp.asarray(alpha) >= 0) & (jnp.asarray(alpha) < 1)):
+    if not is_traced(alpha) and not 0 <= float(np.asarray(alpha)) < 1:
         raise ValueError(f"alpha must be a probability below 1, got {alpha}.")
     level, count = 1 - jnp.asarray(alpha, shares.dtype), shares.shape[2]
     lengths = jnp.arange(count)
