@@ -113,7 +113,7 @@ def draw(data: Recordings, members: np.ndarray, count: int, each: int, seed: int
     """So many streams of `each` of the `members`, in random orders."""
     rng = np.random.default_rng(seed)
     rows, turns = [], np.array([], int)
-    for _ in range(count):  # every recording comes as often as any other
+    for _ in range(count):  # each recording comes about as often as any other
         if len(turns) < each:
             turns = np.append(turns, rng.permutation(np.setdiff1d(members, turns)))
         rows.append(turns[:each])
