@@ -1,18 +1,18 @@
 """Recordings that arrive one after another: a fold's networks and rivals, and what they are worth.
 
-Networks learn in `learned`, which also scores candidate settings on the fold's own test; in
-`measured` a fold takes the settings with the best scores of the *other* folds, the official test
-(the fold 5) those of all five.
+Networks learn in `taught`, rivals in `rivalled`, which score candidate settings on the fold's own
+test; in `measured` a fold takes the settings with the best scores of the *other* folds, the
+official test (the fold 5) those of all five.
 """
 
 import itertools
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import log_softmax, logsumexp
 
 from . import beliefs, measures, networks, rivals
-from .networks import CHUNK, CLASSES, Sample
+from .networks import CHUNK, CLASSES
 from .recordings import FOLDS, Recordings, Streams, draw
 
 METHODS = (
@@ -29,9 +29,11 @@ CHOICES: dict[str, list[tuple[float, ...]]] = {
     "whole": [(t,) for t in TEMPERATURES],
     "linear": [(t,) for t in TEMPERATURES],
     "leak": list(itertools.product(rivals.LEAKS, GAINS)),
-    "bayes": [(gain,) for gain in GAINS[:4]],
+    "bayes": list(itertools.product((0.1, 0.3, 1.0), (0.01, 0.03, 0.1))),
+    "linear leak": [(tau,) for tau in rivals.LINEAR_LEAKS],
 }
 SPAN = 2  # frames of a span of naive Bayes
+FEW = 5  # streams by which its gains are chosen
 
 
 def _loss(posterior: np.ndarray, label: np.ndarray) -> float:
@@ -55,21 +57,26 @@ class Fold:
         self.phase = networks.phases_of(data.longest)
         self.parts = networks.parts_of(data.longest)
 
-    def bayes(self, gain: float, streams: slice = slice(None)) -> beliefs.Belief:
-        """Belief of naive Bayes with change points."""
+    def bayes(
+        self, of_phase: float, of_class: float, streams: slice = slice(None)
+    ) -> beliefs.Belief:
+        """Belief of naive Bayes with change points, with gains as those of `window`."""
         rate = rivals.rates(self.data, self.train, SPAN)
         counts = self.streams.counts[streams]
 
         def evidence(part):
             rows = [rivals.poisson_evidence(rate, one) for one in counts[part]]
-            return np.float32(gain) * np.stack(rows).astype(np.float32)
+            log = np.stack(rows).astype(np.float32)
+            phase = logsumexp(log, axis=2, keepdims=True) - np.log(CLASSES)
+            return (of_phase * phase + of_class * (log - phase)).astype(np.float32)
 
         phase = np.arange(self.data.longest) // SPAN
         return beliefs.filtered(evidence, phase, self.hazard, len(counts))
 
 
-def learned(fold: Fold, width: int, epochs: int, label: str) -> dict[str, np.ndarray]:
-    """What a fold has learned and says of its streams, and the loss of each candidate setting."""
+def taught(fold: Fold, width: int, epochs: int, label: str) -> dict[str, np.ndarray]:
+    """What the networks of a fold say of its streams, `whole` where it is told the onset, and the
+    loss of each of their candidate settings."""
     data, streams, seed = fold.data, fold.streams, fold.number
     window = networks.window_sample(data, fold.train, seed)
     energy = networks.learn(data, window, seed, width, epochs, f"{label}, window,")
@@ -77,16 +84,6 @@ def learned(fold: Fold, width: int, epochs: int, label: str) -> dict[str, np.nda
     whole = networks.whole_sample(data, fold.train, seed)
     energy = networks.learn(data, whole, seed, width, epochs, f"{label}, whole,")
     told = networks.run_whole(energy, whole.scale, streams.counts, streams.onset, fold.parts)
-    linear = rivals.Linear.learn(whole)
-    linear_told = linear.since(streams.counts, streams.onset, fold.parts)
-    names = (fold.phase.max() + 1).astype(int)
-    of = Sample(window.inputs, window.of // names, np.ones(CLASSES), window.scale)
-    taus = networks.RECIPES[data.name].taus
-    leaky = rivals.Linear.learn(of)
-    alone = np.stack([leaky(x) for one in streams.counts for x in networks.traces(one[None], taus)])
-    scores = rivals.leaky_scores(
-        rivals.rates(data, fold.train, data.longest), streams.counts
-    ).astype(np.float32)
     part, label_ = slice(0, CHUNK), streams.label
 
     def window_loss(of_phase: float, of_class: float) -> float:
@@ -94,22 +91,40 @@ def learned(fold: Fold, width: int, epochs: int, label: str) -> dict[str, np.nda
         belief = beliefs.filtered(rows, fold.phase, fold.hazard, len(said.log[part]))
         return _loss(belief.posterior, label_[part])
 
-    losses: dict[str, Callable[..., float]] = {
-        "window": window_loss,
-        "whole": lambda t: _loss(_softmax(told.log / t), label_),
-        "linear": lambda t: _loss(_softmax(linear_told / t), label_),
-        "leak": lambda tau, gain: _loss(_softmax(gain * scores[rivals.LEAKS.index(tau)]), label_),
-        "bayes": lambda gain: _loss(fold.bayes(gain, part).posterior, label_[part]),
-    }
     return {
         "window": said.log, "window spikes": said.spikes, "frequency": window.frequency,
-        "told": told.log, "told spikes": told.spikes, "scale": whole.scale,
-        "linear told": linear_told, "linear alone": alone, "leaky": scores,
+        "told": told.log, "told spikes": told.spikes, "scale": np.asarray(whole.scale),
+    } | networks.leaves_of(energy) | _losses({
+        "window": window_loss, "whole": lambda t: _loss(_softmax(told.log / t), label_),
+    })  # fmt: skip
+
+
+def rivalled(fold: Fold) -> dict[str, np.ndarray]:
+    """What the rivals of a fold say of its streams, and the loss of each candidate setting."""
+    data, streams, label = fold.data, fold.streams, fold.streams.label
+    linear = rivals.Linear.learn(networks.whole_sample(data, fold.train, fold.number))
+    told = linear.since(streams.counts, streams.onset, fold.parts)
+    alone = np.stack([rivals.leaky_linear(data, fold.train, streams.counts, tau)
+                      for tau in rivals.LINEAR_LEAKS])  # fmt: skip
+    rate = rivals.rates(data, fold.train, data.longest)
+    scores = rivals.leaky_scores(rate, streams.counts).astype(np.float32)
+    part = slice(0, FEW)
+    return {
+        "linear alone": alone, "leaky": scores,
         "linear weights": linear.weights, "linear bias": linear.bias,
-    } | networks.leaves_of(energy) | {
-        f"loss, {name}": np.array([losses[name](*choice) for choice in CHOICES[name]])
-        for name in CHOICES
-    }  # fmt: skip
+    } | _losses({
+        "linear": lambda t: _loss(_softmax(told / t), label),
+        "linear leak": lambda tau: _loss(np.exp(alone[rivals.LINEAR_LEAKS.index(tau)]), label),
+        "leak": lambda tau, gain: _loss(_softmax(gain * scores[rivals.LEAKS.index(tau)]), label),
+        "bayes": lambda *gains: _loss(fold.bayes(*gains, part).posterior, label[part]),
+    })  # fmt: skip
+
+
+def _losses(losses: dict[str, Callable[..., float]]) -> dict[str, np.ndarray]:
+    return {
+        f"loss, {name}": np.array([loss(*choice) for choice in CHOICES[name]])
+        for name, loss in losses.items()
+    }
 
 
 def chosen(name: str, others: list[dict[str, np.ndarray]]) -> tuple[float, ...]:
@@ -131,7 +146,7 @@ def measured(
     size = fold.parts * streams.counts.shape[2]
     energy = networks.from_leaves(own, size, width)
     said = networks.run_whole(energy, own["scale"], streams.counts, belief.onset, fold.parts)
-    bayes = fold.bayes(*settings["bayes"])
+    bayes = fold.bayes(*settings["bayes"][:2])
     linear = rivals.Linear(own["linear weights"], own["linear bias"])
     linear_said = linear.since(streams.counts, bayes.onset, fold.parts)
     told = _softmax(own["told"] / settings["whole"][0])
@@ -144,7 +159,9 @@ def measured(
         "logistic regression, change points": beliefs.mixed(
             linear_said, bayes.run_length, *settings["linear"]
         ),
-        "logistic regression, leak": np.exp(own["linear alone"]),
+        "logistic regression, leak": np.exp(
+            own["linear alone"][rivals.LINEAR_LEAKS.index(settings["linear leak"][0])]
+        ),
         "naive Bayes, change points": bayes.posterior,
         "naive Bayes, leak": _softmax(gain * own["leaky"][rivals.LEAKS.index(leak)]),
     }
@@ -161,13 +178,11 @@ def measured(
         "network, onset told": events + own["told spikes"],
         "logistic regression, change points": events,
     }
-    rules = {
-        "network": lambda a: beliefs.answers_of(
-            said.log, belief.run_length, settings["whole"][0], a
-        ),
-        "network, onset told": lambda a: beliefs.answers_told(told, streams.onset, a),
-        "logistic regression, change points": lambda a: beliefs.answers_of(
-            linear_said.astype(np.float32), bayes.run_length, settings["linear"][0], a
+    given = {
+        "network": beliefs.answers_of(said.log, belief.run_length, settings["whole"][0], ALPHAS),
+        "network, onset told": [beliefs.answers_told(told, streams.onset, a) for a in ALPHAS],
+        "logistic regression, change points": beliefs.answers_of(
+            linear_said, bayes.run_length, settings["linear"][0], ALPHAS
         ),
     }
     result = {
@@ -178,7 +193,7 @@ def measured(
         "frame energy": np.array([costs[m][streams.label >= 0].mean() for m in DECIDING]),
     } | {f"chosen, {name}": np.array(choice) for name, choice in settings.items()}
     tables = [
-        [measures.decisions(rules[m](a), streams, fold.test, spikes[m], costs[m]) for a in ALPHAS]
+        [measures.decisions(one, streams, fold.test, spikes[m], costs[m]) for one in given[m]]
         for m in DECIDING
     ]
     for name in ("given", "right", "shown", "answered"):
@@ -211,11 +226,15 @@ def arrive(
             made[number] = Fold(data(), number, streams, each)
         return made[number]
 
-    def learn(number: int) -> dict[str, np.ndarray]:
+    def teach(number: int) -> dict[str, np.ndarray]:
         print()
-        return learned(fold(number), width, epochs, f"fold {number}")
+        return taught(fold(number), width, epochs, f"fold {number}")
 
-    said = {k: parts(f"{name}, fold {k}", lambda k=k: learn(k)) for k in folds}
+    kept = {k: parts(f"{name}, fold {k}", lambda k=k: teach(k)) for k in folds}
+    said = {
+        k: kept[k] | parts(f"{name}, fold {k}, rivals", lambda k=k: rivalled(fold(k)))
+        for k in folds
+    }
 
     def measure(number: int) -> dict[str, np.ndarray]:
         others = [said[k] for k in folds if k not in (number, FOLDS)]

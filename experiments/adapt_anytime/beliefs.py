@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax
 
-from bpcjax.models import ChangePointFilter, answers, scaled_evidence
+from bpcjax.models import ChangePointFilter, scaled_evidence
 
 from .networks import CHUNK, CLASSES
 from .recordings import LEAST, Recordings, broken_off
@@ -96,27 +96,26 @@ def mixed(said: np.ndarray, run_length: np.ndarray, temperature: float) -> np.nd
     return weight * share + (1 - weight) / CLASSES
 
 
-@eqx.filter_jit
-def _answers(share, run_length, close, alpha):
-    far = jnp.full_like(share, 1 / CLASSES)
-
-    def one(share, far, lengths, close):
-        own = share[:, :, None] * jnp.where(close, lengths, 0)[:, None]
-        return answers(own + far[:, :, None] * jnp.where(close, 0, lengths)[:, None], alpha)
-
-    return jax.vmap(one)(share, far, run_length, close)
-
-
 def answers_of(
-    said: np.ndarray, run_length: np.ndarray, temperature: float, alpha: float
+    said: np.ndarray, run_length: np.ndarray, temperature: float, alphas: tuple[float, ...]
 ) -> np.ndarray:
-    """Answers [S, T] by the stopping rule, of the belief that `mixed` is the class posterior of."""
-    share = np.exp(log_softmax(said / temperature, axis=2)).astype(np.float32)
-    close, parts = near(run_length), []
-    for k in range(0, len(share), CHUNK):
-        part = slice(k, k + CHUNK)
-        parts.append(np.asarray(_answers(share[part], run_length[part], close[part], alpha)))
-    return np.concatenate(parts)
+    """Answers [alphas, S, T] by the stopping rule (`bpcjax.models.answers`, of which this is the
+    short form), of the belief that `mixed` is the class posterior of."""
+    share = np.exp(log_softmax(said / temperature, axis=2))
+    level, last = 1 - np.array(alphas)[:, None], run_length.shape[2] - 1
+    close = near(run_length)
+    own, far = (np.cumsum(run_length * which, axis=2) for which in (close, ~close))
+    streams, frames = np.arange(len(share)), share.shape[1]
+    elapsed = np.full((len(alphas), len(share)), -1)
+    result = np.full((len(alphas), len(share), frames), -1)
+    for t in range(frames):
+        upto = np.where(elapsed < 0, last, np.minimum(elapsed, last) - 1)
+        some = own[streams[None], t, upto][:, :, None] * share[None, :, t]
+        sure = some.max(axis=2) + far[streams[None], t, upto] / CLASSES
+        answered = (sure >= level) & (upto >= 0)
+        result[:, :, t] = np.where(answered, share[:, t].argmax(axis=1)[None], -1)
+        elapsed = np.where(answered, 1, np.where(elapsed < 0, -1, elapsed + 1))
+    return result
 
 
 def answers_told(posterior: np.ndarray, onset: np.ndarray, alpha: float) -> np.ndarray:

@@ -29,7 +29,7 @@ from .recordings import FRAME, Recordings, broken_off, since, traces
 CLASSES = 10
 PART = 21  # frames of a part of `whole`
 EARLY = 10  # frames from the onset on, in which half the moments of `window` lie
-EDGES = 0, 2, 4, 7, 10, 20, 31, 41, 52, 72, 96  # frames at which phases begin
+EDGES = 0, 2, 4, 7, 10, 20, 31, 41, 52, 66  # frames at which phases begin
 CHUNK = 10  # streams at a time
 
 
@@ -46,7 +46,7 @@ class Recipe(NamedTuple):
 RECIPES = {
     "digits": Recipe((10.0, 50.0), 4, 0, 0.2),
     "nmnist": Recipe((5.0, 50.0), 10, 1, 0.3),
-    "spoken_digits": Recipe((10.0, 50.0, 200.0), 5, 0, 0.1),
+    "spoken_digits": Recipe((10.0, 50.0), 3, 0, 0.1),
 }
 
 
@@ -176,7 +176,11 @@ def run_window(
 
 
 def run_whole(
-    energy: PredictiveCoding, scale: np.ndarray, counts: np.ndarray, onset: np.ndarray, number: int
+    energy: PredictiveCoding,
+    scale: np.ndarray | np.floating,
+    counts: np.ndarray,
+    onset: np.ndarray,
+    number: int,
 ) -> Spoken:
     """What `whole` says of streams, of all since the `onset` [S, T] that is held at each frame."""
 

@@ -57,8 +57,8 @@ def camera(folder: str | None, frames: int = 62) -> Recordings:
     return Recordings("nmnist", [one for part in counts for one in part], labels, len(parts[1]))
 
 
-def spoken(folder: str | None, frames: int = 120) -> Recordings:
-    """Spoken digits, as long as each is, at most 600 ms: each band of a cochlea sends a spike
+def spoken(folder: str | None, frames: int = 80) -> Recordings:
+    """Spoken digits, as long as each is, at most 400 ms: each band of a cochlea sends a spike
     whenever its loudness, octaves of amplitude above a threshold, has added up to 40
     octave-milliseconds."""
     parts = [load("spoken_digits", split, folder) for split in ("train", "test")]

@@ -9,9 +9,11 @@ from scipy.special import log_softmax
 
 from ..common.linear_readouts import minimise_cross_entropy
 from .networks import CLASSES, PART, Sample
-from .recordings import FRAME, Recordings, since
+from .recordings import FRAME, Recordings, broken_off, since, traces
 
 LEAKS = 15.0, 30.0, 60.0, 120.0, 240.0  # ms, of naive Bayes
+LINEAR_LEAKS = 30.0, 60.0, 120.0  # ms, of logistic regression
+MOMENTS = 5  # of each recording, of leaky logistic regression
 LEAST = 10.0  # recordings that the mean over classes counts for
 EPOCHS, DECAY = 20, 0.1
 
@@ -79,3 +81,22 @@ class Linear(NamedTuple):
         """Log probabilities [S, T, names] from all counts [S, T, channels] since the `onset`."""
         pairs = zip(counts, onset, strict=True)
         return np.stack([self(since(c, o, PART, number)) for c, o in pairs])
+
+
+def leaky_linear(data: Recordings, train: np.ndarray, counts: np.ndarray, tau: float) -> np.ndarray:
+    """Log probabilities [S, T, classes] of streams [S, T, channels] by logistic regression of leaky
+    counts, learned at moments of recordings drawn uniformly, each after another one."""
+    rng, keep = np.random.default_rng([8, len(train)]), np.exp(-FRAME / tau)
+    inputs, labels = [], []
+    for _ in range(MOMENTS):
+        before = rng.permutation(train)
+        ends = broken_off(rng, [data.counts[k] for k in before])
+        for k, other, end in zip(train, before, ends, strict=True):
+            now = int(rng.integers(0, len(data.counts[k])))
+            both = np.concatenate([data.counts[other][:end], data.counts[k][: now + 1]])
+            inputs.append(keep ** np.arange(len(both))[::-1] @ both.reshape(len(both), -1))
+            labels.append(int(data.labels[k]))
+    scale = np.float32(100 / min(tau, 100.0))  # as of `traces`
+    x = scale * np.stack(inputs).astype(np.float32)
+    model = Linear.learn(Sample(x, np.array(labels), np.ones(CLASSES), scale))
+    return np.stack([model(traces(one[None], (tau,))[0]) for one in counts])

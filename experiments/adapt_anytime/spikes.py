@@ -97,9 +97,9 @@ def drift(task: Task, count: int, seed: int, k: int) -> dict[str, np.ndarray]:
     after = np.unique(np.append(near, far).astype(int))
     probe = np.full(len(x), -1)
     probe[before], probe[after] = 0, 1
-    same = batched(laws[1], task.labels, passes(np.random.default_rng([seed, 5, k]), train,
-                                                max(count // 2, 1)))  # fmt: skip
-    stationary = [np.concatenate(pair) for pair in zip(same, last, strict=True)]
+    order = passes(np.random.default_rng([seed, 5, k]), train, max(count // 2, 1))
+    same = batched(laws[1], task.labels, order)
+    new, named = (np.concatenate(pair) for pair in zip(same, last, strict=True))
     ends = np.full(len(x), -1)
     ends[np.linspace(len(ends) - pass_, len(ends) - 1, 5).astype(int)] = 1
     tests = jnp.asarray(np.stack([law[test] for law in laws]))
@@ -113,7 +113,7 @@ def drift(task: Task, count: int, seed: int, k: int) -> dict[str, np.ndarray]:
     through = [right(decay, x, labels, probe) for decay in DECAYS]
     return {
         "right": np.array([count for count, _ in through]),
-        "stationary": np.array([right(decay, *stationary, ends)[0].mean() for decay in DECAYS]),
+        "stationary": np.array([right(decay, new, named, ends)[0].mean() for decay in DECAYS]),
         "test": np.array(len(test)),
         "point": (np.append(before, after) + 1.0) / pass_,
         "change": np.array(change / pass_),

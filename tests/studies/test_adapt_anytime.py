@@ -4,9 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.special import log_softmax
 from scipy.stats import poisson
 
-from bpcjax.models import NudgedPhases
+from bpcjax.models import NudgedPhases, answers
 from experiments import adapt_anytime
 from experiments.adapt_anytime import beliefs, measures, rivals
 from experiments.adapt_anytime.networks import answer
@@ -95,10 +96,23 @@ def test_doubt_about_the_onset_goes_to_all_classes():
     lengths[0, 0, [2, 5, 30]] = 0.5, 0.1, 0.4  # 5 is near 2, 30 is not
     found = beliefs.mixed(said, lengths, 1.0)[0, 0]
     assert found[3] == pytest.approx(0.6 * 0.5 + 0.04) and found.sum() == pytest.approx(1)
-    given = beliefs.answers_of(said.astype(np.float32), lengths.astype(np.float32), 1.0, 0.7)
-    assert given[0, 0] == 3
-    given = beliefs.answers_of(said.astype(np.float32), lengths.astype(np.float32), 1.0, 0.6)
-    assert given[0, 0] == -1
+
+
+def test_the_short_form_of_the_stopping_rule():
+    # that of the joint posterior, written out
+    rng = np.random.default_rng(2)
+    said = log_softmax(3 * rng.standard_normal((4, 60, 10)), axis=2)
+    lengths = rng.dirichlet(np.full(25, 0.05), (4, 60))
+    alphas = 0.6, 0.3
+    short = beliefs.answers_of(said, lengths, 1.3, alphas)
+    share = np.exp(log_softmax(said / 1.3, axis=2))
+    close = beliefs.near(lengths)
+    own = share[..., None] * np.where(close, lengths, 0)[:, :, None]
+    joint = own + np.where(close, 0, lengths)[:, :, None] / 10
+    assert (short >= 0).sum(axis=(1, 2)).min() > 20
+    for alpha, rows in zip(alphas, short, strict=True):
+        for one, row in zip(joint, rows, strict=True):
+            np.testing.assert_array_equal(answers(jnp.asarray(one), alpha), row)
 
 
 def _two():

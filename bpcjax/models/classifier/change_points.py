@@ -1,6 +1,7 @@
 """Change-point filter over classes: who is there now, and since when, where nobody says that the
 last one has left."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..._arrays import as_indices, as_real, is_traced
+from ..._arrays import as_floating, as_indices, as_real, is_traced
 from ...system import Module, as_parameter
 
 
@@ -50,9 +51,14 @@ class ChangePointFilter(Module):
     hazard: Float[Array, "*R"]
     phase: Int[Array, " R"]
 
-    def __init__(self, prior: ArrayLike, hazard: ArrayLike, phase: ArrayLike = (0,)):
+    def __init__(
+        self,
+        prior: ArrayLike | Sequence[float],
+        hazard: ArrayLike | Sequence[float],
+        phase: ArrayLike | Sequence[int] = (0,),
+    ):
         """**Raises:** `ValueError` naming the argument that makes no sense."""
-        shares, hazards = as_parameter(prior), as_parameter(hazard)
+        shares, hazards = (as_parameter(as_floating(value)) for value in (prior, hazard))
         phases = as_indices(phase, "phase")
         if shares.ndim != 1 or not shares.size:
             raise ValueError(f"prior must have shape [C], one entry a class, got {shares.shape}.")
@@ -160,9 +166,7 @@ def scaled_evidence(
     log = jax.nn.log_softmax(log, axis=(-2, -1))
     phase = jax.nn.logsumexp(log, axis=-2, keepdims=True)
     common = jax.nn.logsumexp(prior, axis=0, keepdims=True)
-    lift = (1,) * (log.ndim - 2)
-    common, within = (
-        common.reshape(*lift, *common.shape),
-        (prior - common).reshape(*lift, *prior.shape),
-    )
-    return of_phase * (phase - common) + of_class * (log - phase - within)
+    lift = tuple(range(log.ndim - 2))
+    within = jnp.expand_dims(prior - common, lift)
+    gains = jnp.asarray(of_phase), jnp.asarray(of_class)
+    return gains[0] * (phase - jnp.expand_dims(common, lift)) + gains[1] * (log - phase - within)
