@@ -63,7 +63,7 @@ class Config(study.Config):
     """Hidden units of the networks to which recordings arrive."""
     epochs: int = setting(15, least=1, quick=10)
     """Of each of these networks."""
-    orders: int = setting(1, least=1)
+    orders: int = setting(3, least=1, quick=1)
     """Splits of the recordings that drift."""
     passes: int = setting(10, least=1)
     """How often recordings are shown after the drift; half as often before it."""

@@ -109,7 +109,7 @@ def test_the_short_form_of_the_stopping_rule():
     close = beliefs.near(lengths)
     own = share[..., None] * np.where(close, lengths, 0)[:, :, None]
     joint = own + np.where(close, 0, lengths)[:, :, None] / 10
-    assert (short >= 0).sum(axis=(1, 2)).min() > 20
+    assert (short >= 0).sum(axis=(1, 2)).min() > 10
     for alpha, rows in zip(alphas, short, strict=True):
         for one, row in zip(joint, rows, strict=True):
             np.testing.assert_array_equal(answers(jnp.asarray(one), alpha), row)
