@@ -109,10 +109,11 @@ def _example(ax: Axes, dataset: xr.Dataset, name: str) -> None:
               extent=(0, end, -0.5, 9.5))  # fmt: skip
     time = frame * np.arange(len(label))
     ax.step(time, np.where(label >= 0, label, np.nan), color=style.RED, where="post")
-    for begins, colour, low in ((onset, "0.3", 0), (likeliest, style.ORANGE, 0.9)):
+    for begins, colour, low in ((onset, style.BLACK, 0), (likeliest, style.ORANGE, 0.9)):
         for t in np.flatnonzero(np.diff(begins) > 4) + 1:
-            ax.axvline(time[t], low, low + 0.1, color=colour, linewidth=1)
-    ax.set(xlabel="ms; marks: onsets (below), found (above)", ylabel="class", xlim=(0, end))
+            ax.axvline(time[t], low, low + 0.1, color=colour, linewidth=1.5)
+    ax.set(xlabel="ms; marks: onsets (below), found (above)", ylabel="class", xlim=(0, end),
+           yticks=range(0, 10, 3))  # fmt: skip
 
 
 def _drift(ax: Axes, dataset: xr.Dataset, key: str, *, legend: bool) -> None:
