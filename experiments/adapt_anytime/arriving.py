@@ -116,7 +116,9 @@ def rivalled(fold: Fold) -> dict[str, np.ndarray]:
         "linear": lambda t: _loss(_softmax(told / t), label),
         "linear leak": lambda tau: _loss(np.exp(alone[rivals.LINEAR_LEAKS.index(tau)]), label),
         "leak": lambda tau, gain: _loss(_softmax(gain * scores[rivals.LEAKS.index(tau)]), label),
-        "bayes": lambda *gains: _loss(fold.bayes(*gains, part).posterior, label[part]),
+        "bayes": lambda of_phase, of_class: _loss(
+            fold.bayes(of_phase, of_class, part).posterior, label[part]
+        ),
     })  # fmt: skip
 
 
@@ -146,7 +148,8 @@ def measured(
     size = fold.parts * streams.counts.shape[2]
     energy = networks.from_leaves(own, size, width)
     said = networks.run_whole(energy, own["scale"], streams.counts, belief.onset, fold.parts)
-    bayes = fold.bayes(*settings["bayes"][:2])
+    of_phase, of_class = settings["bayes"]
+    bayes = fold.bayes(of_phase, of_class)
     linear = rivals.Linear(own["linear weights"], own["linear bias"])
     linear_said = linear.since(streams.counts, bayes.onset, fold.parts)
     told = _softmax(own["told"] / settings["whole"][0])

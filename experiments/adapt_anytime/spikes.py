@@ -106,8 +106,8 @@ def drift(task: Task, count: int, seed: int, k: int) -> dict[str, np.ndarray]:
     net, phases, key = start(x.shape[2], k), single(NudgedPhases()), jax.random.key(k)
 
     def right(decay, x, labels, probe):
-        stream = (jnp.asarray(part) for part in (x, labels, tests, probe))
-        classes, sent = learn(net, phases, decay, *stream, key)
+        x, labels, marks = jnp.asarray(x), jnp.asarray(labels), jnp.asarray(probe)
+        classes, sent = learn(net, phases, decay, x, labels, tests, marks, key)
         return (np.asarray(classes)[probe >= 0] == task.labels[test]).sum(axis=1), float(sent[-1])
 
     through = [right(decay, x, labels, probe) for decay in DECAYS]
