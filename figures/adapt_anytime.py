@@ -19,14 +19,15 @@ _LINES = {
     "naive Bayes, leak": (style.RED, ":"),
 }
 _NAMES = {"nmnist": "N-MNIST", "spoken_digits": "spoken digits", "digits": "digits"}
-_ROWS = 4  # of a set; drift follows
+_PANELS = 4  # of a set; drift follows
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """The figure: a column for each set of recordings, drift below."""
+    """The figure: a column for each of two sets of recordings, two rows for one; drift below."""
     names, tasks = list(dataset.attrs["events"]), list(dataset.attrs["tasks"])
     keys = list(dataset.attrs["keys"])
-    rows = _ROWS + (len(tasks) + 1) // 2
+    above = _PANELS if len(names) > 1 else _PANELS // 2
+    rows = above + (len(tasks) + 1) // 2
     with style.look():
         fig, axs = plt.subplots(
             rows, 2, figsize=(style.WIDTH, 1.9 * rows), layout="constrained", squeeze=False
@@ -34,7 +35,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         for ax in axs.ravel():
             ax.set_visible(False)
         for k, name in enumerate(names[:2]):
-            column = axs[:_ROWS, k]
+            column = axs[:above, k] if len(names) > 1 else axs[:above].T.ravel()
             for ax in column:
                 ax.set_visible(True)
             _accuracy(column[0], dataset, name)
@@ -44,9 +45,9 @@ def draw(dataset: xr.Dataset) -> Figure:
             column[0].set_title(_NAMES[name] + ": into the next recording, no reset", loc="left")
         lines, labels = axs[0, 0].get_legend_handles_labels()
         fig.legend(lines, labels, loc="outside lower center", ncols=3, fontsize=6)
-        axs[1, 0].legend(fontsize=6, loc="lower right")
+        axs[1, 0].legend(fontsize=6, loc="lower right")  # coverage
         for k, (name, key) in enumerate(zip(tasks, keys, strict=True)):
-            ax = axs[_ROWS + k // 2, k % 2]
+            ax = axs[above + k // 2, k % 2]
             ax.set_visible(True)
             _drift(ax, dataset, key, legend=k == 0)
             ax.set_title(f"{name}: trained and tested by spikes", loc="left")

@@ -214,4 +214,4 @@ def test_recordings_arrive(tmp_path):
     assert 0.7 < table[f"{of}, alpha 0.1, posterior: coverage"] <= 1
     from figures import adapt_anytime as figure
 
-    assert len(figure.draw(dataset).axes) == 8
+    assert len(figure.draw(dataset).axes) == 4
