@@ -1,4 +1,4 @@
-"""Events as they arrive and as they drift (`results/adapt_anytime.zarr`)."""
+"""Events as they arrive one after another and as they drift (`results/adapt_anytime.zarr`)."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,91 +6,115 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.common.statistics import wilson
-
 from . import style
 
-_COLOURS = {"all": style.BLUE, "forgets": style.RED, "both": style.GREEN}
+_LINES = {
+    "network, onset told": (style.BLACK, "--"),
+    "network": (style.BLUE, "-"),
+    "network, windows added up": (style.SKY, "-"),
+    "network, windows alone": (style.SKY, ":"),
+    "logistic regression, change points": (style.GREEN, "-"),
+    "logistic regression, leak": (style.GREEN, ":"),
+    "naive Bayes, change points": (style.RED, "-"),
+    "naive Bayes, leak": (style.RED, ":"),
+}
 _NAMES = {"nmnist": "N-MNIST", "spoken_digits": "spoken digits", "digits": "digits"}
+_PANELS = 4  # of a set; drift follows
 
 
 def draw(dataset: xr.Dataset) -> Figure:
-    """The figure: a column for each set of recordings, drift below."""
+    """The figure: a column for each of two sets of recordings, two rows for one; drift below."""
     names, tasks = list(dataset.attrs["events"]), list(dataset.attrs["tasks"])
     keys = list(dataset.attrs["keys"])
-    rows = 3 + (len(tasks) + 1) // 2
+    above = _PANELS if len(names) > 1 else _PANELS // 2
+    rows = above + (len(tasks) + 1) // 2
     with style.look():
         fig, axs = plt.subplots(
-            rows, 2, figsize=(style.WIDTH, 1.75 * rows), layout="constrained", squeeze=False
+            rows, 2, figsize=(style.WIDTH, 1.9 * rows), layout="constrained", squeeze=False
         )
         for ax in axs.ravel():
             ax.set_visible(False)
         for k, name in enumerate(names[:2]):
-            column = axs[:3, k]
+            column = axs[:above, k] if len(names) > 1 else axs[:above].T.ravel()
             for ax in column:
                 ax.set_visible(True)
             _accuracy(column[0], dataset, name)
-            _loss(column[1], dataset, name)
-            _spikes(column[2], dataset, name)
-            column[0].set_title(_NAMES[name] + ": a recording, then the next", loc="left")
-        axs[0, 0].legend(loc="lower left", bbox_to_anchor=(0.1, 0))
+            _coverage(column[1], dataset, name)
+            _delay(column[2], dataset, name)
+            _example(column[3], dataset, name)
+            column[0].set_title(_NAMES[name] + ": into the next recording, no reset", loc="left")
+        lines, labels = axs[0, 0].get_legend_handles_labels()
+        fig.legend(lines, labels, loc="outside lower center", ncols=3, fontsize=6)
+        axs[1, 0].legend(fontsize=6, loc="lower right")  # coverage
         for k, (name, key) in enumerate(zip(tasks, keys, strict=True)):
-            ax = axs[3 + k // 2, k % 2]
+            ax = axs[above + k // 2, k % 2]
             ax.set_visible(True)
             _drift(ax, dataset, key, legend=k == 0)
             ax.set_title(f"{name}: trained and tested by spikes", loc="left")
     return fig
 
 
+def _of_training(dataset: xr.Dataset, name: str) -> np.ndarray:
+    """Which folds test on training recordings: all but the official test, if there is one."""
+    folds = dataset[f"{name}:fold"].values
+    return folds < 5
+
+
 def _accuracy(ax: Axes, dataset: xr.Dataset, name: str) -> None:
-    time = dataset[f"{name}:time"].values
-    for memory, colour in _COLOURS.items():
-        right = dataset[f"{name}:right"].sel(memory=memory).sum("fold").values
-        count = int(dataset[f"{name}:test"].sel(memory=memory).sum())
-        low, high = np.array([wilson(int(r), count) for r in right]).T
-        ax.plot(time, right / count, color=colour, label=_label(memory))
-        ax.fill_between(time, low, high, color=colour, alpha=0.2, linewidth=0)
-    _next(ax, time)
-    ax.set(ylabel="accuracy", ylim=(0, 1), xlabel="ms")
+    right = dataset[f"{name}:right"].isel({f"{name}:fold": _of_training(dataset, name)})
+    for method, (colour, line) in _LINES.items():
+        each = right.sel(model=method).values[..., :-1].reshape(-1, dataset.sizes["frame"])
+        with np.errstate(invalid="ignore"):
+            known = np.isfinite(each).sum(axis=0)
+            mean = np.nansum(each, axis=0) / np.maximum(known, 1)
+        shown = known > 0
+        ax.plot(dataset.frame.values[shown], mean[shown], line, color=colour, label=method)
+    ax.set(xlabel="ms", ylabel="accuracy", ylim=(0, 1), xlim=(0, dataset.frame.values[shown][-1]))
 
 
-def _label(memory: str) -> str:
-    return {"all": "keeps all", "forgets": "forgets", "both": "both traces"}[memory]
+def _decided(dataset: xr.Dataset, name: str, rule: str, key: str) -> np.ndarray:
+    """Decisions by error rate, added up over recordings of all folds but the official one."""
+    values = dataset[f"{name}:decisions, {key}"].sel(rule=rule)
+    values = values.isel({f"{name}:fold": _of_training(dataset, name)})
+    return values.sum([d for d in values.dims if d != "alpha"]).values
 
 
-def _next(ax: Axes, time: np.ndarray) -> None:
-    ax.axvline(time[-1] / 2, color="0.6", linewidth=0.6)
-    ax.set_xlim(0, time[-1])
+def _coverage(ax: Axes, dataset: xr.Dataset, name: str) -> None:
+    alpha = dataset.alpha.values
+    for rule in dataset.rule.values:
+        given, right = (_decided(dataset, name, rule, key) for key in ("given", "right"))
+        colour, line = _LINES[rule]
+        some = given > 0
+        ax.plot(alpha[some], 1 - right[some] / given[some], line, color=colour, marker="o",
+                label=rule)  # fmt: skip
+    ax.plot(alpha, alpha, color="0.7", linewidth=0.6)
+    ax.set(xlabel="error rate stated", ylabel="answers wrong", xscale="log", yscale="log")
 
 
-def _loss(ax: Axes, dataset: xr.Dataset, name: str) -> None:
-    time = dataset[f"{name}:time"].values
-    half = time <= time[-1] / 2
-    for memory, colour in _COLOURS.items():
-        here = dataset.sel(memory=memory).mean("fold")
-        ax.plot(time, here[f"{name}:nll"], color=colour)
-        ax.plot(time[half], here[f"{name}:ece"].values[half], ":", color=colour)
-    _next(ax, time)
-    ax.plot([], [], color="0.3", label="NLL (nats)")
-    ax.plot([], [], ":", color="0.3", label="calibration error")
-    ax.legend(loc="upper left")
-    ax.set(ylabel="NLL, ECE", yscale="log", xlabel="ms", ylim=(0.02, 40))
+def _delay(ax: Axes, dataset: xr.Dataset, name: str) -> None:
+    for rule in dataset.rule.values:
+        delay = dataset[f"{name}:median, delay"].sel(rule=rule)
+        delay = delay.isel({f"{name}:fold": _of_training(dataset, name)}).mean(f"{name}:fold")
+        given, right = (_decided(dataset, name, rule, key) for key in ("given", "right"))
+        colour, line = _LINES[rule]
+        some = given > 0
+        ax.plot(delay.values[some], right[some] / given[some], line, color=colour, marker="o")
+    ax.set(xlabel="median time to the answer (ms)", ylabel="answers right")
 
 
-def _spikes(ax: Axes, dataset: xr.Dataset, name: str) -> None:
-    half = dataset.sizes[f"{name}:time"] // 2
-    for memory, colour in _COLOURS.items():
-        here = dataset.sel(memory=memory)
-        right = here[f"{name}:right"].sum("fold").values[:half]
-        count = int(here[f"{name}:test"].sum())
-        sent = here[f"{name}:value_spikes"] + here[f"{name}:input_spikes"]
-        share = right / count
-        ax.plot(sent.mean("fold").values[:half], share, color=colour)
-        ax.plot(here[f"{name}:value_spikes"].mean("fold").values[:half], share, "--", color=colour)
-    ax.plot([], [], color="0.3", label="input and network")
-    ax.plot([], [], "--", color="0.3", label="network")
-    ax.legend(loc="lower right")
-    ax.set(xlabel="spikes so far", ylabel="accuracy", xscale="log", ylim=(0, 1))
+def _example(ax: Axes, dataset: xr.Dataset, name: str) -> None:
+    label, onset, likeliest, *posterior = dataset[f"{name}:example"].values[0]
+    frame = float(dataset.frame.values[0])
+    end = len(label) * frame
+    ax.imshow(posterior, aspect="auto", origin="lower", cmap="Blues", vmin=0, vmax=1,
+              extent=(0, end, -0.5, 9.5))  # fmt: skip
+    time = frame * np.arange(len(label))
+    ax.step(time, np.where(label >= 0, label, np.nan), color=style.RED, where="post")
+    for begins, colour, low in ((onset, style.BLACK, 0), (likeliest, style.ORANGE, 0.9)):
+        for t in np.flatnonzero(np.diff(begins) > 4) + 1:
+            ax.axvline(time[t], low, low + 0.1, color=colour, linewidth=1.5)
+    ax.set(xlabel="ms; marks: onsets (below), found (above)", ylabel="class", xlim=(0, end),
+           yticks=range(0, 10, 3))  # fmt: skip
 
 
 def _drift(ax: Axes, dataset: xr.Dataset, key: str, *, legend: bool) -> None:

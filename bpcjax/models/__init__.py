@@ -5,6 +5,8 @@ from .._moved import renamed
 from .classifier import (
     AbstractCode as AbstractCode,
     AbstractReadout as AbstractReadout,
+    ChangePointFilter as ChangePointFilter,
+    ChangePoints as ChangePoints,
     Classified as Classified,
     Classifier as Classifier,
     CurrentCode as CurrentCode,
@@ -15,6 +17,8 @@ from .classifier import (
     MembraneReadout as MembraneReadout,
     RateCode as RateCode,
     RateReadout as RateReadout,
+    answers as answers,
+    scaled_evidence as scaled_evidence,
 )
 from .memory import (
     AbstractLikelihood as AbstractLikelihood,

@@ -1,15 +1,21 @@
 """What do networks of spikes know of events while they arrive, and when their law changes?
 
-- Any time: recordings of events reach a network that learned by spikes. At every moment: the
-  accuracy of its answer, NLL, calibration error, and spikes so far; and while the next recording
-  follows without a reset. Its inputs keep all spikes, forget them, or both (`arriving`).
+- Any time: recordings of events come one after another, half of them broken off, and nobody says
+  when the next one begins. A filter of change points (a temporal prior with a hazard) reads from a
+  network of spikes since when the recording lasts; another network says who it is, from all events
+  since then (`arriving`). At every moment into the next recording: the accuracy, against the same
+  network that is told the onset, and against naive Bayes and logistic regression, with leaks and
+  with change points. A stopping rule answers once the posterior is sure enough: how often it is
+  right, how soon, and what it costs.
 - Drift: as in `experiments.adapt`, but the readout is a network with a hidden layer that learns and
   answers by spikes, with and without weights that decay (`spikes`); against what it comes to
-  where it has seen nothing but the new law, as often as the other one after the drift: it has
-  learned from fewer recordings altogether.
+  where it has seen nothing but the new law, in as many recordings.
 
-    python -m experiments.adapt_anytime             # results/adapt_anytime.zarr and a picture
-    python -m experiments.adapt_anytime --quick     # the embedded digits as Poisson spikes
+Five folds test on training recordings (networks learn from the other four fifths), the sixth on the
+official test (networks learn from all training recordings). Settings are chosen on other folds.
+
+    python -m experiments.adapt_anytime --data-dir FOLDER   # with nmnist_small and fsdd in it
+    python -m experiments.adapt_anytime --quick             # the embedded digits as Poisson spikes
 """
 
 import dataclasses
@@ -22,11 +28,19 @@ from ..common import study
 from ..common.drifts import SETS as DRIFTING, task_key, tasks
 from ..common.settings import setting
 from ..common.stacking import stack
-from ..common.statistics import wilson
-from .arriving import FOLDS, FRAME, SETS, arrive, memories
+from .arriving import ALPHAS, DECIDING, METHODS, arrive
+from .measures import AGES
+from .recordings import FOLDS, FRAME, SETS
+from .report import summary
 from .spikes import DECAYS, drift
 
-MEMORIES = "all", "forgets", "both"
+DIMS = {
+    "right": ("model", "recording", "age"), "onset found": ("frame",), "nll": ("model",),
+    "frame energy": ("rule",), "example": ("row", "time"),
+} | {f"decisions, {n}": ("rule", "alpha", "recording")
+     for n in ("given", "right", "shown", "answered")} | {
+    f"median, {n}": ("rule", "alpha") for n in ("delay", "spikes", "energy")
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +53,18 @@ class Config(study.Config):
         ("nmnist", "spoken_digits"), among=tuple(SETS), quick=("digits",)
     )
     """Sets of recordings: nmnist, spoken_digits; of those that arrive also digits."""
-    seeds: int = setting(3, least=1, most=FOLDS, quick=1)
-    """Splits; of recordings that arrive they hold out different quarters."""
-    width: int = setting(256, least=1)
-    """Hidden units of the network to which recordings arrive."""
-    updates: int = setting(1500, least=1, quick=300)
-    """Batches of 128 it learns from."""
+    folds: int = setting(FOLDS, least=1, most=FOLDS, quick=2)
+    """Folds of training recordings that are tested on."""
+    streams: int = setting(40, least=2, quick=10)
+    """Streams of each fold."""
+    each: int = setting(20, least=2)
+    """Recordings of a stream."""
+    width: int = setting(256, least=1, quick=64)
+    """Hidden units of the networks to which recordings arrive."""
+    epochs: int = setting(15, least=1, quick=10)
+    """Of each of these networks."""
+    orders: int = setting(3, least=1, quick=1)
+    """Splits of the recordings that drift."""
     passes: int = setting(10, least=1)
     """How often recordings are shown after the drift; half as often before it."""
     seed: int = 0
@@ -53,33 +73,31 @@ class Config(study.Config):
 
 def run(config: Config, parts: study.Parts) -> xr.Dataset:
     """Recordings that arrive, and those that drift."""
-    variables, coords = {}, {"memory": list(MEMORIES), "decay": list(DECAYS)}
+    variables, coords = {}, {
+        "model": list(METHODS), "rule": list(DECIDING), "alpha": list(ALPHAS),
+        "decay": list(DECAYS), "frame": FRAME * np.arange(1, AGES + 1),
+    }  # fmt: skip
     for name in config.events:
-        data = cache(partial(SETS[name], config.data_dir))
-
-        def make(memory: str, fold: int, name=name, data=data):
-            print()
-            taus = memories(name)[memory]
-            return arrive(data(), taus, fold, width=config.width, updates=config.updates)
-
-        folds = {
-            (k, fold): parts(f"{name}, {memory}, {fold}", partial(make, memory, fold))
-            for k, memory in enumerate(MEMORIES)
-            for fold in range(config.seeds)
-        }
-        for key, values in stack(folds, (len(MEMORIES), config.seeds)).items():
-            dims = ("memory", "fold", f"{name}:time")[: values.ndim]
-            variables[f"{name}:{key}"] = dims, values
-        frames = variables[f"{name}:nll"][1].shape[2]
-        coords[f"{name}:time"] = FRAME * np.arange(1, frames + 1)  # ms
+        numbers = (*range(config.folds), *([] if name == "digits" else [FOLDS]))
+        measures = arrive(
+            cache(partial(SETS[name], config.data_dir)), parts, name=name, folds=numbers,
+            streams=config.streams, each=config.each, width=config.width, epochs=config.epochs,
+        )  # fmt: skip
+        rows = {(k,): measures[number] for k, number in enumerate(numbers)}
+        coords[f"{name}:fold"] = list(numbers)
+        for key, values in stack(rows, (len(numbers),)).items():
+            own = DIMS.get(key, tuple(f"{key} {k}" for k in range(values.ndim - 1)))
+            shared = {"model", "rule", "alpha", "frame"}
+            dims = (d if d in shared else f"{name}:{d}" for d in ("fold", *own))
+            variables[f"{name}:{key}"] = tuple(dims), values
     keys = {}
     for task in tasks(config.data_dir, tuple(name for name in config.events if name in DRIFTING)):
         key = keys[task.name] = task_key(task.name)
         orders = {
             (k,): parts(f"{task.name} {k}", partial(drift, task, config.passes, config.seed, k))
-            for k in range(config.seeds)
+            for k in range(config.orders)
         }
-        values = stack(orders, (config.seeds,))
+        values = stack(orders, (config.orders,))
         coords[f"{key}:point"] = values.pop("point")[0]
         inner = {"right": ("decay", f"{key}:point"), "stationary": ("decay",), "spikes": ("decay",)}
         variables |= {f"{key}:{n}": (("order", *inner.get(n, ())), v) for n, v in values.items()}
@@ -87,60 +105,4 @@ def run(config: Config, parts: study.Parts) -> xr.Dataset:
     return xr.Dataset(variables, coords, attrs)
 
 
-def at(dataset: xr.Dataset, name: str, memory: str, time: float) -> dict[str, float]:
-    """Metrics at a time (ms): accuracy with its 95 % interval (Wilson's, over all splits), NLL,
-    calibration error and spikes so far."""
-    means = "nll", "ece", "value_spikes", "input_spikes"
-    here = {k: dataset[f"{name}:{k}"].sel(memory=memory) for k in ("right", *means)}
-    here = {k: v.sel({f"{name}:time": time}, method="nearest") for k, v in here.items()}
-    right = int(here["right"].sum())
-    count = int(dataset[f"{name}:test"].sel(memory=memory).sum())
-    low, high = wilson(right, count)
-    metrics = {"accuracy": right / count, "low": low, "high": high}
-    return metrics | {k: float(here[k].mean()) for k in means}
-
-
-def summary(dataset: xr.Dataset) -> dict[str, float]:
-    """The state at some moments; after drift against stationary, with 95 % intervals."""
-    result: dict[str, float] = {}
-    for name in dataset.attrs["events"]:
-        end = float(dataset[f"{name}:time"][-1]) / 2
-        moments = {f"{t:g} ms": t for t in (25, 50, 100, 200, 300, 600) if t <= end}
-        moments |= {f"{t:g} ms into the next": end + t for t in (50, 100, 200) if t <= end}
-        for memory in MEMORIES:
-            for label, time in moments.items():
-                for key, value in at(dataset, name, memory, time).items():
-                    result[f"{name}, {memory}, {label}: {key.replace('_', ' ')}"] = value
-    for name, key in zip(dataset.attrs["tasks"], dataset.attrs["keys"], strict=True):
-        result |= _drift_summary(dataset, name, key)
-    return result
-
-
-def _drift_summary(dataset: xr.Dataset, name: str, key: str) -> dict[str, float]:
-    result: dict[str, float] = {}
-    tests = dataset[f"{key}:test"]
-    count, point = int(tests.sum()), dataset[f"{key}:point"]
-    change = float(dataset[f"{key}:change"][0])
-    for decay in dataset.decay.values:
-        share = dataset[f"{key}:right"].sel(decay=decay) / tests
-        last = share[:, -5:].mean(f"{key}:point")
-        stationary = dataset[f"{key}:stationary"].sel(decay=decay) / tests
-        low, high = wilson(round(float(last.mean()) * count), count)
-        label = f"{name}, spikes, decay {decay:g}"
-        result |= {
-            f"{label}: before": float(share[:, point <= change][:, -3:].mean()),
-            f"{label}: at the drift": float(share[:, point > change][:, 0].mean()),
-            f"{label}: in the end": float(last.mean()),
-            f"{label}: in the end, low": low,
-            f"{label}: in the end, high": high,
-            f"{label}: stationary": float(stationary.mean()),
-            f"{label}: in the end less stationary": float((last - stationary).mean()),
-            f"{label}: hidden spikes": float(dataset[f"{key}:spikes"].sel(decay=decay).mean()),
-        }
-        if last.size > 1:
-            deviation = float((last - stationary).std(ddof=1))
-            result[f"{label}: in the end less stationary, deviation"] = deviation
-    return result
-
-
-STUDY = study.Study("adapt_anytime", Config, run, summary)
+STUDY = study.Study("adapt_anytime", Config, run, summary, double=False)

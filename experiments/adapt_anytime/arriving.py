@@ -1,159 +1,246 @@
-"""A network of spikes that says at every moment what it takes a recording for as it arrives.
+"""Recordings that arrive one after another: a fold's networks and rivals, and what they are worth.
 
-Spikes of a recording add to traces, which keep all or decay with time constants; the traces are the
-currents of a network that learned by spikes, from recordings at random moments. Value neurons
-follow them by spikes, one a millisecond at most. The next recording comes without a reset.
+Networks learn in `taught`, rivals in `rivalled`, which score candidate settings on the fold's own
+test; in `measured` a fold takes the settings with the best scores of the *other* folds, the
+official test (the fold 5) those of all five.
 """
 
-from typing import NamedTuple
+import itertools
+from collections.abc import Callable
 
-import equinox as eqx
-import jax
-import jax.numpy as jnp
 import numpy as np
+from scipy.special import log_softmax, logsumexp
 
-import bpcjax as bpc
-from bpcjax.models import NudgedPhases
+from . import beliefs, measures, networks, rivals
+from .networks import CHUNK, CLASSES
+from .recordings import FOLDS, Recordings, Streams, draw
 
-from ..common import predictive
-from ..common.data import Split
-from ..common.precision import single
-from ..common.predictive import Training
-from ..common.recordings import amplitudes, event_counts, load, octaves, peak_normalise
-from ..common.scores import calibration_error
-
-FRAME = 5  # ms; steps of the network in a frame, too
-FOLDS = 4
-FORGETS = {"digits": (30.0,), "nmnist": (50.0,), "spoken_digits": (50.0, 200.0)}  # ms
-SILENT = {"digits": 0.2, "nmnist": 0.2, "spoken_digits": 0.0}  # inputs that fail in learning
-
-
-class Arriving(NamedTuple):
-    """Arriving recordings: spikes `counts` [n, frames, channels] of those that start together, and
-    `labels` [n]."""
-
-    name: str
-    counts: np.ndarray
-    labels: np.ndarray
-
-
-def digits(length: int = 20) -> Arriving:
-    """The embedded digits as Poisson spikes: white pixels send 100 a second."""
-    images = bpc.data.load("digits", "all")
-    assert isinstance(images, bpc.data.Images)
-    rate = 0.1 * FRAME * images.pixels.reshape(len(images.labels), 1, -1) / images.pixels.max()
-    rng = np.random.default_rng(0)
-    counts = rng.poisson(np.broadcast_to(rate, (len(rate), length, rate.shape[2])))
-    return Arriving("digits", counts.astype(np.uint8), images.labels)
+METHODS = (
+    "network, onset told", "network", "network, windows added up", "network, windows alone",
+    "logistic regression, change points", "logistic regression, leak",
+    "naive Bayes, change points", "naive Bayes, leak",
+)  # fmt: skip
+DECIDING = "network", "network, onset told", "logistic regression, change points"
+ALPHAS = 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001
+TEMPERATURES = 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0
+GAINS = 0.01, 0.03, 0.1, 0.3, 1.0  # of evidence that frames one after another tell again
+CHOICES: dict[str, list[tuple[float, ...]]] = {
+    "window": list(itertools.product((0.5, 1.0), (0.03, 0.1, 0.3))),
+    "whole": [(t,) for t in TEMPERATURES],
+    "linear": [(t,) for t in TEMPERATURES],
+    "leak": list(itertools.product(rivals.LEAKS, GAINS)),
+    "bayes": list(itertools.product((0.1, 0.3, 1.0), (0.01, 0.03, 0.1))),
+    "linear leak": [(tau,) for tau in rivals.LINEAR_LEAKS],
+}
+SPAN = 2  # frames of a span of naive Bayes
+FEW = 5  # streams by which its gains are chosen
 
 
-def camera(folder: str | None, length: int = 62) -> Arriving:
-    """N-MNIST: events of squares of 2 x 2 pixels, by sign."""
-    events = load("nmnist", "all", folder)
-    counts = event_counts(events, length, FRAME, dtype=np.uint8)
-    return Arriving("nmnist", counts.reshape(len(counts), length, -1), np.asarray(events.labels))
+def _loss(posterior: np.ndarray, label: np.ndarray) -> float:
+    """Mean negative log posterior (nats) of the label, over all frames."""
+    share = np.take_along_axis(posterior, np.maximum(label, 0)[:, :, None], axis=2)[:, :, 0]
+    return float(-np.log(np.maximum(share[label >= 0], 1e-9)).mean())
 
 
-def spoken(folder: str | None, length: int = 120) -> Arriving:
-    """Spoken digits: each band of a cochlea sends a spike whenever its loudness, octaves of
-    amplitude above a threshold, has added up to 40 octave-milliseconds."""
-    speech = load("spoken_digits", "all", folder)
-    size = round(FRAME * length * speech.rate / 1000)
-    sounds = [peak_normalise(speech[k], size).astype(np.float32) for k in range(len(speech))]
-    loud = np.clip(octaves(amplitudes(sounds, size, speech.rate, frame=float(FRAME))), 0, 8)
-    whole = np.floor(np.cumsum(loud * FRAME / 40, axis=1))
-    counts = np.diff(whole, axis=1, prepend=0).astype(np.uint8)
-    return Arriving("spoken_digits", counts, speech.labels)
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    return np.exp(log_softmax(scores, axis=-1))
 
 
-SETS = {
-    "digits": lambda folder: digits(),
-    "nmnist": camera,
-    "spoken_digits": spoken,
-}  # by name, of the folder of their files
+class Fold:
+    """A fold: its recordings and streams, of the same numbers wherever it is made."""
+
+    def __init__(self, data: Recordings, number: int, streams: int, each: int):
+        self.data, self.number = data, number
+        self.train, self.test = data.split(number)
+        self.streams: Streams = draw(data, self.test, streams, each, number)
+        self.hazard = beliefs.hazard_of(data, self.train)
+        self.phase = networks.phases_of(data.longest)
+        self.parts = networks.parts_of(data.longest)
+
+    def bayes(
+        self, of_phase: float, of_class: float, streams: slice = slice(None)
+    ) -> beliefs.Belief:
+        """Belief of naive Bayes with change points, with gains as those of `window`."""
+        rate = rivals.rates(self.data, self.train, SPAN)
+        counts = self.streams.counts[streams]
+
+        def evidence(part):
+            rows = [rivals.poisson_evidence(rate, one) for one in counts[part]]
+            log = np.stack(rows).astype(np.float32)
+            phase = logsumexp(log, axis=2, keepdims=True) - np.log(CLASSES)
+            return (of_phase * phase + of_class * (log - phase)).astype(np.float32)
+
+        phase = np.arange(self.data.longest) // SPAN
+        return beliefs.filtered(evidence, phase, self.hazard, len(counts))
 
 
-def memories(name: str) -> dict[str, tuple[float, ...]]:
-    """Time constants (ms) of each spike's traces, by the kind of memory: all, forgets, both."""
-    forgets = FORGETS[name]
-    return {"all": (np.inf,), "forgets": forgets, "both": (*forgets, np.inf)}
+def taught(fold: Fold, width: int, epochs: int, label: str) -> dict[str, np.ndarray]:
+    """What the networks of a fold say of its streams, `whole` where it is told the onset, and the
+    loss of each of their candidate settings."""
+    data, streams, seed = fold.data, fold.streams, fold.number
+    window = networks.window_sample(data, fold.train, seed)
+    energy = networks.learn(data, window, seed, width, epochs, f"{label}, window,")
+    said = networks.run_window(energy, window, data, streams.counts)
+    whole = networks.whole_sample(data, fold.train, seed)
+    energy = networks.learn(data, whole, seed, width, epochs, f"{label}, whole,")
+    told = networks.run_whole(energy, whole.scale, streams.counts, streams.onset, fold.parts)
+    part, label_ = slice(0, CHUNK), streams.label
+
+    def window_loss(of_phase: float, of_class: float) -> float:
+        rows = beliefs.window_evidence(said.log[part], window.frequency, of_phase, of_class)
+        belief = beliefs.filtered(rows, fold.phase, fold.hazard, len(said.log[part]))
+        return _loss(belief.posterior, label_[part])
+
+    return {
+        "window": said.log, "window spikes": said.spikes, "frequency": window.frequency,
+        "told": told.log, "told spikes": told.spikes, "scale": np.asarray(whole.scale),
+    } | networks.leaves_of(energy) | _losses({
+        "window": window_loss, "whole": lambda t: _loss(_softmax(told.log / t), label_),
+    })  # fmt: skip
 
 
-def traces(counts: np.ndarray, taus: tuple[float, ...]) -> np.ndarray:
-    """Traces [n, frames, channels of each constant] of spikes after each frame, that decay with
-    `taus` (ms); each is scaled so that a steady rate drives all alike in 100 ms."""
-    keep = np.exp(-FRAME / np.array(taus, np.float32))[:, None]
-    gain = 100 / np.minimum(taus, 100).astype(np.float32)[:, None]
-    now = np.zeros((len(counts), len(taus), counts.shape[2]), np.float32)
-    result = np.empty((*counts.shape[:2], len(taus) * counts.shape[2]), np.float32)
-    for k in range(counts.shape[1]):
-        now = keep * now + gain * counts[:, None, k]
-        result[:, k] = now.reshape(len(counts), -1)
+def rivalled(fold: Fold) -> dict[str, np.ndarray]:
+    """What the rivals of a fold say of its streams, and the loss of each candidate setting."""
+    data, streams, label = fold.data, fold.streams, fold.streams.label
+    linear = rivals.Linear.learn(networks.whole_sample(data, fold.train, fold.number))
+    told = linear.since(streams.counts, streams.onset, fold.parts)
+    alone = np.stack([rivals.leaky_linear(data, fold.train, streams.counts, tau)
+                      for tau in rivals.LINEAR_LEAKS])  # fmt: skip
+    rate = rivals.rates(data, fold.train, data.longest)
+    scores = rivals.leaky_scores(rate, streams.counts).astype(np.float32)
+    part = slice(0, FEW)
+    return {
+        "linear alone": alone, "leaky": scores,
+        "linear weights": linear.weights, "linear bias": linear.bias,
+    } | _losses({
+        "linear": lambda t: _loss(_softmax(told / t), label),
+        "linear leak": lambda tau: _loss(np.exp(alone[rivals.LINEAR_LEAKS.index(tau)]), label),
+        "leak": lambda tau, gain: _loss(_softmax(gain * scores[rivals.LEAKS.index(tau)]), label),
+        "bayes": lambda of_phase, of_class: _loss(
+            fold.bayes(of_phase, of_class, part).posterior, label[part]
+        ),
+    })  # fmt: skip
+
+
+def _losses(losses: dict[str, Callable[..., float]]) -> dict[str, np.ndarray]:
+    return {
+        f"loss, {name}": np.array([loss(*choice) for choice in CHOICES[name]])
+        for name, loss in losses.items()
+    }
+
+
+def chosen(name: str, others: list[dict[str, np.ndarray]]) -> tuple[float, ...]:
+    """The setting with the least loss on other folds."""
+    total = np.sum([other[f"loss, {name}"] for other in others], axis=0)
+    return CHOICES[name][int(total.argmin())]
+
+
+def measured(
+    fold: Fold, own: dict[str, np.ndarray], others: list[dict[str, np.ndarray]], width: int
+) -> dict[str, np.ndarray]:
+    """Accuracies [method, recording, age], decisions of each rule, spikes and energies, of the
+    fold with the settings of the others."""
+    data, streams = fold.data, fold.streams
+    settings = {name: chosen(name, others) for name in CHOICES}
+    events = streams.counts.sum(axis=2, dtype=float)
+    rows = beliefs.window_evidence(own["window"], own["frequency"], *settings["window"])
+    belief = beliefs.filtered(rows, fold.phase, fold.hazard, len(events))
+    size = fold.parts * streams.counts.shape[2]
+    energy = networks.from_leaves(own, size, width)
+    said = networks.run_whole(energy, own["scale"], streams.counts, belief.onset, fold.parts)
+    of_phase, of_class = settings["bayes"]
+    bayes = fold.bayes(of_phase, of_class)
+    linear = rivals.Linear(own["linear weights"], own["linear bias"])
+    linear_said = linear.since(streams.counts, bayes.onset, fold.parts)
+    told = _softmax(own["told"] / settings["whole"][0])
+    leak, gain = settings["leak"]
+    posteriors = {
+        "network, onset told": told,
+        "network": beliefs.mixed(said.log, belief.run_length, *settings["whole"]),
+        "network, windows added up": belief.posterior,
+        "network, windows alone": beliefs.by_class(own["window"]),
+        "logistic regression, change points": beliefs.mixed(
+            linear_said, bayes.run_length, *settings["linear"]
+        ),
+        "logistic regression, leak": np.exp(
+            own["linear alone"][rivals.LINEAR_LEAKS.index(settings["linear leak"][0])]
+        ),
+        "naive Bayes, change points": bayes.posterior,
+        "naive Bayes, leak": _softmax(gain * own["leaky"][rivals.LEAKS.index(leak)]),
+    }
+    right = [measures.accuracy(posteriors[m], streams, data.labels, fold.test) for m in METHODS]
+    costs = {
+        "network": measures.network_cost(
+            data, events, own["window spikes"], said.spikes, width, own["window"].shape[2]
+        ),
+        "network, onset told": measures.told_cost(events, own["told spikes"], width),
+        "logistic regression, change points": measures.linear_cost(data, events, SPAN),
+    }
+    spikes = {
+        "network": events + own["window spikes"] + said.spikes,
+        "network, onset told": events + own["told spikes"],
+        "logistic regression, change points": events,
+    }
+    given = {
+        "network": beliefs.answers_of(said.log, belief.run_length, settings["whole"][0], ALPHAS),
+        "network, onset told": [beliefs.answers_told(told, streams.onset, a) for a in ALPHAS],
+        "logistic regression, change points": beliefs.answers_of(
+            linear_said, bayes.run_length, settings["linear"][0], ALPHAS
+        ),
+    }
+    result = {
+        "right": np.stack(right).astype(np.float32),
+        "onset found": measures.onset_found(belief.onset, streams),
+        "hazard": np.array(fold.hazard),
+        "nll": np.array([_loss(posteriors[m], streams.label) for m in METHODS]),
+        "frame energy": np.array([costs[m][streams.label >= 0].mean() for m in DECIDING]),
+    } | {f"chosen, {name}": np.array(choice) for name, choice in settings.items()}
+    tables = [
+        [measures.decisions(one, streams, fold.test, spikes[m], costs[m]) for one in given[m]]
+        for m in DECIDING
+    ]
+    for name in ("given", "right", "shown", "answered"):
+        result[f"decisions, {name}"] = np.array([[one[name] for one in row] for row in tables])
+    for name in ("delay", "spikes", "energy"):
+        result[f"median, {name}"] = np.array(
+            [[np.median(one[name]) if len(one[name]) else np.nan for one in row] for row in tables]
+        )
+    result["example"] = _example(posteriors, streams, belief)
     return result
 
 
-@eqx.filter_jit
-def answer(energy, phases: NudgedPhases, x):
-    """What is predicted of the classes [frames, n, c] as currents `x` [frames, n, k] change, and
-    the spikes of values so far [frames, n]."""
-
-    def frame(z, x):
-        def step(carry, _):
-            z, count = carry
-            z, sent, _ = jax.vmap(lambda x, z: phases.step(energy, x, z))(x, z)
-            return (z, count + sum(jnp.abs(s).sum(axis=1) for s in sent)), None
-
-        (z, count), _ = jax.lax.scan(step, (z, jnp.zeros(len(x), x.dtype)), None, length=FRAME)
-        output = jax.vmap(lambda x, z: phases.step(energy, x, z)[2])(x, z)
-        return z, (output, count)
-
-    start = jax.vmap(lambda x: phases.silence(energy, x))(x[0])
-    _, (outputs, counts) = jax.lax.scan(frame, start, x)
-    return outputs, counts.cumsum(axis=0)
+def _example(posteriors, streams: Streams, belief: beliefs.Belief, frames: int = 300):
+    """What a picture shows of the first stream: rows of the label, the onset, the likeliest onset,
+    and the class posterior of the network."""
+    part = slice(0, frames)
+    rows = [streams.label[0, part], streams.onset[0, part], belief.onset[0, part]]
+    return np.concatenate([np.stack(rows), posteriors["network"][0, part].T]).astype(np.float32)
 
 
 def arrive(
-    data: Arriving, taus: tuple[float, ...], fold: int, *, width: int, updates: int
-) -> dict[str, np.ndarray]:
-    """Metrics of one fold of four, at each frame of a test recording and of the next one: `right`
-    answers, NLL, calibration error, and spikes so far."""
-    order = np.random.default_rng(5).permutation(len(data.labels))
-    size = len(order) // FOLDS
-    test = order[fold * size : (fold + 1) * size]
-    train = np.setdiff1d(order, test)
-    length, moments = data.counts.shape[1], 10
-    x = traces(data.counts[train], taus)
-    rng = np.random.default_rng([6, fold])
-    when = rng.integers(1, length, (moments, len(train)))
-    x = np.concatenate([x[np.arange(len(train)), w] for w in when])
-    scale = np.float32(1 / np.sqrt((x**2).mean()) / 2)
-    settings = Training(
-        hidden=(width,), epochs=max(round(updates * 128 / len(x)), 1), rate=0.5, warm=100,
-        silent=SILENT[data.name], seed=fold,
-    )  # fmt: skip
-    phases = single(NudgedPhases())
-    split = Split(scale * x, np.tile(data.labels[train], moments), 10)
-    energy = predictive.train(split, settings, phases, label=f"fold {fold}").energy
-    second = test[rng.permutation(len(test))]
-    counts = np.concatenate([data.counts[test], data.counts[second]], axis=1)
-    labels = np.stack([data.labels[test], data.labels[second]])
-    labels = np.repeat(labels, length, axis=0)  # [frames, n]
-    outputs, sent = [], []
-    for k in range(0, len(test), 125):
-        currents = scale * traces(counts[k : k + 125], taus).swapaxes(0, 1)
-        output, count = jax.device_get(answer(energy, phases, currents))
-        outputs.append(output)
-        sent.append(count)
-    log = np.concatenate(outputs, axis=1).astype(float)
-    log -= log.max(axis=2, keepdims=True)
-    log -= np.log(np.exp(log).sum(axis=2, keepdims=True))
-    loss = -np.take_along_axis(log, labels[:, :, None], axis=2)[:, :, 0]
-    pairs = zip(log, labels, strict=True)
-    return {
-        "right": (log.argmax(axis=2) == labels).sum(axis=1),
-        "test": np.array(len(test)),
-        "nll": loss.mean(axis=1),
-        "ece": np.array([calibration_error(np.exp(p), label) for p, label in pairs]),
-        "value_spikes": np.concatenate(sent, axis=1).mean(axis=1),
-        "input_spikes": counts.sum(axis=2).cumsum(axis=1).mean(axis=0),
+    data: Callable[[], Recordings], parts, *, name: str, folds: tuple[int, ...], streams: int,
+    each: int, width: int, epochs: int,
+) -> dict[int, dict[str, np.ndarray]]:  # fmt: skip
+    """Measures of each fold, by its number; each is kept on disk as a part."""
+    made: dict[int, Fold] = {}
+
+    def fold(number: int) -> Fold:
+        if number not in made:
+            made[number] = Fold(data(), number, streams, each)
+        return made[number]
+
+    def teach(number: int) -> dict[str, np.ndarray]:
+        print()
+        return taught(fold(number), width, epochs, f"fold {number}")
+
+    kept = {k: parts(f"{name}, fold {k}", lambda k=k: teach(k)) for k in folds}
+    said = {
+        k: kept[k] | parts(f"{name}, fold {k}, rivals", lambda k=k: rivalled(fold(k)))
+        for k in folds
     }
+
+    def measure(number: int) -> dict[str, np.ndarray]:
+        others = [said[k] for k in folds if k not in (number, FOLDS)]
+        return measured(fold(number), said[number], others or [said[number]], width)
+
+    return {k: parts(f"{name}, fold {k}, measures", lambda k=k: measure(k)) for k in folds}

@@ -77,7 +77,8 @@ def learn(
 
 def drift(task: Task, count: int, seed: int, k: int) -> dict[str, np.ndarray]:
     """How many recordings of the test the network names right through the drift: `right` [decay,
-    probe] at each `point` (in passes), half of `count` passes before the drift, all after it."""
+    probe] at each `point` (in passes), half of `count` passes before the drift, all after it; and
+    where as many passes are all of the new law (`stationary`)."""
     rng = np.random.default_rng([seed, 4, k])
     train, test = held_out(rng, task.labels)
     scale = 1 / np.sqrt((task.before[train] ** 2).mean())
@@ -96,20 +97,23 @@ def drift(task: Task, count: int, seed: int, k: int) -> dict[str, np.ndarray]:
     after = np.unique(np.append(near, far).astype(int))
     probe = np.full(len(x), -1)
     probe[before], probe[after] = 0, 1
-    ends = np.full(len(last[0]), -1)
+    order = passes(np.random.default_rng([seed, 5, k]), train, max(count // 2, 1))
+    same = batched(laws[1], task.labels, order)
+    new, named = (np.concatenate(pair) for pair in zip(same, last, strict=True))
+    ends = np.full(len(x), -1)
     ends[np.linspace(len(ends) - pass_, len(ends) - 1, 5).astype(int)] = 1
     tests = jnp.asarray(np.stack([law[test] for law in laws]))
     net, phases, key = start(x.shape[2], k), single(NudgedPhases()), jax.random.key(k)
 
     def right(decay, x, labels, probe):
-        stream = (jnp.asarray(part) for part in (x, labels, tests, probe))
-        classes, sent = learn(net, phases, decay, *stream, key)
+        x, labels, marks = jnp.asarray(x), jnp.asarray(labels), jnp.asarray(probe)
+        classes, sent = learn(net, phases, decay, x, labels, tests, marks, key)
         return (np.asarray(classes)[probe >= 0] == task.labels[test]).sum(axis=1), float(sent[-1])
 
     through = [right(decay, x, labels, probe) for decay in DECAYS]
     return {
         "right": np.array([count for count, _ in through]),
-        "stationary": np.array([right(decay, *last, ends)[0].mean() for decay in DECAYS]),
+        "stationary": np.array([right(decay, new, named, ends)[0].mean() for decay in DECAYS]),
         "test": np.array(len(test)),
         "point": (np.append(before, after) + 1.0) / pass_,
         "change": np.array(change / pass_),

@@ -79,18 +79,18 @@ FACES = {
     """,
     "models": """
         AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest Backpropagation
-        ClampedPhase Classified Classifier CurrentCode DeltaCode DiehlCook EventCode EventPath
-        FirstSpikeReadout FlipLikelihood GaussianLikelihood Hold LIFMemory LatencyCode
-        LinearMemory MembraneReadout NudgedPhases NudgedSpikes PoissonLikelihood Populations
-        PredictiveCodingNetwork RandomFeatures RateCode RatePhases RateReadout RecallCertificate
-        Retrieval Search SequentialMemory SequentialRecall SequentialState SequentialStore Shot
-        SoftWinnerTakeAll Spent SpikingHopfield SpikingPredictiveCoding StreamRecall
-        StudentLikelihood Synapses Thermal Tracked Tracking TwoLayerHopfield TwoLayerState
-        VisibleSpikes WinnerTakeAll accelerate attention bandit_search bidirectional
-        by_information by_variance certify elu_features event_path feedback_stiffness gram
-        hard_attention linear_attention log_mean_latency partial_distance_search retrieve
-        sample_first_spike sequential_recall settle smallest_beta sparse_attention stream_recall
-        surprise_bound unit_stiffness
+        ChangePointFilter ChangePoints ClampedPhase Classified Classifier CurrentCode DeltaCode
+        DiehlCook EventCode EventPath FirstSpikeReadout FlipLikelihood GaussianLikelihood Hold
+        LIFMemory LatencyCode LinearMemory MembraneReadout NudgedPhases NudgedSpikes
+        PoissonLikelihood Populations PredictiveCodingNetwork RandomFeatures RateCode RatePhases
+        RateReadout RecallCertificate Retrieval Search SequentialMemory SequentialRecall
+        SequentialState SequentialStore Shot SoftWinnerTakeAll Spent SpikingHopfield
+        SpikingPredictiveCoding StreamRecall StudentLikelihood Synapses Thermal Tracked Tracking
+        TwoLayerHopfield TwoLayerState VisibleSpikes WinnerTakeAll accelerate answers attention
+        bandit_search bidirectional by_information by_variance certify elu_features event_path
+        feedback_stiffness gram hard_attention linear_attention log_mean_latency
+        partial_distance_search retrieve sample_first_spike scaled_evidence sequential_recall
+        settle smallest_beta sparse_attention stream_recall surprise_bound unit_stiffness
     """,
     "networks": """
         EscapeRate Layer Layers LayersState Network NetworkState Projection Refractory

@@ -6,8 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bpcjax.models import NudgedPhases
-from experiments import adapt, adapt_anytime
+from experiments import adapt
 from experiments.adapt.readouts import gradient, learn, nearest
 from experiments.adapt.streams import (
     change_points,
@@ -18,10 +17,6 @@ from experiments.adapt.streams import (
     switching,
     tracking,
 )
-from experiments.adapt_anytime.arriving import FRAME, answer, memories, traces
-from experiments.adapt_anytime.spikes import drift, start
-from experiments.common.drifts import Task
-from experiments.common.precision import single
 from theory.closed_forms import bayesian_regression as br
 
 pytestmark = pytest.mark.study
@@ -115,58 +110,6 @@ def test_a_readout_that_forgets_nothing_does_not_mind_the_order():
     train = rng.normal(size=(20, 5))
     near = nearest(train, np.arange(20), train + 1e-3)
     assert (near == np.arange(20)).all()
-
-
-def test_traces_of_a_steady_rate():
-    # one spike a frame: a geometric sum, in units of what drives all alike in 100 ms
-    counts = np.ones((2, 7, 3), np.uint8)
-    keep, frames = np.exp(-FRAME / 50), np.arange(1, 8)
-    result = traces(counts, (50.0, np.inf))
-    assert result.shape == (2, 7, 6)
-    exact = 2 * (1 - keep**frames) / (1 - keep)
-    np.testing.assert_allclose(result[0, :, 1], exact, rtol=1e-6)
-    np.testing.assert_allclose(result[1, :, 4], frames, rtol=1e-6)
-    assert memories("digits")["both"] == (30.0, np.inf)
-
-
-def test_values_follow_a_steady_current_to_rest_by_the_fewest_spikes():
-    net, phases = start(12, 0), single(NudgedPhases())
-    x = np.random.default_rng(4).random((5, 12)).astype(np.float32)
-    outputs, sent = answer(net, phases, jnp.asarray(np.stack([x] * 8)))
-    for k in range(5):
-        z, mus = phases.values(net, jnp.asarray(x[k]))
-        np.testing.assert_allclose(outputs[-1, k], mus[-1], rtol=1e-4, atol=1e-5)
-        # from silence each neuron climbs by as many spikes as its value has quanta, and no more
-        assert float(sent[-1, k]) == pytest.approx(float(z[1].sum() / phases.quantum))
-    assert (np.diff(sent, axis=0) >= 0).all()
-
-
-def test_a_network_of_spikes_learns_a_new_law():
-    rng = np.random.default_rng(5)
-    labels = rng.integers(0, 10, 400)
-    before = np.abs(rng.normal(size=(10, 30)))[labels] + 0.3 * rng.random((400, 30))
-    task = Task("moved", before, np.roll(before, 7, axis=1), labels)
-    metrics = drift(task, 6, 0, 0)
-    share = metrics["right"] / metrics["test"]
-    first = np.searchsorted(metrics["point"], metrics["change"], side="right")
-    assert (share[:, first - 1] > 0.9).all() and (share[:, first] < 0.5).all()
-    assert (share[:, -1] > metrics["stationary"] / metrics["test"] - 0.05).all()
-    assert (metrics["spikes"] > 0).all()
-
-
-@pytest.mark.slow
-def test_recordings_arrive(tmp_path):
-    config = adapt_anytime.Config(quick=True, updates=150, width=64, out=str(tmp_path))
-    dataset = adapt_anytime.STUDY(config)
-    table = adapt_anytime.summary(dataset)
-    for memory in ("all", "forgets", "both"):
-        early, late = (table[f"digits, {memory}, {t} ms: accuracy"] for t in (25, 100))
-        assert 0.2 < early < late and late > 0.7
-    accuracy = [table[f"digits, {m}, 100 ms into the next: accuracy"] for m in ("all", "forgets")]
-    assert accuracy[0] + 0.2 < accuracy[1]
-    from figures import adapt_anytime as figure
-
-    assert len(figure.draw(dataset).axes) == 6
 
 
 @pytest.mark.slow

@@ -26,7 +26,8 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"events": ("dvs",)}, "events must be one of nmnist, spoken_digits"),
     ],
     "experiments.adapt_anytime": [
-        ({"seeds": 5}, "seeds must be at least 1 and at most 4"),
+        ({"folds": 6}, "folds must be at least 1 and at most 5"),
+        ({"streams": 1}, "streams must be at least 2"),
         ({"events": ("dvs",)}, "events must be one of digits, nmnist"),
     ],
     "experiments.adex_sweep": [
