@@ -52,17 +52,24 @@ from .plasticity import (
 )
 from .posteriors import (
     BayesianNeuron as BayesianNeuron,
+    BayesianSynapse as BayesianSynapse,
     Belief as Belief,
     Dirichlet as Dirichlet,
     GammaPrecision as GammaPrecision,
     Normal as Normal,
     NormalEvidence as NormalEvidence,
     NormalGamma as NormalGamma,
+    SlopeCurvature as SlopeCurvature,
+    SynapticState as SynapticState,
+    bayesian_synapse as bayesian_synapse,
+    coins as coins,
     conjugate as conjugate,
     conjugate_precision as conjugate_precision,
+    draw_synapses as draw_synapses,
     natural_gradient as natural_gradient,
     precision_slope as precision_slope,
     robbins_monro as robbins_monro,
+    squared_products as squared_products,
 )
 from .predictive import (
     Incremental as Incremental,

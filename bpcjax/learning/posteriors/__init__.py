@@ -17,3 +17,12 @@ from .precision import (
     conjugate_precision as conjugate_precision,
     precision_slope as precision_slope,
 )
+from .synapses import (
+    BayesianSynapse as BayesianSynapse,
+    SlopeCurvature as SlopeCurvature,
+    SynapticState as SynapticState,
+    bayesian_synapse as bayesian_synapse,
+    coins as coins,
+    draw_synapses as draw_synapses,
+    squared_products as squared_products,
+)
