@@ -13,9 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
+from ..._require import require
 from ...energies.predictive.maps import AbstractMap, DenseMap
 from ..predictive import hebbian
 
+Scalar = float | Float[Array, ""]
 Noise = Callable[[Key[Array, ""], tuple[int, ...], Any], Array]
 
 
@@ -35,7 +37,7 @@ class SynapticState(NamedTuple):
     @property
     def deviation(self) -> PyTree:
         """Standard deviation of each weight."""
-        return jax.tree.map(lambda p: p**-0.5, self.precision)
+        return jax.tree.map(lambda p: 1 / jnp.sqrt(p), self.precision)
 
 
 class BayesianSynapse(NamedTuple):
@@ -60,12 +62,12 @@ def squared_products(
 
 
 def bayesian_synapse(
-    deviation: float,
+    deviation: Scalar,
     *,
-    window: float,
-    count: float = 1.0,
-    rate: float = 1.0,
-    center: float = 0.0,
+    window: Scalar,
+    count: Scalar = 1.0,
+    rate: Scalar = 1.0,
+    center: Scalar = 0.0,
 ) -> BayesianSynapse:
     """Bayesian synapses with forgetting: normal beliefs of mean m and precision p, each by itself.
 
@@ -85,12 +87,10 @@ def bayesian_synapse(
     **Raises:** `ValueError` for arguments that are not positive, or a `window` below 1.
     """
     for name, value in (("deviation", deviation), ("count", count), ("rate", rate)):
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{name} must be positive and finite, got {value}.")
-    if not window >= 1:
-        raise ValueError(f"window must be at least 1, got {window}. inf forgets nothing.")
-    if not abs(center) < float("inf"):
-        raise ValueError(f"center must be finite, got {center}.")
+        within = (value > 0) & (value < float("inf"))
+        require(within, f"{name} must be positive and finite, got {value}.")
+    require(window >= 1, f"window must be at least 1, got {window}. inf forgets nothing.")
+    require(abs(center) < float("inf"), f"center must be finite, got {center}.")
     prior, share = deviation**-2, 1 / window
 
     def init(mean: PyTree) -> SynapticState:

@@ -1,0 +1,62 @@
+"""Learners of the study, and the settings that each learner's are chosen out of: as many for
+each."""
+
+import itertools
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from bpcjax.models import AbstractPhases, NudgedPhases, RatePhases
+
+from ..common.precision import single
+from .learners import AbstractLearner, Bayesian, ElasticWeights, Plain, SynapticIntelligence
+
+PLAIN, SMALL, EWC, SI = "plain", "smaller step", "on-line EWC", "SI"
+BAYES, RATES = "Bayesian synapses", "Bayesian synapses, rates"
+ARMS = PLAIN, SMALL, EWC, SI, BAYES, RATES
+TOLD = EWC, SI  # learners that are told where a task ends
+BELIEVE = BAYES, RATES
+COUNT = 6  # settings of each
+
+
+FIELDS = {
+    PLAIN: ("rate",), SMALL: ("rate",), EWC: ("rate", "penalty"), SI: ("rate", "penalty"),
+    BAYES: ("count", "rate"), RATES: ("count", "rate"),
+}  # fmt: skip
+DEVIATION, WINDOW = 0.06, 5e4  # of the prior, and in batches: given, not chosen
+
+
+class Arm(NamedTuple):
+    """A learner of the study: the phases that it learns in, and the settings it is offered."""
+
+    phases: AbstractPhases
+    learners: tuple[AbstractLearner, ...]
+
+
+def values(name: str, learner: AbstractLearner) -> list[float]:
+    """Values of a learner's settings, NaN where there is no second."""
+    own = [float(getattr(learner, field)) for field in FIELDS[name]]
+    return own + [float("nan")] * (2 - len(own))
+
+
+def bayesian(step: float, gain: float) -> Bayesian:
+    """Bayesian synapses whose step at the width of the prior is `step`, and that trust each sample
+    `gain` times what one step of the mean makes of it (`rate` is its inverse)."""
+    count = gain * step / DEVIATION**2
+    return Bayesian(*map(jnp.asarray, (DEVIATION, WINDOW, count, 1 / gain)))
+
+
+def arm(name: str, quantum: float) -> Arm:
+    """Learner of that name, with values in spikes of this `quantum`."""
+    phases = RatePhases() if name == RATES else NudgedPhases(jnp.asarray(quantum))
+    if name in (PLAIN, SMALL):
+        made = [Plain(jnp.asarray(rate)) for rate in (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)]
+    elif name == EWC:
+        pairs = itertools.product((0.5, 1.0), (3.0, 10.0, 30.0))
+        made = [ElasticWeights(jnp.asarray(r), jnp.asarray(p)) for r, p in pairs]
+    elif name == SI:
+        pairs = itertools.product((0.1, 0.3), (0.03, 0.1, 0.3))
+        made = [SynapticIntelligence(jnp.asarray(r), jnp.asarray(p)) for r, p in pairs]
+    else:
+        made = [bayesian(*pair) for pair in itertools.product((4.0, 8.0, 16.0), (15.0, 30.0))]
+    return Arm(single(phases), tuple(map(single, made)))

@@ -1,0 +1,94 @@
+"""One task after another (`results/continual.zarr`)."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from . import style
+
+_COLOURS = {
+    "plain": style.BLACK, "smaller step": style.PURPLE, "on-line EWC": style.ORANGE,
+    "SI": style.GREEN, "Bayesian synapses": style.BLUE, "Bayesian synapses, rates": style.SKY,
+}  # fmt: skip
+_SHORT = {"Bayesian synapses": "Bayesian", "Bayesian synapses, rates": "Bayesian, rates"}
+_BELIEVE = "Bayesian synapses"
+
+
+def draw(dataset: xr.Dataset) -> Figure:
+    """The figure: accuracy as tasks come and at the end of each, two matrices, out-of-distribution
+    areas, likelihoods."""
+    with style.look():
+        fig, axes = plt.subplots(
+            2, 3, figsize=(style.WIDTH, 4.6), layout="constrained", width_ratios=[1.2, 1.2, 1]
+        )
+        _curves(axes[0, 0], dataset)
+        _final(axes[0, 1], dataset)
+        _likelihoods(axes[0, 2], dataset)
+        _matrix(axes[1, 0], dataset, "plain")
+        _image = _matrix(axes[1, 1], dataset, _BELIEVE)
+        fig.colorbar(_image, ax=axes[1, 1], label="accuracy (%)")
+        _areas(axes[1, 2], dataset)
+        lines, labels = axes[0, 0].get_legend_handles_labels()
+        fig.legend(lines, labels, loc="outside lower center", ncols=6, fontsize=6)
+    return fig
+
+
+def _band(ax: Axes, x: np.ndarray, rows: np.ndarray, colour: str, label: str) -> None:
+    ax.plot(x, rows.mean(0), color=colour, label=label)
+    ax.fill_between(x, rows.min(0), rows.max(0), color=colour, alpha=0.2, linewidth=0)
+
+
+def _curves(ax: Axes, dataset: xr.Dataset) -> None:
+    for name, colour in _COLOURS.items():
+        rows = 100 * dataset.matrix.sel(arm=name).mean("task", skipna=True).values
+        _band(ax, np.arange(1, rows.shape[1] + 1), rows, colour, name)
+    ax.set(xlabel="tasks that have come", ylabel="mean accuracy on them (%)", ylim=(None, 100))
+
+
+def _final(ax: Axes, dataset: xr.Dataset) -> None:
+    for name, colour in _COLOURS.items():
+        rows = 100 * dataset.final.sel(arm=name).values
+        _band(ax, np.arange(1, rows.shape[1] + 1), rows, colour, name)
+    ax.set(xlabel="task", ylabel="accuracy at the end (%)", ylim=(None, 100))
+
+
+def _matrix(ax: Axes, dataset: xr.Dataset, name: str):
+    mean = 100 * dataset.matrix.sel(arm=name).mean("seed").values
+    last = len(mean) + 0.5
+    image = ax.imshow(mean, vmin=30, vmax=100, cmap="viridis", extent=(0.5, last, last, 0.5))
+    ax.set(xlabel="task", ylabel="after task", title=name)
+    return image
+
+
+def _areas(ax: Axes, dataset: xr.Dataset) -> None:
+    names = list(_COLOURS)
+    for k, (which, marker) in enumerate({"first": "o", "last": "s"}.items()):
+        for place, name in enumerate(names):
+            values = dataset.out.sel(arm=name, which=which, statistic="entropy").values
+            ax.plot(
+                values, np.full(len(values), place + 0.24 * (k - 0.5)), marker, markersize=3,
+                color=_COLOURS[name], fillstyle="full" if k else "none",
+            )  # fmt: skip
+    ax.axvline(0.93, color=style.RED, linewidth=0.6, linestyle=":")
+    ax.set_yticks(range(len(names)), [_SHORT.get(name, name) for name in names], fontsize=6)
+    ax.set(xlabel="area, other set, entropy\n(o first task, s last)", ylim=(len(names) - 0.5, -0.5))
+
+
+def _likelihoods(ax: Axes, dataset: xr.Dataset) -> None:
+    names = list(_COLOURS)
+    for k, (reading, marker) in enumerate({"point": "o", "tempered": "s", "draws": "^"}.items()):
+        for place, name in enumerate(names):
+            if reading == "draws" and not name.startswith(_BELIEVE):
+                continue
+            values = dataset.scores.sel(arm=name, reading=reading, score="nll").values
+            ax.plot(
+                values, np.full(len(values), place + 0.24 * (k - 1)), marker, markersize=3,
+                color=_COLOURS[name], fillstyle="none" if k == 0 else "full",
+            )  # fmt: skip
+    ax.set_yticks(range(len(names)), [_SHORT.get(name, name) for name in names], fontsize=6)
+    ax.set(
+        xscale="log", xlabel="NLL, all tasks (nats)\n(o point, s tempered, ^ draws)",
+        ylim=(len(names) - 0.5, -0.5),
+    )  # fmt: skip
