@@ -10,10 +10,10 @@ from . import style
 
 _COLOURS = {
     "plain": style.BLACK, "smaller step": style.PURPLE, "on-line EWC": style.ORANGE,
-    "SI": style.GREEN, "Bayesian synapses": style.BLUE, "Bayesian synapses, rates": style.SKY,
+    "SI": style.GREEN, "synaptic filter": style.BLUE, "synaptic filter, rates": style.SKY,
 }  # fmt: skip
-_SHORT = {"Bayesian synapses": "Bayesian", "Bayesian synapses, rates": "Bayesian, rates"}
-_BELIEVE = "Bayesian synapses"
+_SHORT = {"synaptic filter": "filter", "synaptic filter, rates": "filter, rates"}
+_FILTER = "synaptic filter"
 
 
 def draw(dataset: xr.Dataset) -> Figure:
@@ -27,7 +27,7 @@ def draw(dataset: xr.Dataset) -> Figure:
         _final(axes[0, 1], dataset)
         _likelihoods(axes[0, 2], dataset)
         _matrix(axes[1, 0], dataset, "plain")
-        _image = _matrix(axes[1, 1], dataset, _BELIEVE)
+        _image = _matrix(axes[1, 1], dataset, _FILTER)
         fig.colorbar(_image, ax=axes[1, 1], label="accuracy (%)")
         _areas(axes[1, 2], dataset)
         lines, labels = axes[0, 0].get_legend_handles_labels()
@@ -80,7 +80,7 @@ def _likelihoods(ax: Axes, dataset: xr.Dataset) -> None:
     names = list(_COLOURS)
     for k, (reading, marker) in enumerate({"point": "o", "tempered": "s", "draws": "^"}.items()):
         for place, name in enumerate(names):
-            if reading == "draws" and not name.startswith(_BELIEVE):
+            if reading == "draws" and not name.startswith(_FILTER):
                 continue
             values = dataset.scores.sel(arm=name, reading=reading, score="nll").values
             ax.plot(

@@ -52,7 +52,6 @@ from .plasticity import (
 )
 from .posteriors import (
     BayesianNeuron as BayesianNeuron,
-    BayesianSynapse as BayesianSynapse,
     Belief as Belief,
     Dirichlet as Dirichlet,
     GammaPrecision as GammaPrecision,
@@ -60,8 +59,8 @@ from .posteriors import (
     NormalEvidence as NormalEvidence,
     NormalGamma as NormalGamma,
     SlopeCurvature as SlopeCurvature,
+    SynapticFilter as SynapticFilter,
     SynapticState as SynapticState,
-    bayesian_synapse as bayesian_synapse,
     coins as coins,
     conjugate as conjugate,
     conjugate_precision as conjugate_precision,
@@ -70,6 +69,7 @@ from .posteriors import (
     precision_slope as precision_slope,
     robbins_monro as robbins_monro,
     squared_products as squared_products,
+    synaptic_filter as synaptic_filter,
 )
 from .predictive import (
     Incremental as Incremental,

@@ -14,7 +14,7 @@ from ..common import predictive
 from ..common.data import Split, splits
 from ..common.precision import single
 from ..common.predictive import Training
-from ..common.scores import STATISTICS, auroc, doubt, reliability, scores
+from ..common.scores import auroc, doubt, reliability, scores
 from .posterior import Posterior, each, layers, loss, matrix, outputs, predict
 
 READINGS = "point", "tempered", "synapses", "matrices", "both", "ensemble"

@@ -7,7 +7,7 @@ learners take the same products of error and activity at a synapse, and as many 
 - plain: a constant step, the one with which tasks are learned best when they come;
 - smaller step: a constant step, the one with which most is known at the end;
 - on-line EWC, SI: weights held to where they were at the end of tasks, whose ends are told;
-- Bayesian synapses (`bpcjax.learning.bayesian_synapse`): each weight a mean and a variance, which
+- synaptic filter (`bpcjax.learning.synaptic_filter`): each weight a mean and a variance, which
   is its step and the width from which a weight is drawn for every batch; nothing is told of tasks;
 - the same in rates, without spikes.
 

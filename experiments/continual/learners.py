@@ -11,11 +11,11 @@ from bpcjax.energies import PredictiveCoding
 from bpcjax.learning import (
     SlopeCurvature,
     SynapticState,
-    bayesian_synapse,
     coins,
     draw_synapses,
     hebbian,
     squared_products,
+    synaptic_filter,
 )
 from bpcjax.models import AbstractPhases
 from bpcjax.system import Module, parameter
@@ -35,11 +35,11 @@ class Anchored(NamedTuple):
     gathered: Maps
 
 
-class Believed(NamedTuple):
-    """State of a learner with beliefs: means of weights, and their precisions."""
+class Filtered(NamedTuple):
+    """State of a filter: means of weights, and their precisions."""
 
     weights: Maps
-    beliefs: SynapticState
+    own: SynapticState
 
 
 class AbstractLearner(Module):
@@ -166,9 +166,9 @@ class SynapticIntelligence(AbstractLearner):
         return Anchored(state.weights, importance, state.weights, nothing)
 
 
-class Bayesian(AbstractLearner):
-    """Bayesian synapses (`bpcjax.learning.bayesian_synapse`): each batch meets weights drawn from
-    the beliefs, both phases the same ones; nothing is told of tasks."""
+class Filter(AbstractLearner):
+    """Synaptic filter (`bpcjax.learning.synaptic_filter`): each batch meets weights that are drawn,
+    both phases the same ones; nothing is told of tasks."""
 
     deviation: Float[Array, ""] = parameter(0.03, positive=True)
     window: Float[Array, ""] = parameter(1e5, positive=True)
@@ -178,20 +178,20 @@ class Bayesian(AbstractLearner):
     def _rule(self):
         values = self.deviation, self.window, self.count, self.rate
         deviation, window, count, rate = values
-        return bayesian_synapse(deviation, window=window, count=count, rate=rate)
+        return synaptic_filter(deviation, window=window, count=count, rate=rate)
 
     def start(self, weights):
-        return Believed(weights, self._rule().init(weights))
+        return Filtered(weights, self._rule().init(weights))
 
     def step(self, energy, phases, state, x, y, key):
         drawing, key = jax.random.split(key)
-        weights = draw_synapses(drawing, state.weights, state.beliefs, coins)
+        weights = draw_synapses(drawing, state.weights, state.own, coins)
         found, costs = factors(energy, phases, weights, x, y, key)
         seen = SlopeCurvature(
             _each(hebbian, weights, found), _each(squared_products, weights, found)
         )
-        change, beliefs = self._rule().update(seen, state.beliefs, state.weights)
-        return Believed(jax.tree.map(jnp.add, state.weights, change), beliefs), costs
+        change, own = self._rule().update(seen, state.own, state.weights)
+        return Filtered(jax.tree.map(jnp.add, state.weights, change), own), costs
 
     def draw(self, state, key):
-        return draw_synapses(key, state.weights, state.beliefs)
+        return draw_synapses(key, state.weights, state.own)

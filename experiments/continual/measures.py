@@ -9,7 +9,7 @@ from scipy.special import softmax
 from bpcjax.models import AbstractPhases
 
 from ..common.scores import STATISTICS as STATISTICS, auroc, doubt, scores
-from .learners import AbstractLearner, Believed
+from .learners import AbstractLearner, Filtered
 from .tasks import Images, Tasks, first
 from .training import learn, outputs
 
@@ -21,14 +21,19 @@ EACH = 500  # images a task, where all tasks are read
 
 
 def measured(
-    learner: AbstractLearner, energy, phases: AbstractPhases, tasks: Tasks, images: Images,
-    seed: int, draws: int,
+    learner: AbstractLearner,
+    energy,
+    phases: AbstractPhases,
+    tasks: Tasks,
+    images: Images,
+    seed: int,
+    draws: int,
 ) -> dict[str, np.ndarray]:
     """Accuracy [after, task] on some test images while tasks come, and at the end: accuracy on all
     of them by task `final`, `scores` [reading, score] over all tasks, areas `out` [first or last
     task, statistic] under the curve of images of the other set against those of the test.
 
-    Draws are averaged where a learner has beliefs, and its point elsewhere. Temperatures are chosen
+    Draws are averaged where a learner has variances, and its point elsewhere. Temperatures are chosen
     by the NLL of held-out images of all tasks. `out` is that of the averages without a temperature.
     """  # fmt: skip
     few = first(images.test, EACH)
@@ -41,7 +46,7 @@ def measured(
 
     point = [state.weights]
     several = point
-    if isinstance(state, Believed):
+    if isinstance(state, Filtered):
         keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), draws)
         several = [learner.draw(state, key) for key in keys]
     final, orders = images.test, tasks.order
@@ -74,6 +79,6 @@ def _score(values: np.ndarray, labels: np.ndarray, temperature: float) -> dict[s
 
 def _deviations(state: Any) -> np.ndarray:
     """Quantiles [layer, quantile] of the deviations of weights, NaN where there are none."""
-    if not isinstance(state, Believed):
+    if not isinstance(state, Filtered):
         return np.full((len(state.weights), len(SURE)), np.nan)
-    return np.array([np.quantile(m.weights, SURE) for m in state.beliefs.deviation])
+    return np.array([np.quantile(m.weights, SURE) for m in state.own.deviation])

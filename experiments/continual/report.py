@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from .measures import READINGS, SCORES, STATISTICS
-from .settings import ARMS, BELIEVE, COUNT, FIELDS
+from .settings import ARMS, COUNT, FIELDS, UNSURE
 
 
 def curve(dataset: xr.Dataset, arm: str) -> np.ndarray:
@@ -30,10 +30,10 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
         result[f"{arm}: accuracy, last task"] = float(here.final[:, -1].mean())
         result[f"{arm}: accuracy, just learned"] = float(just_learned(dataset, arm).mean())
         for which in ("first", "last"):
-            for statistic in STATISTICS if arm in BELIEVE else STATISTICS[:2]:
+            for statistic in STATISTICS if arm in UNSURE else STATISTICS[:2]:
                 value = here.out.sel(which=which, statistic=statistic).mean()
                 result[f"{arm}: area, {which} task, {statistic}"] = float(value)
-        for reading in READINGS if arm in BELIEVE else READINGS[:2]:
+        for reading in READINGS if arm in UNSURE else READINGS[:2]:
             for score in SCORES:
                 value = here.scores.sel(reading=reading, score=score).mean()
                 result[f"{arm}, {reading}: {score}"] = float(value)
@@ -45,7 +45,7 @@ def summary(dataset: xr.Dataset) -> dict[str, float]:
             result[f"{arm}: {name}"] = float(value)
         for when in map(str, here.when.values):
             result[f"{arm}: accuracy of choice, {when}"] = float(here.tuning.sel(when=when)[best])
-        if arm in BELIEVE:
+        if arm in UNSURE:
             for k, layer in enumerate(here.deviations.mean("seed").values, 1):
                 low, middle, high = layer
                 result[f"{arm}: deviation, layer {k}, 5 %"] = float(low)

@@ -9,19 +9,19 @@ import jax.numpy as jnp
 from bpcjax.models import AbstractPhases, NudgedPhases, RatePhases
 
 from ..common.precision import single
-from .learners import AbstractLearner, Bayesian, ElasticWeights, Plain, SynapticIntelligence
+from .learners import AbstractLearner, ElasticWeights, Filter, Plain, SynapticIntelligence
 
 PLAIN, SMALL, EWC, SI = "plain", "smaller step", "on-line EWC", "SI"
-BAYES, RATES = "Bayesian synapses", "Bayesian synapses, rates"
-ARMS = PLAIN, SMALL, EWC, SI, BAYES, RATES
+FILTER, RATES = "synaptic filter", "synaptic filter, rates"
+ARMS = PLAIN, SMALL, EWC, SI, FILTER, RATES
 TOLD = EWC, SI  # learners that are told where a task ends
-BELIEVE = BAYES, RATES
+UNSURE = FILTER, RATES
 COUNT = 6  # settings of each
 
 
 FIELDS = {
     PLAIN: ("rate",), SMALL: ("rate",), EWC: ("rate", "penalty"), SI: ("rate", "penalty"),
-    BAYES: ("count", "rate"), RATES: ("count", "rate"),
+    FILTER: ("count", "rate"), RATES: ("count", "rate"),
 }  # fmt: skip
 DEVIATION, WINDOW = 0.06, 5e4  # of the prior, and in batches: given, not chosen
 
@@ -39,11 +39,11 @@ def values(name: str, learner: AbstractLearner) -> list[float]:
     return own + [float("nan")] * (2 - len(own))
 
 
-def bayesian(step: float, gain: float) -> Bayesian:
-    """Bayesian synapses whose step at the width of the prior is `step`, and that trust each sample
+def of_filter(step: float, gain: float) -> Filter:
+    """Synaptic filter whose step at the width of the prior is `step`, and that trusts each sample
     `gain` times what one step of the mean makes of it (`rate` is its inverse)."""
     count = gain * step / DEVIATION**2
-    return Bayesian(*map(jnp.asarray, (DEVIATION, WINDOW, count, 1 / gain)))
+    return Filter(*map(jnp.asarray, (DEVIATION, WINDOW, count, 1 / gain)))
 
 
 def arm(name: str, quantum: float) -> Arm:
@@ -58,5 +58,5 @@ def arm(name: str, quantum: float) -> Arm:
         pairs = itertools.product((0.1, 0.3), (0.03, 0.1, 0.3))
         made = [SynapticIntelligence(jnp.asarray(r), jnp.asarray(p)) for r, p in pairs]
     else:
-        made = [bayesian(*pair) for pair in itertools.product((4.0, 8.0, 16.0), (15.0, 30.0))]
+        made = [of_filter(*pair) for pair in itertools.product((4.0, 8.0, 16.0), (15.0, 30.0))]
     return Arm(single(phases), tuple(map(single, made)))

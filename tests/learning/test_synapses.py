@@ -1,4 +1,4 @@
-"""Bayesian synapses: exact Bayes where the likelihood is a normal one, forgetting, draws."""
+"""The synaptic filter: exact Bayes where the likelihood is a normal one, forgetting, draws."""
 
 from typing import Any
 
@@ -12,11 +12,11 @@ from bpcjax.energies import ConvolutionMap, DenseMap
 from bpcjax.learning import (
     SlopeCurvature,
     SynapticState,
-    bayesian_synapse,
     coins,
     conjugate,
     draw_synapses,
     squared_products,
+    synaptic_filter,
 )
 
 NOISE = 0.7  # standard deviation of what a synapse predicts
@@ -43,7 +43,7 @@ def learned(rule, mean, state, xs, ys):
 
 def test_a_linear_gaussian_synapse_is_ridge_regression():
     x, y = regression()
-    rule, start = bayesian_synapse(0.5, window=jnp.inf), jnp.zeros(())
+    rule, start = synaptic_filter(0.5, window=jnp.inf), jnp.zeros(())
     mean, state = learned(rule, start, rule.init(start), x, y)
     precision = 4 + (x**2).sum() / NOISE**2  # the batch posterior, prior precision 1 / .5^2
     np.testing.assert_allclose(state.precision, precision, rtol=1e-10)
@@ -53,7 +53,7 @@ def test_a_linear_gaussian_synapse_is_ridge_regression():
 
 def test_a_step_is_that_of_the_kalman_filter():
     # gain P x / (x P x + R), for a state that stays; P' = (1 - K x) P
-    rule, mean = bayesian_synapse(0.5, window=jnp.inf), jnp.asarray(0.4)
+    rule, mean = synaptic_filter(0.5, window=jnp.inf), jnp.asarray(0.4)
     change, state = rule.update(derivatives(mean, 1.5, 2.0), rule.init(mean), mean)
     gain = 0.25 * 1.5 / (1.5 * 0.25 * 1.5 + NOISE**2)
     np.testing.assert_allclose(change, gain * (2.0 - 0.4 * 1.5), rtol=1e-10)
@@ -64,7 +64,7 @@ def test_a_step_is_that_of_the_kalman_filter():
 @settings(max_examples=25, deadline=None)
 def test_it_is_the_conjugate_update_with_forgetting(window, deviation, center, seed):
     x, y = regression(12, seed)
-    rule = bayesian_synapse(deviation, window=window, center=center)
+    rule = synaptic_filter(deviation, window=window, center=center)
     start = jnp.asarray(center)
     mean, state = learned(rule, start, rule.init(start), x, y)
     # natural parameters: precision, and precision times mean; a sample adds x^2 / R and x y / R
@@ -81,16 +81,16 @@ def test_it_is_the_conjugate_update_with_forgetting(window, deviation, center, s
 def test_a_count_stands_for_so_many_samples_of_one_kind():
     # of a batch of the same sample: the conjugate sum, at once or one by one
     mean = jnp.asarray(0.2)
-    one, all_ = (bayesian_synapse(0.5, window=jnp.inf, count=c) for c in (1.0, 7.0))
+    one, all_ = (synaptic_filter(0.5, window=jnp.inf, count=c) for c in (1.0, 7.0))
     change, state = all_.update(derivatives(mean, 0.8, 1.0), all_.init(mean), mean)
     by_one, after = learned(one, mean, one.init(mean), [0.8] * 7, [1.0] * 7)
     np.testing.assert_allclose(mean + change, by_one, rtol=1e-10)
     np.testing.assert_allclose(state.precision, after.precision, rtol=1e-10)
 
 
-def test_without_data_beliefs_go_back_to_the_prior():
+def test_without_data_weights_go_back_to_the_prior():
     window, mean, precision, prior = 20.0, jnp.asarray(3.0), 50.0, 4.0
-    rule, state = bayesian_synapse(0.5, window=window, center=1.0), SynapticState(jnp.asarray(50.0))
+    rule, state = synaptic_filter(0.5, window=window, center=1.0), SynapticState(jnp.asarray(50.0))
     nothing = SlopeCurvature(jnp.zeros(()), jnp.zeros(()))
     for k in range(1, 200):
         change, state = rule.update(nothing, state, mean)
@@ -103,7 +103,7 @@ def test_without_data_beliefs_go_back_to_the_prior():
 
 
 def test_the_variance_is_the_size_of_the_step():
-    rule = bayesian_synapse(1.0, window=jnp.inf, count=3.0, rate=0.5)
+    rule = synaptic_filter(1.0, window=jnp.inf, count=3.0, rate=0.5)
     state = SynapticState(jnp.asarray([1.0, 4.0, 100.0]))
     seen = SlopeCurvature(jnp.full(3, 2.0), jnp.zeros(3))
     change, after = rule.update(seen, state, jnp.zeros(3))
@@ -134,7 +134,7 @@ def test_coins_are_signs_without_correlation():
     assert coins(jax.random.key(1), (5,), jnp.float32).dtype == jnp.float32
 
 
-def test_draws_have_the_moments_of_the_beliefs():
+def test_draws_have_the_moments_of_the_weights():
     mean = {"w": jnp.asarray([[1.0, -2.0]]), "b": jnp.asarray([0.5])}
     state = SynapticState({"w": jnp.asarray([[4.0, 100.0]]), "b": jnp.asarray([1.0])})
     for noise in (jax.random.normal, coins):
@@ -162,10 +162,10 @@ def test_draws_have_the_moments_of_the_beliefs():
 )
 def test_arguments_that_make_no_sense(arguments, text):
     with pytest.raises(ValueError, match=text):
-        bayesian_synapse(**{"deviation": 1.0, "window": 10.0} | arguments)
+        synaptic_filter(**{"deviation": 1.0, "window": 10.0} | arguments)
 
 
 def test_the_means_must_be_passed():
-    rule = bayesian_synapse(1.0, window=10.0)
+    rule = synaptic_filter(1.0, window=10.0)
     with pytest.raises(ValueError, match="mean: pass the weights' means"):
         rule.update(SlopeCurvature(jnp.zeros(()), jnp.zeros(())), rule.init(jnp.zeros(())))

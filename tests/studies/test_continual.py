@@ -1,18 +1,17 @@
-"""The study of tasks one after another: permutations, rivals' rules, beliefs, the numbers."""
+"""The study of tasks one after another: permutations, rivals' rules, the filter, the numbers."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from bpcjax.learning import hebbian
 from bpcjax.models import Backpropagation, NudgedPhases, RatePhases
 from experiments import continual as study
 from experiments.common import InputError, predictive
 from experiments.common.data import Split
 from experiments.common.precision import single
 from experiments.continual import learners, measures, report, tasks, training
-from experiments.continual.settings import ARMS, BAYES, COUNT, DEVIATION, PLAIN, arm, values
+from experiments.continual.settings import ARMS, COUNT, DEVIATION, FILTER, PLAIN, arm, values
 
 pytestmark = pytest.mark.study
 
@@ -131,16 +130,16 @@ def test_synaptic_intelligence_sums_to_the_fall_of_the_loss():
     np.testing.assert_allclose(after.importance[0].weights, exact, rtol=1e-5)
 
 
-def test_beliefs_step_by_their_variance_from_weights_that_are_drawn():
-    learner = single(learners.Bayesian(1e-4, 1e6, 1e6, 0.5))  # so narrow that draws are the mean
+def test_the_filter_steps_by_its_variance_from_weights_that_are_drawn():
+    learner = single(learners.Filter(1e-4, 1e6, 1e6, 0.5))  # so narrow that draws are the mean
     energy, state = _stepped(learner)
     before = tuple(a.predict for a in energy.arrows)
     slope = _gradient(before)
-    variance = jax.tree.map(lambda s: s**2, state.beliefs.deviation)
+    variance = jax.tree.map(lambda s: s**2, state.own.deviation)
     for w, new, g, v in zip(*map(jax.tree.leaves, (before, state.weights, slope, variance)),
                             strict=True):  # fmt: skip
         np.testing.assert_allclose(new - w, -0.5 * 1e6 * v * g, rtol=0.1, atol=3e-5)
-    wide = single(learners.Bayesian(0.3, 1e6, 1.0, 0.5))
+    wide = single(learners.Filter(0.3, 1e6, 1.0, 0.5))
     drawn = wide.draw(wide.start(before), KEY)
     assert float((drawn[0].weights - before[0].weights).std()) == pytest.approx(0.3, rel=0.1)
 
@@ -149,7 +148,7 @@ def test_spikes_and_rates_learn_the_first_task():
     split, energy = _split(), _network()
     drawn = tasks.draw(2, 80, 4, split, 0)
     for phases in (NudgedPhases(), RatePhases()):
-        for learner in (learners.Plain(0.3), learners.Bayesian(0.06, 1e5, 3e4, 0.05)):
+        for learner in (learners.Plain(0.3), learners.Filter(0.06, 1e5, 3e4, 0.05)):
             state, matrix, costs = training.learn(
                 single(learner), energy, single(phases), drawn, split, _split(40, 3), 0
             )
@@ -168,7 +167,7 @@ def test_every_learner_has_as_many_settings():
         assert len(offered.learners) == COUNT
         rows = {tuple(values(name, learner)) for learner in offered.learners}
         assert len(rows) == COUNT
-    step = [(b.rate * b.count * DEVIATION**2).item() for b in arm(BAYES, 0.5).learners]
+    step = [(b.rate * b.count * DEVIATION**2).item() for b in arm(FILTER, 0.5).learners]
     assert step == pytest.approx(sorted(step))
 
 
@@ -189,7 +188,6 @@ def test_scores_of_many_tasks_are_those_of_their_samples():
     found = measures._score(out, split.labels, 1.0)
     right = out[0].argmax(1) == np.tile(split.labels, 3)
     assert found["accuracy"] == pytest.approx(right.mean())
-    assert hebbian is not None
 
 
 @pytest.mark.slow
@@ -201,5 +199,5 @@ def test_a_quick_run_its_summary_and_figure(tmp_path):
     metrics = report.summary(dataset)
     assert np.isfinite(list(metrics.values())).all()
     assert dataset.final.shape == (len(ARMS), 1, 2)
-    assert dataset.matrix.sel(arm=BAYES).values[0, 0, 0] > 0.3  # 2 tasks of few digits: chance .1
+    assert dataset.matrix.sel(arm=FILTER).values[0, 0, 0] > 0.3  # 2 tasks of few digits: chance .1
     assert len(figure.draw(dataset).axes) == 7

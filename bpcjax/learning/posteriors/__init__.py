@@ -18,11 +18,11 @@ from .precision import (
     precision_slope as precision_slope,
 )
 from .synapses import (
-    BayesianSynapse as BayesianSynapse,
     SlopeCurvature as SlopeCurvature,
+    SynapticFilter as SynapticFilter,
     SynapticState as SynapticState,
-    bayesian_synapse as bayesian_synapse,
     coins as coins,
     draw_synapses as draw_synapses,
     squared_products as squared_products,
+    synaptic_filter as synaptic_filter,
 )

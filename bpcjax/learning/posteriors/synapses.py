@@ -1,6 +1,6 @@
-"""Bayesian synapses: a mean and a variance of each weight, learned from the same local products.
+"""Synaptic filter: a mean and a variance of each weight, learned from the same local products.
 
-`bayesian_synapse` is assumed-density filtering with forgetting in optax's shape. What a batch says
+`synaptic_filter` is assumed-density filtering with forgetting in optax's shape. What a batch says
 of a synapse is a `SlopeCurvature` of two products: `slope`, error times activity (`hebbian`), and
 `curvature`, their squares (`squared_products`, Fisher's information) or anything else that stands
 for the second derivative.
@@ -30,7 +30,7 @@ class SlopeCurvature(NamedTuple):
 
 
 class SynapticState(NamedTuple):
-    """State of `bayesian_synapse`: the inverse variance of each weight."""
+    """State of `synaptic_filter`: the inverse variance of each weight."""
 
     precision: PyTree
 
@@ -40,8 +40,8 @@ class SynapticState(NamedTuple):
         return jax.tree.map(lambda p: 1 / jnp.sqrt(p), self.precision)
 
 
-class BayesianSynapse(NamedTuple):
-    """Learning rule: `init(mean)` gives the state, `update(seen, state, mean)` the change of the
+class SynapticFilter(NamedTuple):
+    """Learning rule of `synaptic_filter`: `init(mean)` gives the state, `update(seen, state, mean)` the change of the
     mean and the next state."""
 
     init: Callable[[PyTree], SynapticState]
@@ -61,28 +61,31 @@ def squared_products(
     return hebbian(predict, pre**2, -(post**2))
 
 
-def bayesian_synapse(
+def synaptic_filter(
     deviation: Scalar,
     *,
     window: Scalar,
     count: Scalar = 1.0,
     rate: Scalar = 1.0,
     center: Scalar = 0.0,
-) -> BayesianSynapse:
-    """Bayesian synapses with forgetting: normal beliefs of mean m and precision p, each by itself.
+) -> SynapticFilter:
+    """Synaptic filter with forgetting: each weight is normal, by itself, of mean m and precision p.
 
         p <- p + (p0 - p) / window + count h
         m <- m - rate [count g + (p0 / window) (m - m0)] / p
 
-    with slope g and curvature h, `p0 = 1 / deviation^2` and `m0 = center` of the prior, from which
-    synapses start in precision. The variance is the step size of its synapse; without data both go
-    back to the prior, over `window` updates (`inf`: never). `count` is how many samples an update
-    stands for: the batch's own size for a posterior, more for a colder one.
+    with slope g and curvature h of the mean sample, `p0 = 1 / deviation^2` and `m0 = center` of the
+    prior, from which synapses start in precision. The variance is the step size of its synapse;
+    without data both go back to the prior, over `window` updates (`inf`: never). `count` is how
+    many samples an update stands for.
 
-    At a `rate` of 1 and with the exact curvature of a quadratic likelihood it is exact Bayes, that
-    is `conjugate(prior, 1 - 1 / window)` in natural parameters. Sources: Bonnet et al. (2025, Nat.
-    Commun., arXiv:2504.13569), whose rule it is to first order in the change of p; Zeno, Golan,
-    Hoffer & Soudry (2021, Neural Comput. 33:3139), without forgetting.
+    At a `rate` of 1, with the size of the batch as `count` and the exact curvature of a quadratic
+    likelihood it is Bayes' rule, that is `conjugate(prior, 1 - 1 / window)` in natural parameters.
+    A larger `count` with a smaller `rate` protects what is known (metaplasticity); the variance is
+    then a step size, too small for a posterior's. Sources: Jegminat, Surace & Pfister (2022, PLoS
+    Comput. Biol. 18:e1009721); Bonnet et al. (2025, Nat. Commun., arXiv:2504.13569), to which it
+    agrees to first order in the change of p; Zeno, Golan, Hoffer & Soudry (2021, Neural Comput.
+    33:3139), without forgetting.
 
     **Raises:** `ValueError` for arguments that are not positive, or a `window` below 1.
     """
@@ -112,7 +115,7 @@ def bayesian_synapse(
         )
         return change, SynapticState(precision)
 
-    return BayesianSynapse(init, update)
+    return SynapticFilter(init, update)
 
 
 def coins(key: Key[Array, ""], shape: tuple[int, ...], dtype: Any) -> Array:
@@ -129,7 +132,7 @@ def coins(key: Key[Array, ""], shape: tuple[int, ...], dtype: Any) -> Array:
 def draw_synapses(
     key: Key[Array, ""], mean: PyTree, state: SynapticState, noise: Noise = jax.random.normal
 ) -> PyTree:
-    """Weights drawn from the beliefs: `mean + deviation * noise(key, shape, dtype)`, the noise
+    """Weights drawn from normal weights: `mean + deviation * noise(key, shape, dtype)`, the noise
     normal, or `coins`, cheaper where every batch has its own draw."""
     leaves, tree = jax.tree.flatten(mean)
     keys = jax.random.split(key, len(leaves))
