@@ -33,7 +33,7 @@ from ..common.study import Parts, setting
 from . import tasks
 from .measures import READINGS, SCORES, STATISTICS, SURE, measured
 from .report import summary
-from .settings import ARMS, PLAIN, Arm, arm, values
+from .settings import ARMS, PLAIN, SMALL, Arm, arm, values
 from .training import learn
 
 
@@ -100,13 +100,16 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     choices, results = {}, {}
     for a, name in enumerate(ARMS):
         offered = arm(name, config.quantum)
-        choices[(a,)] = parts(
-            f"{name}, settings",
-            lambda name=name, offered=offered: {
-                "tuning": choose(config, images(), offered),
-                "values": np.array([values(name, learner) for learner in offered.learners]),
-            },
-        )
+        if name == SMALL:  # the same trials, read otherwise
+            choices[(a,)] = choices[(ARMS.index(PLAIN),)]
+        else:
+            choices[(a,)] = parts(
+                f"{name}, settings",
+                lambda name=name, offered=offered: {
+                    "tuning": choose(config, images(), offered),
+                    "values": np.array([values(name, learner) for learner in offered.learners]),
+                },
+            )
         best = int(choices[(a,)]["tuning"][:, 0 if name == PLAIN else 1].argmax())
         for s in range(config.seeds):
 
@@ -126,11 +129,11 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     }
     dims = {
         "matrix": ("after", "task"), "final": ("task",), "costs": ("task", "cost"),
-        "scores": ("reading", "score"), "out": ("which", "statistic"), "temperature": (),
+        "scores": ("reading", "score"), "out": ("which", "statistic"),
         "deviations": ("layer", "quantile"), "chosen": (),
     }  # fmt: skip
-    for key, values in stack(results, (len(ARMS), config.seeds)).items():
-        data[key] = (("arm", "seed", *dims[key]), values)
+    for key, array in stack(results, (len(ARMS), config.seeds)).items():
+        data[key] = (("arm", "seed", *dims[key]), array)
     coords = {
         "arm": list(ARMS), "when": ["just learned", "at the end"], "reading": list(READINGS),
         "score": list(SCORES), "statistic": list(STATISTICS), "which": ["first", "last"],

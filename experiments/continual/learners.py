@@ -83,9 +83,11 @@ class Plain(AbstractLearner):
     rate: Float[Array, ""] = parameter(0.3, positive=True)
 
     def start(self, weights):
+        """State before the first task."""
         return Anchored(weights, None, None, None)
 
     def step(self, energy, phases, state, x, y, key):
+        """State after a batch, and its mean costs."""
         found, costs = factors(energy, phases, state.weights, x, y, key)
         slope = _each(hebbian, state.weights, found)
         return state._replace(weights=_descended(self.rate, 0.0, state, slope)), costs
@@ -117,10 +119,12 @@ class ElasticWeights(AbstractLearner):
     keep: Float[Array, ""] = parameter(0.98, nonnegative=True)
 
     def start(self, weights):
+        """State before the first task."""
         nothing = jax.tree.map(jnp.zeros_like, weights)
         return Anchored(weights, nothing, weights, nothing)
 
     def step(self, energy, phases, state, x, y, key):
+        """State after a batch, and its mean costs."""
         found, costs = factors(energy, phases, state.weights, x, y, key)
         slope = _each(hebbian, state.weights, found)
         square = _each(squared_products, state.weights, found)
@@ -131,6 +135,7 @@ class ElasticWeights(AbstractLearner):
         return state._replace(weights=weights, gathered=gathered), costs
 
     def boundary(self, state):
+        """State after a task that is announced to have ended."""
         importance = jax.tree.map(jnp.add, state.importance, state.gathered)
         return state._replace(importance=importance, anchor=state.weights)
 
@@ -144,10 +149,12 @@ class SynapticIntelligence(AbstractLearner):
     damping: Float[Array, ""] = parameter(0.1, positive=True)
 
     def start(self, weights):
+        """State before the first task."""
         nothing = jax.tree.map(jnp.zeros_like, weights)
         return Anchored(weights, nothing, weights, nothing)
 
     def step(self, energy, phases, state, x, y, key):
+        """State after a batch, and its mean costs."""
         found, costs = factors(energy, phases, state.weights, x, y, key)
         slope = _each(hebbian, state.weights, found)
         weights = _descended(self.rate, self.penalty, state, slope)
@@ -158,6 +165,7 @@ class SynapticIntelligence(AbstractLearner):
         return state._replace(weights=weights, gathered=gathered), costs
 
     def boundary(self, state):
+        """State after a task that is announced to have ended."""
         importance = jax.tree.map(
             lambda sum_, work, w, a: sum_ + jnp.maximum(work, 0) / ((w - a) ** 2 + self.damping),
             state.importance, state.gathered, state.weights, state.anchor,
@@ -181,9 +189,11 @@ class Filter(AbstractLearner):
         return synaptic_filter(deviation, window=window, count=count, rate=rate)
 
     def start(self, weights):
+        """State before the first task."""
         return Filtered(weights, self._rule().init(weights))
 
     def step(self, energy, phases, state, x, y, key):
+        """State after a batch, and its mean costs."""
         drawing, key = jax.random.split(key)
         weights = draw_synapses(drawing, state.weights, state.own, coins)
         found, costs = factors(energy, phases, weights, x, y, key)
@@ -194,4 +204,5 @@ class Filter(AbstractLearner):
         return Filtered(jax.tree.map(jnp.add, state.weights, change), own), costs
 
     def draw(self, state, key):
+        """Weights that are drawn, to predict with."""
         return draw_synapses(key, state.weights, state.own)

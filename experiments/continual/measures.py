@@ -33,8 +33,8 @@ def measured(
     of them by task `final`, `scores` [reading, score] over all tasks, areas `out` [first or last
     task, statistic] under the curve of images of the other set against those of the test.
 
-    Draws are averaged where a learner has variances, and its point elsewhere. Temperatures are chosen
-    by the NLL of held-out images of all tasks. `out` is that of the averages without a temperature.
+    Draws are averaged where a learner has variances, and its point elsewhere. Temperatures are
+    chosen by the NLL of held-out images of all tasks. `out` is of averages without a temperature.
     """  # fmt: skip
     few = first(images.test, EACH)
     state, matrix, costs = learn(

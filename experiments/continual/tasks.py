@@ -30,7 +30,7 @@ class Tasks(NamedTuple):
 
 def load(name: str, folder: str | None, held: int, tests: int) -> Images:
     """Images called `name`, so many `held` out of those to learn to choose settings by, and so many
-    to test on; beside them test images of the other set (of digits: shuffled pixels, an order each).
+    to test on; beside them test images of the other set (of digits: the same, pixels shuffled).
 
     The mean pixel of the training set is taken off all: images of mean zero under two permutations
     have next to nothing in common.

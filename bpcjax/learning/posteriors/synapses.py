@@ -41,8 +41,8 @@ class SynapticState(NamedTuple):
 
 
 class SynapticFilter(NamedTuple):
-    """Learning rule of `synaptic_filter`: `init(mean)` gives the state, `update(seen, state, mean)` the change of the
-    mean and the next state."""
+    """Learning rule of `synaptic_filter`: `init(mean)` gives the state, `update(seen, state, mean)`
+    the change of the mean and the next state."""
 
     init: Callable[[PyTree], SynapticState]
     update: Callable[..., tuple[PyTree, SynapticState]]
