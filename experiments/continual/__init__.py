@@ -49,9 +49,9 @@ class Config(study.Config):
     """Permutations, one after another."""
     images: int = setting(30_000, least=1, quick=800)
     """Images of each task, each learned once."""
-    tuned: int = setting(10_000, least=1, quick=400)
+    tuned: int = setting(6_000, least=1, quick=400)
     """Images of each task while settings are chosen."""
-    batch: int = setting(128, least=1, quick=20)
+    batch: int = setting(64, least=1, quick=20)
     hidden: int = setting(512, least=2, quick=64)
     """Units of the hidden layer."""
     quantum: float = setting(0.5, above=0)

@@ -50,13 +50,13 @@ def arm(name: str, quantum: float) -> Arm:
     """Learner of that name, with values in spikes of this `quantum`."""
     phases = RatePhases() if name == RATES else NudgedPhases(jnp.asarray(quantum))
     if name in (PLAIN, SMALL):
-        made = [Plain(jnp.asarray(rate)) for rate in (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)]
+        made = [Plain(jnp.asarray(rate)) for rate in (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)]
     elif name == EWC:
         pairs = itertools.product((0.5, 1.0), (3.0, 10.0, 30.0))
         made = [ElasticWeights(jnp.asarray(r), jnp.asarray(p)) for r, p in pairs]
     elif name == SI:
-        pairs = itertools.product((0.1, 0.3), (0.03, 0.1, 0.3))
+        pairs = itertools.product((0.3, 0.6), (1.0, 3.0, 10.0))
         made = [SynapticIntelligence(jnp.asarray(r), jnp.asarray(p)) for r, p in pairs]
     else:
-        made = [of_filter(*pair) for pair in itertools.product((4.0, 8.0, 16.0), (15.0, 30.0))]
+        made = [of_filter(*pair) for pair in itertools.product((8.0, 16.0), (10.0, 20.0, 40.0))]
     return Arm(single(phases), tuple(map(single, made)))

@@ -10,11 +10,16 @@ from hypothesis import given, settings, strategies as st
 
 from bpcjax.energies import ConvolutionMap, DenseMap
 from bpcjax.learning import (
+    Post,
+    Pre,
     SlopeCurvature,
+    Synapse,
     SynapticState,
+    certificate,
     coins,
     conjugate,
     draw_synapses,
+    hebbian,
     squared_products,
     synaptic_filter,
 )
@@ -146,6 +151,24 @@ def test_draws_have_the_moments_of_the_weights():
             off = (np.asarray(draws[name]).mean(0) - mean[name]) / deviation
             assert np.abs(off).max() < 5 / np.sqrt(20_000)
             np.testing.assert_allclose(np.asarray(draws[name]).std(0), deviation, rtol=0.03)
+
+
+def test_a_step_is_local():
+    # what a synapse keeps and the factors of its two neurons; draws are products of their coins
+    rule = synaptic_filter(0.5, window=100.0, count=8.0, rate=0.5)
+
+    def step(pre, post, mean, precision):
+        predict = DenseMap(mean)
+        slope: Any = hebbian(predict, pre, post)
+        square: Any = squared_products(predict, pre, post)
+        seen = SlopeCurvature(slope.weights, square.weights)
+        change, state = rule.update(seen, SynapticState(precision), mean)
+        return change, state.precision
+
+    rng = np.random.default_rng(0)
+    arrays = [jnp.asarray(rng.random(shape)) for shape in ((2, 4), (2, 3), (3, 4), (3, 4))]
+    report = certificate(step, tuple(arrays), (Pre(), Post(), Synapse(), Synapse()))
+    assert report.local and report.causal and not report.opaque
 
 
 @pytest.mark.parametrize(
