@@ -27,8 +27,8 @@ def draw(dataset: xr.Dataset) -> Figure:
         _final(axes[0, 1], dataset)
         _likelihoods(axes[0, 2], dataset)
         _matrix(axes[1, 0], dataset, "plain")
-        _image = _matrix(axes[1, 1], dataset, _FILTER)
-        fig.colorbar(_image, ax=axes[1, 1], label="accuracy (%)")
+        image = _matrix(axes[1, 1], dataset, _FILTER)
+        fig.colorbar(image, ax=axes[1, 1], label="accuracy (%)")
         _areas(axes[1, 2], dataset)
         lines, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(lines, labels, loc="outside lower center", ncols=6, fontsize=6)
@@ -62,33 +62,42 @@ def _matrix(ax: Axes, dataset: xr.Dataset, name: str):
     return image
 
 
-def _areas(ax: Axes, dataset: xr.Dataset) -> None:
-    names = list(_COLOURS)
-    for k, (which, marker) in enumerate({"first": "o", "last": "s"}.items()):
-        for place, name in enumerate(names):
-            values = dataset.out.sel(arm=name, which=which, statistic="entropy").values
-            ax.plot(
-                values, np.full(len(values), place + 0.24 * (k - 0.5)), marker, markersize=3,
-                color=_COLOURS[name], fillstyle="full" if k else "none",
-            )  # fmt: skip
-    ax.axvline(0.93, color=style.RED, linewidth=0.6, linestyle=":")
+def _rows(ax: Axes, names: list[str]) -> None:
     ax.set_yticks(range(len(names)), [_SHORT.get(name, name) for name in names], fontsize=6)
-    ax.set(xlabel="area, other set, entropy\n(o first task, s last)", ylim=(len(names) - 0.5, -0.5))
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.legend(fontsize=5, loc="best", handletextpad=0.1)
+
+
+def _dots(ax: Axes, values: xr.DataArray, place: float, marker: str, colour: str, label: str):
+    """Dots of all seeds in a row; the label once, in black."""
+    ax.plot(
+        values.values, np.full(values.size, place), marker, markersize=3, color=colour,
+        fillstyle="none" if marker == "o" else "full",
+    )  # fmt: skip
+    if place < 0.5:
+        ax.plot([], [], marker, markersize=3, color="0.4", label=label,
+                fillstyle="none" if marker == "o" else "full")  # fmt: skip
+
+
+def _areas(ax: Axes, dataset: xr.Dataset) -> None:
+    entropy = dataset.out.sel(statistic="entropy")
+    for place, (name, colour) in enumerate(_COLOURS.items()):
+        for k, (which, marker) in enumerate({"first": "o", "last": "s"}.items()):
+            values = entropy.sel(arm=name, which=which)
+            _dots(ax, values, place + 0.24 * (k - 0.5), marker, colour, f"{which} task")
+    ax.axvline(0.93, color=style.RED, linewidth=0.6, linestyle=":")
+    ax.set_xlabel("area, other set by entropy")
+    _rows(ax, list(_COLOURS))
 
 
 def _likelihoods(ax: Axes, dataset: xr.Dataset) -> None:
-    names = list(_COLOURS)
-    for k, (reading, marker) in enumerate({"point": "o", "tempered": "s", "draws": "^"}.items()):
-        for place, name in enumerate(names):
+    nll = dataset.scores.sel(score="nll")
+    for place, (name, colour) in enumerate(_COLOURS.items()):
+        readings = {"point": "o", "tempered": "s", "draws": "^"}
+        for k, (reading, marker) in enumerate(readings.items()):
+            values = nll.sel(arm=name, reading=reading)
             if reading == "draws" and not name.startswith(_FILTER):
-                continue
-            values = dataset.scores.sel(arm=name, reading=reading, score="nll").values
-            ax.plot(
-                values, np.full(len(values), place + 0.24 * (k - 1)), marker, markersize=3,
-                color=_COLOURS[name], fillstyle="none" if k == 0 else "full",
-            )  # fmt: skip
-    ax.set_yticks(range(len(names)), [_SHORT.get(name, name) for name in names], fontsize=6)
-    ax.set(
-        xscale="log", xlabel="NLL, all tasks (nats)\n(o point, s tempered, ^ draws)",
-        ylim=(len(names) - 0.5, -0.5),
-    )  # fmt: skip
+                values = values[:0]
+            _dots(ax, values, place + 0.24 * (k - 1), marker, colour, reading)
+    ax.set_xlabel("NLL, all tasks (nats)")
+    _rows(ax, list(_COLOURS))

@@ -9,10 +9,9 @@ learners take the same products of error and activity at a synapse, and as many 
 - on-line EWC, SI: weights held to where they were at the end of tasks, whose ends are told;
 - synaptic filter (`bpcjax.learning.synaptic_filter`): each weight a mean and a variance, which
   is its step and the width from which a weight is drawn for every batch; nothing is told of tasks;
-- the same in rates, without spikes.
+- the same in rates, without spikes, and with the settings that were chosen for spikes.
 
-Each has its settings chosen out of as many, on other permutations and held-out images, with fewer
-images a task. At the end: accuracy on every task, whether another set of images is noticed, and
+Each has its settings chosen out of as many, on other permutations and held-out images. At the end: accuracy on every task, whether another set of images is noticed, and
 how well probabilities are calibrated beside a temperature chosen on held-out images.
 
     python -m experiments.continual --data-dir FOLDER     # with mnist and fashion_mnist in it
@@ -33,7 +32,7 @@ from ..common.study import Parts, setting
 from . import tasks
 from .measures import READINGS, SCORES, STATISTICS, SURE, measured
 from .report import summary
-from .settings import ARMS, PLAIN, SMALL, Arm, arm, values
+from .settings import ARMS, PLAIN, SHARED, Arm, arm, values
 from .training import learn
 
 
@@ -47,16 +46,14 @@ class Config(study.Config):
     """digits, mnist, fashion_mnist."""
     tasks: int = setting(20, least=2, quick=4)
     """Permutations, one after another."""
-    images: int = setting(30_000, least=1, quick=800)
+    images: int = setting(15_000, least=1, quick=500)
     """Images of each task, each learned once."""
-    tuned: int = setting(6_000, least=1, quick=400)
-    """Images of each task while settings are chosen."""
     batch: int = setting(64, least=1, quick=20)
     hidden: int = setting(512, least=2, quick=64)
     """Units of the hidden layer."""
     quantum: float = setting(0.5, above=0)
     """Of values, which are spikes."""
-    draws: int = setting(16, least=2, quick=4)
+    draws: int = setting(8, least=2, quick=4)
     """Of weights, to average predictions over."""
     held: int = setting(5_000, least=10, quick=200)
     """Images that are not learned, to choose settings and temperatures by."""
@@ -76,7 +73,7 @@ def network(config: Config, images: tasks.Images, seed: int):
 def choose(config: Config, images: tasks.Images, offered: Arm) -> np.ndarray:
     """Mean accuracy [setting, 2] on tasks just learned, and on all tasks at the end, of held-out
     images under permutations that no test has."""
-    drawn = tasks.draw(config.tasks, config.tuned, config.batch, images.learned, 1000)
+    drawn = tasks.draw(config.tasks, config.images, config.batch, images.learned, 1000)
     energy, part = network(config, images, 1000), tasks.first(images.chosen, 500)
     found = []
     for learner in offered.learners:
@@ -100,8 +97,8 @@ def run(config: Config, parts: Parts) -> xr.Dataset:
     choices, results = {}, {}
     for a, name in enumerate(ARMS):
         offered = arm(name, config.quantum)
-        if name == SMALL:  # the same trials, read otherwise
-            choices[(a,)] = choices[(ARMS.index(PLAIN),)]
+        if name in SHARED:
+            choices[(a,)] = choices[(ARMS.index(SHARED[name]),)]
         else:
             choices[(a,)] = parts(
                 f"{name}, settings",

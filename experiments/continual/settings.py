@@ -2,9 +2,11 @@
 each."""
 
 import itertools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from bpcjax.models import AbstractPhases, NudgedPhases, RatePhases
 
@@ -16,7 +18,8 @@ FILTER, RATES = "synaptic filter", "synaptic filter, rates"
 ARMS = PLAIN, SMALL, EWC, SI, FILTER, RATES
 TOLD = EWC, SI  # learners that are told where a task ends
 UNSURE = FILTER, RATES
-COUNT = 6  # settings of each
+SHARED = {SMALL: PLAIN, RATES: FILTER}  # learners that take the trials of others
+COUNT = 4  # settings of each
 
 
 FIELDS = {
@@ -39,7 +42,7 @@ def values(name: str, learner: AbstractLearner) -> list[float]:
     return own + [float("nan")] * (2 - len(own))
 
 
-def of_filter(step: float, gain: float) -> Filter:
+def of_filter(step: Array, gain: Array) -> Filter:
     """Synaptic filter whose step at the width of the prior is `step`, and that trusts each sample
     `gain` times what one step of the mean makes of it (`rate` is its inverse)."""
     count = gain * step / DEVIATION**2
@@ -50,13 +53,15 @@ def arm(name: str, quantum: float) -> Arm:
     """Learner of that name, with values in spikes of this `quantum`."""
     phases = RatePhases() if name == RATES else NudgedPhases(jnp.asarray(quantum))
     if name in (PLAIN, SMALL):
-        made = [Plain(jnp.asarray(rate)) for rate in (0.03, 0.06, 0.12, 0.25, 0.5, 1.0)]
+        made = [Plain(jnp.asarray(rate)) for rate in (0.01, 0.03, 0.1, 1.0)]
     elif name == EWC:
-        pairs = itertools.product((0.5, 1.0), (3.0, 10.0, 30.0))
-        made = [ElasticWeights(jnp.asarray(r), jnp.asarray(p)) for r, p in pairs]
+        made = _pairs(ElasticWeights, (1.0, 2.0), (8.0, 20.0))
     elif name == SI:
-        pairs = itertools.product((0.3, 0.6), (1.0, 3.0, 10.0))
-        made = [SynapticIntelligence(jnp.asarray(r), jnp.asarray(p)) for r, p in pairs]
+        made = _pairs(SynapticIntelligence, (0.6, 1.2), (0.5, 1.5))
     else:
-        made = [of_filter(*pair) for pair in itertools.product((8.0, 16.0), (10.0, 20.0, 40.0))]
+        made = _pairs(of_filter, (8.0, 16.0), (12.0, 24.0))
     return Arm(single(phases), tuple(map(single, made)))
+
+
+def _pairs(make: Callable[..., AbstractLearner], one: tuple, other: tuple) -> list[AbstractLearner]:
+    return [make(jnp.asarray(a), jnp.asarray(b)) for a, b in itertools.product(one, other)]

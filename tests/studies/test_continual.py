@@ -174,7 +174,7 @@ def test_every_learner_has_as_many_settings():
 def test_a_choice_that_diverges_is_the_worst():
     split = _split()
     images = tasks.Images(split, _split(40, 3), _split(40, 4), split.x)
-    config = study.Config(tasks=2, tuned=80, batch=4, hidden=20)
+    config = study.Config(tasks=2, images=80, batch=4, hidden=20)
     wild, tame = (single(learners.Plain(rate)) for rate in (1e30, 0.3))
     offered = arm(PLAIN, 0.5)._replace(learners=(wild, tame))
     found = study.choose(config, images, offered)
@@ -194,7 +194,7 @@ def test_scores_of_many_tasks_are_those_of_their_samples():
 def test_a_quick_run_its_summary_and_figure(tmp_path):
     from figures import continual as figure
 
-    config = study.Config(quick=True, tasks=2, images=80, tuned=40, out=str(tmp_path))
+    config = study.Config(quick=True, tasks=2, images=80, out=str(tmp_path))
     dataset = study.STUDY(config)
     metrics = report.summary(dataset)
     assert np.isfinite(list(metrics.values())).all()
