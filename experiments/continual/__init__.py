@@ -11,8 +11,9 @@ learners take the same products of error and activity at a synapse, and as many 
   is its step and the width from which a weight is drawn for every batch; nothing is told of tasks;
 - the same in rates, without spikes, and with the settings that were chosen for spikes.
 
-Each has its settings chosen out of as many, on other permutations and held-out images. At the end: accuracy on every task, whether another set of images is noticed, and
-how well probabilities are calibrated beside a temperature chosen on held-out images.
+Each has its settings chosen out of as many, on other permutations and held-out images. At the end:
+accuracy on every task, whether another set of images is noticed, and how well probabilities are
+calibrated beside a temperature chosen on held-out images.
 
     python -m experiments.continual --data-dir FOLDER     # with mnist and fashion_mnist in it
     python -m experiments.continual --quick               # the embedded digits
