@@ -86,7 +86,7 @@ def _areas(ax: Axes, dataset: xr.Dataset) -> None:
             values = entropy.sel(arm=name, which=which)
             _dots(ax, values, place + 0.24 * (k - 0.5), marker, colour, f"{which} task")
     ax.axvline(0.93, color=style.RED, linewidth=0.6, linestyle=":")
-    ax.set_xlabel("area, other set by entropy")
+    ax.set(xlabel="area, other set by entropy", xlim=(0.25, 1))
     _rows(ax, list(_COLOURS))
 
 
@@ -99,5 +99,7 @@ def _likelihoods(ax: Axes, dataset: xr.Dataset) -> None:
             if reading == "draws" and not name.startswith(_FILTER):
                 values = values[:0]
             _dots(ax, values, place + 0.24 * (k - 1), marker, colour, reading)
-    ax.set_xlabel("NLL, all tasks (nats)")
+    ax.set(xscale="log", xlabel="NLL, all tasks (nats)")
+    ax.set_xticks([0.4, 1, 2, 3], ["0.4", "1", "2", "3"])
+    ax.minorticks_off()
     _rows(ax, list(_COLOURS))
