@@ -58,11 +58,18 @@ from .posteriors import (
     Normal as Normal,
     NormalEvidence as NormalEvidence,
     NormalGamma as NormalGamma,
+    SlopeCurvature as SlopeCurvature,
+    SynapticFilter as SynapticFilter,
+    SynapticState as SynapticState,
+    coins as coins,
     conjugate as conjugate,
     conjugate_precision as conjugate_precision,
+    draw_synapses as draw_synapses,
     natural_gradient as natural_gradient,
     precision_slope as precision_slope,
     robbins_monro as robbins_monro,
+    squared_products as squared_products,
+    synaptic_filter as synaptic_filter,
 )
 from .predictive import (
     Incremental as Incremental,

@@ -30,10 +30,11 @@ import xarray as xr
 
 from ..common import study
 from ..common.data import SPLITS, load
+from ..common.scores import STATISTICS
 from ..common.settings import setting
 from ..common.stacking import stack
 from .features import MEASURES, METHODS, SHIFTS, measure as measure_features
-from .networks import CONDITIONS, OUT, READINGS, SCORES, STATISTICS, images, measure
+from .networks import CONDITIONS, OUT, READINGS, SCORES, images, measure
 
 T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776}  # Student's, by the number of splits
 

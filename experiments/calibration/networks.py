@@ -7,7 +7,6 @@ import jax
 import numpy as np
 from scipy.ndimage import rotate
 from scipy.special import softmax
-from scipy.stats import rankdata
 
 from bpcjax.models import NudgedPhases
 
@@ -15,7 +14,7 @@ from ..common import predictive
 from ..common.data import Split, splits
 from ..common.precision import single
 from ..common.predictive import Training
-from ..common.scores import reliability, scores
+from ..common.scores import auroc, doubt, reliability, scores
 from .posterior import Posterior, each, layers, loss, matrix, outputs, predict
 
 READINGS = "point", "tempered", "synapses", "matrices", "both", "ensemble"
@@ -26,7 +25,6 @@ CONDITIONS = (
 )  # fmt: skip
 OUT = "out of distribution"
 SCORES = "accuracy", "nll", "ece", "brier"
-STATISTICS = "max probability", "entropy", "epistemic"
 PRECISIONS = tuple(float(p) for p in np.round(np.geomspace(10, 30000, 8), 1))
 TEMPERATURES = tuple(np.geomspace(0.25, 4, 61))
 
@@ -65,22 +63,6 @@ def shifted(x: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
     rotations = [rotate(x, a, axes=(1, 2), reshape=False, order=1) for a in ANGLES]
     noisy = [np.clip(x + s * top * rng.normal(size=x.shape), 0, top) for s in NOISES]
     return dict(zip(CONDITIONS, [x, *rotations, *noisy], strict=True))
-
-
-def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
-    """Area under the ROC curve: how often one of `outside` has the larger value, ties by half."""
-    rank = rankdata(np.concatenate([inside, outside]))[len(inside) :].sum()
-    n, m = len(inside), len(outside)
-    return float((rank - m * (m + 1) / 2) / (n * m))
-
-
-def doubt(p: np.ndarray) -> np.ndarray:
-    """Uncertainty [3, n] of probabilities [networks, n, classes]: less the greatest probability,
-    the total entropy, and its epistemic part."""
-    mean = p.mean(axis=0)
-    total = -(mean * np.log(mean + 1e-30)).sum(axis=-1)
-    noise = -(p * np.log(p + 1e-30)).sum(axis=-1).mean(axis=0)
-    return np.stack([-mean.max(axis=-1), total, total - noise])
 
 
 def _ensemble(train: Split, phases: NudgedPhases, width: int, updates: int, seeds: range) -> list:

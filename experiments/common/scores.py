@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import log_softmax
+from scipy.stats import rankdata
 
 from bpcjax import cost
 from bpcjax.energies import ConvolutionMap, PredictiveCoding
@@ -17,6 +18,7 @@ from .precision import single
 from .predictive import Training, inputs_of
 
 BINS = 15  # of confidence
+STATISTICS = "max probability", "entropy", "epistemic"  # of `doubt`
 
 
 def in_batches(function: Callable, x: np.ndarray, size: int = 500) -> list:
@@ -51,6 +53,22 @@ def scores(outputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         "nll": float(-log[np.arange(len(labels)), labels].mean()),
         "ece": calibration_error(np.exp(log), labels),
     }
+
+
+def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Area under the ROC curve: how often one of `outside` has the larger value, ties by half."""
+    rank = rankdata(np.concatenate([inside, outside]))[len(inside) :].sum()
+    n, m = len(inside), len(outside)
+    return float((rank - m * (m + 1) / 2) / (n * m))
+
+
+def doubt(p: np.ndarray) -> np.ndarray:
+    """Uncertainty [3, n] of probabilities [networks, n, classes]: less the greatest probability,
+    the total entropy, and its epistemic part."""
+    mean = p.mean(axis=0)
+    total = -(mean * np.log(mean + 1e-30)).sum(axis=-1)
+    noise = -(p * np.log(p + 1e-30)).sum(axis=-1).mean(axis=0)
+    return np.stack([-mean.max(axis=-1), total, total - noise])
 
 
 def products(energy: PredictiveCoding, x: np.ndarray) -> tuple[list[int], list[int]]:

@@ -70,12 +70,13 @@ FACES = {
         AbstractBounds AbstractSTDP BayesianNeuron Belief BroadcastUse Certificate Dependency
         Dirichlet Eligible Elsewhere Free GammaPrecision Hard Incremental IncrementalState
         MessageUse Mixture Moment Neurons Normal NormalEvidence NormalGamma Observation Post Pre
-        RewardSTDP Rewards STDPTraces Shared Soft SpikeTraces StepCertificate Synapse TraceSTDP
-        Traces TriggeredSTDP Violation Weights Window Wiring append averages categorical
-        certificate certify_step conjugate conjugate_precision delta_rule feedback_alignment
-        gaussian growing_step hebb hebbian incremental kolen_pollack learn log_evidence momentum
-        natural_gradient overwrite pair_sum precision_slope projection replay robbins_monro
-        spike_em surrogate
+        RewardSTDP Rewards STDPTraces Shared SlopeCurvature Soft SpikeTraces StepCertificate
+        Synapse SynapticFilter SynapticState TraceSTDP Traces TriggeredSTDP Violation Weights
+        Window Wiring append averages categorical certificate certify_step coins conjugate
+        conjugate_precision delta_rule draw_synapses feedback_alignment gaussian growing_step hebb
+        hebbian incremental kolen_pollack learn log_evidence momentum natural_gradient overwrite
+        pair_sum precision_slope projection replay robbins_monro spike_em squared_products
+        surrogate synaptic_filter
     """,
     "models": """
         AbstractCode AbstractLikelihood AbstractPhases AbstractReadout AtRest Backpropagation

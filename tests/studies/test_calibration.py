@@ -10,9 +10,8 @@ from bpcjax.energies import Arrow, Categorical, DenseMap, PredictiveCoding
 from bpcjax.models import NudgedPhases
 from experiments import calibration
 from experiments.calibration.features import posterior
-from experiments.calibration.networks import auroc, doubt
 from experiments.calibration.posterior import Layer, each, layers, matrix
-from experiments.common.scores import reliability
+from experiments.common.scores import auroc, doubt, reliability
 
 pytestmark = pytest.mark.study
 

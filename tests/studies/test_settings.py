@@ -101,6 +101,17 @@ BAD: dict[str, list[tuple[dict[str, Any], str]]] = {
         ({"data": ("x",)}, "data must be one of"),
         ({"steps": 0}, "steps must be at least 1"),
     ],
+    "experiments.continual": [
+        ({"data": "x"}, "data must be one of digits, mnist, fashion_mnist"),
+        ({"tasks": 1}, "tasks must be at least 2"),
+        ({"images": 0}, "images must be at least 1"),
+        ({"batch": 0}, "batch must be at least 1"),
+        ({"hidden": 1}, "hidden must be at least 2"),
+        ({"quantum": 0.0}, "quantum must be more than 0"),
+        ({"draws": 1}, "draws must be at least 2"),
+        ({"held": 0}, "held must be at least 10"),
+        ({"seeds": 0}, "seeds must be at least 1"),
+    ],
     "experiments.convergence": [
         ({"seeds": 1}, "seeds must be at least 2"),
         ({"quanta": (0.0,)}, "quanta must be more than 0"),

@@ -1,4 +1,4 @@
-"""Bayesian predictive coding: posteriors over weights and precisions."""
+"""Bayesian predictive coding: posteriors over weights and precisions of linear arrows."""
 
 from collections.abc import Callable
 from typing import Any

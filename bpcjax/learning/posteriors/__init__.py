@@ -17,3 +17,12 @@ from .precision import (
     conjugate_precision as conjugate_precision,
     precision_slope as precision_slope,
 )
+from .synapses import (
+    SlopeCurvature as SlopeCurvature,
+    SynapticFilter as SynapticFilter,
+    SynapticState as SynapticState,
+    coins as coins,
+    draw_synapses as draw_synapses,
+    squared_products as squared_products,
+    synaptic_filter as synaptic_filter,
+)

@@ -1,0 +1,5 @@
+"""`python -m experiments.continual`"""
+
+from . import STUDY
+
+STUDY.main()
