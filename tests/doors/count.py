@@ -1,0 +1,74 @@
+"""Counts of how hostile calls end, by door: `python -m tests.doors.count [part of a name] ...`."""
+
+import collections
+import inspect
+import sys
+import time
+import warnings
+
+import jax
+
+from tests.doors import hostile
+from tests.doors.names import DOORS, find
+from tests.doors.table import Door
+
+
+def calls(name: str, door: Door):
+    """The callable of a door, and the hostile values for each of its arguments."""
+    made = door.on() if door.on is not None else None
+    last = name.split(".")[-1]
+    call = find(name) if made is None else getattr(made, last)
+    return call, {a: list(hostile.values_for(v)) for a, v in door.arguments.items()}
+
+
+def endings(name: str):
+    """Every hostile call of a door: argument, kind, ending."""
+    door = DOORS[name]()
+    call, values = calls(name, door)
+    usual, error = hostile.outcome(lambda: call(**door.arguments))
+    if error is not None:
+        raise AssertionError(f"{name}: the valid call fails") from error
+    defaults = {}
+    try:
+        defaults = inspect.signature(call).parameters
+    except (TypeError, ValueError):
+        pass
+    every, barred = (d.get("*", frozenset()) for d in (door.free, door.bars))
+    for argument, many in values.items():
+        free = door.free.get(argument, frozenset()) | every
+        if argument in defaults and defaults[argument].default is None:
+            free = free | {"none"}
+        bars = door.bars.get(argument, frozenset()) | barred
+        for value in many:
+            if value.kind in free and value.like is None:
+                continue
+            ending = hostile.ending(call, door.arguments, argument, value, usual, free, bars)
+            yield argument, value, ending
+
+
+def main(parts: list[str]) -> None:
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+    jax.config.update("jax_traceback_filtering", "off")
+    warnings.simplefilter("ignore")
+    total: collections.Counter = collections.Counter()
+    for name in DOORS:
+        if parts and not any(part in name for part in parts):
+            continue
+        own: collections.Counter = collections.Counter()
+        start = time.perf_counter()
+        try:
+            for argument, value, ending in endings(name):
+                own[ending.name] += 1
+                if ending.name in ("silent", "obscure"):
+                    print(f"  {name}({argument}) {value.kind}: {ending.name}: {ending.text}")
+        except AssertionError as error:
+            print(f"  BROKEN {name}: {error.__cause__!r}"[:300])
+            own["broken"] += 1
+        total += own
+        print(f"{name} {time.perf_counter() - start:.1f} s {dict(own)}", flush=True)
+    print(f"TOTAL {sum(total.values())} {dict(total)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
