@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ._arrays import is_traced
+from ._arrays import as_size, is_traced
 
 
 class Spikes(eqx.Module):
@@ -85,9 +85,11 @@ class Spikes(eqx.Module):
 
         **Raises:** `ValueError` for a slice with a step, or bounds that are negative.
         """
-        start = part.start or 0
-        if part.step not in (None, 1) or start < 0 or (part.stop or 0) < 0:
-            raise ValueError(f"part must be a slice without a step or negative bounds, got {part}.")
+        if not isinstance(part, slice) or part.step not in (None, 1):
+            raise ValueError(f"part must be a slice without a step, got {part!r}.")
+        start = as_size(part.start or 0, "part: its start")
+        if part.stop is not None:
+            as_size(part.stop, "part: its end")
         own = self.neurons >= start
         if part.stop is not None:
             own = own & (self.neurons < part.stop)

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
-from .._arrays import as_floating, as_times, is_traced
+from .._arrays import as_times, is_traced
+from .._require import count as as_count, floating
 from .spikes import Spikes, fit, padded, require_all
 
 
@@ -101,10 +102,9 @@ def delta(
     (under a transformation: times are NaN and `ok` is False).
     """
     ts, signal = _samples(ts, signal)
-    start = signal[0] if start is None else as_floating(start).ravel()
-    start, quantum = (
-        jnp.broadcast_to(x, signal.shape[1:]) for x in (start, as_floating(threshold).ravel())
-    )
+    room = None if room is None else as_count("room", room)
+    start = signal[0] if start is None else _each("start", start, signal)
+    quantum = _each("threshold", threshold, signal)
     stream = _Stream(ts, signal, start, quantum)
     level, move, count, good = _moves(jax.lax.stop_gradient(stream))
     well = require_all(
@@ -125,9 +125,17 @@ def delta(
     return fit(spikes, well, "Pass that room, or raise threshold.")
 
 
+def _each(name: str, value: ArrayLike, signal: Array) -> Array:
+    """A number for each stream, or one for all."""
+    array, size = floating(name, value).ravel(), signal.shape[1]
+    if array.size not in (1, size):
+        raise ValueError(f"{name} must be one number, or one for each of {size} streams of signal.")
+    return jnp.broadcast_to(array, (size,))
+
+
 def _samples(ts: ArrayLike, signal: ArrayLike) -> tuple[Array, Array]:
     """Times, and a row of values for each."""
-    ts, signal = as_times(ts, "ts"), as_floating(signal)
+    ts, signal = as_times(ts, "ts"), floating("signal", signal)
     if ts.ndim != 1 or signal.ndim < 1 or ts.shape[0] != signal.shape[0] or not signal.size:
         raise ValueError(
             f"signal must have a row for each of ts, got shapes {signal.shape} and {ts.shape}."
@@ -151,6 +159,10 @@ def sigma_delta(
     integral is taken by trapezia, and is linear between samples.
     """
     ts, signal = _samples(ts, signal)
+    _each("quantum", quantum, signal)
     areas = 0.5 * (signal[1:] + signal[:-1]) * jnp.diff(ts)[:, None]
     integral = jnp.concatenate([jnp.zeros_like(signal[:1]), jnp.cumsum(areas, axis=0)])
-    return delta(ts, integral, quantum, start=0.0, room=room)
+    try:
+        return delta(ts, integral, quantum, start=0.0, room=room)
+    except ValueError as error:
+        raise ValueError(str(error).replace("threshold", "quantum")) from error

@@ -5,7 +5,6 @@ Made when asked for, in the precision that holds then: `adex_patterns()["tonic"]
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
@@ -36,7 +35,7 @@ class Pulses(Module):
         return self.height * ((t >= self.starts) & (t < self.starts + self.width)).any()
 
 
-class Pattern(eqx.Module):
+class Pattern(Module):
     """Firing pattern: a neuron, its drive (an array or a function of t), its start, and how long
     (ms) to look: `simulate(p.neuron, p.y0, p.drive, t1=p.t1, dt=..., max_spikes=...)`."""
 

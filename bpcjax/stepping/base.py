@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from .._require import instance
 from ..spikes import Spikes
 from .clock import Clock
 
@@ -89,6 +90,9 @@ class AbstractSpikes(AbstractAround):
     max_spikes: eqx.AbstractVar[int | None]
     room: eqx.AbstractVar[int | None]  # for events on their way
     clock: eqx.AbstractVar[Clock | None]
+
+    def __check_init__(self) -> None:
+        instance("inner", self.inner, dfx.AbstractSolver)
 
     @property
     def scan_kind(self) -> str:

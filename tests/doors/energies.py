@@ -43,7 +43,6 @@ def _cube(m):
     return m**3
 
 
-
 def _layers():
     y, args = state()
     return dict(y=y, args=args)
@@ -54,40 +53,40 @@ def gaussian_mlp() -> en.PredictiveCoding:
 
 
 DOORS = {
-    "energies.ModernHopfield": lambda: door(dict(patterns=X, beta=2.0, bias=np.zeros(3)),
+    "energies.ModernHopfield": lambda: door(dict(patterns=X, beta=2.0, bias=np.zeros(3)), wide="patterns",
                                             positive="beta"),
     "energies.ModernHopfield.from_prior": lambda: door(
-        dict(patterns=X, beta=2.0, log_prior=np.zeros(3)), on=lambda: en.ModernHopfield,
+        dict(patterns=X, beta=2.0, log_prior=np.zeros(3)), wide="patterns", shape="log_prior", on=lambda: en.ModernHopfield,
         positive="beta"),
     "energies.ModernHopfield.scores": lambda: door(dict(y=Y, seen=SEEN), on=modern),
     "energies.ModernHopfield.posterior": lambda: door(dict(y=Y, seen=SEEN), on=modern),
     "energies.ModernHopfield.update": lambda: door(dict(y=Y, seen=SEEN), on=modern),
     "energies.ModernHopfield.__call__": lambda: door(dict(y=Y), on=modern),
     "energies.SparseHopfield": lambda: door(
-        dict(patterns=X, beta=2.0, alpha=1.5, bias=np.zeros(3)), positive="beta alpha"),
+        dict(patterns=X, beta=2.0, alpha=1.5, bias=np.zeros(3)), wide="patterns", positive="beta alpha"),
     "energies.SparseHopfield.update": lambda: door(
         dict(y=Y), on=lambda: en.SparseHopfield(X, 2.0)),
     "energies.ClassicalHopfield": lambda: door(dict(weights=W, bias=np.zeros(3))),
-    "energies.ClassicalHopfield.hebb": lambda: door(dict(patterns=X), shape="patterns",
+    "energies.ClassicalHopfield.hebb": lambda: door(dict(patterns=X), wide="patterns",
                                                     on=lambda: en.ClassicalHopfield),
     "energies.ClassicalHopfield.pseudo_inverse": lambda: door(
-        dict(patterns=X), shape="patterns", on=lambda: en.ClassicalHopfield),
+        dict(patterns=X), wide="patterns", on=lambda: en.ClassicalHopfield),
     "energies.GradedHopfield": lambda: door(dict(weights=W, beta=2.0, bias=np.zeros(3)),
                                             positive="beta"),
-    "energies.DenseHopfield": lambda: door(dict(patterns=X, separation=_cube), shape="patterns"),
+    "energies.DenseHopfield": lambda: door(dict(patterns=X, separation=_cube), wide="patterns"),
     "energies.DenseHopfield.polynomial": lambda: door(
-        dict(patterns=X, power=3), shape="patterns", on=lambda: en.DenseHopfield, counted="power",
+        dict(patterns=X, power=3), wide="patterns", on=lambda: en.DenseHopfield, counted="power",
         much="power"),
     "energies.DelayHopfield": lambda: door(dict(patterns=RASTER, beta=2.0, bias=np.zeros(3)),
                                            shape="patterns", positive="beta"),
     "energies.DelayHopfield.scores": lambda: door(
         dict(y=RASTER[0]), on=lambda: en.DelayHopfield(RASTER, 2.0)),
-    "energies.PhasorHopfield": lambda: door(dict(patterns=X, beta=2.0, bias=np.zeros(3)),
+    "energies.PhasorHopfield": lambda: door(dict(patterns=X, beta=2.0, bias=np.zeros(3)), wide="patterns",
                                             complex="patterns", positive="beta"),
     "energies.ThresholdPhasor": lambda: door(dict(weights=W, threshold=0.5),
                                              nonnegative="threshold"),
     "energies.CycleHopfield": lambda: door(dict(cycles=SPINS, efficacy=np.ones(4)), shape="cycles"),
-    "energies.SequenceMemory": lambda: door(dict(patterns=X, separation=_cube), shape="patterns"),
+    "energies.SequenceMemory": lambda: door(dict(patterns=X, separation=_cube), wide="patterns"),
     "energies.BCPNN": lambda: door(dict(weights=PAIR, bias=COLUMNS, temperature=1.0),
                                    positive="temperature"),
     "energies.BCPNN.from_probabilities": lambda: door(
@@ -103,9 +102,9 @@ DOORS = {
         dict(arrows=[en.Arrow(0, 1, en.DenseMap(np.ones((3, 4))), en.Gaussian())])),
     "energies.PredictiveCoding.mlp": lambda: door(dict(key=KEY, sizes=(4, 3, 2)),
                                                   on=lambda: en.PredictiveCoding),
-    "energies.PredictiveCoding.__call__": lambda: door(_layers(), on=gaussian_mlp),
-    "energies.PredictiveCoding.errors": lambda: door(_layers(), on=gaussian_mlp),
-    "energies.PredictiveCoding.stiffness": lambda: door(_layers(), on=gaussian_mlp,
+    "energies.PredictiveCoding.__call__": lambda: door(_layers(), on=gaussian_mlp, none="y"),
+    "energies.PredictiveCoding.errors": lambda: door(_layers(), on=gaussian_mlp, none="y"),
+    "energies.PredictiveCoding.stiffness": lambda: door(_layers(), on=gaussian_mlp, none="y",
                                                         nan="y args"),
     "energies.BayesianArrow": lambda: door(
         dict(pre=0, post=1, posterior=normal(), prior=normal(), activation=jnp.tanh, bias=True),
@@ -137,11 +136,9 @@ DOORS = {
         on=lambda: en.MatrixNormal, positive="weight_std noise_std count", counted="rows columns"),
     "energies.MatrixNormal.expected_energy": lambda: door(dict(z=Y[:3], a=Y), on=normal),
     "energies.SynapticNormal": lambda: door(
-        dict(mean=np.ones((3, 4)), precision=np.ones((3, 4)), mismatch=en.Gaussian()),
+        dict(mean=np.ones((3, 4)), precision=np.ones((3, 4)), mismatch=en.Gaussian()), shape="precision",
         positive="precision"),
     "energies.Partial": lambda: door(dict(values=Y, seen=SEEN)),
-    "energies.lagrangians.Quadratic.__call__": lambda: door(
-        dict(x=Y), on=en.lagrangians.Quadratic, shape="x", empty="x"),
     "energies.lagrangians.RectifiedPower": lambda: door(dict(power=3), much="power",
                                                         counted="power"),
     "energies.lagrangians.LogSumExp": lambda: door(dict(beta=1.0), positive="beta"),

@@ -74,7 +74,7 @@ def of_array(value: np.ndarray) -> Iterator[Hostile]:
     yield Hostile("strings", np.full(value.shape, "a"))
     yield Hostile("objects", np.full(value.shape, None))
     yield Hostile("ragged", [[1.0], [1.0, 2.0]])
-    yield Hostile("shape", _grown(value))
+    yield Hostile("wide", _grown(value))
     yield Hostile("shape", value[None])
     yield Hostile("shape", value.flat[0])
     yield Hostile("empty", value[:0])
@@ -116,7 +116,7 @@ def of_indices(value: np.ndarray) -> Iterator[Hostile]:
     yield Hostile("range", value + 10**6)
     yield Hostile("range", value - 10**3)
     yield Hostile("range", value.astype(object) + 2**40)
-    yield Hostile("shape", _grown(value))
+    yield Hostile("wide", _grown(value))
     yield Hostile("shape", value[None])
     yield Hostile("shape", value.flat[0])
 
@@ -142,7 +142,7 @@ def of_mask(value: np.ndarray) -> Iterator[Hostile]:
     yield Hostile("frozen", _frozen(value), value)
     yield from KINDS
     yield Hostile("fraction", value + 0.5)
-    yield Hostile("shape", _grown(value))
+    yield Hostile("wide", _grown(value))
     yield Hostile("shape", value[None])
     yield Hostile("shape", value.flat[0])
 
@@ -312,11 +312,11 @@ def ending(
     if hostile.like is not None:
         expected = by(hostile.like)[0] if hostile.kind == "integer" else usual
         return Ending("right") if same(result, expected) else Ending("silent", "another result")
-    if hostile.kind in free:
+    if hostile.kind in free or (hostile.kind == "wide" and "shape" in free):
         return Ending("right")
     if is_marked(result):
         return Ending("marked")
-    if hostile.kind in NEVER or hostile.kind in ("shape", "nan", "range", "count"):
+    if hostile.kind in NEVER or hostile.kind in ("wide", "shape", "nan", "range", "count"):
         return Ending("silent", f"gives {str(result)[:80]}")
     return Ending("silent" if hostile.kind in bars else "taken")
 

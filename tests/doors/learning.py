@@ -132,15 +132,15 @@ DOORS = {
     "learning.categorical": lambda: door(dict(mixture=mixture())),
     "learning.certificate": lambda: door(
         dict(rule=_rule, args=(np.ones(3), np.ones(2), 0.1), owners=_owners()), heavy=True,
-        shape="args", nan="args"),
+        shape="args", nan="args", complex="args"),
     "learning.certify_step": lambda: door(
         dict(step=_step, args=(np.ones(3), np.ones((2, 3))),
              owners=(lr.Neurons("a"), lr.Weights("up")), outputs=lr.Neurons("b"), wiring=wiring()),
-        heavy=True, nan="args"),
+        heavy=True, nan="args", complex="args"),
     "learning.conjugate": lambda: door(dict(prior=(np.ones(3),), keep=0.9), positive="keep",
                                        shape="prior", nan=""),
     "learning.conjugate_precision": lambda: door(
-        dict(error=np.ones((5, 3)), variance=np.ones(3)), shape="error", nonnegative="variance"),
+        dict(error=np.ones((5, 3)), variance=np.ones(3)), shape="error variance", nonnegative="variance"),
     "learning.delta_rule": lambda: door({}),
     "learning.spike_em": lambda: door({}),
     "learning.precision_slope": lambda: door({}),

@@ -1,0 +1,249 @@
+"""Validation of numbers: arrays of them, single ones, sizes, indices, masks, states."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Inexact, Int, PyTree
+
+from .._arrays import as_floating, as_indices, as_size, is_traced, numbers_of
+
+Shape = Sequence[int | str]  # an axis of that length, or one of any length, by its name
+
+
+def require(good: Any, message: str) -> Bool[Array, ""]:
+    """Whether `good` holds throughout.
+
+    What is known goes through numpy: that compiles nothing, and stays known within `jit`.
+
+    **Raises:** `ValueError` with the message where it is known not to.
+    """
+    if is_traced(good):
+        return jnp.all(good)
+    good = np.asarray(good).all()
+    if not good:
+        raise ValueError(message)
+    return jnp.asarray(good)
+
+
+def describe(value: Any) -> str:
+    """A value in few words: what it is, or its type."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    if dtype is not None and shape is not None:
+        return f"an array of {dtype}" if len(shape) else f"a number of {dtype}"
+    if value is None or isinstance(value, bool | int | float | complex | str):
+        text = repr(value)
+        return text if len(text) <= 40 else text[:37] + "..."
+    return f"an object of type {type(value).__name__}"
+
+
+def _check_numbers(name: str, value: Any, real: bool) -> None:
+    """Refuse by name what holds no numbers, or complex ones."""
+    what = "real numbers" if real else "numbers"
+    if isinstance(value, list | tuple) and any(map(is_array, jax.tree.leaves(value))):
+        for leaf in jax.tree.leaves(value):
+            _check_numbers(name, leaf, real)
+        return
+    if is_array(value):
+        dtype = value.dtype
+        good = jnp.issubdtype(dtype, jnp.number) or dtype == bool
+    else:
+        try:
+            array = numbers_of(value)
+        except (TypeError, ValueError) as error:
+            if not isinstance(value, list | tuple):
+                raise ValueError(f"{name} must be {what}, got {describe(value)}.") from error
+            raise ValueError(f"{name} must be {what} in rows of one length.") from error
+        good, dtype = array is not None, None if array is None else array.dtype
+    if not good:
+        raise ValueError(f"{name} must be {what}, got {describe(value)}.")
+    some = [value] if dtype != object else np.asarray(value).flat
+    if real and (jnp.issubdtype(dtype, jnp.complexfloating) if dtype != object
+                 else any(isinstance(x, complex) for x in some)):  # fmt: skip
+        raise ValueError(f"{name} must be real, got complex numbers: half of them would be lost.")
+
+
+def is_array(value: Any) -> bool:
+    """Whether a value is an array of JAX, known or traced."""
+    return isinstance(value, jax.Array)
+
+
+def _check_shape(name: str, shape: tuple[int, ...], wanted: Shape, like: str = "") -> None:
+    fits = len(shape) == len(wanted) and all(
+        isinstance(w, str) or n == w for n, w in zip(shape, wanted, strict=True)
+    )
+    if not fits:
+        axes = ", ".join(map(str, wanted))
+        what = f"have shape [{axes}]" if wanted else "be a number"
+        of = f", as {like} has it" if like else ""
+        raise ValueError(f"{name} must {what}{of}, got shape {shape}.")
+
+
+def _check_bounds(
+    name: str, value: Any, finite: bool, least: float | None, above: float | None,
+    most: float | None, below: float | None,
+) -> None:  # fmt: skip
+    """Refuse by name known values out of bounds; NaN is within none."""
+    if is_traced(value):
+        return
+    array = np.asarray(value)
+    good, words = np.ones(array.shape, bool), []
+    if least is not None:
+        good, words = good & (array >= least), [*words, f"at least {least:g}"]
+    if above is not None:
+        good, words = good & (array > above), [*words, f"above {above:g}"]
+    if most is not None:
+        good, words = good & (array <= most), [*words, f"at most {most:g}"]
+    if below is not None:
+        good, words = good & (array < below), [*words, f"below {below:g}"]
+    if finite:
+        good, words = good & np.isfinite(array), [*words, "finite"]
+    if not good.all():
+        text = " and ".join(words)
+        text = {"above 0": "positive", "above 0 and finite": "positive and finite",
+                "at least 0": "not negative", "at least 0 and finite": "finite, not negative",
+                }.get(text, text)  # fmt: skip
+        worst = array[~good].flat[0] if array.ndim else array
+        verb = "must not be negative" if text == "not negative" else f"must be {text}"
+        raise ValueError(f"{name} {verb}, got {worst}. Pass a value in that range.")
+
+
+def floating(
+    name: str,
+    value: Any,
+    shape: Shape | None = None,
+    *,
+    like: str = "",
+    real: bool = True,
+    finite: bool = False,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> Inexact[Array, "..."]:
+    """`value` as a floating array of the given shape, which is that of `like`, within bounds.
+
+    **Raises:** `ValueError` with the name where it holds no numbers, complex ones (if `real`), has
+    another shape, or is known to be out of bounds.
+    """
+    _check_numbers(name, value, real)
+    try:
+        array = as_floating(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from error
+    if shape is not None:
+        _check_shape(name, array.shape, shape, like)
+    if finite or any(bound is not None for bound in (least, above, most, below)):
+        known = value if isinstance(value, float | int | np.ndarray) else array
+        _check_bounds(name, known, finite, least, above, most, below)
+    return array
+
+
+def as_real(value: Any, dtype: Any, name: str) -> Float[Array, "..."]:
+    """`value` as an array of the real type `dtype`, in which a number beyond it is infinite.
+
+    **Raises:** `ValueError` with the name where it holds no numbers, or complex ones.
+    """
+    _check_numbers(name, value, real=True)
+    return jnp.asarray(value, dtype)
+
+
+def number(name: str, value: Any, **bounds: Any) -> Float[Array, ""]:
+    """`value` as one floating number; bounds and errors as of `floating`."""
+    return floating(name, value, (), **bounds)
+
+
+def scalar(name: str, value: Any, **bounds: Any) -> float:
+    """`value` as a known number of Python's; bounds as of `floating`.
+
+    **Raises:** `ValueError` with the name as `floating`, and where it is traced.
+    """
+    if is_traced(value):
+        raise ValueError(f"{name} must be known: pass a number, not one that is traced.")
+    if not isinstance(value, float | int):
+        number(name, value)
+    elif isinstance(value, int) and abs(value) > 2**1023:
+        raise ValueError(f"{name}: {describe(value)} is beyond float64.")
+    result = float(value)
+    _check_bounds(name, result, **_every(bounds))
+    return result
+
+
+def _every(bounds: dict[str, Any]) -> dict[str, Any]:
+    none = dict(finite=False, least=None, above=None, most=None, below=None)
+    return none | bounds
+
+
+def count(name: str, value: Any, least: int = 0, most: int | None = 2**31 - 1) -> int:
+    """`value` as a size, one of Python's integers.
+
+    **Raises:** `ValueError` with the name where it is not whole, or out of bounds.
+    """
+    return as_size(value, name, least, most)
+
+
+def sizes(least: int = 0, **values: Any) -> tuple[int, ...]:
+    """Each of `values` as a size of at least `least`; errors as of `count`."""
+    return tuple(count(name, value, least) for name, value in values.items())
+
+
+def integer(name: str, value: Any) -> int:
+    """`value` as one of Python's integers, of any sign.
+
+    **Raises:** `ValueError` with the name where it is not whole.
+    """
+    return as_size(value, name, -(2**31))
+
+
+def counts(name: str, values: Any, few: int = 0, least: int = 1) -> tuple[int, ...]:
+    """`values` as a tuple of `few` sizes or more, each of at least `least`.
+
+    **Raises:** `ValueError` with the name where they are not.
+    """
+    if not isinstance(values, tuple | list):
+        raise ValueError(f"{name} must be a tuple of sizes, got {describe(values)}.")
+    if len(values) < few:
+        raise ValueError(f"{name} must be {few} sizes or more, got {len(values)}.")
+    return tuple(count(name, value, least) for value in values)
+
+
+def indices(
+    name: str, value: Any, size: int | None = None, shape: Shape | None = None
+) -> Int[Array, "..."]:
+    """`value` as indices, where a `size` is given of so many.
+
+    **Raises:** `ValueError` with the name where they are not whole, or known to be out of range.
+    """
+    _check_numbers(name, value, real=True)
+    array = as_indices(value, name)
+    if shape is not None:
+        _check_shape(name, array.shape, shape)
+    if size is not None and not is_traced(array) and array.size:
+        known = np.asarray(array)
+        if known.min() < 0 or known.max() >= size:
+            raise ValueError(f"{name} must be in 0..{size - 1}, got {known.min()}..{known.max()}.")
+    return array
+
+
+def mask(name: str, value: Any, shape: Shape, like: str = "") -> Bool[Array, "..."]:
+    """`value` as a mask of the given shape, which is that of `like`.
+
+    **Raises:** `ValueError` with the name where it holds no booleans, or has another shape.
+    """
+    known = value if is_array(value) else np.asarray(value)
+    if known.dtype != bool:
+        raise ValueError(f"{name} must be a mask of booleans, got {describe(value)}.")
+    _check_shape(name, known.shape, shape, like)
+    return jnp.asarray(known)
+
+
+def state(name: str, tree: PyTree, *, real: bool = False, finite: bool = False) -> PyTree:
+    """A pytree with floating arrays for its numbers.
+
+    **Raises:** `ValueError` with the name where a leaf holds no numbers, or there is none.
+    """
+    if not jax.tree.leaves(tree):
+        raise ValueError(f"{name} has no arrays in it: pass a state.")
+    return jax.tree.map(lambda leaf: floating(name, leaf, real=real, finite=finite), tree)
