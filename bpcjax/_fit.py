@@ -19,6 +19,14 @@ def _describe(tree: PyTree) -> str:
     return str(jax.tree.map(shape, tree))
 
 
+def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
+    """Whether an array of that shape broadcasts into another."""
+    try:
+        return jnp.broadcast_shapes(into, shape) == into
+    except ValueError:
+        return False
+
+
 def brief(error: Exception) -> str:
     """The first line of an error."""
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
@@ -50,10 +58,10 @@ def check_shapes(
                 f"args must be real for {name}: a real state gets a complex rate, half of which "
                 "would be lost."
             )
-        if jnp.broadcast_shapes(jnp.shape(x), f.shape) != jnp.shape(x):
+        if not _fits(f.shape, jnp.shape(x)):
             raise ValueError(
-                f"args or {start} has the wrong shape for {name}: a state of shape {jnp.shape(x)} gets "
-                f"a rate of shape {f.shape}; args has shapes {_describe(args)}. Give the drive "
+                f"args or {start} has the wrong shape for {name}: a state of shape {jnp.shape(x)} "
+                f"gets a rate of shape {f.shape}; args has shapes {_describe(args)}. Give the drive "
                 f"one entry, or one per neuron on the last axis, and {start} one row per neuron."
             )
     if not isinstance(system, AbstractSpikingSystem):
@@ -85,7 +93,7 @@ def check_shapes(
         if tree is not None and jax.tree.structure(tree) != structure:
             raise ValueError(f"the {what} of {name} must return the structure of y0, {structure}.")
         for x, z in zip(jax.tree.leaves(y0), jax.tree.leaves(tree), strict=False):
-            if jnp.broadcast_shapes(jnp.shape(x), z.shape) != jnp.shape(x):
+            if not _fits(z.shape, jnp.shape(x)):
                 raise ValueError(
                     f"the {what} of {name} gives shape {z.shape} for a state of shape "
                     f"{jnp.shape(x)}; check the shapes of y0 and of the parameters."

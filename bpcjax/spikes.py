@@ -4,12 +4,15 @@ import warnings
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.lax as lax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ._arrays import as_size, is_traced
+
+_VALUES = (np.ndarray, np.generic, list, str, float, int, complex)
 
 
 class Spikes(eqx.Module):
@@ -29,8 +32,9 @@ class Spikes(eqx.Module):
     steps: Int[Array, "*batch room"] | None = None
 
     def __init__(self, times: Any, neurons: Any, count: Any = None, steps: Any = None):
-        self.times, self.neurons, self.steps = times, neurons, steps
-        self.count = _finite(times) if count is None else count
+        self.times, self.neurons = _as_row("times", times, False), _as_row("neurons", neurons, True)
+        self.steps = None if steps is None else _as_row("steps", steps, True)
+        self.count = _finite(self.times) if count is None else _as_row("count", count, True)
 
     @property
     def ok(self) -> Bool[Array, "*batch"]:
@@ -103,6 +107,23 @@ class Spikes(eqx.Module):
         times = jnp.where(self.ok[..., None], times, jnp.nan)
         steps = None if self.steps is None else take(self.steps, -1)
         return Spikes(times, take(self.neurons - start, -1), own.sum(-1, dtype=jnp.int32), steps)
+
+
+def _as_row(name: str, value: Any, whole: bool) -> Any:
+    """`value`, lists and numbers as arrays of numpy's; placeholders of transformations as they are.
+
+    **Raises:** `ValueError` with the name where it holds no real numbers, or none that are `whole`.
+    """
+    if isinstance(value, jax.Array) or not isinstance(value, _VALUES):
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be one row of numbers.") from error
+    if array.size and array.dtype.kind not in ("iu" if whole else "fiu"):
+        what = "whole numbers" if whole else "real numbers"
+        raise ValueError(f"{name} must be {what}, got {array.dtype}.")
+    return array
 
 
 def _finite(times: Any) -> Any:

@@ -121,9 +121,14 @@ class Module(eqx.Module):
                 converter.name = f"{cls.__name__}.{name}"
 
     def __check_init__(self) -> None:
-        for name, kind in _kinds(type(self)).items():
-            _check_kind(f"{type(self).__name__}.{name}", getattr(self, name), kind)
+        check_kinds(self)
         check_parameters(self)
+
+
+def check_kinds(module: eqx.Module) -> None:
+    """Refuse by name fields that are not of their kind: keys, functions, modules, numbers."""
+    for name, kind in _kinds(type(module)).items():
+        _check_kind(f"{type(module).__name__}.{name}", getattr(module, name), kind)
 
 
 @functools.cache

@@ -39,29 +39,25 @@ def describe(value: Any) -> str:
     return f"an object of type {type(value).__name__}"
 
 
-def _check_numbers(name: str, value: Any, real: bool) -> None:
+def _check_numbers(name: str, value: Any, real: bool, one: bool = False) -> None:
     """Refuse by name what holds no numbers, or complex ones."""
-    what = "real numbers" if real else "numbers"
+    what = "a number" if one else "real numbers" if real else "numbers"
     if isinstance(value, list | tuple) and any(map(is_array, jax.tree.leaves(value))):
         for leaf in jax.tree.leaves(value):
             _check_numbers(name, leaf, real)
         return
-    if is_array(value):
-        dtype = value.dtype
-        good = jnp.issubdtype(dtype, jnp.number) or dtype == bool
-    else:
-        try:
-            array = numbers_of(value)
-        except (TypeError, ValueError) as error:
-            if not isinstance(value, list | tuple):
-                raise ValueError(f"{name} must be {what}, got {describe(value)}.") from error
-            raise ValueError(f"{name} must be {what} in rows of one length.") from error
-        good, dtype = array is not None, None if array is None else array.dtype
-    if not good:
+    try:
+        array = value if is_array(value) else numbers_of(value)
+    except (TypeError, ValueError) as error:
+        rows = " in rows of one length" if isinstance(value, list | tuple) else ""
+        raise ValueError(f"{name} must be {what}{rows}, got {describe(value)}.") from error
+    if array is None or jnp.issubdtype(array.dtype, jax.dtypes.prng_key):
         raise ValueError(f"{name} must be {what}, got {describe(value)}.")
-    some = [value] if dtype != object else np.asarray(value).flat
-    if real and (jnp.issubdtype(dtype, jnp.complexfloating) if dtype != object
-                 else any(isinstance(x, complex) for x in some)):  # fmt: skip
+    if not real:
+        return
+    if jnp.iscomplexobj(array) or (
+        array.dtype.kind == "O" and any(isinstance(x, complex) for x in array.flat)
+    ):
         raise ValueError(f"{name} must be real, got complex numbers: half of them would be lost.")
 
 
@@ -128,7 +124,7 @@ def floating(
     **Raises:** `ValueError` with the name where it holds no numbers, complex ones (if `real`), has
     another shape, or is known to be out of bounds.
     """
-    _check_numbers(name, value, real)
+    _check_numbers(name, value, real, shape == ())
     try:
         array = as_floating(value)
     except (TypeError, ValueError) as error:

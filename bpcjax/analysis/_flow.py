@@ -24,7 +24,7 @@ def as_floats(y: PyTree, name: str = "y") -> PyTree:
 
     **Raises:** `ValueError` with the name where one holds no numbers.
     """
-    return state(name, y)
+    return state(name, y, real=True)
 
 
 class Flow(eqx.Module):

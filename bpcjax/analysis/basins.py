@@ -126,7 +126,7 @@ def basin_fractions(
         one_key("key", key)
     if solver is not None:
         instance("solver", solver, dfx.AbstractSolver)
-    check_like(first, like, "starts: each", "an attractor")
+    check_like(first, like, "starts: each", "one of attractors")
     label, ok = _labels(system, starts, as_drive(args), points, radius, t1, dt, solver, key)
     fraction = jnp.mean(label[:, None] == jnp.arange(len(points))[None], axis=0, dtype=flat.dtype)
     error = jnp.sqrt(fraction * (1 - fraction) / len(label))

@@ -92,7 +92,7 @@ def edge_state(
     like, points, radius = check_attractors(attractors, radius)
     a, b = as_floats(a, "a"), as_floats(b, "b")
     for name, y in (("a", a), ("b", b)):
-        check_like(y, like, name, "an attractor")
+        check_like(y, like, name, "one of attractors")
         stacked(jax.tree.map(lambda x: x[None], y), name)
     args = as_drive(args)
     flow = flow_of(system, a, args, name="a")

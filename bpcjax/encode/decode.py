@@ -44,7 +44,6 @@ def _checked(
 ) -> tuple[Float[Array, " room"], Int[Array, " room"], Bool[Array, ""]]:
     """Times and channels, with `size` as the channel of padding, and whether all is well."""
     instance("spikes", spikes, Spikes)
-    size = count("size", size)
     times, channels = as_times(spikes.times), as_indices(spikes.neurons, "neurons")
     if times.ndim != 1 or times.shape != channels.shape:
         raise ValueError(
@@ -81,6 +80,7 @@ def rate(
     t0: ArrayLike = 0.0,
 ) -> Float[Array, " size"]:
     """Rate decoder: spikes per ms of each of `size` channels, in [t0, t1)."""
+    size = count("size", size)
     times, channels, good = _checked(spikes, size)
     t0, t1 = number("t0", t0, finite=True), number("t1", t1, finite=True)
     good &= require(t1 > t0, f"t1 must be later than t0, got {t0} and {t1}.")
@@ -94,6 +94,7 @@ def rate(
 def first_spike(spikes: Spikes, size: int) -> Float[Array, " size"]:
     """First-spike decoder: the time of each channel's first spike, `inf` if it has none; it carries
     derivatives."""
+    size = count("size", size)
     times, channels, good = _checked(spikes, size)
     return jnp.where(good, _earliest(times, channels, size), jnp.nan)
 
@@ -120,9 +121,10 @@ def trace(
     Over tau it is a running rate per ms. Exact at any spacing of `ts`: one pass from one to the
     next, in time and memory samples x size.
     """
+    size = count("size", size)
     times, channels, good = _checked(spikes, size)
     tau, ts = number("tau", tau, above=0), as_times(ts, "ts")
-    if ts.ndim != 1:
+    if ts.ndim != 1 or not ts.size:
         raise ValueError(f"ts must be times in a row, got shape {ts.shape}.")
     known = ts if is_traced(ts) else np.asarray(ts)
     good &= require(known[1:] > known[:-1], "ts must rise.") & require(known == known, "ts: NaN.")
@@ -158,7 +160,10 @@ def potential(
 
     Read out its last row, its largest or its mean along the first axis.
     """
+    instance("spikes", spikes, Spikes)
     weights = floating("weights", weights, ("size", "out"))
+    if not len(weights):
+        raise ValueError("weights must have a row for each channel, got none.")
     return trace(spikes, weights.shape[0], ts, tau) @ weights
 
 
@@ -175,7 +180,10 @@ def staircase(
 
     After `sigma_delta`, with `start` 0, it is the integral; its increments are the stream's.
     """
+    instance("spikes", spikes, Spikes)
     start, threshold = floating("start", start, ("n",)), number("threshold", threshold, above=0)
+    if not start.size:
+        raise ValueError("start must have a number for each stream, got none.")
     size = start.shape[0]
     counts = trace(spikes, 2 * size, ts, jnp.inf)
     return start[None] + threshold * (counts[:, :size] - counts[:, size:])

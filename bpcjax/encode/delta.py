@@ -113,7 +113,7 @@ def delta(
             "signal must be finite, and its start.",
             f"threshold must be positive, got {threshold}.",
             "ts must rise, and be finite.",
-            "threshold: more than 10^9 events; raise it.",
+            "threshold: more than 10^9 events of signal from its start; raise it.",
         ),
     )
     if room is None:

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
-from .._require import instance
 from ..spikes import Spikes
+from ..system import check_kinds
 from .clock import Clock
 
 
@@ -92,7 +92,7 @@ class AbstractSpikes(AbstractAround):
     clock: eqx.AbstractVar[Clock | None]
 
     def __check_init__(self) -> None:
-        instance("inner", self.inner, dfx.AbstractSolver)
+        check_kinds(self)
 
     @property
     def scan_kind(self) -> str:

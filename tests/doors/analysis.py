@@ -92,13 +92,13 @@ DOORS = {
         dict(system=Scaled(), starts=STATES, attractors=WELLS, t1=2.0, dt=0.5, radius=0.3),
         heavy=True, positive="t1 dt radius"),
     "analysis.classify": lambda: door(dict(eigenvalues=START, tol=1e-8), shape="eigenvalues",
-                                      complex="eigenvalues", nonnegative="tol"),
+                                      complex="eigenvalues", nonnegative="tol", nan="eigenvalues"),
     "analysis.cross_correlation": lambda: door(
         dict(spikes=spikes(), size=2, first=np.array([0]), second=np.array([1]), t0=0.0, t1=4.0,
-             lag=1.0, bin=0.5), positive="lag bin", finite="t0 t1 lag bin", counted="size"),
+             lag=1.0, bin=0.5), positive="bin", shape="first second", huge="t1 t0", finite="t0 t1 lag bin", counted="size"),
     "analysis.edge_state": lambda: door(
         dict(system=Scaled(), a=WELLS[0], b=WELLS[1], attractors=WELLS, t1=10.0, dt=0.5,
-             radius=0.3, legs=3), heavy=True, positive="t1 dt radius", counted="legs"),
+             radius=0.3, legs=3), heavy=True, huge="t1", shape="radius", positive="t1 dt radius", counted="legs"),
     "analysis.energy_path": lambda: door(
         dict(energy=double_well, a=WELLS[0], b=WELLS[1], images=5, legs=20), heavy=True,
         counted="images legs"),

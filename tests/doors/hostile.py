@@ -284,6 +284,7 @@ def names(error: Exception, argument: str) -> bool:
     )
 
 
+SURE = ("list", "frozen", "scalar", "integer")  # kinds that stand for a valid value
 NEVER = {"string", "object", "strings", "objects", "ragged", "complex", "fraction", "none", "key"}
 
 
@@ -302,7 +303,7 @@ def ending(
 
     result, error = by(hostile.value)
     if error is not None:
-        if hostile.kind in ("list", "frozen", "scalar", "integer") and hostile.kind not in free:
+        if hostile.kind in SURE and hostile.kind not in free:
             like = by(hostile.like)[1] if hostile.kind == "integer" else None
             if hostile.kind != "list" and like is None:
                 return Ending("obscure", f"a {hostile.kind} is refused: {_short(error)}")

@@ -66,7 +66,7 @@ DOORS = {
     "bpcjax.Spikes": lambda: door(
         dict(times=np.array([0.5, 1.0, np.inf]), neurons=np.array([0, 1, -1]), count=2,
              steps=np.array([0, 1, -1])), much="count", range="neurons steps",
-        zero="count", nan="times"),
+        zero="count", nan="times", integer="times"),
     "bpcjax.Spikes.of": lambda: door(dict(part=slice(0, 2)), on=spikes),
     "bpcjax.SpikeTrain": lambda: door(
         dict(times=np.array([0.5, 1.0, 3.0]), neurons=np.array([0, 1, 0]), channels=3, per_step=8),

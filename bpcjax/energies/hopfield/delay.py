@@ -56,9 +56,7 @@ class DelayHopfield(AbstractMemory):
     ) -> Float[Array, "P D"]:
         """Scores [P, D]: `beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift; of what is
         `seen` as in `ModernHopfield`."""
-        y = as_state(
-            y, self.patterns.shape[1:]
-        )  # a raster of whole numbers, or of booleans: its correlations are none
+        y = as_state(y, self.patterns.shape[1:])
         if seen is None:
             return self.beta * (_correlations(self.patterns, y) + self.bias[:, None])
         there = present(y, seen)

@@ -129,7 +129,8 @@ class ConvolutionMap(AbstractMap):
         if z is None or z.ndim != 3 or z.shape[0] != self.kernel.shape[1]:
             shape = None if z is None else z.shape
             raise ValueError(
-                f"y, args: kernel takes {self.kernel.shape[1]} maps [in, rows, columns], got {shape}."
+                f"y, args: kernel takes {self.kernel.shape[1]} maps [in, rows, columns], got "
+                f"{shape}."
             )
         output = jax.lax.conv_general_dilated(
             self.activation(z)[None], self.kernel, (self.stride, self.stride), "SAME"

@@ -53,8 +53,8 @@ def conjugate_precision(
     variance = floating("variance", variance, least=0)
     if variance.shape not in ((), error.shape[1:], error.shape):
         raise ValueError(
-            f"variance or error: it must be a number or of shape {error.shape[1:]} or {error.shape}, got "
-            f"{variance.shape}."
+            f"variance must be a number, or of the shape of error, {error.shape}, or of a sample, "
+            f"got {variance.shape}."
         )
     square = (error**2 + jnp.broadcast_to(variance, error.shape)).sum(axis=0)
     return GammaPrecision(jnp.full_like(square, len(error) / 2), square / 2)

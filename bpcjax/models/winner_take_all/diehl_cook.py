@@ -80,8 +80,8 @@ class DiehlCook(Module):
         weights, spikes = floating("weights", weights, ("n", "inputs")), floating("spikes", spikes)
         if spikes.shape[-1:] != weights.shape[1:]:
             raise ValueError(
-                f"spikes must have {weights.shape[1]} inputs on the last axis, as weights have, got "
-                f"shape {spikes.shape}."
+                f"spikes must have {weights.shape[1]} inputs on the last axis, as weights have, "
+                f"got shape {spikes.shape}."
             )
         return self.gain * (spikes @ weights.T)
 
