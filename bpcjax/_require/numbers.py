@@ -85,25 +85,40 @@ def _check_bounds(
     if is_traced(value):
         return
     array = np.asarray(value)
-    good, words = np.ones(array.shape, bool), []
-    if least is not None:
-        good, words = good & (array >= least), [*words, f"at least {least:g}"]
-    if above is not None:
-        good, words = good & (array > above), [*words, f"above {above:g}"]
-    if most is not None:
-        good, words = good & (array <= most), [*words, f"at most {most:g}"]
-    if below is not None:
-        good, words = good & (array < below), [*words, f"below {below:g}"]
-    if finite:
-        good, words = good & np.isfinite(array), [*words, "finite"]
+    good = np.ones(array.shape, bool)
+    for bound, within in (
+        (least, lambda: array >= least),
+        (above, lambda: array > above),
+        (most, lambda: array <= most),
+        (below, lambda: array < below),
+        (finite or None, lambda: np.isfinite(array)),
+    ):
+        good = good & (True if bound is None else within())
     if not good.all():
-        text = " and ".join(words)
-        text = {"above 0": "positive", "above 0 and finite": "positive and finite",
-                "at least 0": "not negative", "at least 0 and finite": "finite, not negative",
-                }.get(text, text)  # fmt: skip
         worst = array[~good].flat[0] if array.ndim else array
-        verb = "must not be negative" if text == "not negative" else f"must be {text}"
-        raise ValueError(f"{name} {verb}, got {worst}. Pass a value in that range.")
+        what = _words(finite, least, above, most, below)
+        raise ValueError(f"{name} must {what}, got {worst}. Pass a value in that range.")
+
+
+def _words(
+    finite: bool, least: float | None, above: float | None, most: float | None, below: float | None
+) -> str:
+    """What a number must be or do, to be within bounds."""
+    low, high = (above if least is None else least), (below if most is None else most)
+    if low is not None and high is not None:
+        return (
+            f"be in {'(' if least is None else '['}{low:g}, {high:g}{')' if most is None else ']'}"
+        )
+    if low == 0 and least is not None and not finite:
+        return "not be negative"
+    ends = ["finite"] if finite else []
+    if low is not None:
+        named = {(0, True): "positive", (0, False): "not negative"}
+        plain = f"{'above' if least is None else 'at least'} {low:g}"
+        ends = [named.get((low, least is None), plain), *ends]
+    if high is not None:
+        ends = [f"{'below' if most is None else 'at most'} {high:g}", *ends]
+    return f"be {' and '.join(ends)}"
 
 
 def floating(
@@ -137,6 +152,15 @@ def floating(
     return array
 
 
+def plain(name: str, value: Any, *, real: bool = True) -> np.ndarray:
+    """`value`, known, as an array of numpy's in double precision.
+
+    **Raises:** `ValueError` with the name where it holds no numbers, or complex ones (if `real`).
+    """
+    _check_numbers(name, value, real)
+    return np.asarray(value, float if real else None)
+
+
 def as_real(value: Any, dtype: Any, name: str) -> Float[Array, "..."]:
     """`value` as an array of the real type `dtype`, in which a number beyond it is infinite.
 
@@ -157,7 +181,7 @@ def scalar(name: str, value: Any, **bounds: Any) -> float:
     **Raises:** `ValueError` with the name as `floating`, and where it is traced.
     """
     if is_traced(value):
-        raise ValueError(f"{name} must be known: pass a number, not one that is traced.")
+        raise ValueError(f"{name} must be one known number, not one that is traced.")
     if not isinstance(value, float | int):
         number(name, value)
     elif isinstance(value, int) and abs(value) > 2**1023:
@@ -203,6 +227,12 @@ def counts(name: str, values: Any, few: int = 0, least: int = 1) -> tuple[int, .
     if len(values) < few:
         raise ValueError(f"{name} must be {few} sizes or more, got {len(values)}.")
     return tuple(count(name, value, least) for value in values)
+
+
+def rising(low_name: str, low: Any, high_name: str, high: Any) -> None:
+    """Raise `ValueError` with both names where `low` is known not to be below `high`."""
+    if not is_traced(low, high) and not (np.asarray(low) < np.asarray(high)).all():
+        raise ValueError(f"{low_name} must be below {high_name}, got {low} and {high}.")
 
 
 def indices(

@@ -91,7 +91,7 @@ DOORS = {
     "bpcjax.descend_in_parallel": lambda: door(
         dict(system=descent(), y0=START, key=KEY, steps=5, thinned=bpc.Thinned()), shape="y0",
         counted="steps"),
-    "bpcjax.parameter": lambda: door(dict(default=1.0), none="default"),
+    "bpcjax.parameter": lambda: door(dict(positive=True)),
     "bpcjax.population": lambda: door(dict(run=_run)),
     "bpcjax.simulate": lambda: door(
         dict(system=flow(), y0=START, t1=1.0, dt=0.5, t0=0.0, max_steps=8, key=KEY), shape="y0",
@@ -113,7 +113,6 @@ DOORS = {
     "neurons.McCullochPitts.update": lambda: door(
         dict(x=np.ones(4), weights=np.ones((4, 3)), drive=1.0), on=bpc.neurons.McCullochPitts,
         shape="drive x", none="", infinite="x weights drive", nan="x weights drive"),
-    "neurons.LIF.rest": lambda: door(dict(shape=(3,)), on=LIF),
     "neurons.CubicRecovery": lambda: door({}),
     "neurons.LinearRecovery": lambda: door({}),
     "neurons.Heaviside": lambda: door({}),

@@ -136,7 +136,7 @@ class PredictiveCoding(AbstractEnergy):
         if not isinstance(values, tuple | list) or len(values) != self.depth:
             got = len(values) if isinstance(values, tuple | list) else describe(values)
             raise ValueError(
-                f"y, args must be tuples of {self.depth} layers, None where one is left out, got "
+                f"y, args: there are {self.depth} layers, pass tuples with None for one left out, got "
                 f"{got}."
             )
         return tuple(

@@ -21,10 +21,8 @@ def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
 
     **Raises:** `ValueError` for `keep` outside (0, 1].
     """
-    prior, keep = (
-        state("prior", prior, real=True, finite=True),
-        scalar("keep", keep, above=0, most=1),
-    )
+    keep = scalar("keep", keep, above=0, most=1)
+    prior = state("prior", prior, real=True, finite=True)
 
     def update(updates, own, params=None):
         _check(params)

@@ -134,6 +134,8 @@ class ClampedPhase(Module):
 
     def learn(self, energy: PredictiveCoding, x: Array, y: Array) -> tuple[Seen, Array]:
         """The synapses' factors for pixels `x` and label `y` (one-hot), and F at the end."""
+        instance("energy", energy, PredictiveCoding)
+        x, y = floating("x", x), floating("y", y)
         args = (x, *(None,) * (energy.depth - 2), y)
         z = self.relax(energy, args)
         full, errors = energy.full(z, args), energy.errors(z, args)
@@ -193,6 +195,9 @@ def accelerate(
     """
     instance("energy", energy, PredictiveCoding)
     steps, y0 = count("steps", steps, 1), as_state("y0", y0, real=True)
+    if not isinstance(sizes, tuple | list) or len(sizes) != energy.depth:
+        raise ValueError(f"sizes must be a tuple, one for each of {energy.depth} layers.")
+    sizes = tuple(None if s is None else floating("sizes", s) for s in sizes)
 
     def step(carry, t):
         z, before = carry
