@@ -234,6 +234,8 @@ def descend(
     instance("system", system, AbstractDescent)
     key, spikes = one_key("key", key), as_count("spikes", spikes, 1)
     y0 = as_state("y0", y0, real=True)
+    if not ravel_pytree(y0)[0].size:
+        raise ValueError("y0 has no units in it: pass a state.")
     check_parameters(system)
     bad = bad_parameters(system)
     size = ravel_pytree(y0)[0].size

@@ -59,6 +59,8 @@ def descend_in_parallel(
     instance("system", system, AbstractDescent)
     key, steps = one_key("key", key), count("steps", steps, 1)
     y0 = as_state("y0", y0, real=True)
+    if not ravel_pytree(y0)[0].size:
+        raise ValueError("y0 has no units in it: pass a state.")
     thin = instance("thinned", Thinned() if thinned is None else thinned, Thinned)
     size = ravel_pytree(y0)[0].size
 

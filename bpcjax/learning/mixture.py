@@ -35,7 +35,7 @@ class Observation(NamedTuple):
 def _checked(mixture: Mixture) -> Mixture:
     """A mixture of floating arrays that fit together."""
     instance("mixture", mixture, Mixture)
-    weights = floating("mixture: weights", mixture.weights, ("P", "N"))
+    weights = floating("mixture: weights", mixture.weights, ("P", "N"), finite=True)
     return Mixture(weights, floating("mixture: log_prior", mixture.log_prior, weights.shape[:1]))
 
 

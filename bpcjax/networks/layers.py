@@ -51,6 +51,14 @@ class Layer(Module):
         super().__check_init__()
         if self.bias.shape not in ((), (self.size,)):
             raise ValueError(f"bias must be [{self.size}], got shape {self.bias.shape}.")
+        for name, weights, rows in (("weights", self.weights, None), ("recurrent", self.recurrent,
+                                                                      self.size)):  # fmt: skip
+            if isinstance(weights, AbstractWeights):
+                pre, post = weights.shape()
+                if post not in (None, self.size) or (rows and pre not in (None, rows)):
+                    raise ValueError(
+                        f"{name} or size: weights of shape [{pre}, {post}] for {self.size} neurons."
+                    )
         if self.recurrent is not None and not self.fires:
             raise ValueError("recurrent: a layer that does not fire sends itself nothing.")
 

@@ -74,7 +74,12 @@ def as_weights(name: str) -> Callable[[Any], Callable]:
     def convert(weights: Any) -> Callable:
         if isinstance(weights, type):
             raise ValueError(f"{name} must be a matrix or a callable object, got a class.")
-        return weights if callable(weights) else Dense(as_parameter(weights, name))
+        if callable(weights):
+            return weights
+        try:
+            return Dense(as_parameter(weights, name))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
 
     return convert
 

@@ -57,6 +57,11 @@ class McCullochPitts(AbstractSystem):
         """The next activity [post] after `x` [pre], with `drive` from outside."""
         weights, drive = floating("weights", weights, ("pre", "post")), floating("drive", drive)
         x = floating("x", x)
+        if drive.shape[-1:] not in ((), (1,), weights.shape[1:]):
+            raise ValueError(
+                f"drive must be a number, or one for each of {weights.shape[1]} neurons, got shape "
+                f"{drive.shape}."
+            )
         if x.shape[-1:] != weights.shape[:1]:
             raise ValueError(
                 f"x must have {weights.shape[0]} neurons on the last axis, as weights have rows, "

@@ -8,7 +8,8 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..system import AbstractSpikingSystem, Drive, Module, as_parameter, parameter
+from .._require import state
+from ..system import AbstractSpikingSystem, Drive, Module, as_parameter, parameter, varies
 from .adex import AdEx
 from .izhikevich import Izhikevich, IzhikevichState
 from .izhikevich2007 import CubicRecovery, Izhikevich2007
@@ -43,6 +44,11 @@ class Pattern(Module):
     drive: Drive
     y0: PyTree
     t1: Float[Array, ""] = parameter(positive=True)  # ms
+
+    def __check_init__(self) -> None:
+        state("Pattern.y0", self.y0, real=True)
+        if not varies(self.drive):
+            state("Pattern.drive", self.drive, real=True)
 
 
 def _pattern(neuron: AbstractSpikingSystem, drive: Any, t1: Any, y0: PyTree = None) -> Pattern:

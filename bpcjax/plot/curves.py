@@ -33,7 +33,9 @@ def fi_curve(
     if drives.ndim != 1 or not np.isfinite(drives).all():
         raise ValueError(f"drives must be a finite vector, got shape {drives.shape}.")
     if rates.ndim not in (1, 2) or len(rates) != len(drives):
-        raise ValueError(f"rates must have one row a drive, ({len(drives)}, n), got {rates.shape}.")
+        raise ValueError(
+            f"rates must have a row for each of drives, ({len(drives)}, n), got {rates.shape}."
+        )
     if (rates < 0).any():
         raise ValueError("rates must not be negative.")
     curves = rates.reshape(len(drives), -1).T
@@ -198,7 +200,9 @@ def orbit_diagram(
     if p.ndim != 1 or not np.isfinite(p).all():
         raise ValueError(f"parameter must be a finite vector, got shape {p.shape}.")
     if orbits.ndim != 2 or len(orbits) != len(p):
-        raise ValueError(f"values must have shape ({len(p)}, n), got {orbits.shape}.")
+        raise ValueError(
+            f"values must have shape ({len(p)}, n), as parameter has it, got {orbits.shape}."
+        )
     there = np.isfinite(orbits)
     across = np.broadcast_to(p[:, None], orbits.shape)[there]
     ax = axes(ax)

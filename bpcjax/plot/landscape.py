@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from mpl_toolkits.mplot3d import Axes3D
 
-from .._require import count, plain, scalar
+from .._require import count, instance, plain, scalar
 from ..analysis import EnergySlice
 from ._axes import axes
 

@@ -30,7 +30,7 @@ def raster(
         )
     if np.isnan(times).any():
         raise ValueError("spikes: some times are NaN. Look at `ok` of the solution.")
-    end = np.inf if t1 is None else scalar("t1", t1, above=0)
+    end = np.inf if t1 is None else scalar("t1", t1, above=0, finite=True)
     there = (neurons >= 0) & np.isfinite(times) & (times <= end)
     ax = axes(ax)
     ax.plot(times[there], neurons[there], linestyle="none", marker="|", color="black")
@@ -80,6 +80,7 @@ def populations(
         raise ValueError(f"groups: {ends[-1]} neurons, but neuron {neurons.max()} spiked.")
     marks.remove()
     end = float(t1) if t1 is not None else float(times.max(initial=window))
+    count("window or t1: their number of bins", round(end / window), 0, 10**7)
     edges = np.arange(0, max(1, round(end / window)) + 1) * window
     upper, lower = place.subgridspec(2, 1, height_ratios=[2, 1])
     ax.set_subplotspec(upper)

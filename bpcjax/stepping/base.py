@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from .._require import instance
 from ..spikes import Spikes
 from ..system import check_kinds
 from .clock import Clock
@@ -62,6 +63,14 @@ class Around:
 
     def __call__(self, **kwargs) -> AbstractAroundInterpolation:
         return self.kind(interpolation_cls=self.interpolation_cls, **kwargs)
+
+
+def as_inner(solver: Any) -> dfx.AbstractSolver:
+    """Converter of the field `inner`: a solver of diffrax.
+
+    **Raises:** `ValueError` if it is none.
+    """
+    return instance("inner", solver, dfx.AbstractSolver)
 
 
 class AbstractSpikesState(eqx.Module):

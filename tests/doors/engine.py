@@ -66,7 +66,7 @@ DOORS = {
         much="max_spikes room per_step"),
     "bpcjax.Layer": lambda: door(
         dict(weights=np.ones((4, 3)), neuron=LIF(), size=3, synapse=bpc.synapses.Delta(),
-             recurrent=np.ones((3, 3)), bias=np.zeros(3)), counted="size"),
+             recurrent=np.ones((3, 3)), bias=np.zeros(3)), counted="size", shape="bias"),
     "bpcjax.Layers": lambda: door(dict(layers=[layer()], source=None)),
     "bpcjax.Layers.rest": lambda: door(dict(shape=(2,)), on=lambda: bpc.Layers([layer()])),
     "bpcjax.Network": lambda: door(dict(neurons=LIF(), projections=[projection()])),
@@ -84,17 +84,20 @@ DOORS = {
     "bpcjax.Surrogate": lambda: door(dict(slope=1.0, height=1.0, shape=bpc.stepping.arctan),
                                      positive="slope height"),
     "bpcjax.Thinned": lambda: door(dict(share=0.5, coupling=1.0)),
-    "bpcjax.bind": lambda: door(dict(system=LIF(), args=1.0), none="args", object="args",
+    "bpcjax.bind": lambda: door(dict(system=LIF(), args=1.0), none="args", object="args", complex="args",
+                                shape="args", nan="args",
                                 string="args"),
     "bpcjax.descend": lambda: door(
-        dict(system=descent(), y0=START, key=KEY, spikes=5), shape="y0", counted="spikes"),
+        dict(system=descent(), y0=START, key=KEY, spikes=5), shape="y0", list="y0", ragged="y0", counted="spikes"),
     "bpcjax.descend_in_parallel": lambda: door(
-        dict(system=descent(), y0=START, key=KEY, steps=5, thinned=bpc.Thinned()), shape="y0",
+        dict(system=descent(), y0=START, key=KEY, steps=5, thinned=bpc.Thinned()), shape="y0", list="y0",
+        ragged="y0",
         counted="steps"),
     "bpcjax.parameter": lambda: door(dict(positive=True)),
     "bpcjax.population": lambda: door(dict(run=_run)),
     "bpcjax.simulate": lambda: door(
-        dict(system=flow(), y0=START, t1=1.0, dt=0.5, t0=0.0, max_steps=8, key=KEY), shape="y0",
+        dict(system=flow(), y0=START, t1=1.0, dt=0.5, t0=0.0, max_steps=8, key=KEY), shape="y0", list="y0", ragged="y0",
+        huge="t1 dt",
         much="max_steps", positive="dt", finite="y0 t1 dt t0", heavy=True, none="t0 max_steps",
         key="", counted="max_steps"),
     "bpcjax.sweep": lambda: door(dict(run=_run, axes={"x": np.arange(3.0)}, chunk=2,
@@ -112,7 +115,7 @@ DOORS = {
         dict(threshold=1.0, tau=1.0, phi=bpc.neurons.Heaviside()), positive="tau", **ANY),
     "neurons.McCullochPitts.update": lambda: door(
         dict(x=np.ones(4), weights=np.ones((4, 3)), drive=1.0), on=bpc.neurons.McCullochPitts,
-        shape="drive x", none="", infinite="x weights drive", nan="x weights drive"),
+        shape="drive x", wide="weights", none="", infinite="x weights drive", nan="x weights drive"),
     "neurons.CubicRecovery": lambda: door({}),
     "neurons.LinearRecovery": lambda: door({}),
     "neurons.Heaviside": lambda: door({}),

@@ -262,7 +262,10 @@ def same(one: Any, other: Any) -> bool:
 
 def is_marked(result: Any) -> bool:
     """Whether a result says that something is wrong: `ok` is false somewhere, or NaN."""
-    ok = getattr(result, "ok", True)
+    try:
+        ok = getattr(result, "ok", True)
+    except (TypeError, ValueError):  # a record of what is no array
+        return False
     if not all(np.asarray(x).all() for x in jax.tree.leaves(ok)):
         return True
     return any(x.dtype.kind in "fc" and np.isnan(x).any() for x in _leaves(result))

@@ -87,7 +87,7 @@ DOORS = {
     "learning.Normal.init": lambda: door(dict(memories=3, size=4), on=lambda: lr.Normal(1.0)),
     "learning.NormalGamma": lambda: door(
         dict(prior_mean=np.zeros(4), prior_count=1.0, shape=1.0, scale=1.0, keep=0.9),
-        empty="prior_mean", positive="prior_count shape scale keep"),
+        shape="prior_mean", empty="prior_mean", positive="prior_count shape scale keep"),
     "learning.NormalGamma.update": lambda: door(
         dict(seen=evidence(), y=Y, share=SHARE), on=lr.NormalGamma, nonnegative="share"),
     "learning.Free": lambda: door({}),
@@ -100,7 +100,7 @@ DOORS = {
                                              shape="delay", empty="delay", nan="delay"),
     "learning.TraceSTDP": lambda: door(dict(window=lr.Window(), bounds=lr.Free())),
     "learning.TraceSTDP.update": lambda: door(
-        dict(seen=moment(), state=lr.TraceSTDP().init(WEIGHTS), weights=WEIGHTS), on=lr.TraceSTDP),
+        dict(seen=moment(), state=lr.TraceSTDP().init(WEIGHTS), weights=WEIGHTS), on=lr.TraceSTDP, nan="weights"),
     "learning.TriggeredSTDP": lambda: door(
         dict(rate=0.01, tau=20.0, target=0.4, high=1.0, power=1.0), positive="tau high",
         nonnegative="rate target power"),
@@ -167,6 +167,6 @@ DOORS = {
     "learning.projection": lambda: door(dict(patterns=X), shape="patterns"),
     "learning.replay": lambda: door(
         dict(rule=lr.TraceSTDP(), weights=np.ones((2, 2)), pre=train(), post=train(), t0=0.0,
-             t1=5.0), finite="t0 t1"),
+             t1=5.0), finite="t0 t1", wide="weights"),
     "learning.robbins_monro": lambda: door(dict(start=1.0, power=0.6), positive="start power"),
 }  # fmt: skip

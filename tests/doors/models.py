@@ -66,7 +66,7 @@ DOORS = {
     "models.Classifier": lambda: door(
         dict(layers=layers(), code=md.CurrentCode(), readout=md.MembraneReadout(), steps=4, dt=1.0),
         counted="steps", positive="dt", much="steps"),
-    "models.Classifier.__call__": lambda: door(dict(x=QUERIES), on=classifier, heavy=True,
+    "models.Classifier.__call__": lambda: door(dict(x=QUERIES), on=classifier, heavy=True, shape="x",
                                                finite="x"),
     "models.CurrentCode": lambda: door(dict(gain=1.0)),
     "models.DeltaCode": lambda: door(dict(quantum=4.0), positive="quantum"),
@@ -81,7 +81,7 @@ DOORS = {
     "models.DiehlCook.drive": lambda: door(
         dict(weights=np.ones((3, 4)), spikes=np.ones((5, 4))), on=md.DiehlCook, shape="spikes weights"),
     "models.DiehlCook.spikes": lambda: door(
-        dict(thresholds=np.ones(3), drive=np.ones((5, 3))), on=md.DiehlCook, heavy=True),
+        dict(thresholds=np.ones(3), drive=np.ones((5, 3))), on=md.DiehlCook, heavy=True, shape="drive"),
     "models.FlipLikelihood": lambda: door(dict(flip=0.1), positive="flip"),
     "models.GaussianLikelihood": lambda: door(dict(sigma=0.5), positive="sigma"),
     "models.StudentLikelihood": lambda: door(dict(shape=0.5, rate=0.5), positive="shape rate"),

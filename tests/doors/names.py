@@ -25,7 +25,7 @@ RECORDS = """
     RefractoryState Restart Retrieval Rewards RisingState Ritz STDPTraces Saltation Search
     SequentialRecall SequentialState Solution Special SpikeStatistics Spent Stability
     StepCertificate Step StreamRecall SweepError Synapses ThetaState Traces Tracked TwoLayerState
-    Violation WarningSigns LinearMemory RandomFeatures Energy
+    Violation WarningSigns LinearMemory RandomFeatures Energy Trace
 """.split()
 
 DOORS: dict[str, Callable[[], Door]] = (

@@ -9,7 +9,6 @@ from tests.doors.analysis import STATES, double_well, spikes
 from tests.doors.table import door
 
 GRID = np.arange(4.0)
-DRAWN = dict(none="ax", nan="*", infinite="*", huge="*")
 
 
 def _trace() -> bpc.plot.Trace:
@@ -46,14 +45,16 @@ def _field() -> an.Field:
 
 
 DOORS = {
-    "plot.Trace": lambda: door(dict(ts=GRID, v=np.sin(GRID), spikes=GRID[:2], drive=GRID), **DRAWN),
     "plot.basin_map": lambda: door(
-        dict(basins=_basins(), starts=STATES, attractors=STATES[:2], names=["a", "b"])),
+        dict(basins=_basins(), starts=STATES, attractors=STATES[:2], names=["a", "b"]),
+        nan="attractors", infinite="attractors"),
     "plot.bifurcation": lambda: door(dict(branches=_branch(), labels=["a"]), object="ax"),
     "plot.fi_curve": lambda: door(dict(drives=GRID, rates=GRID + 1, labels=["a"]),
                                   nonnegative="rates", nan="rates", infinite="rates"),
-    "plot.firing": lambda: door(dict(trace=_trace(), peak=2.0)),
-    "plot.gallery": lambda: door(dict(traces={"a": _trace()}, columns=2), counted="columns"),
+    "plot.firing": lambda: door(dict(trace=_trace(), peak=2.0), nan="trace", frozen="trace",
+                                integer="trace"),
+    "plot.gallery": lambda: door(dict(traces={"a": _trace()}, columns=2), counted="columns",
+                                 nan="traces", frozen="traces", integer="traces", scalar="columns"),
     "plot.heat_map": lambda: door(dict(array=_labelled())),
     "plot.landscape": lambda: door(dict(slice_=_slice(), paths=STATES, ts=GRID, levels=5),
                                    counted="levels"),
@@ -65,9 +66,9 @@ DOORS = {
     "plot.populations": lambda: door(dict(spikes=spikes(), groups={"a": 1, "b": 1}, t1=4.0,
                                           window=1.0), positive="window t1"),
     "plot.raster": lambda: door(dict(spikes=spikes(), t1=4.0), positive="t1"),
-    "plot.return_map": lambda: door(dict(values=np.sin(GRID)), nan="values", infinite="values"),
+    "plot.return_map": lambda: door(dict(values=np.sin(GRID)), nan="values", infinite="values", wide="values"),
     "plot.spectrum": lambda: door(
-        dict(eigenvalues=np.outer(GRID, GRID[:2]), p=GRID, tol=1e-6), complex="eigenvalues",
+        dict(eigenvalues=np.outer(GRID, GRID[:2]), p=GRID, tol=1e-6), complex="eigenvalues", wide="eigenvalues",
         nan="eigenvalues", nonnegative="tol"),
     "plot.surface": lambda: door(dict(slice_=_slice(), paths=STATES, ts=GRID, top=5.0)),
     "plot.traces": lambda: door(dict(ts=GRID, values=np.outer(GRID, GRID[:2]), labels=["a", "b"]),

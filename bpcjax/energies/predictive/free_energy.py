@@ -136,8 +136,7 @@ class PredictiveCoding(AbstractEnergy):
         if not isinstance(values, tuple | list) or len(values) != self.depth:
             got = len(values) if isinstance(values, tuple | list) else describe(values)
             raise ValueError(
-                f"y, args: there are {self.depth} layers, pass tuples with None for one left out, got "
-                f"{got}."
+                f"y, args: there are {self.depth} layers, with None for one left out, got {got}."
             )
         return tuple(
             v if v is None or isinstance(v, Partial) else floating("y, args", v) for v in values

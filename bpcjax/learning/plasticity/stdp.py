@@ -157,6 +157,10 @@ class TraceSTDP(AbstractSTDP):
     def update(self, seen, state, weights=None):
         seen, weights = _checked(seen, weights)
         instance("state", state, STDPTraces)
+        state = STDPTraces(
+            floating("state: pre", state.pre, weights.shape[1:], like="weights"),
+            floating("state: post", state.post, weights.shape[:1], like="weights"),
+        )
         pre = state.pre * jnp.exp(-seen.dt / self.window.tau_plus)
         post = state.post * jnp.exp(-seen.dt / self.window.tau_minus)
         up = self.window.a_plus * seen.post[:, None] * pre[None]

@@ -38,7 +38,7 @@ class Dirichlet(AbstractPosterior):
 
     def init(self, memories: int, columns: int, units: int) -> Float[Array, "P H M"]:
         """Evidence before any observation: zero counts [P, H, M]."""
-        shape = sizes(memories=memories, columns=columns, units=units)
+        shape = sizes(1, memories=memories, columns=columns, units=units)
         return jnp.zeros(shape)
 
     def update(

@@ -60,7 +60,8 @@ class BayesianNeuron(Module):
         weights = floating("weights", weights, x.shape[1:], like="x")
         dt, key = number("dt", dt, above=0), one_key("key", key)
         mean = dt * jnp.exp(jax.vmap(lambda x: self.log_rate(weights, x))(x))
-        return jax.random.poisson(key, mean).astype(x.dtype)
+        spikes = jax.random.poisson(key, mean).astype(x.dtype)
+        return jnp.where(jnp.isnan(mean), jnp.nan, spikes)
 
     def log_likelihood(
         self, weights: Float[Array, " n"], x: Float[Array, "T n"], spikes: Float[Array, " T"],

@@ -75,6 +75,12 @@ class Classifier(Module):
         whole = not jnp.issubdtype(getattr(x, "dtype", int), jnp.inexact)
         x = floating("x", x)
         x = x.astype(self.dt.dtype) if whole else x
+        if not (x.ndim and x.size):
+            raise ValueError(f"x must be inputs [..., pre], one or more, got shape {x.shape}.")
+        try:
+            self.layers.layers[0].check(x.shape[-1], "layers[0]")
+        except ValueError as error:
+            raise ValueError(f"x of shape {x.shape}: {error}") from error
         if key is not None:
             one_key("key", key)
         layers, drive, inputs = self.layers, self.code.drive(x), None

@@ -128,7 +128,7 @@ class RandomFeatures(eqx.Module):
     @classmethod
     def draw(cls, key: Key[Array, ""], count: int, width: int) -> "RandomFeatures":
         """`count` features of queries and keys of that `width`."""
-        shape = sizes(count=count, width=width)
+        shape = sizes(1, count=count, width=width)
         return cls(jax.random.normal(one_key("key", key), shape))
 
     def __call__(self, x: Float[Array, " N"]) -> Float[Array, " F"]:

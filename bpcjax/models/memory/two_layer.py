@@ -58,7 +58,9 @@ class TwoLayerHopfield(AbstractSystem):
         dtype = self.patterns.dtype
         self.inputs = jnp.zeros(size, dtype) if inputs is None else as_parameter(inputs, "inputs")
         if self.inputs.shape != (size,):
-            raise ValueError(f"inputs must have shape ({size},), got {self.inputs.shape}.")
+            raise ValueError(
+                f"inputs must have shape ({size},), as patterns have it, got {self.inputs.shape}."
+            )
         self.bias = as_bias(bias, count, dtype)
 
     def _inputs(self, args: Float[Array, " N"] | None) -> Float[Array, " N"]:

@@ -135,9 +135,12 @@ class ClampedPhase(Module):
     def learn(self, energy: PredictiveCoding, x: Array, y: Array) -> tuple[Seen, Array]:
         """The synapses' factors for pixels `x` and label `y` (one-hot), and F at the end."""
         instance("energy", energy, PredictiveCoding)
-        x, y = floating("x", x), floating("y", y)
+        x, y = floating("x", x, ("pixels",)), floating("y", y, ("classes",))
         args = (x, *(None,) * (energy.depth - 2), y)
-        z = self.relax(energy, args)
+        try:
+            z = self.relax(energy, args)
+        except ValueError as error:
+            raise ValueError(f"x or y does not fit energy: {error}") from error
         full, errors = energy.full(z, args), energy.errors(z, args)
         pre = tuple(jnp.zeros(()) if a.pre is None else full[a.pre] for a in energy.arrows)
         return Seen(pre, tuple(errors[a.name] for a in energy.arrows)), energy(z, args)

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..._require import describe, floating
 from ..._arrays import sized
+from ..._require import describe, floating
 from ...energies import PredictiveCoding
 from ...system import Module, parameter
 
