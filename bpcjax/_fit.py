@@ -62,7 +62,8 @@ def check_shapes(
             raise ValueError(
                 f"args or {start} has the wrong shape for {name}: a state of shape {jnp.shape(x)} "
                 f"gets a rate of shape {f.shape}; args has shapes {_describe(args)}. Give the "
-                f"drive one entry, or one per neuron on the last axis, and {start} one row per neuron."
+                f"drive one entry, or one per neuron on the last axis, and {start} one row per "
+                "neuron."
             )
     if not isinstance(system, AbstractSpikingSystem):
         return

@@ -282,7 +282,8 @@ def spiking(
     exponential.
     """
     width, memories = _sizes(width=width, memories=memories)
-    floating("inputs", inputs, least=0), floating("spikes", spikes, least=0)
+    floating("inputs", inputs, least=0)
+    floating("spikes", spikes, least=0)
     fan = (width if reads else 0) + memories
     arriving, sent = inputs * memories, spikes * fan
     return Counts(
@@ -335,7 +336,9 @@ def break_even(
     `made` is linear in S. With `synapses_alone` around both this is the line `inputs P + S (N + P)
     = (E_mac / E_ac) 2 N P`. `rival` prices the other, by default the same ledger.
     """
-    instance("ledger", ledger, Ledger), function("made", made), instance("other", other, Counts)
+    instance("ledger", ledger, Ledger)
+    function("made", made)
+    instance("other", other, Counts)
     if rival is not None:
         instance("rival", rival, Ledger)
     start = ledger.energy(made(0.0))

@@ -151,7 +151,7 @@ def _check_kind(name: str, value: Any, kind: Any) -> None:
     if getattr(first, "dim_str", None) == "":
         if first.dtype is Key:
             one_key(name, value)
-        elif eqx.is_array(value) and value.ndim:
+        elif isinstance(value, jax.Array) and value.ndim:
             raise ValueError(f"{name} must be one number, got shape {value.shape}.")
     elif first is int and value is None:
         raise ValueError(f"{name} must be a whole number, got None.")

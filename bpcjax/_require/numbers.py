@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Inexact, Int, PyTree
+from jaxtyping import Array, Bool, Float, Inexact, PyTree
 
 from .._arrays import as_floating, as_indices, as_size, is_traced, numbers_of
 
@@ -47,7 +47,7 @@ def _check_numbers(name: str, value: Any, real: bool, one: bool = False) -> None
             _check_numbers(name, leaf, real)
         return
     try:
-        array = value if is_array(value) else numbers_of(value)
+        array: Any = value if is_array(value) else numbers_of(value)
     except (TypeError, ValueError) as error:
         rows = " in rows of one length" if isinstance(value, list | tuple) else ""
         raise ValueError(f"{name} must be {what}{rows}, got {describe(value)}.") from error
@@ -113,7 +113,7 @@ def _words(
         return "not be negative"
     ends = ["finite"] if finite else []
     if low is not None:
-        named = {(0, True): "positive", (0, False): "not negative"}
+        named: Any = {(0, True): "positive", (0, False): "not negative"}
         plain = f"{'above' if least is None else 'at least'} {low:g}"
         ends = [named.get((low, least is None), plain), *ends]
     if high is not None:
@@ -170,7 +170,7 @@ def as_real(value: Any, dtype: Any, name: str) -> Float[Array, "..."]:
     return jnp.asarray(value, dtype)
 
 
-def number(name: str, value: Any, **bounds: Any) -> Float[Array, ""]:
+def number(name: str, value: Any, **bounds: Any) -> Any:
     """`value` as one floating number; bounds and errors as of `floating`."""
     return floating(name, value, (), **bounds)
 
@@ -217,7 +217,7 @@ def integer(name: str, value: Any) -> int:
     return as_size(value, name, -(2**31))
 
 
-def counts(name: str, values: Any, few: int = 0, least: int = 1) -> tuple[int, ...]:
+def counts(name: str, values: Any, few: int = 0, least: int = 1) -> Any:
     """`values` as a tuple of `few` sizes or more, each of at least `least`.
 
     **Raises:** `ValueError` with the name where they are not.
@@ -235,9 +235,7 @@ def rising(low_name: str, low: Any, high_name: str, high: Any) -> None:
         raise ValueError(f"{low_name} must be below {high_name}, got {low} and {high}.")
 
 
-def indices(
-    name: str, value: Any, size: int | None = None, shape: Shape | None = None
-) -> Int[Array, "..."]:
+def indices(name: str, value: Any, size: int | None = None, shape: Shape | None = None) -> Any:
     """`value` as indices, where a `size` is given of so many.
 
     **Raises:** `ValueError` with the name where they are not whole, or known to be out of range.

@@ -89,7 +89,8 @@ def energy_path(
     **Raises:** `ValueError` naming the argument for states that are not finite or not alike, and if
     both descend to one minimum; where values are traced `ok` tells.
     """
-    function("energy", energy_of(energy)), scalar("tol", tol, above=0)
+    function("energy", energy_of(energy))
+    scalar("tol", tol, above=0)
     images, legs = count("images", images, 3), count("legs", legs, 1)
     a, b = as_floats(a, "a"), as_floats(b, "b")
     check_like(b, a, "b", "a")

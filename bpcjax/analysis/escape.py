@@ -62,7 +62,8 @@ def escape_times(
     """
     check_times(0.0, t1, dt)
     bad_parameters(system)
-    instance("system", system, AbstractSystem), function("left", left)
+    instance("system", system, AbstractSystem)
+    function("left", left)
     count = as_count("count", count, 1)
     y0 = as_floats(y0, "y0")
     flow_of(system, y0, args, name="y0")

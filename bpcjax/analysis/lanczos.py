@@ -79,7 +79,8 @@ def lanczos(
 
     **Raises:** `ValueError` if `steps`, `probes` or `size` is below 1.
     """
-    function("product", product), one_key("key", key)
+    function("product", product)
+    one_key("key", key)
     size, steps, probes = sizes(1, size=size, steps=steps, probes=probes)
     steps = min(steps, size)
     starts = jax.random.rademacher(key, (probes, size), jnp.result_type(float))

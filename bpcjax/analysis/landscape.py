@@ -113,7 +113,8 @@ def energy_slice(
     **Raises:** `ValueError` naming the argument: points that are not finite, a grid of fewer than
     two points, a margin that is not positive, an energy that is finite nowhere on the plane.
     """
-    function("energy", energy_of(energy)), instance("plane", plane, Plane)
+    function("energy", energy_of(energy))
+    instance("plane", plane, Plane)
     count = as_count("count", count, 2, 10**5)
     margin = scalar("margin", margin, above=0, finite=True)
     corners = plane.corners

@@ -187,9 +187,11 @@ def is_key(value: Any) -> bool:
 def _is_state(value: Any) -> bool:
     leaves = jax.tree.leaves(value)
     plain = isinstance(value, tuple | dict)
-    return plain and bool(leaves) and all(
-        isinstance(x, np.ndarray | jax.Array) and x.dtype.kind == "f" for x in leaves
-    )  # fmt: skip
+    return (
+        plain
+        and bool(leaves)
+        and all(isinstance(x, np.ndarray | jax.Array) and x.dtype.kind == "f" for x in leaves)
+    )
 
 
 def values_for(value: Any) -> Iterator[Hostile]:
@@ -246,8 +248,11 @@ def outcome(call: Callable[[], Any]) -> tuple[Any, Exception | None]:
 
 def _leaves(result: Any) -> list[np.ndarray]:
     leaves = jax.tree.leaves(result)
-    return [np.asarray(jax.random.key_data(x) if is_key(x) else x) for x in leaves
-            if isinstance(x, jax.Array | np.ndarray | np.generic | int | float | complex)]  # fmt: skip
+    return [
+        np.asarray(jax.random.key_data(x) if is_key(x) else x)
+        for x in leaves
+        if isinstance(x, jax.Array | np.ndarray | np.generic | int | float | complex)
+    ]
 
 
 def same(one: Any, other: Any) -> bool:
@@ -255,9 +260,10 @@ def same(one: Any, other: Any) -> bool:
     a, b = _leaves(one), _leaves(other)
     return len(a) == len(b) and all(
         x.shape == y.shape and np.allclose(x, y, rtol=1e-9, atol=1e-12, equal_nan=True)
-        if x.dtype.kind in "fciub" and y.dtype.kind in "fciub" else (x == y).all()
+        if x.dtype.kind in "fciub" and y.dtype.kind in "fciub"
+        else (x == y).all()
         for x, y in zip(a, b, strict=True)
-    )  # fmt: skip
+    )
 
 
 def is_marked(result: Any) -> bool:
@@ -292,9 +298,14 @@ NEVER = {"string", "object", "strings", "objects", "ragged", "complex", "fractio
 
 
 def ending(
-    call: Callable[..., Any], arguments: dict[str, Any], name: str, hostile: Hostile,
-    usual: Any, free: frozenset[str], bars: frozenset[str],
-) -> Ending:  # fmt: skip
+    call: Callable[..., Any],
+    arguments: dict[str, Any],
+    name: str,
+    hostile: Hostile,
+    usual: Any,
+    free: frozenset[str],
+    bars: frozenset[str],
+) -> Ending:
     """How the call ends with the hostile value for one argument.
 
     `usual` is the result of the valid call; `free` are the kinds that are right for this argument,

@@ -1,4 +1,4 @@
-"""The public names that take calls: all of the faces but abstract classes and records of results."""
+"""Public names that take calls: all of the faces but abstract classes and records of results."""
 
 import enum
 import importlib

@@ -44,8 +44,9 @@ def test_descent_from_an_integer_start_moves():
 def test_parallel_descent_from_an_integer_start_moves():
     system = bpc.SpikeDescent(bowl, 0.5)
     ends = [
-        bpc.descend_in_parallel(system, y, key=KEY, steps=30) for y in (np.zeros(2, int), np.zeros(2))
-    ]  # fmt: skip
+        bpc.descend_in_parallel(system, y, key=KEY, steps=30)
+        for y in (np.zeros(2, int), np.zeros(2))
+    ]
     np.testing.assert_array_equal(ends[0].value, ends[1].value)
 
 
@@ -67,7 +68,9 @@ REFUSED = {
     "pattern": lambda: learning.hebb(np.zeros((3, 3)), np.ones((1, 3))),
     "weights": lambda: learning.hebb(np.zeros((1, 1)), X[0]),
     "share": lambda: learning.Dirichlet().update(np.ones((3, 2, 2)), np.eye(2), np.ones(1)),
-    "y": lambda: learning.Normal(1.0).update(learning.Normal(1.0).init(2, 3), np.ones(1), np.ones(2)),
+    "y": lambda: learning.Normal(1.0).update(
+        learning.Normal(1.0).init(2, 3), np.ones(1), np.ones(2)
+    ),
     # slices, indices, sizes
     "part": lambda: SPIKES.of(slice(0, -1)),
     "part: its start": lambda: SPIKES.of(slice(-2, None)),
@@ -99,11 +102,19 @@ REFUSED = {
     "Refractory.neuron": lambda: bpc.Refractory("LIF", 1.0),
     "projections": lambda: bpc.Network(LIF(), ["dense"]),
     "stepsize_controller": lambda: run(
-        bpc.Network(LIF(), [bpc.Projection(np.eye(2), bpc.synapses.Delta(),
-                                           pre=bpc.PoissonTrain(np.ones(2), KEY))]),
-        y0=bpc.Network(LIF()).rest(2)._replace(synapses=(None,)), solver=bpc.LocalSpikes(),
-        stepsize_controller=dfx.PIDController(1e-3, 1e-3)),
-}  # fmt: skip
+        bpc.Network(
+            LIF(),
+            [
+                bpc.Projection(
+                    np.eye(2), bpc.synapses.Delta(), pre=bpc.PoissonTrain(np.ones(2), KEY)
+                )
+            ],
+        ),
+        y0=bpc.Network(LIF()).rest(2)._replace(synapses=(None,)),
+        solver=bpc.LocalSpikes(),
+        stepsize_controller=dfx.PIDController(1e-3, 1e-3),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -236,7 +236,7 @@ def test_learning_steps_lower_F_and_give_local_factors(getkey):
 def test_bad_input():
     with pytest.raises(ValueError, match="sizes must be 3"):
         bidirectional(jax.random.key(0), (4, 3))
-    with pytest.raises(ValueError, match="precisions: one for each"):
+    with pytest.raises(ValueError, match="precisions must be a number for each"):
         bidirectional(jax.random.key(0), SIZES, precisions=(1.0,))
     with pytest.raises(ValueError, match="there are no arrows"):
         with_terms(bidirectional(jax.random.key(0), SIZES), {"5->6": Rectified()})

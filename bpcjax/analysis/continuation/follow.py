@@ -158,7 +158,8 @@ def switch(
     **Raises:** `ValueError` if the point is of another kind, or if several branches cross there (a
     multiple branch point: follow each in its direction), and as `follow`.
     """
-    of = instance("of", Equilibria() if of is None else of, AbstractFollowed)
+    of = Equilibria() if of is None else of
+    instance("of", of, AbstractFollowed)
     instance("special", special, Special)
     step, count = scalar("step", step, **_STEP), as_count("count", count, 1)
     bounds = _bounds(bounds)

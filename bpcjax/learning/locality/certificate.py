@@ -113,7 +113,8 @@ def certificate(
 
     **Raises:** `ValueError` if owners do not fit the arguments, or name axes that are not there.
     """
-    function("rule", rule), instance("args", args, tuple)
+    function("rule", rule)
+    instance("args", args, tuple)
     leaves, labels = flat(args, names_of(rule, len(args)))
     whose = spread(owners, args, "owners")
     program, dynamic = of_arrays(rule, args)

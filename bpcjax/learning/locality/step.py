@@ -68,7 +68,9 @@ class Walked(NamedTuple):
 
 def walked(step: Callable, args: tuple, owners: tuple, outputs: PyTree, wiring: Wiring) -> Walked:
     """The program of a step and its events; arguments as in `certify_step`."""
-    function("step", step), instance("args", args, tuple), instance("wiring", wiring, Wiring)
+    function("step", step)
+    instance("args", args, tuple)
+    instance("wiring", wiring, Wiring)
     leaves, labels = flat(args, names_of(step, len(args)))
     program, dynamic = of_arrays(step, args)
     whose = spread(owners, args, "owners", Place)

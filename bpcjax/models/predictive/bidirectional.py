@@ -7,6 +7,7 @@ weighted by lateral inhibition: Friston (2005, Phil. Trans. R. Soc. B 360:815).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -200,7 +201,8 @@ def accelerate(
     steps, y0 = count("steps", steps, 1), as_state("y0", y0, real=True)
     if not isinstance(sizes, tuple | list) or len(sizes) != energy.depth:
         raise ValueError(f"sizes must be a tuple, one for each of {energy.depth} layers.")
-    sizes = tuple(None if s is None else floating("sizes", s) for s in sizes)
+    each: Any = (None if s is None else floating("sizes", s) for s in sizes)
+    sizes = tuple(each)
 
     def step(carry, t):
         z, before = carry

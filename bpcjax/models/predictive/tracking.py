@@ -87,8 +87,8 @@ class Tracking(Module):
     """
 
     energy: PredictiveCoding
-    sizes: tuple[Float[Array, "..."] | None, ...] = eqx.field(converter=_of_layers("sizes"))
-    quanta: tuple[Float[Array, "*n"] | None, ...] = eqx.field(converter=_of_layers("quanta"))
+    sizes: tuple[Any, ...] = eqx.field(converter=_of_layers("sizes"))
+    quanta: tuple[Any, ...] = eqx.field(converter=_of_layers("quanta"))
     error_quanta: dict[str, Float[Array, "*n"]] = eqx.field(converter=_of_arrows)
     lag: Float[Array, ""] = parameter(0.75, positive=True)
     most: Float[Array, ""] = parameter(1.0, nonnegative=True)  # of momentum
