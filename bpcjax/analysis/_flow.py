@@ -58,7 +58,7 @@ def flow_of(
 
     **Raises:** `ValueError` if the state, the drive and the vector field do not fit together.
     """
-    like, t = as_floats(like, name), number("t", t)
+    like, t = as_floats(like, name), number("t", t, finite=True)
     system = bind(system, args)
     check_shapes(system, t, like, args, name)
     return Flow(system, args, t.astype(jnp.result_type(float)), Layout.of(like))

@@ -44,7 +44,7 @@ def field(
     like = as_floats(like, "like")
     variables, names = _names(like), tuple(ranges)
     if len(names) != 2 or not set(names) <= set(variables):
-        raise ValueError(f"ranges: give two of the variables {variables}, got {names}.")
+        raise ValueError(f"ranges: give two of the variables of like, {variables}, got {names}.")
     for name, ends in ranges.items():
         if not isinstance(ends, tuple | list) or len(ends) != 2:
             raise ValueError(f"{name}: the range must be two numbers, got {describe(ends)}.")

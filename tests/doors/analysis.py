@@ -1,7 +1,5 @@
 """Doors of analysis: cheap ones, and those that solve (`heavy`)."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,25 +46,27 @@ def spikes() -> bpc.Spikes:
     return bpc.Spikes(np.array([0.5, 1.0, 3.0, 3.5, np.inf]), np.array([0, 1, 0, 1, -1]))
 
 
-@functools.cache
 def points() -> an.FixedPoints:
-    return an.fixed_points(Scaled(), STATES)
+    many = np.ones(4)
+    return an.FixedPoints(
+        STATES, np.stack([MATRIX] * 4), 0 * many, many > 0, many < 0, many[:2] < 0
+    )
 
 
-@functools.cache
 def level() -> an.Plane:
     return an.plane(*STATES[:3])
 
 
-@functools.cache
 def cycle() -> an.Cycle:
-    return an.find_cycle(Turning(), np.array([1.0, 0.0]), 6.3, dt=0.1)
+    """That of `Turning`, of radius 1; its multipliers are 1 and exp(-4 pi)."""
+    multipliers, monodromy = np.array([1.0, np.exp(-4 * np.pi)]) + 0j, np.eye(2)
+    period = np.asarray(2 * np.pi)
+    return an.Cycle(STATES[1], period, multipliers, monodromy, np.asarray(0.0), np.asarray(True))
 
 
-@functools.cache
 def branch_point() -> an.Special:
-    branch = an.follow(Scaled(), lambda m: m.r, np.zeros(2), -0.5, step=0.2, count=8)
-    return branch.special[0]
+    """The pitchfork of `Scaled`."""
+    return an.Special(an.Bifurcation.BRANCH, np.asarray(0.0), np.zeros(2))
 
 
 def _left(y):
@@ -121,6 +121,7 @@ DOORS = {
         huge="t1 t0",
         finite="t0 t1 lag bin",
         counted="size",
+        heavy=True,
     ),
     "analysis.edge_state": lambda: door(
         dict(
@@ -148,6 +149,7 @@ DOORS = {
         dict(energy=double_well, plane=level(), count=5, margin=0.2),
         positive="margin",
         counted="count",
+        heavy=True,
     ),
     "analysis.escape_times": lambda: door(
         dict(system=wells(), y0=WELLS[0], left=_left, count=2, t1=1.0, dt=0.5, key=KEY),
@@ -158,6 +160,7 @@ DOORS = {
     "analysis.field": lambda: door(
         dict(system=Scaled(), like=START, grid=5, t=0.0, y0=(0.0, 1.0), y1=(0.0, 1.0)),
         counted="grid",
+        nan="like",
     ),
     "analysis.find_cycle": lambda: door(
         dict(system=Turning(), y0=START, period=6.3, dt=0.1, tol=1e-9),
@@ -172,17 +175,26 @@ DOORS = {
         heavy=True,
         positive="step",
         counted="count",
+        none="where",
     ),
-    "analysis.hessian": lambda: door(dict(energy=double_well, y=START), shape="y"),
-    "analysis.hessian_path": lambda: door(dict(energy=double_well, path=STATES), shape="path"),
+    "analysis.hessian": lambda: door(
+        dict(energy=double_well, y=START), shape="y", ragged="y", empty="y", list="y", heavy=True
+    ),
+    "analysis.hessian_path": lambda: door(
+        dict(energy=double_well, path=STATES), shape="path", heavy=True
+    ),
     "analysis.hessian_spectrum": lambda: door(
         dict(energy=double_well, y=START, key=KEY, steps=2, probes=1),
         shape="y",
         counted="steps probes",
         much="steps",
+        heavy=True,
+        ragged="y",
+        empty="y",
+        list="y",
     ),
     "analysis.jacobian": lambda: door(
-        dict(system=Scaled(), y=START, t=0.0), shape="y", infinite="t"
+        dict(system=Scaled(), y=START, t=0.0), shape="y", infinite="t", empty="y"
     ),
     "analysis.kramers_rate": lambda: door(
         dict(
@@ -194,11 +206,13 @@ DOORS = {
             tol=1e-6,
         ),
         positive="temperature tau tol",
+        heavy=True,
     ),
     "analysis.lanczos": lambda: door(
         dict(product=_product, size=2, key=KEY, steps=2, probes=2),
         counted="size steps probes",
         much="steps",
+        heavy=True,
     ),
     "analysis.lyapunov": lambda: door(
         dict(system=Scaled(), y0=START, t1=4.0, dt=0.5, burn_in=1.0, count=1, leg=1.0),
@@ -231,9 +245,11 @@ DOORS = {
         shape="y",
         infinite="t",
         positive="tol",
+        heavy=True,
     ),
     "analysis.saltation": lambda: door(
-        dict(system=LIF(), y=bpc.neurons.LIFState(np.array(-50.0)), args=200.0, neuron=0, t=0.0)
+        dict(system=LIF(), y=bpc.neurons.LIFState(np.array(-50.0)), args=200.0, neuron=0, t=0.0),
+        heavy=True,
     ),
     "analysis.spectrum": lambda: door(
         dict(matrix=MATRIX, structural=np.array([False, True])), infinite="matrix"
@@ -244,6 +260,7 @@ DOORS = {
         finite="t0 t1 window",
         counted="size min_intervals",
         much="min_intervals",
+        heavy=True,
     ),
     "analysis.stationary_covariance": lambda: door(
         dict(
@@ -255,6 +272,7 @@ DOORS = {
         shape="y",
         infinite="t",
         positive="tol",
+        heavy=True,
     ),
     "analysis.switch": lambda: door(
         dict(system=Scaled(), where=_r, special=branch_point(), step=0.2, count=3),

@@ -1,4 +1,5 @@
-"""Counts of how hostile calls end, by door: `python -m tests.doors.count [part of a name] ...`."""
+"""Counts of how hostile calls end, by door: `python -m tests.doors.count [--full] [part of
+a name] ...`."""
 
 import collections
 import inspect
@@ -52,6 +53,8 @@ def endings(name: str, full: bool = True):
 
 
 def main(parts: list[str]) -> None:
+    full = "--full" in parts
+    parts = [part for part in parts if part != "--full"]
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_numpy_rank_promotion", "raise")
     jax.config.update("jax_traceback_filtering", "off")
@@ -63,7 +66,7 @@ def main(parts: list[str]) -> None:
         own: collections.Counter = collections.Counter()
         start = time.perf_counter()
         try:
-            for argument, value, ending in endings(name):
+            for argument, value, ending in endings(name, full):
                 own[ending.name] += 1
                 if ending.name in ("silent", "obscure"):
                     print(f"  {name}({argument}) {value.kind}: {ending.name}: {ending.text}")

@@ -133,6 +133,7 @@ DOORS = {
         list="y0",
         ragged="y0",
         counted="spikes",
+        heavy=True,
     ),
     "bpcjax.descend_in_parallel": lambda: door(
         dict(system=descent(), y0=START, key=KEY, steps=5, thinned=bpc.Thinned()),
@@ -140,6 +141,7 @@ DOORS = {
         list="y0",
         ragged="y0",
         counted="steps",
+        heavy=True,
     ),
     "bpcjax.parameter": lambda: door(dict(positive=True)),
     "bpcjax.population": lambda: door(dict(run=_run)),

@@ -66,12 +66,17 @@ DOORS = {
         nonnegative="spikes",
     ),
     "learning.BayesianNeuron.potentials": lambda: door(
-        dict(inputs=np.ones((5, 4)), dt=1.0), on=lr.BayesianNeuron, positive="dt", shape="inputs"
+        dict(inputs=np.ones((5, 4)), dt=1.0),
+        on=lr.BayesianNeuron,
+        positive="dt",
+        shape="inputs",
+        heavy=True,
     ),
     "learning.BayesianNeuron.fire": lambda: door(
         dict(weights=np.ones(4), x=np.ones((5, 4)), dt=1.0, key=KEY),
         on=lr.BayesianNeuron,
         positive="dt",
+        heavy=True,
     ),
     "learning.Dirichlet": lambda: door(
         dict(concentration=1.0, keep=0.9),
@@ -147,10 +152,15 @@ DOORS = {
         dict(traces=lr.SpikeTraces().init(2, 3), spikes=np.ones((2, 3)), dt=1.0),
         on=lr.SpikeTraces,
         nonnegative="spikes dt",
+        heavy=True,
     ),
     "learning.SpikeTraces.init": lambda: door(dict(columns=2, units=3), on=lr.SpikeTraces),
     "learning.SpikeTraces.run": lambda: door(
-        dict(spikes=np.ones((4, 2, 3)), dt=1.0), on=lr.SpikeTraces, shape="spikes", nonnegative="dt"
+        dict(spikes=np.ones((4, 2, 3)), dt=1.0),
+        on=lr.SpikeTraces,
+        shape="spikes",
+        nonnegative="dt",
+        heavy=True,
     ),
     "learning.Neurons": lambda: door(
         dict(population="a", axis=-1), count="axis", zero="axis", much="axis"
@@ -212,7 +222,8 @@ DOORS = {
             predict=bpc.energies.DenseMap(np.ones((3, 4))),
             pre=np.ones((5, 4)),
             post=np.ones((5, 3)),
-        )
+        ),
+        heavy=True,
     ),
     "learning.incremental": lambda: door(dict(values=optax.sgd(0.1), weights=optax.sgd(0.1))),
     "learning.kolen_pollack": lambda: door(dict(rule=optax.sgd(0.1))),
@@ -225,6 +236,7 @@ DOORS = {
             key=KEY,
         ),
         shape="inputs",
+        heavy=True,
     ),
     "learning.log_evidence": lambda: door(dict(energy=modern(), y=Y)),
     "learning.momentum": lambda: door(
@@ -243,6 +255,7 @@ DOORS = {
         ),
         finite="t0 t1",
         wide="weights",
+        heavy=True,
     ),
     "learning.robbins_monro": lambda: door(dict(start=1.0, power=0.6), positive="start power"),
 }

@@ -174,6 +174,7 @@ DOORS = {
         positive="sigma",
         counted="block",
         much="block",
+        heavy=True,
     ),
     "models.SoftWinnerTakeAll": lambda: door(
         dict(rate=0.1, tau=10.0, key=KEY), positive="rate tau"
@@ -272,22 +273,24 @@ DOORS = {
         counted="block",
         much="block",
         empty="y",
+        heavy=True,
     ),
     "models.partial_distance_search": lambda: door(
         dict(patterns=X, y=QUERIES, order=np.arange(4), block=2, first=np.array([0, 1])),
         counted="block",
         much="block",
         empty="y",
+        heavy=True,
     ),
     "models.bidirectional": lambda: door(
         dict(key=KEY, sizes=(4, 3, 2), mean=np.zeros(4), precisions=(0.1, 0.2))
     ),
     "models.by_information": lambda: door(
-        dict(energy=modern(), sigma=0.5, levels=9, points=17), positive="sigma"
+        dict(energy=modern(), sigma=0.5, levels=9, points=17), positive="sigma", heavy=True
     ),
     "models.by_variance": lambda: door(dict(energy=modern())),
     "models.certify": lambda: door(
-        dict(patterns=X, beta=2.0, query=Y, bias=np.zeros(3)), positive="beta"
+        dict(patterns=X, beta=2.0, query=Y, bias=np.zeros(3)), positive="beta", heavy=True
     ),
     "models.elu_features": lambda: door(dict(x=Y), shape="x", empty="x"),
     "models.event_path": lambda: door(
@@ -295,6 +298,7 @@ DOORS = {
         nonnegative="t1",
         infinite="t1",
         counted="spikes",
+        heavy=True,
     ),
     "models.feedback_stiffness": lambda: door(
         dict(energy=gaussian_mlp(), y=(None, np.ones(3), None), args=(Y, None, np.ones(2))),
@@ -308,6 +312,7 @@ DOORS = {
         dict(memory=memory(), queries=QUERIES, key=KEY, spikes=4, kernel=2.0 * X @ X.T),
         counted="spikes",
         empty="queries",
+        heavy=True,
     ),
     "models.sample_first_spike": lambda: door(
         dict(energy=modern(), query=Y, key=KEY, rate=1.0), positive="rate"
@@ -330,6 +335,7 @@ DOORS = {
         empty="y",
         infinite="theta lead",
         shape="",
+        heavy=True,
     ),
     "models.settle": lambda: door(
         dict(network=md.PredictiveCodingNetwork(causes()), **known(), tol=1e-6, max_steps=64),
@@ -362,6 +368,7 @@ DOORS = {
         empty="frames",
         infinite="theta threshold",
         range="",
+        heavy=True,
     ),
     "models.surprise_bound": lambda: door(
         dict(size=4, alarm=1e-3), positive="alarm", counted="size", much="size"

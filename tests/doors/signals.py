@@ -54,6 +54,7 @@ DOORS = {
         shape="start threshold",
         positive="threshold",
         finite="ts signal start threshold",
+        heavy=True,
     ),
     "encode.erb_centres": lambda: door(
         dict(low=100.0, high=2000.0, bands=3), positive="low high", counted="bands"
@@ -72,16 +73,19 @@ DOORS = {
         shape="rates",
         nonnegative="rates",
         finite="rates t1 t0",
+        heavy=True,
     ),
     "encode.poisson_bins": lambda: door(
         dict(key=KEY, rates=np.array([[1.0, 2.0], [0.0, 1.0], [1.0, 1.0]]), edges=TIMES, room=40),
         nonnegative="rates",
         finite="rates edges",
+        heavy=True,
     ),
     "encode.potential": lambda: door(
         dict(spikes=spikes(), weights=np.ones((3, 2)), ts=TIMES, tau=5.0),
         positive="tau",
         infinite="tau weights",
+        heavy=True,
     ),
     "encode.rate": lambda: door(dict(spikes=spikes(), size=3, t1=4.0, t0=0.0), finite="t1 t0"),
     "encode.sigma_delta": lambda: door(
@@ -89,12 +93,15 @@ DOORS = {
         shape="quantum",
         positive="quantum",
         finite="ts signal quantum",
+        heavy=True,
     ),
     "encode.staircase": lambda: door(
-        dict(spikes=spikes(), ts=TIMES, start=np.zeros(2), threshold=0.5), positive="threshold"
+        dict(spikes=spikes(), ts=TIMES, start=np.zeros(2), threshold=0.5),
+        positive="threshold",
+        heavy=True,
     ),
     "encode.trace": lambda: door(
-        dict(spikes=spikes(), size=3, ts=TIMES, tau=5.0), positive="tau", infinite="tau"
+        dict(spikes=spikes(), size=3, ts=TIMES, tau=5.0), positive="tau", infinite="tau", heavy=True
     ),
     "bpcjax.Spikes": lambda: door(
         dict(
