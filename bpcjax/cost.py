@@ -155,6 +155,9 @@ TECHNOLOGIES = {technology.name: technology for technology in (FP32, FP16, INT8,
 
 def loihi2(*, synaptic: float, updates: float, spikes: float, source: str) -> Technology:
     """Loihi 2 at prices (pJ) of your own: Intel publishes none, so there is no default."""
+    prices = dict(synaptic=synaptic, updates=updates, spikes=spikes)
+    for name, price in prices.items():
+        scalar(name, price, least=0, finite=True)
     return Technology(
         "Loihi 2", source, 1, synaptic=synaptic, macs=None, adds=None, exps=None, divides=None,
         updates=updates, spikes=spikes,

@@ -123,6 +123,8 @@ def _as_row(name: str, value: Any, whole: bool) -> Any:
     if array.size and array.dtype.kind not in ("iu" if whole else "fiu"):
         what = "whole numbers" if whole else "real numbers"
         raise ValueError(f"{name} must be {what}, got {array.dtype}.")
+    if name == "count" and (array < 0).any():
+        raise ValueError(f"count must not be negative, got {array.min()}.")
     return array
 
 

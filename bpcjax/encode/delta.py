@@ -5,10 +5,11 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
 from .._arrays import as_times, is_traced
-from .._require import count as as_count, floating
+from .._require import count as as_count, floating, require
 from .spikes import Spikes, fit, padded, require_all
 
 
@@ -140,6 +141,7 @@ def _samples(ts: ArrayLike, signal: ArrayLike) -> tuple[Array, Array]:
         raise ValueError(
             f"signal must have a row for each of ts, got shapes {signal.shape} and {ts.shape}."
         )
+    require(is_traced(ts) or np.isfinite(ts), "ts must rise, and be finite.")
     return ts, signal.reshape(signal.shape[0], -1)
 
 

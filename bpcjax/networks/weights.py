@@ -178,7 +178,7 @@ class Sparse(AbstractWeights):
         concrete = not is_traced(targets) and targets.size
         if concrete and not 0 <= int(targets.min()) <= int(targets.max()) <= post:
             raise ValueError(
-                f"targets must be in 0..{post - 1}, or {post} for nobody, got "
+                f"targets must be in 0..{post - 1} for post={post}, or {post} for nobody, got "
                 f"{targets.min()}..{targets.max()}."
             )
         if weights.ndim not in (0, 2) or any(
@@ -220,7 +220,10 @@ class Sparse(AbstractWeights):
         weights = np.broadcast_to(weights, sources.shape)
         for name, x, end in (("sources", sources, pre), ("targets", targets, post)):
             if x.size and not ((x >= 0) & (x < end)).all():
-                raise ValueError(f"{name} must be in 0..{end - 1}, got {x.min()}..{x.max()}.")
+                raise ValueError(
+                    f"{name} must be in 0..{end - 1} for pre={pre} and post={post}, got "
+                    f"{x.min()}..{x.max()}."
+                )
         order = np.lexsort((targets, sources))
         sources, targets, weights = sources[order], targets[order], weights[order]
         counts = np.bincount(sources, minlength=pre)

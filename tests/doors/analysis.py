@@ -252,7 +252,7 @@ DOORS = {
         heavy=True,
     ),
     "analysis.spectrum": lambda: door(
-        dict(matrix=MATRIX, structural=np.array([False, True])), infinite="matrix"
+        dict(matrix=MATRIX, structural=np.array([False, True])), infinite="matrix", shape="matrix"
     ),
     "analysis.spike_statistics": lambda: door(
         dict(spikes=spikes(), size=2, t0=0.0, t1=4.0, window=1.0, min_intervals=2),
@@ -279,6 +279,7 @@ DOORS = {
         heavy=True,
         positive="step",
         counted="count",
+        none="where",
     ),
     "analysis.unique": lambda: door(dict(points=points(), tol=1e-6), positive="tol"),
     "analysis.warning_signs": lambda: door(

@@ -270,7 +270,7 @@ def is_marked(result: Any) -> bool:
     """Whether a result says that something is wrong: `ok` is false somewhere, or NaN."""
     try:
         ok = getattr(result, "ok", True)
-    except (TypeError, ValueError):  # a record of what is no array
+    except Exception:  # a record of what is no array
         return False
     if not all(np.asarray(x).all() for x in jax.tree.leaves(ok)):
         return True

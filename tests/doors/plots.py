@@ -83,7 +83,10 @@ DOORS = {
     ),
     "plot.heat_map": lambda: door(dict(array=_labelled())),
     "plot.landscape": lambda: door(
-        dict(slice_=_slice(), paths=STATES, ts=GRID, levels=5), counted="levels"
+        dict(slice_=_slice(), paths=STATES, ts=GRID, levels=5),
+        counted="levels",
+        empty="paths",
+        nan="ts",
     ),
     "plot.lyapunov": lambda: door(dict(result=_lyapunov())),
     "plot.orbit_diagram": lambda: door(
@@ -108,7 +111,9 @@ DOORS = {
         nan="eigenvalues",
         nonnegative="tol",
     ),
-    "plot.surface": lambda: door(dict(slice_=_slice(), paths=STATES, ts=GRID, top=5.0)),
+    "plot.surface": lambda: door(
+        dict(slice_=_slice(), paths=STATES, ts=GRID, top=5.0), empty="paths", nan="ts"
+    ),
     "plot.traces": lambda: door(
         dict(ts=GRID, values=np.outer(GRID, GRID[:2]), labels=["a", "b"]),
         nan="values",

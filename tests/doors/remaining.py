@@ -8,4 +8,6 @@ REMAINING: dict[str, set[str]] = {
         "chunk scalar", "chunk string", "chunk object", "chunk fraction", "chunk complex",
         "chunk shape",
     },
+    # data sets, whose checks are with their files
+    "data.events": {"times none", "times object", "channels none", "channels object", "shape shape"},
 }  # fmt: skip

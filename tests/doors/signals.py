@@ -53,7 +53,7 @@ DOORS = {
         dict(ts=TIMES, signal=STREAM, threshold=0.5, start=np.zeros(2), room=40),
         shape="start threshold",
         positive="threshold",
-        finite="ts signal start threshold",
+        finite="ts signal start",
         heavy=True,
     ),
     "encode.erb_centres": lambda: door(
@@ -64,6 +64,7 @@ DOORS = {
         dict(centres=np.array([500.0, 1000.0]), rate=8000.0, taps=16),
         positive="centres rate",
         counted="taps",
+        wide="centres",
     ),
     "encode.latency": lambda: door(
         dict(values=ONES, curve=bpc.encode.Charging(), t0=1.0), shape="values", empty="values"
@@ -92,7 +93,7 @@ DOORS = {
         dict(ts=TIMES, signal=STREAM, quantum=0.5, room=40),
         shape="quantum",
         positive="quantum",
-        finite="ts signal quantum",
+        finite="ts signal",
         heavy=True,
     ),
     "encode.staircase": lambda: door(
@@ -115,6 +116,10 @@ DOORS = {
         zero="count",
         nan="times",
         integer="times",
+        shape="times neurons count steps",
+        none="times neurons",
+        object="times neurons count steps",
+        scalar="times neurons count steps",
     ),
     "bpcjax.Spikes.of": lambda: door(dict(part=slice(0, 2)), on=spikes),
     "bpcjax.SpikeTrain": lambda: door(
@@ -131,7 +136,7 @@ DOORS = {
         counted="channels per_step",
     ),
     "bpcjax.PoissonTrain": lambda: door(
-        dict(rates=ONES, key=KEY), nonnegative="rates", empty="rates"
+        dict(rates=ONES, key=KEY), nonnegative="rates", empty="rates", wide="rates"
     ),
     "bpcjax.Bins": lambda: door(dict(amounts=STREAM, dt=1.0), shape="amounts", positive="dt"),
     "inputs.Late": lambda: door(
@@ -142,14 +147,15 @@ DOORS = {
     ),
     "connect.Dense": lambda: door(dict(weights=STREAM), shape="weights", empty="weights"),
     "connect.Lateral": lambda: door(dict(weight=1.5)),
-    "connect.OneToOne": lambda: door(dict(weight=ONES), empty="weight"),
+    "connect.OneToOne": lambda: door(dict(weight=ONES), empty="weight", shape="weight"),
     "connect.Sparse": lambda: door(
-        dict(targets=INDEX, weights=np.ones((3, 2)), post=5), shape="targets", much="post"
+        dict(targets=INDEX, weights=np.ones((3, 2)), post=5), shape="targets weights", much="post"
     ),
     "connect.Sparse.from_lists": lambda: door(
         dict(pre=3, post=4, sources=np.array([0, 1, 2]), targets=np.array([1, 2, 3]), weights=ONES),
         on=lambda: bpc.connect.Sparse,
         much="post",
+        shape="weights",
     ),
     "connect.Sparse.from_dense": lambda: door(
         dict(weights=STREAM), on=lambda: bpc.connect.Sparse, shape="weights", empty="weights"
@@ -259,7 +265,7 @@ DOORS = {
             shape=5,
         ),
         range="labels",
-        much="shape",
+        much="shape shape",
         fraction="labels",
         strings="labels",
         complex="labels",
