@@ -251,15 +251,16 @@ def indices(name: str, value: Any, size: int | None = None, shape: Shape | None 
     return array
 
 
-def mask(name: str, value: Any, shape: Shape, like: str = "") -> Bool[Array, "..."]:
-    """`value` as a mask of the given shape, which is that of `like`.
+def mask(name: str, value: Any, shape: Shape | None = None, like: str = "") -> Bool[Array, "..."]:
+    """`value` as a mask, where a shape is given, that of `like`, of that one.
 
     **Raises:** `ValueError` with the name where it holds no booleans, or has another shape.
     """
     known = value if is_array(value) else np.asarray(value)
     if known.dtype != bool:
         raise ValueError(f"{name} must be a mask of booleans, got {describe(value)}.")
-    _check_shape(name, known.shape, shape, like)
+    if shape is not None:
+        _check_shape(name, known.shape, shape, like)
     return jnp.asarray(known)
 
 

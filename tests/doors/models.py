@@ -258,14 +258,18 @@ DOORS = {
         much="steps",
     ),
     "models.attention": lambda: door(
-        attended(bias=np.zeros(3), steps=1), positive="beta", counted="steps"
+        attended(bias=np.zeros(3), steps=1), positive="beta", counted="steps", wide="values"
     ),
     "models.hard_attention": lambda: door(
-        {k: v for k, v in attended(bias=np.zeros(3)).items() if k != "beta"}
+        {k: v for k, v in attended(bias=np.zeros(3)).items() if k != "beta"},
+        wide="values",
+        nan="values",
     ),
-    "models.linear_attention": lambda: door(attended(features=md.elu_features), positive="beta"),
+    "models.linear_attention": lambda: door(
+        attended(features=md.elu_features), positive="beta", wide="values"
+    ),
     "models.sparse_attention": lambda: door(
-        attended(alpha=1.5, bias=np.zeros(3)), positive="beta alpha"
+        attended(alpha=1.5, bias=np.zeros(3)), positive="beta alpha", wide="values"
     ),
     "models.bandit_search": lambda: door(
         dict(patterns=X, y=QUERIES, sigma=1.0, delta=0.01, order=np.arange(4), block=2),
@@ -303,6 +307,7 @@ DOORS = {
     "models.feedback_stiffness": lambda: door(
         dict(energy=gaussian_mlp(), y=(None, np.ones(3), None), args=(Y, None, np.ones(2))),
         nan="y args",
+        none="y",
     ),
     "models.gram": lambda: door(dict(memory=memory())),
     "models.log_mean_latency": lambda: door(

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ..._require import number
+from ..._require import floating, number
 from ...system import as_parameter, parameter
 from ..base import AbstractMemory, as_bias, as_patterns, as_state, present
 
@@ -34,7 +34,7 @@ class ModernHopfield(AbstractMemory):
         """The energy whose posterior is Bayes' for Gaussian noise of variance `1 / beta`."""
         patterns = as_patterns(patterns)
         beta = as_parameter(number("beta", beta, above=0))
-        log_prior = as_parameter(log_prior, "log_prior")
+        log_prior = as_parameter(floating("log_prior", log_prior, most=jnp.inf))  # no NaN
         half_square = 0.5 * jnp.sum(patterns * patterns, axis=-1)
         if log_prior.shape not in ((), half_square.shape):
             raise ValueError(

@@ -28,7 +28,7 @@ class Partial(eqx.Module):
     """
 
     values: Float[Array, "..."] = eqx.field(converter=lambda x: floating("values", x))
-    seen: Bool[Array, "..."] = eqx.field(converter=jnp.asarray)
+    seen: Bool[Array, "..."] = eqx.field(converter=lambda x: mask("seen", x))
 
     def __check_init__(self) -> None:
         mask("seen", self.seen, self.values.shape, "values")

@@ -30,14 +30,14 @@ class _Stored(NamedTuple):
 
 
 def _checked(query: Any, keys: Any, values: Any, bias: Any = None) -> _Stored:
-    """Query, keys, values and biases as floating arrays, a query of `None` as the first key.
+    """Query, keys, values and biases as floating arrays.
 
     **Raises:** `ValueError` naming the argument that does not fit.
     """
     keys = floating("keys", keys)
     if keys.ndim != 2 or not keys.size:
         raise ValueError(f"keys must be a matrix [P, N] with P > 0, got {keys.shape}.")
-    query = keys[0] if query is None else floating("query", query, keys.shape[1:], like="keys")
+    query = floating("query", query, keys.shape[1:], like="keys")
     values = floating("values", values, (keys.shape[0], "M"), like="keys")
     bias = None if bias is None else floating("bias", bias, keys.shape[:1], like="keys")
     return _Stored(query, keys, values, bias)
@@ -153,7 +153,8 @@ class LinearMemory(eqx.Module):
         features: Features = elu_features,
     ) -> "LinearMemory":
         """The sums over memories of `features(sqrt(beta) k)`, alone and times the value."""
-        _, keys, values, _ = _checked(None, keys, values)
+        keys = floating("keys", keys)
+        _, keys, values, _ = _checked(keys[0] if keys.size else keys, keys, values)
         function("features", features)
         root = jnp.sqrt(_beta(beta))
         rows = jax.vmap(lambda key: features(root * key))(keys)

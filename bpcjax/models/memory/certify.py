@@ -194,8 +194,8 @@ def smallest_beta(
     """
     x = as_patterns(patterns)
     miss = scalar("miss", miss, above=0, below=1)
-    a = as_bias(bias, len(x), x.dtype)
-    query = floating("query", query, x.shape[1:], like="patterns")
+    a = as_bias(None if bias is None else floating("bias", bias, finite=True), len(x), x.dtype)
+    query = floating("query", query, x.shape[1:], like="patterns", finite=True)
     memory = indices("memory", memory, len(x), ())
     odds = jnp.asarray(math.log(miss) - math.log1p(-miss), x.dtype)
     return _smallest_beta(x, a, query.astype(x.dtype), memory, odds)

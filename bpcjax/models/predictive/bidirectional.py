@@ -44,7 +44,7 @@ def bidirectional(
     if not isinstance(precisions, tuple | list) or len(precisions) != depth - 1:
         raise ValueError(f"precisions must be a number for each of {depth - 1} layers.")
     precisions = tuple(scalar("precisions", p, above=0, finite=True) for p in precisions)
-    mean = None if mean is None else floating("mean", mean, sizes[:1], like="sizes")
+    mean = None if mean is None else floating("mean", mean, sizes[:1], like="sizes", finite=True)
 
     def dense(k: int, rows: int, columns: int, variance: float, bias=None) -> DenseMap:
         weights = jax.random.normal(jax.random.fold_in(key, k), (rows, columns))
