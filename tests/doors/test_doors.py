@@ -1,5 +1,5 @@
-"""Public calls of the engine, of signals, analysis and plots under hostile arguments: right, refused
-by name, or marked; never a number that means nothing."""
+"""Public calls of engine, signals, analysis and plots under hostile arguments: right, refused by
+name, or marked; never a number that means nothing."""
 
 import pytest
 
