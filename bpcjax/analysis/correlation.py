@@ -93,7 +93,9 @@ def _members(of: Any, size: int, name: str) -> np.ndarray:
     """Which neurons a slice or indices mean: [size] bool."""
     mask = np.zeros(size, bool)
     if not isinstance(of, slice):
-        of = np.asarray(indices(name, of, size))
+        of = np.asarray(indices(name, of))
+        if of.size and not (0 <= of.min() and of.max() < size):
+            raise ValueError(f"{name} must be a slice or indices of {size} neurons, got {of}.")
     try:
         mask[of] = True
     except (IndexError, TypeError) as error:

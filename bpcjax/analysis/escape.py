@@ -66,7 +66,6 @@ def escape_times(
     function("left", left)
     count = as_count("count", count, 1)
     y0 = as_floats(y0, "y0")
-    flow_of(system, y0, args, name="y0")
     if solver is not None:
         instance("solver", solver, dfx.AbstractSolver)
     try:
@@ -75,6 +74,7 @@ def escape_times(
         raise ValueError(f"left does not take y0: {brief(error)}") from error
     if not (getattr(holds, "shape", None) == () and holds.dtype == bool):
         raise ValueError(f"left must give one truth value of one state, it gives {holds}.")
+    flow_of(system, y0, args, name="y0")
     if known(y0) and bool(left(y0)):
         raise ValueError("left holds at y0 already. Start inside.")
     _, key = split_key(key)
