@@ -236,7 +236,7 @@ def test_convolutions_and_pools_are_linear_maps():
 
 def test_bad_input_is_named():
     eye = jnp.eye(3)
-    with pytest.raises(ValueError, match="layers: pass at least one"):
+    with pytest.raises(ValueError, match="layers: there must be 1 at least"):
         bpc.Layers([])
     with pytest.raises(ValueError, match=r"layers\[1\].weights"):
         bpc.Layers([bpc.Layer(eye, plain(), 3), bpc.Layer(jnp.eye(4), plain(), 4)])
