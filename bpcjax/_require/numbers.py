@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Inexact, PyTree
+from jaxtyping import Array, Bool, Float, PyTree
 
 from .._arrays import as_floating, as_indices, as_size, is_traced, numbers_of
 
@@ -133,7 +133,7 @@ def floating(
     above: float | None = None,
     most: float | None = None,
     below: float | None = None,
-) -> Inexact[Array, "..."]:
+) -> Any:
     """`value` as a floating array of the given shape, which is that of `like`, within bounds.
 
     **Raises:** `ValueError` with the name where it holds no numbers, complex ones (if `real`), has
@@ -231,7 +231,7 @@ def counts(name: str, values: Any, few: int = 0, least: int = 1) -> Any:
 
 def rising(low_name: str, low: Any, high_name: str, high: Any) -> None:
     """Raise `ValueError` with both names where `low` is known not to be below `high`."""
-    if not is_traced(low, high) and not (np.asarray(low) < np.asarray(high)).all():
+    if not is_traced(low, high) and (np.asarray(low) >= np.asarray(high)).any():
         raise ValueError(f"{low_name} must be below {high_name}, got {low} and {high}.")
 
 

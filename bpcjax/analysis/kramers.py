@@ -36,12 +36,12 @@ def kramers_rate(
     falling direction, or with flat ones. Where values are traced the result is NaN.
     """
     function("energy", energy_of(energy))
-    temperature = number("temperature", temperature, above=0, finite=True)
-    tau, tol = number("tau", tau, above=0, finite=True), scalar("tol", tol, above=0)
+    heat = number("temperature", temperature, above=0, finite=True)
+    time, tol = number("tau", tau, above=0, finite=True), scalar("tol", tol, above=0)
     minimum, saddle = as_floats(minimum, "minimum"), as_floats(saddle, "saddle")
     check_like(saddle, minimum, "saddle", "the minimum")
     flow = flow_of(GradientFlow(energy_of(energy)), minimum, as_drive(args), name="minimum")
-    rate, slope, good = _law(flow, jnp.stack([ravel(minimum), ravel(saddle)]), temperature, tau)
+    rate, slope, good = _law(flow, jnp.stack([ravel(minimum), ravel(saddle)]), heat, time)
     if known(slope, good):
         for name, steep, fits in zip(("minimum", "saddle"), slope, good, strict=True):
             if not steep <= tol:
@@ -49,7 +49,7 @@ def kramers_rate(
             if not fits:
                 what = "no falling direction" if name == "minimum" else "one falling direction"
                 raise ValueError(f"{name} must have {what} and no flat one.")
-    valid = (slope <= tol).all() & good.all() & (temperature > 0) & (tau > 0)
+    valid = (slope <= tol).all() & good.all() & (heat > 0) & (time > 0)
     return jnp.where(valid, rate, jnp.nan)
 
 

@@ -32,8 +32,8 @@ def gammatone(
     auditory images; ERB(f) = 24.7 (0.00437 f + 1) Hz.
     """
     centres = floating("centres", centres, ("bands",), above=0)
-    rate, taps = number("rate", rate, above=0, finite=True), count("taps", taps, 1)
-    return _gammatone(centres, rate, taps)
+    hertz, taps = number("rate", rate, above=0, finite=True), count("taps", taps, 1)
+    return _gammatone(centres, hertz, taps)
 
 
 @eqx.filter_jit

@@ -34,7 +34,7 @@ def _of_spikes(decoder: Callable[Concatenate[Spikes, P], T]) -> Callable[..., T]
             message = f"{name}(times, channels, ...) is now {name}(bpcjax.Spikes(...), ...)"
             warnings.warn(message, DeprecationWarning, stacklevel=2)
             spikes, arguments = Spikes(spikes, arguments[0], 0), arguments[1:]
-        return decoder(spikes, *arguments, **options)
+        return decoder(spikes, *arguments, **options)  # pyright: ignore[reportCallIssue]
 
     return decode
 
@@ -82,12 +82,12 @@ def rate(
     """Rate decoder: spikes per ms of each of `size` channels, in [t0, t1)."""
     size = count("size", size)
     times, channels, good = _checked(spikes, size)
-    t0, t1 = number("t0", t0, finite=True), number("t1", t1, finite=True)
-    good &= require(t1 > t0, f"t1 must be later than t0, got {t0} and {t1}.")
-    inside = (times >= t0) & (times < t1)
+    begin, end = number("t0", t0, finite=True), number("t1", t1, finite=True)
+    good &= require(end > begin, f"t1 must be later than t0, got {t0} and {t1}.")
+    inside = (times >= begin) & (times < end)
     # whole numbers, as floating ones stop counting at the end of their digits
     counts = jnp.zeros(size, jnp.int32).at[channels].add(inside, mode="drop")
-    return jnp.where(good, counts / (t1 - t0), jnp.nan).astype(times.dtype)
+    return jnp.where(good, counts / (end - begin), jnp.nan).astype(times.dtype)
 
 
 @_of_spikes
@@ -123,13 +123,13 @@ def trace(
     """
     size = count("size", size)
     times, channels, good = _checked(spikes, size)
-    tau, ts = number("tau", tau, above=0), as_times(ts, "ts")
+    decay, ts = number("tau", tau, above=0), as_times(ts, "ts")
     if ts.ndim != 1 or not ts.size:
         raise ValueError(f"ts must be times in a row, got shape {ts.shape}.")
     known = ts if is_traced(ts) else np.asarray(ts)
     good &= require(known[1:] > known[:-1], "ts must rise.") & require(known == known, "ts: NaN.")
-    good &= tau > 0
-    return jnp.where(good, _decaying(times, channels, size, ts, tau), jnp.nan)
+    good &= decay > 0
+    return jnp.where(good, _decaying(times, channels, size, ts, decay), jnp.nan)
 
 
 @eqx.filter_jit

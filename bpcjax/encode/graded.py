@@ -70,11 +70,11 @@ def latency(
 
     **Raises:** `ValueError` if a value is NaN (under a transformation: times are NaN).
     """
-    t0, values = number("t0", t0, finite=True), floating("values", values).ravel()
+    start, values = number("t0", t0, finite=True), floating("values", values).ravel()
     if curve is not None:
         function("curve", curve)
     good = require(~jnp.isnan(values), "values must not be NaN.")
     times = (Charging() if curve is None else curve)(values)
     good = good & ~jnp.isnan(times).any()
-    spikes = padded(t0 + times, jnp.arange(values.size))
+    spikes = padded(start + times, jnp.arange(values.size))
     return fit(spikes, good, "")

@@ -98,10 +98,10 @@ class SpikeTraces(Module):
         if len({x.shape for x in traces[:3]}) > 1 or traces.pair_e.shape != traces.z.shape * 2:
             raise ValueError("traces must be [H, M] of units and [H, M, H, M] of pairs.")
         spikes = floating("spikes", spikes, traces.z.shape, like="traces", least=0)
-        dt = number("dt", dt, least=0)
+        span = number("dt", dt, least=0)
         products = traces.z[:, :, None, None] * traces.z[None, None]
-        pair = self._after(dt, 2 / self.tau_z, (products, traces.pair_e, traces.pair_p))
-        z, e, p = self._after(dt, 1 / self.tau_z, (traces.z, traces.e, traces.p))
+        pair = self._after(span, 2 / self.tau_z, (products, traces.pair_e, traces.pair_p))
+        z, e, p = self._after(span, 1 / self.tau_z, (traces.z, traces.e, traces.p))
         return Traces(z + spikes / (self.f_max * self.tau_z), e, p, pair[1], pair[2])
 
     def probabilities(self, traces: Traces) -> tuple[Float[Array, "H M"], Float[Array, "H M H M"]]:

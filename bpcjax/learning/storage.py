@@ -15,10 +15,10 @@ from ..system import is_traced
 
 def _row(memory: ModernHopfield, pattern: ArrayLike, log_prior: ArrayLike) -> tuple[Array, Array]:
     instance("memory", memory, ModernHopfield)
-    pattern = floating("pattern", pattern, memory.patterns.shape[1:], finite=True)
-    pattern = pattern.astype(memory.patterns.dtype)
-    log_prior = number("log_prior", log_prior, below=math.inf)
-    return pattern, log_prior / memory.beta - 0.5 * pattern @ pattern
+    row = floating("pattern", pattern, memory.patterns.shape[1:], finite=True)
+    row = row.astype(memory.patterns.dtype)
+    prior = number("log_prior", log_prior, below=math.inf)
+    return row, prior / memory.beta - 0.5 * row @ row
 
 
 def append(
@@ -70,9 +70,9 @@ def hebb(
         raise ValueError("pattern must have one unit or more, got none.")
     size = pattern.shape[0]
     weights = floating("weights", weights, (size, size), like="pattern")
-    keep = number("keep", keep)
+    left = number("keep", keep)
     outer = pattern[:, None] * pattern[None] / size
-    return keep * weights + outer * (1 - jnp.eye(size, dtype=outer.dtype))
+    return left * weights + outer * (1 - jnp.eye(size, dtype=outer.dtype))
 
 
 def projection(patterns: ArrayLike) -> ClassicalHopfield:
