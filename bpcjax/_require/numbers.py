@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Bool, Float, Inexact, PyTree
 
 from .._arrays import as_floating, as_indices, as_size, is_traced, numbers_of
 
@@ -133,7 +133,7 @@ def floating(
     above: float | None = None,
     most: float | None = None,
     below: float | None = None,
-) -> Any:
+) -> Inexact[Array, "..."]:
     """`value` as a floating array of the given shape, which is that of `like`, within bounds.
 
     **Raises:** `ValueError` with the name where it holds no numbers, complex ones (if `real`), has
