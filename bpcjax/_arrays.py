@@ -21,8 +21,8 @@ def is_traced(*values: Any) -> bool:
     return any(isinstance(value, jax.core.Tracer) for value in values)  # pyright: ignore
 
 
-def _numbers(value: Any) -> np.ndarray | None:
-    """Concrete value as a numpy array, if it holds numbers."""
+def numbers_of(value: Any) -> np.ndarray | None:
+    """Concrete value as a numpy array, if it holds numbers, else `None`."""
     array = np.asarray(value)
     if array.dtype != object:
         return array if jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool else None
@@ -54,18 +54,10 @@ def _narrowed(values: np.ndarray, dtype: Any) -> np.ndarray:
         beyond, cast = beyond.reshape(values.shape), values
     if beyond.any():
         name, most = np.dtype(dtype).name, float(jnp.finfo(dtype).max)
-        raise ValueError(f"{values[beyond][0]} is beyond {name}, which ends at {most:.3g}.")
+        shown = str(values[beyond][0])
+        shown = shown if len(shown) <= 30 else f"{shown[:6]}... ({len(shown)} digits)"
+        raise ValueError(f"{shown} is beyond {name}, which ends at {most:.3g}.")
     return cast
-
-
-def as_real(value: ArrayLike | Any, dtype: Any, name: str) -> Array:
-    """`value` as an array of the real type `dtype`, in which a number beyond it is infinite.
-
-    **Raises:** `ValueError` with the name where it is complex: half of it would be lost.
-    """
-    if any(map(jnp.iscomplexobj, jax.tree.leaves(value))):
-        raise ValueError(f"{name} must be real, got complex numbers.")
-    return jnp.asarray(value, dtype)
 
 
 def as_floating(value: ArrayLike | Any) -> Array:
@@ -78,7 +70,7 @@ def as_floating(value: ArrayLike | Any) -> Array:
     ):  # numpy cannot hold what is traced
         value = jnp.asarray(jax.tree.map(as_floating, value))
     if not isinstance(value, jax.Array):
-        array = _numbers(value)
+        array = numbers_of(value)
         if array is not None:
             narrow = _narrowed(array, _floating(array.dtype))
             weak = type(value) in (float, complex)  # numpy's own derive from them
@@ -120,8 +112,13 @@ def as_times(times: ArrayLike | Any, name: str = "times") -> Float[Array, "..."]
     floating = isinstance(times, jax.Array) and jnp.issubdtype(times.dtype, jnp.floating)
     if floating or is_traced(*jax.tree.leaves(times)):
         result = as_floating(times)
+        if jnp.iscomplexobj(result):
+            raise ValueError(f"{name} must be real numbers, got {result.dtype}.")
     else:
-        values = _numbers(times)
+        try:
+            values = numbers_of(times)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be real numbers in one row of them.") from error
         if values is None or jnp.issubdtype(values.dtype, jnp.complexfloating):
             raise ValueError(f"{name} must be real numbers, got {np.asarray(times).dtype}.")
         result = jnp.asarray(cast_times(name, values, _floating(values.dtype)))
@@ -129,7 +126,10 @@ def as_times(times: ArrayLike | Any, name: str = "times") -> Float[Array, "..."]
 
 
 def _check_whole(array: Any, name: str) -> None:
-    if array.size and not jnp.issubdtype(array.dtype, jnp.integer):
+    whole = jnp.issubdtype(array.dtype, jnp.integer) or (
+        array.dtype == object and all(isinstance(x, numbers.Integral) for x in array.flat)
+    )
+    if array.size and not whole:
         raise ValueError(f"{name} must be whole numbers, got {array.dtype}.")
 
 
@@ -138,7 +138,10 @@ def known_indices(values: ArrayLike | Any, name: str) -> Int[np.ndarray, "..."]:
 
     **Raises:** `ValueError` with the name where they are not whole, or beyond them.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be whole numbers in rows of one length.") from error
     _check_whole(array, name)
     low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
     if low < _LEAST or high > _MOST:
@@ -160,17 +163,22 @@ def as_indices(values: ArrayLike | Any, name: str) -> Int[Array, "..."]:
     return array.astype(jnp.int32)
 
 
-def as_size(value: Any, name: str, least: int = 0) -> int:
+def as_size(value: Any, name: str, least: int = 0, most: int | None = _MOST) -> int:
     """A size as Python's int, which compares and hashes as a static field must.
 
-    **Raises:** `ValueError` with the name where it is not whole, or below `least`.
+    **Raises:** `ValueError` with the name where it is not whole, below `least` or above `most`
+    (by default what arrays can be indexed by).
     """
     try:
         number = operator.index(value)
     except TypeError:
-        raise ValueError(f"{name} must be a whole number, got {value!r}.") from None
+        shown = repr(value)
+        shown = shown if len(shown) <= 60 else f"an object of type {type(value).__name__}"
+        raise ValueError(f"{name} must be a whole number, got {shown}.") from None
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}.")
+    if most is not None and number > most:
+        raise ValueError(f"{name} must be at most {most}, got {number}.")
     return int(number)
 
 

@@ -13,22 +13,42 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 
 from ._moved import renamed
+from ._require import count, floating, function, instance, scalar
+
+
+def _tally(name: str) -> Callable[[Any], Any]:
+    """Converter of a field that holds counts: numbers of operations, not negative."""
+
+    def convert(value: Any) -> Any:
+        floating(name, value, least=0)
+        return np.asarray(value) if isinstance(value, list | tuple) else value
+
+    return convert
+
+
+def _counted(name: str) -> Any:
+    return eqx.field(default=0.0, converter=_tally(name))
 
 
 class Counts(eqx.Module):
     """Operation counts of one query; numbers, or arrays with one entry a query. They
     add up with `+`."""
 
-    synaptic: Any = 0.0  # additions of a weight that a spike selects
-    macs: Any = 0.0  # multiply-accumulates
-    adds: Any = 0.0  # additions and comparisons
-    exps: Any = 0.0
-    divides: Any = 0.0
-    updates: Any = 0.0  # decays of a neuron's state: a multiply-accumulate on a digital unit
-    spikes: Any = 0.0  # sent from neuron to neuron
-    words: Any = 0.0  # numbers moved between memory and unit: weights once, states both ways
+    synaptic: Any = _counted("synaptic")  # additions of a weight that a spike selects
+    macs: Any = _counted("macs")  # multiply-accumulates
+    adds: Any = _counted("adds")  # additions and comparisons
+    exps: Any = _counted("exps")
+    divides: Any = _counted("divides")
+    updates: Any = _counted(
+        "updates"
+    )  # decays of a neuron's state: a multiply-accumulate on a digital unit
+    spikes: Any = _counted("spikes")  # sent from neuron to neuron
+    words: Any = _counted(
+        "words"
+    )  # numbers moved between memory and unit: weights once, states both ways
 
     def __add__(self, other: "Counts") -> "Counts":
         return jax.tree.map(operator.add, self, other)
@@ -56,6 +76,12 @@ class Technology:
     updates: float | None
     spikes: float | None = 0.0
 
+    def __post_init__(self) -> None:
+        count("word", self.word, 1)
+        for name in OPERATIONS:
+            if getattr(self, name) is not None:
+                scalar(name, getattr(self, name), least=0, finite=True)
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -64,6 +90,10 @@ class Memory:
     name: str
     byte: float  # pJ
     room: float = math.inf  # bytes
+
+    def __post_init__(self) -> None:
+        scalar("byte", self.byte, least=0, finite=True)
+        scalar("room", self.room, least=0)
 
 
 # Horowitz (2014), ISSCC, 10-14, fig. 1.1.9: 64-bit reads at 45 nm; of DRAM's 1.3-2.6 nJ the least.
@@ -77,6 +107,7 @@ MEMORIES = (
 
 def smallest_memory(size: float | int) -> Memory:
     """The cheapest memory with room for `size` bytes."""
+    size = scalar("size", size, least=0)
     return next(memory for memory in MEMORIES if size <= memory.room)
 
 
@@ -124,6 +155,9 @@ TECHNOLOGIES = {technology.name: technology for technology in (FP32, FP16, INT8,
 
 def loihi2(*, synaptic: float, updates: float, spikes: float, source: str) -> Technology:
     """Loihi 2 at prices (pJ) of your own: Intel publishes none, so there is no default."""
+    prices = dict(synaptic=synaptic, updates=updates, spikes=spikes)
+    for name, price in prices.items():
+        scalar(name, price, least=0, finite=True)
     return Technology(
         "Loihi 2", source, 1, synaptic=synaptic, macs=None, adds=None, exps=None, divides=None,
         updates=updates, spikes=spikes,
@@ -137,11 +171,17 @@ class Ledger:
     technology: Technology
     memory: Memory | None = None
 
+    def __post_init__(self) -> None:
+        instance("technology", self.technology, Technology)
+        if self.memory is not None:
+            instance("memory", self.memory, Memory)
+
     def parts(self, counts: Counts) -> dict[str, Any]:
         """The energy (pJ) of every kind of operation, and of `traffic`; they sum to `energy`.
 
         **Raises:** `ValueError` for an operation that is counted but has no price.
         """
+        instance("counts", counts, Counts)
         priced = {}
         for name in OPERATIONS:
             count, price = getattr(counts, name), getattr(self.technology, name)
@@ -162,6 +202,11 @@ class Ledger:
         return sum(self.parts(counts).values())
 
 
+def _sizes(**values: Any) -> tuple[int, ...]:
+    """Whole numbers of Python's, of at least 1, without bound."""
+    return tuple(count(name, value, 1, None) for name, value in values.items())
+
+
 def attention_counts(width: int, memories: int, *, steps: int = 1, batch: int = 1) -> Counts:
     """Operation counts of softmax attention: one query of `width` N over P `memories`, `steps`
     times.
@@ -169,6 +214,8 @@ def attention_counts(width: int, memories: int, *, steps: int = 1, batch: int = 
     Scores and mixture take N P multiply-accumulates each, the softmax P exponentials, P additions
     and P divisions. A `batch` of queries shares one reading of keys and values.
     """
+    width, memories = _sizes(width=width, memories=memories)
+    steps, batch = _sizes(steps=steps, batch=batch)
     products = 2 * width * memories
     once = Counts(
         macs=products,
@@ -183,6 +230,7 @@ def attention_counts(width: int, memories: int, *, steps: int = 1, batch: int = 
 def hard_attention_counts(width: int, memories: int, *, batch: int = 1) -> Counts:
     """Operation counts of hard attention, the value of the best key: N P multiply-accumulates, P
     comparisons, one value read."""
+    width, memories, batch = _sizes(width=width, memories=memories, batch=batch)
     products = width * memories
     return Counts(macs=products, adds=memories, words=products / batch + 3 * width)
 
@@ -193,6 +241,8 @@ def sparse_attention_counts(width: int, memories: int, support: Any, *, batch: i
 
     The threshold takes a sort, `P log2 P` comparisons (Martins & Astudillo 2016, ICML, 1614-1623).
     """
+    width, memories, batch = _sizes(width=width, memories=memories, batch=batch)
+    floating("support", support, least=0)
     products = width * memories
     return Counts(
         macs=products + support * width,
@@ -209,7 +259,7 @@ def linear_attention_counts(width: int, out: int | None = None, *, batch: int = 
     N exponentials, then a product of the N features with a matrix [N, `out`] and with a vector
     (Katharopoulos et al. 2020, ICML): no P at all.
     """
-    out = width if out is None else out
+    width, out, batch = _sizes(width=width, out=width if out is None else out, batch=batch)
     products = width * (out + 1)
     return Counts(macs=products, exps=width, divides=out, words=products / batch + width + out)
 
@@ -217,6 +267,7 @@ def linear_attention_counts(width: int, out: int | None = None, *, batch: int = 
 def classical(width: int, *, sweeps: int = 1, batch: int = 1) -> Counts:
     """Operation counts of a Hopfield network of N signs: each sweep adds N^2 weights and compares N
     sums."""
+    width, sweeps, batch = _sizes(width=width, sweeps=sweeps, batch=batch)
     words = width * width / batch + 2 * width
     return Counts(synaptic=width * width, adds=width, words=words) * sweeps
 
@@ -233,6 +284,9 @@ def spiking(
     the rates of the next spike take P exponentials and P additions, its waiting time one
     exponential.
     """
+    width, memories = _sizes(width=width, memories=memories)
+    floating("inputs", inputs, least=0)
+    floating("spikes", spikes, least=0)
     fan = (width if reads else 0) + memories
     arriving, sent = inputs * memories, spikes * fan
     return Counts(
@@ -255,7 +309,9 @@ def sampled_attention_counts(
     Scores and one softmax as for attention; a draw is a search in the P cumulated weights, and
     adds a value of `out` (N) numbers.
     """
-    out = width if out is None else out
+    width, out = _sizes(width=width, out=width if out is None else out)
+    (memories,) = _sizes(memories=memories)
+    floating("spikes", spikes, least=0)
     products = width * memories
     return Counts(
         synaptic=spikes * out,
@@ -270,6 +326,7 @@ def sampled_attention_counts(
 
 def synapses_alone(counts: Counts) -> Counts:
     """Synaptic operations alone, the price list's usual promise: without states and rates."""
+    instance("counts", counts, Counts)
     return Counts(synaptic=counts.synaptic, macs=counts.macs)
 
 
@@ -282,6 +339,11 @@ def break_even(
     `made` is linear in S. With `synapses_alone` around both this is the line `inputs P + S (N + P)
     = (E_mac / E_ac) 2 N P`. `rival` prices the other, by default the same ledger.
     """
+    instance("ledger", ledger, Ledger)
+    function("made", made)
+    instance("other", other, Counts)
+    if rival is not None:
+        instance("rival", rival, Ledger)
     start = ledger.energy(made(0.0))
     slope = ledger.energy(made(1.0)) - start
     return float(((rival or ledger).energy(other) - start) / slope)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Int, PyTree
 
 from ._arrays import choose
-from ._require import split_key
+from ._require import split_key, state as as_state
 from .stepping import RESULTS
 from .stepping.base import AbstractSpikes
 from .stepping.clock import Clock
@@ -85,6 +85,7 @@ def begin(y0: PyTree, t0: Any, dt: Any, solver: Any, controller: Any, key: Any) 
         if dt is None:
             raise ValueError("dt must be a number, got None: the step in the system's time unit.")
         y0, cut = without_cut(y0)
+        y0 = as_state("y0", y0)
         controller = dfx.ConstantStepSize() if controller is None else controller
         return Start(y0, 0.0 if t0 is None else t0, dt, solver, controller, keys, None, None, cut)
     before = y0

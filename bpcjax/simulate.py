@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Key, PyTree
 
 from ._arrays import sized
-from ._require import check_shapes, check_times, unresolved
+from ._fit import check_shapes
+from ._require import check_times, instance, require, unresolved
 from .restart import Restart, Start, begin, clock_of, make_restart, room_for
 from .solution import Solution, is_finite, succeeded, widened
 from .stepping import RESULTS, OrderedSpikes, SpikingTerm
@@ -81,12 +82,37 @@ def _solver(
         solver = dataclasses.replace(solver, room=steps_of_delay)
     if spiking:
         adapted = not fixed and isinstance(solver, AbstractWholeSteps)
+        if adapted and any(source.constant_steps for source in system.inputs()):
+            raise ValueError(
+                "stepsize_controller: an input is drawn step by step, so steps must be constant; "
+                "leave the controller out, or pass a SpikeTrain drawn beforehand."
+            )
         solver = dataclasses.replace(solver, clock=None if adapted else clock)
     if max_spikes is None:
         return solver
     if not spiking:
         raise ValueError(f"max_spikes: {type(system).__name__} has no spikes; leave it out.")
     return dataclasses.replace(solver, max_spikes=max_spikes)
+
+
+_KINDS = {
+    "system": AbstractSystem,
+    "solver": dfx.AbstractSolver,
+    "saveat": dfx.SaveAt,
+    "stepsize_controller": dfx.AbstractStepSizeController,
+}
+
+
+def _check_kinds(*values: Any) -> None:
+    """Refuse by name objects of the wrong kind, and saved times that are NaN."""
+    for (name, kind), value in zip(_KINDS.items(), values, strict=True):
+        if value is not None or name == "system":
+            instance(name, value, kind)
+    saveat = values[2]
+    subs = [] if saveat is None else jax.tree.leaves(saveat.subs, is_leaf=_is_sub)
+    for ts in (sub.ts for sub in subs if isinstance(sub, dfx.SubSaveAt) and sub.ts is not None):
+        known = np.zeros(0) if is_traced(ts) else np.asarray(ts)
+        require(known == known, "saveat: NaN is among its times ts.")
 
 
 def _default_max_steps(t0, t1, dt, controller) -> int | None:
@@ -211,6 +237,7 @@ def simulate(
     failures of the solve, `RuntimeError` with `throw=True`, else `result` and `ok` tell. Under
     `vmap` pass `throw=False` and look at `ok` row by row.
     """
+    _check_kinds(system, solver, saveat, stepsize_controller)
     start = begin(y0, t0, dt, solver, stepsize_controller, key)
     y0, t0, dt, controller = start.y, start.t0, start.dt, start.controller
     wrong_time = check_times(t0, t1, dt)
@@ -273,6 +300,10 @@ def _adjoint(max_steps: int | None) -> dfx.AbstractAdjoint:
 
 def _checked(solution: Solution) -> Solution:
     """The solution, or an error that names what failed. (An error cannot pass on keys.)"""
+    if not is_traced(solution.ok):
+        if not np.asarray(solution.ok).all():
+            raise RuntimeError(f"simulate failed: {RESULTS[solution.result]}")
+        return solution
     keys, arrays = eqx.partition(solution, _is_key)
     return eqx.combine(keys, solution.result.error_if(arrays, ~solution.ok))
 

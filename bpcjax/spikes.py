@@ -4,12 +4,15 @@ import warnings
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.lax as lax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ._arrays import is_traced
+from ._arrays import as_size, is_traced
+
+_VALUES = (np.ndarray, np.generic, list, str, float, int, complex)
 
 
 class Spikes(eqx.Module):
@@ -29,8 +32,9 @@ class Spikes(eqx.Module):
     steps: Int[Array, "*batch room"] | None = None
 
     def __init__(self, times: Any, neurons: Any, count: Any = None, steps: Any = None):
-        self.times, self.neurons, self.steps = times, neurons, steps
-        self.count = _finite(times) if count is None else count
+        self.times, self.neurons = _as_row("times", times, False), _as_row("neurons", neurons, True)
+        self.steps = None if steps is None else _as_row("steps", steps, True)
+        self.count = _finite(self.times) if count is None else _as_row("count", count, True)
 
     @property
     def ok(self) -> Bool[Array, "*batch"]:
@@ -85,9 +89,11 @@ class Spikes(eqx.Module):
 
         **Raises:** `ValueError` for a slice with a step, or bounds that are negative.
         """
-        start = part.start or 0
-        if part.step not in (None, 1) or start < 0 or (part.stop or 0) < 0:
-            raise ValueError(f"part must be a slice without a step or negative bounds, got {part}.")
+        if not isinstance(part, slice) or part.step not in (None, 1):
+            raise ValueError(f"part must be a slice without a step, got {part!r}.")
+        start = as_size(part.start or 0, "part: its start")
+        if part.stop is not None:
+            as_size(part.stop, "part: its end")
         own = self.neurons >= start
         if part.stop is not None:
             own = own & (self.neurons < part.stop)
@@ -101,6 +107,25 @@ class Spikes(eqx.Module):
         times = jnp.where(self.ok[..., None], times, jnp.nan)
         steps = None if self.steps is None else take(self.steps, -1)
         return Spikes(times, take(self.neurons - start, -1), own.sum(-1, dtype=jnp.int32), steps)
+
+
+def _as_row(name: str, value: Any, whole: bool) -> Any:
+    """`value`, lists and numbers as arrays of numpy's; placeholders of transformations as they are.
+
+    **Raises:** `ValueError` with the name where it holds no real numbers, or none that are `whole`.
+    """
+    if isinstance(value, jax.Array) or not isinstance(value, _VALUES):
+        return value
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be one row of numbers.") from error
+    if array.size and array.dtype.kind not in ("iu" if whole else "fiu"):
+        what = "whole numbers" if whole else "real numbers"
+        raise ValueError(f"{name} must be {what}, got {array.dtype}.")
+    if name == "count" and (array < 0).any():
+        raise ValueError(f"count must not be negative, got {array.min()}.")
+    return array
 
 
 def _finite(times: Any) -> Any:

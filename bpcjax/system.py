@@ -1,33 +1,47 @@
 """Systems: a flow, and, if it spikes, a guard and a reset."""
 
+import functools
 import itertools
+import math
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree
 
 from ._arrays import as_floating as as_floating, is_traced as is_traced
 from ._moved import renamed
+from ._require import floating, function, instance, key as one_key
 
 Scalar = Float[Array, ""]
 Time = Float[ArrayLike, ""]
 
 
-def as_parameter(value: ArrayLike) -> Array:
+def as_parameter(value: Any, name: str = "parameter", *, real: bool = True) -> Array:
     """`value` as a floating array of definite type, so that a number is dynamic under `jit`.
 
-    **Raises:** `ValueError` where a finite number is beyond the type.
+    **Raises:** `ValueError` with the name where it holds no numbers, complex ones (if `real`), or
+    a finite one beyond the type.
     """
-    value = as_floating(value)
+    value = floating(name, value, real=real)
     return jnp.asarray(value, value.dtype)
 
 
-def _as_optional(value: ArrayLike | None) -> Array | None:
-    return None if value is None else as_parameter(value)
+class _Converter:
+    """Converter of a field that holds a parameter; the class that has the field gives the name."""
+
+    def __init__(self, optional: bool, real: bool):
+        self.optional, self.real, self.name = optional, real, "parameter"
+
+    def __call__(self, value: ArrayLike | Any) -> Any:
+        if value is None and self.optional:
+            return None
+        return as_parameter(value, self.name, real=self.real)
 
 
 def parameter(
@@ -36,17 +50,17 @@ def parameter(
     positive: bool = False,
     nonnegative: bool = False,
     optional: bool = False,
+    real: bool = True,
 ) -> Any:
-    """A field of an `eqx.Module` that holds a parameter: an array, checked for its range, or,
-    where it is `optional`, `None`.
+    """A field of a module that holds a parameter: an array, checked for its range, or, where it is
+    `optional`, `None`; not `real`: complex numbers too.
 
     NaN is refused always, and values outside the stated range: by name where values are known,
     as `RESULTS.bad_parameter` of the solve where they are traced.
     """
     metadata = {"positive": positive, "nonnegative": nonnegative}
     extra: dict[str, Any] = {} if default is None and not optional else {"default": default}
-    converter = _as_optional if optional else as_parameter
-    return eqx.field(converter=converter, metadata=metadata, **extra)
+    return eqx.field(converter=_Converter(optional, real), metadata=metadata, **extra)
 
 
 def _modules(tree: PyTree) -> Iterator[eqx.Module]:
@@ -77,8 +91,10 @@ def check_parameters(module: eqx.Module) -> None:
     """Raise `ValueError`, naming the field, if a parameter whose value is known is out of range."""
     for name, what, wrong in _own_faults(module):
         if not is_traced(wrong) and bool(wrong):
-            value = getattr(module, name.split(".")[1])
-            raise ValueError(f"{name} {what}, got {value}. Pass a value in that range.")
+            value = np.asarray(getattr(module, name.split(".")[1]))
+            outside = value[~(value > 0)] if "positive" in what else value[~(value >= 0)]
+            worst = outside.flat[0] if outside.size else math.nan
+            raise ValueError(f"{name} {what}, got {worst}. Pass a value in that range.")
 
 
 def bad_parameters(system: PyTree) -> Bool[Array, ""]:
@@ -95,10 +111,54 @@ def bad_parameters(system: PyTree) -> Bool[Array, ""]:
 
 
 class Module(eqx.Module):
-    """A module whose parameters are checked when it is made."""
+    """A module whose fields are checked when it is made: parameters, keys, functions, modules."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, field in vars(cls).items():
+            converter = getattr(field, "metadata", {}).get("converter")
+            if isinstance(converter, _Converter):
+                converter.name = f"{cls.__name__}.{name}"
 
     def __check_init__(self) -> None:
+        check_kinds(self)
         check_parameters(self)
+
+
+def check_kinds(module: eqx.Module) -> None:
+    """Refuse by name fields that are not of their kind: keys, functions, modules, numbers."""
+    for name, kind in _kinds(type(module)).items():
+        _check_kind(f"{type(module).__name__}.{name}", getattr(module, name), kind)
+
+
+@functools.cache
+def _kinds(cls: type) -> dict[str, Any]:
+    """The type of each field of a module."""
+    fields = {name: field.type for name, field in cls.__dataclass_fields__.items()}  # pyright: ignore
+    if any(isinstance(kind, str) for kind in fields.values()):
+        hints = get_type_hints(cls)
+        return {name: hints[name] for name in fields}
+    return fields
+
+
+def _check_kind(name: str, value: Any, kind: Any) -> None:
+    """Refuse by name what is not of the kind of its field: one number, a key, a function, a module;
+    of other kinds all is taken."""
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if value is None and (NoneType in kinds or Any in kinds):
+        return
+    first = kinds[0]
+    if getattr(first, "dim_str", None) == "":
+        if first.dtype is Key:
+            one_key(name, value)
+        elif isinstance(value, jax.Array) and value.ndim:
+            raise ValueError(f"{name} must be one number, got shape {value.shape}.")
+    elif first is int and value is None:
+        raise ValueError(f"{name} must be a whole number, got None.")
+    elif first is Callable or get_origin(first) is Callable:
+        function(name, value)
+    elif isinstance(first, type) and issubclass(first, eqx.Module):
+        instance(name, value, first)
 
 
 class AbstractSystem(Module):

@@ -9,6 +9,7 @@ from abc import abstractmethod
 import equinox as eqx
 from jaxtyping import PyTree
 
+from ._require import instance
 from .system import AbstractKeyed, AbstractSpikingSystem, AbstractSystem, Drive, drive_at, varies
 
 
@@ -155,6 +156,7 @@ def bind(system: AbstractSystem, args: Drive) -> AbstractSystem:
 
     The wrapper takes the same `args`, so that no vector field ever sees a callable.
     """
+    instance("system", system, AbstractSystem)
     if not varies(args):
         return system
     if isinstance(system, AbstractSpikingSystem):

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
+from .._fit import check_shapes
 from .._layout import Layout
-from .._require import check_shapes
+from .._require import number, state
 from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, is_traced
 from ..views import bind
 
@@ -18,9 +19,12 @@ Vector = Float[Array, " n"]
 Matrix = Float[Array, "n n"]
 
 
-def as_floats(y: PyTree) -> PyTree:
-    """`y` with floating arrays for leaves."""
-    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x, float)), y)
+def as_floats(y: PyTree, name: str = "y") -> PyTree:
+    """`y` with floating arrays for leaves.
+
+    **Raises:** `ValueError` with the name where one holds no numbers.
+    """
+    return state(name, y, real=True)
 
 
 class Flow(eqx.Module):
@@ -47,15 +51,17 @@ class Flow(eqx.Module):
         return (self.system.guard(self.t, self.layout.unravel(x), self.args) < 0).all()
 
 
-def flow_of(system: AbstractSystem, like: PyTree, args: PyTree, t: Any = 0.0) -> Flow:
+def flow_of(
+    system: AbstractSystem, like: PyTree, args: PyTree, t: Any = 0.0, name: str = "y"
+) -> Flow:
     """The flow of `system` on states like `like`, of which its drive must allow one.
 
     **Raises:** `ValueError` if the state, the drive and the vector field do not fit together.
     """
-    like = as_floats(like)
+    like, t = as_floats(like, name), number("t", t, finite=True)
     system = bind(system, args)
-    check_shapes(system, t, like, args)
-    return Flow(system, args, jnp.asarray(t, jnp.result_type(float)), Layout.of(like))
+    check_shapes(system, t, like, args, name)
+    return Flow(system, args, t.astype(jnp.result_type(float)), Layout.of(like))
 
 
 def first_row(rows: PyTree, name: str) -> tuple[PyTree, int]:
@@ -63,6 +69,7 @@ def first_row(rows: PyTree, name: str) -> tuple[PyTree, int]:
 
     **Raises:** `ValueError` if the leaves have no common leading axis, or no rows.
     """
+    rows = as_floats(rows, name)
     shapes = [jnp.shape(x) for x in jax.tree.leaves(rows)]
     counts = {shape[0] if shape else None for shape in shapes}
     if len(counts) != 1 or None in counts or 0 in counts:
@@ -79,9 +86,9 @@ def ravel(y: PyTree) -> Vector:
     return Layout.of(y).ravel(y)
 
 
-def ravel_rows(rows: PyTree) -> Float[Array, "rows n"]:
+def ravel_rows(rows: PyTree, name: str = "rows") -> Float[Array, "rows n"]:
     """Stacked states as stacked vectors."""
-    return jax.vmap(ravel)(as_floats(rows))
+    return jax.vmap(ravel)(as_floats(rows, name))
 
 
 @eqx.filter_jit

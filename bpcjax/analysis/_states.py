@@ -2,8 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from .._fit import brief
 from ._flow import Vector, as_floats, first_row, known, ravel, ravel_rows
 
 
@@ -15,11 +17,11 @@ def stacked(
     **Raises:** `ValueError` naming the argument if there are none, or if concrete ones are not
     `finite`.
     """
-    tree = as_floats(tree)
+    tree = as_floats(tree, name)
     like, _ = first_row(tree, name)
     rows = ravel_rows(tree)
     if finite and known(rows):
-        bad = jnp.nonzero(~jnp.isfinite(rows).all(axis=1))[0]
+        bad = np.flatnonzero(~np.isfinite(np.asarray(rows)).all(axis=1))
         if len(bad):
             raise ValueError(f"{name} must be finite; rows {bad[:8].tolist()} are not.")
     return tree, like, rows
@@ -43,6 +45,7 @@ def as_radius(radius: ArrayLike | PyTree, like: PyTree) -> Vector:
 
     **Raises:** `ValueError` if it fits no state, is not positive, or is infinite everywhere.
     """
+    radius = as_floats(radius, "radius")
     flat = ravel(like)
     same = jax.tree.structure(radius) == jax.tree.structure(like)
     try:
@@ -52,7 +55,8 @@ def as_radius(radius: ArrayLike | PyTree, like: PyTree) -> Vector:
         radius = jnp.broadcast_to(jnp.asarray(radius, flat.dtype), flat.shape)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"radius must be a number, a vector of {flat.size}, or a pytree like one state: {error}"
+            f"radius must be a number, a vector of {flat.size}, or a pytree like one state: "
+            f"{brief(error)}"
         ) from error
     if known(radius) and not ((radius > 0).all() and jnp.isfinite(radius).any()):
         raise ValueError(f"radius must be positive, and finite for some entry, got {radius}.")

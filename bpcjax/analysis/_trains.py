@@ -7,14 +7,14 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .._require import count, instance, scalar
 from ..spikes import Spikes
 from ..system import is_traced
 
 
 def check_size(size: int) -> None:
     """Raise `ValueError` if there are no neurons."""
-    if size < 1:
-        raise ValueError(f"size must be at least 1, the number of neurons, got {size}.")
+    count("size", size, 1)
 
 
 def bins(t0: Any, t1: Any, width: Any, name: str) -> int:
@@ -24,8 +24,10 @@ def bins(t0: Any, t1: Any, width: Any, name: str) -> int:
     """
     if is_traced(t0, t1, width):
         raise ValueError(f"t0, t1 and {name} are static under `jit`: pass numbers, no arrays.")
-    if not (math.isfinite(t0) and math.isfinite(t1) and t0 < t1):
-        raise ValueError(f"t0 and t1 must be finite, t1 the later, got {t0} and {t1}.")
+    t0, t1 = scalar("t0", t0, finite=True), scalar("t1", t1, finite=True)
+    width = scalar(name, width)
+    if not t0 < t1:
+        raise ValueError(f"t0 and t1: t1 must be the later, got {t0} and {t1}.")
     if not 0 < width <= t1 - t0:
         raise ValueError(f"{name} must be positive, at most t1 - t0 = {t1 - t0}, got {width}.")
     return math.floor((t1 - t0) / width * (1 + 1e-9))  # rounding shall lose no bin
@@ -36,7 +38,8 @@ def arrays(spikes: Spikes, *times: Any) -> tuple[Array, ...]:
 
     **Raises:** `ValueError` for a batch of records.
     """
-    if spikes.times.ndim != 1:
+    instance("spikes", spikes, Spikes)
+    if jnp.ndim(spikes.times) != 1:
         raise ValueError(f"spikes: a batch {spikes.times.shape[:-1]} of records. Use `jax.vmap`.")
     return tuple(jnp.asarray(x, spikes.times.dtype) for x in times)
 

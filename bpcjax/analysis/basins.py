@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
-from .._require import check_times
+from .._require import check_times, instance, key as one_key
 from ..simulate import simulate
 from ..system import AbstractSystem, bad_parameters
-from ._flow import known, ravel
+from ._flow import flow_of, known, ravel
 from ._states import as_drive, as_radius, check_like, distance, stacked
 
 
@@ -40,6 +40,13 @@ def nearest(
     return jnp.where(apart[at] <= 1, at, -1)
 
 
+@eqx.filter_jit
+def _apart(points: Float[Array, "attractors n"], radius: Float[Array, " n"]) -> Array:
+    """Distances between attractors, infinite from one to itself."""
+    apart = jax.vmap(lambda y: jax.vmap(lambda z: distance(y, z, radius))(points))(points)
+    return apart + jnp.diag(jnp.full(len(points), jnp.inf))
+
+
 def check_attractors(
     attractors: PyTree, radius: ArrayLike | PyTree
 ) -> tuple[PyTree, Float[Array, "attractors n"], Float[Array, " n"]]:
@@ -50,8 +57,7 @@ def check_attractors(
     _, like, points = stacked(attractors, "attractors")
     radius = as_radius(radius, like)
     if known(points, radius):
-        apart = jax.vmap(lambda y: jax.vmap(lambda z: distance(y, z, radius))(points))(points)
-        apart = apart + jnp.diag(jnp.full(len(points), jnp.inf))
+        apart = _apart(points, radius)
         if apart.min() <= 2:
             pair = jnp.unravel_index(apart.argmin(), apart.shape)
             one, two = (int(k) for k in pair)
@@ -115,7 +121,12 @@ def basin_fractions(
     bad_parameters(system)
     like, points, radius = check_attractors(attractors, radius)
     starts, first, flat = stacked(starts, "starts")
-    check_like(first, like, "starts: each", "an attractor")
+    flow_of(system, first, args, name="starts")
+    if key is not None:
+        one_key("key", key)
+    if solver is not None:
+        instance("solver", solver, dfx.AbstractSolver)
+    check_like(first, like, "starts: each", "one of attractors")
     label, ok = _labels(system, starts, as_drive(args), points, radius, t1, dt, solver, key)
     fraction = jnp.mean(label[:, None] == jnp.arange(len(points))[None], axis=0, dtype=flat.dtype)
     error = jnp.sqrt(fraction * (1 - fraction) / len(label))

@@ -1,6 +1,5 @@
 """Cross-correlogram of two populations of spiking neurons."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from .._require import indices, scalar
 from ..spikes import Spikes
 from ._trains import arrays, bins, check_size, counts, places, trains
 
@@ -56,7 +56,8 @@ def cross_correlation(
     """
     check_size(size)
     number = bins(t0, t1, bin, "bin")
-    if not (math.isfinite(lag) and lag >= 0 and round(lag / bin) < number):
+    lag = scalar("lag", lag, least=0, finite=True)
+    if not (round(lag / bin) < number):
         raise ValueError(f"lag must lie in 0 ... t1 - t0 = {t1 - t0} by whole bins, got {lag}.")
     reach = round(lag / bin)
     one, two = (_members(x, size, name) for x, name in ((first, "first"), (second, "second")))
@@ -91,9 +92,13 @@ def _correlate(spikes, of, number, reach, t0, t1, bin) -> Correlogram:
 def _members(of: Any, size: int, name: str) -> np.ndarray:
     """Which neurons a slice or indices mean: [size] bool."""
     mask = np.zeros(size, bool)
+    if not isinstance(of, slice):
+        of = np.asarray(indices(name, of))
+        if of.size and not (0 <= of.min() and of.max() < size):
+            raise ValueError(f"{name} must be a slice or indices of {size} neurons, got {of}.")
     try:
-        mask[of if isinstance(of, slice) else np.asarray(of, None if np.size(of) else int)] = True
-    except IndexError as error:
+        mask[of] = True
+    except (IndexError, TypeError) as error:
         raise ValueError(f"{name} must be a slice or indices of {size} neurons: {error}") from error
     if not mask.any():
         raise ValueError(f"{name} is an empty population.")

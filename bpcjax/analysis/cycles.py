@@ -9,7 +9,7 @@ import numpy as np
 import optimistix as optx
 from jaxtyping import Array, Bool, Complex, Float, PyTree
 
-from .._require import check_times
+from .._require import check_times, scalar
 from ..system import AbstractSystem, Scalar, bad_parameters
 from ._flow import Flow, Matrix, Vector, known, structural
 from .flow_map import FlowMap, map_of
@@ -61,7 +61,8 @@ def find_cycle(
     """
     if not known(period, dt):
         raise ValueError("period and dt must be numbers: they fix the number of steps.")
-    check_times(0.0, period, dt)
+    check_times(0.0, period, dt, "period")
+    tol = scalar("tol", tol, above=0)
     if bool(bad_parameters(system)):
         raise ValueError("system: a parameter is out of its range.")
     steps = max(4, round(float(period) / float(dt)))

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, PyTree
 
-from .._require import check_times
+from .._require import check_times, count, scalar
 from ..simulate import simulate
 from ..system import AbstractSystem, bad_parameters
 from ._flow import Flow, Vector, as_floats, flow_of, known, ravel
@@ -84,19 +84,18 @@ def edge_state(
     check_times(0.0, t1, dt)
     bad_parameters(system)
     leg = t1 / 10 if leg is None else leg
-    check_times(0.0, leg, dt)
-    if not (0 < close < apart and legs >= 1 and tol > 0):
-        raise ValueError(
-            f"close, apart, legs, tol must be positive and close < apart, got {close}, {apart}, "
-            f"{legs}, {tol}."
-        )
+    check_times(0.0, leg, dt, "leg")
+    legs, tol = count("legs", legs, 1), scalar("tol", tol, above=0)
+    close, apart = scalar("close", close, above=0), scalar("apart", apart, above=0)
+    if not close < apart:
+        raise ValueError(f"close must be below apart, got {close} and {apart}.")
     like, points, radius = check_attractors(attractors, radius)
-    a, b = as_floats(a), as_floats(b)
+    a, b = as_floats(a, "a"), as_floats(b, "b")
     for name, y in (("a", a), ("b", b)):
-        check_like(y, like, name, "an attractor")
+        check_like(y, like, name, "one of attractors")
         stacked(jax.tree.map(lambda x: x[None], y), name)
     args = as_drive(args)
-    flow = flow_of(system, a, args)
+    flow = flow_of(system, a, args, name="a")
     if jax.eval_shape(lambda: system.noise(flow.t, a, args)) is not None:
         raise ValueError(f"system: {type(system).__name__} has noise, so its basins have no edge.")
     options = (leg, close, apart, tol)

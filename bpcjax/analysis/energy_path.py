@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
+from .._require import count, function, scalar
 from ..flows import Energy, GradientFlow, Langevin
 from ..simulate import simulate
 from ..system import AbstractSystem
@@ -88,9 +89,10 @@ def energy_path(
     **Raises:** `ValueError` naming the argument for states that are not finite or not alike, and if
     both descend to one minimum; where values are traced `ok` tells.
     """
-    if images < 3 or legs < 1:
-        raise ValueError(f"images must be at least 3, legs at least 1, got {images}, {legs}.")
-    a, b = as_floats(a), as_floats(b)
+    function("energy", energy_of(energy))
+    scalar("tol", tol, above=0)
+    images, legs = count("images", images, 3), count("legs", legs, 1)
+    a, b = as_floats(a, "a"), as_floats(b, "b")
     check_like(b, a, "b", "a")
     line = [jax.tree.map(lambda x: x[None], y) for y in (a, b)]
     if through is not None:
@@ -99,7 +101,7 @@ def energy_path(
         line.insert(1, through)
     _, _, corners = stacked(jax.tree.map(lambda *x: jnp.concatenate(x), *line), "a, b")
     args = as_drive(args)
-    flow = flow_of(GradientFlow(energy_of(energy)), a, args)
+    flow = flow_of(GradientFlow(energy_of(energy)), a, args, name="a")
     string, top = _string(flow, corners, images, legs)
     guesses = jax.vmap(flow.layout.unravel)(jnp.stack([string[0], string[-1], string[top]]))
     equilibria = fixed_points(flow.system, guesses, args, tol=tol)

@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from .._require import check_times, split_key
+from .._fit import brief
+from .._require import check_times, count as as_count, function, instance, split_key
 from ..simulate import simulate
 from ..stepping import RESULTS
 from ..system import AbstractSystem, bad_parameters
-from ._flow import as_floats, known
+from ._flow import as_floats, flow_of, known
 from ._states import as_drive
 
 
@@ -61,12 +62,19 @@ def escape_times(
     """
     check_times(0.0, t1, dt)
     bad_parameters(system)
-    if count < 1:
-        raise ValueError(f"count must be at least 1, got {count}.")
-    y0 = as_floats(y0)
-    holds = jax.eval_shape(left, y0)
+    instance("system", system, AbstractSystem)
+    function("left", left)
+    count = as_count("count", count, 1)
+    y0 = as_floats(y0, "y0")
+    if solver is not None:
+        instance("solver", solver, dfx.AbstractSolver)
+    try:
+        holds = jax.eval_shape(left, y0)
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
+        raise ValueError(f"left does not take y0: {brief(error)}") from error
     if not (getattr(holds, "shape", None) == () and holds.dtype == bool):
         raise ValueError(f"left must give one truth value of one state, it gives {holds}.")
+    flow_of(system, y0, args, name="y0")
     if known(y0) and bool(left(y0)):
         raise ValueError("left holds at y0 already. Start inside.")
     _, key = split_key(key)

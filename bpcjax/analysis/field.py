@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from .._require import count, describe, scalar
 from ..system import AbstractSystem
-from ._flow import flow_of, ravel
+from ._flow import as_floats, flow_of, ravel
 
 
 class Field(eqx.Module):
@@ -40,15 +41,18 @@ def field(
     **Raises:** `ValueError` for ranges that are not two, of unknown names, or empty; for a grid
     of fewer than two points; for a drive that does not fit.
     """
+    like = as_floats(like, "like")
     variables, names = _names(like), tuple(ranges)
     if len(names) != 2 or not set(names) <= set(variables):
-        raise ValueError(f"ranges: give two of the variables {variables}, got {names}.")
-    for name, (low, high) in ranges.items():
+        raise ValueError(f"ranges: give two of the variables of like, {variables}, got {names}.")
+    for name, ends in ranges.items():
+        if not isinstance(ends, tuple | list) or len(ends) != 2:
+            raise ValueError(f"{name}: the range must be two numbers, got {describe(ends)}.")
+        low, high = (scalar(name, end) for end in ends)
         if not (np.isfinite([low, high]).all() and low < high):
             raise ValueError(f"{name}: the range must be finite and rise, got {(low, high)}.")
-    if grid < 2:
-        raise ValueError(f"grid must be at least 2, got {grid}.")
-    flow, base = flow_of(system, like, args, t), ravel(like)
+    grid = count("grid", grid, 2, 10**5)
+    flow, base = flow_of(system, like, args, t, "like"), ravel(like)
     at = np.array([variables.index(name) for name in names])
     x, y = (jnp.linspace(*ranges[name], grid, dtype=base.dtype) for name in names)
     dx, dy = _rates(flow, base, at, x, y)

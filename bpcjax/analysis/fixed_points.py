@@ -9,6 +9,7 @@ import numpy as np
 import optimistix as optx
 from jaxtyping import Array, Bool, Float, PyTree
 
+from .._require import instance, scalar
 from ..system import AbstractSystem
 from ._flow import Flow, first_row, flow_of, known, padded, ravel_rows, structural
 from .continuation.multiple import sharpen
@@ -58,7 +59,8 @@ def fixed_points(
     beyond the precision of the guesses' dtype.
     """
     like, _ = first_row(guesses, "guesses")
-    flow = flow_of(system, like, args, t)
+    flow = flow_of(system, like, args, t, "guesses")
+    tol = scalar("tol", tol)
     x = ravel_rows(guesses)
     if not tol >= 100 * float(jnp.finfo(x.dtype).eps):
         raise ValueError(
@@ -164,8 +166,8 @@ def unique(points: FixedPoints, tol: float = 1e-6) -> FixedPoints:
 
     **Raises:** `ValueError` if `tol` is not positive, or if the points are traced.
     """
-    if not tol > 0:
-        raise ValueError(f"tol must be positive, got {tol}.")
+    instance("points", points, FixedPoints)
+    tol = scalar("tol", tol, above=0)
     if not known(points):
         raise ValueError("points are traced: unique has no fixed shape. Call it outside of jit.")
     x, residual = np.asarray(ravel_rows(points.y)), np.asarray(points.residual)

@@ -11,10 +11,11 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Bool, Float, PyTree
 
+from .._require import instance
 from ..simulate import simulate
 from ..stepping import OrderedSpikes
 from ..system import AbstractSpikingSystem, AbstractSystem
-from ._flow import Flow, Vector, flow_of, ravel
+from ._flow import Flow, Vector, as_floats, flow_of, ravel
 
 
 class FlowMap(eqx.Module):
@@ -54,6 +55,8 @@ class FlowMap(eqx.Module):
 
 def check_solver(system: AbstractSystem, solver: Any) -> None:
     """Raise `ValueError` unless derivatives of states through this system's spikes are exact."""
+    if solver is not None:
+        instance("solver", solver, dfx.AbstractSolver)
     if not isinstance(system, AbstractSpikingSystem):
         return
     if solver is not None and not isinstance(solver, OrderedSpikes):
@@ -78,14 +81,15 @@ def check_noiseless(system: AbstractSystem, flow: Flow, y: PyTree) -> None:
 
 
 def map_of(
-    system: AbstractSystem, y0: PyTree, args: PyTree, solver: Any, steps: int, t0: Any = 0.0
+    system: AbstractSystem, y0: PyTree, args: PyTree, solver: Any, steps: int, name: str = "y0"
 ) -> tuple[FlowMap, Vector]:
     """Flow map of a system, and its start as a vector.
 
     **Raises:** `ValueError` for noise, for delays, for a solver whose derivatives through spikes
     are not exact, and if state, drive and vector field do not fit together.
     """
-    flow = flow_of(system, y0, args, t0)
+    flow = flow_of(system, y0, args, 0.0, name)
+    y0 = as_floats(y0, name)
     check_solver(system, solver)
     check_noiseless(system, flow, y0)
     return FlowMap(flow, solver, steps), ravel(y0)

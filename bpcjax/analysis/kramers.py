@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from .._require import function, number, scalar
 from ..flows import Energy, GradientFlow, Langevin
 from ._flow import Flow, as_floats, flow_of, known, ravel
 from ._states import as_drive, check_like
@@ -34,14 +35,13 @@ def kramers_rate(
     gradient above `tol` at either state, a minimum that is none, a saddle without exactly one
     falling direction, or with flat ones. Where values are traced the result is NaN.
     """
-    temperature, tau = jnp.asarray(temperature), jnp.asarray(tau)
-    for name, value in (("temperature", temperature), ("tau", tau)):
-        if value.ndim or (known(value) and not value > 0):
-            raise ValueError(f"{name} must be a positive number, got {value}.")
-    minimum, saddle = as_floats(minimum), as_floats(saddle)
+    function("energy", energy_of(energy))
+    heat = number("temperature", temperature, above=0, finite=True)
+    time, tol = number("tau", tau, above=0, finite=True), scalar("tol", tol, above=0)
+    minimum, saddle = as_floats(minimum, "minimum"), as_floats(saddle, "saddle")
     check_like(saddle, minimum, "saddle", "the minimum")
-    flow = flow_of(GradientFlow(energy_of(energy)), minimum, as_drive(args))
-    rate, slope, good = _law(flow, jnp.stack([ravel(minimum), ravel(saddle)]), temperature, tau)
+    flow = flow_of(GradientFlow(energy_of(energy)), minimum, as_drive(args), name="minimum")
+    rate, slope, good = _law(flow, jnp.stack([ravel(minimum), ravel(saddle)]), heat, time)
     if known(slope, good):
         for name, steep, fits in zip(("minimum", "saddle"), slope, good, strict=True):
             if not steep <= tol:
@@ -49,7 +49,7 @@ def kramers_rate(
             if not fits:
                 what = "no falling direction" if name == "minimum" else "one falling direction"
                 raise ValueError(f"{name} must have {what} and no flat one.")
-    valid = (slope <= tol).all() & good.all() & (temperature > 0) & (tau > 0)
+    valid = (slope <= tol).all() & good.all() & (heat > 0) & (time > 0)
     return jnp.where(valid, rate, jnp.nan)
 
 

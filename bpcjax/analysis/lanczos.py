@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, Key, PyTree
 
+from .._require import function, key as one_key, sizes
 from ..flows import Energy, GradientFlow, Langevin
 from ._flow import Layout, as_floats
 
@@ -78,9 +79,9 @@ def lanczos(
 
     **Raises:** `ValueError` if `steps`, `probes` or `size` is below 1.
     """
-    for name, value in (("size", size), ("steps", steps), ("probes", probes)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}.")
+    function("product", product)
+    one_key("key", key)
+    size, steps, probes = sizes(1, size=size, steps=steps, probes=probes)
     steps = min(steps, size)
     starts = jax.random.rademacher(key, (probes, size), jnp.result_type(float))
     ritz = jax.lax.map(lambda start: _one(product, start / jnp.sqrt(size), steps), starts)
@@ -102,6 +103,7 @@ def hessian_spectrum(
     **Raises:** `ValueError` as `lanczos`.
     """
     of = energy.energy if isinstance(energy, GradientFlow | Langevin) else energy
+    function("energy", of)
     y = as_floats(y)
     layout = Layout.of(y)
     x = layout.ravel(y)

@@ -5,9 +5,9 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from .._require import count as as_count, function, instance, scalar
 from ..flows import Energy, GradientFlow, Langevin
 from ._flow import Layout, as_floats, known, ravel
 from ._states import as_drive, check_like, stacked
@@ -43,8 +43,9 @@ def plane(origin: PyTree, a: PyTree, b: PyTree) -> Plane:
 
     **Raises:** `ValueError` if they are not finite states alike, or lie on one line.
     """
-    states = [as_floats(y) for y in (origin, a, b)]
-    for y, name in zip(states, ("origin", "a", "b"), strict=True):
+    names = "origin", "a", "b"
+    states = [as_floats(y, name) for y, name in zip((origin, a, b), names, strict=True)]
+    for y, name in zip(states, names, strict=True):
         check_like(y, states[0], name, "the origin")
     _, like, rows = stacked(jax.tree.map(lambda *x: jnp.stack(x), *states), "origin, a, b")
     first, second = rows[1] - rows[0], rows[2] - rows[0]
@@ -112,10 +113,10 @@ def energy_slice(
     **Raises:** `ValueError` naming the argument: points that are not finite, a grid of fewer than
     two points, a margin that is not positive, an energy that is finite nowhere on the plane.
     """
-    if count < 2:
-        raise ValueError(f"count must be at least 2, got {count}.")
-    if not 0 < margin < np.inf:
-        raise ValueError(f"margin must be positive and finite, got {margin}.")
+    function("energy", energy_of(energy))
+    instance("plane", plane, Plane)
+    count = as_count("count", count, 2, 10**5)
+    margin = scalar("margin", margin, above=0, finite=True)
     corners = plane.corners
     if points is not None:
         at = plane.coordinates(stacked(points, "points")[0])

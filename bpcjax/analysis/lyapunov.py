@@ -9,7 +9,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from .._require import check_times
+from .._require import check_times, count as as_count, scalar
 from ..system import AbstractSystem, bad_parameters
 from ._flow import known
 from .flow_map import FlowMap, map_of
@@ -65,10 +65,11 @@ def lyapunov(
     Source: Benettin et al., Meccanica 15, 9 (1980); with events Müller, Chaos, Solitons &
     Fractals 5, 1671 (1995); Monteforte & Wolf, PRL 105, 268104 (2010).
     """
-    leg = STEPS * dt if leg is None else leg
     if not known(t1, dt, burn_in, leg):
         raise ValueError("t1, dt, burn_in and leg must be numbers: they fix the number of steps.")
     check_times(0.0, t1, dt)
+    leg = STEPS * dt if leg is None else scalar("leg", leg, above=0)
+    burn_in = scalar("burn_in", burn_in, least=0)
     if not (leg > 0 and 0 <= burn_in < t1 and leg <= t1 - burn_in):
         raise ValueError(
             f"leg and burn_in must fit into t1: got leg={leg}, burn_in={burn_in}, t1={t1}."
@@ -77,7 +78,7 @@ def lyapunov(
         raise ValueError("system: a parameter is out of its range.")
     steps = max(1, round(float(leg) / float(dt)))
     step_map, x = map_of(system, y0, args, solver, steps)
-    count = x.size if count is None else count
+    count = x.size if count is None else as_count("count", count)
     if not 1 <= count <= x.size:
         raise ValueError(f"count must be 1 to {x.size}, the size of the state, got {count}.")
     skip = math.ceil(round(float(burn_in) / float(leg), 9))

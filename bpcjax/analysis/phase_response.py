@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PyTree
 
-from .._require import check_times
+from .._require import check_times, count as as_count, instance, scalar
 from ..system import AbstractSystem
-from ._flow import known, ravel
+from ._flow import as_floats, known, ravel
 from .cycles import Cycle, modes_among
 from .flow_map import FlowMap, map_of
 
@@ -63,13 +63,14 @@ def phase_response(
     """
     if not known(cycle, dt):
         raise ValueError("cycle and dt must be numbers: they fix the number of steps.")
-    if count < 2 or periods < 1:
-        raise ValueError(f"count must be at least 2 and periods 1: got {count}, {periods}.")
+    instance("cycle", cycle, Cycle)
+    count, periods = as_count("count", count, 2), as_count("periods", periods, 1)
+    tol = scalar("tol", tol, above=0)
     if not bool(cycle.ok):
         raise ValueError("cycle is not ok: find it first.")
-    check_times(0.0, cycle.period, dt)
+    check_times(0.0, cycle.period, dt, "cycle: period")
     steps = max(1, round(float(cycle.period) / count / float(dt)))
-    step_map, x = map_of(system, cycle.y, args, solver, steps)
+    step_map, x = map_of(system, cycle.y, args, solver, steps, "cycle")
     times = jnp.arange(count) * cycle.period / count
     xs, back = _derivatives(step_map, x, cycle.period / count, count)
     modes = modes_among(step_map.flow, x, cycle.monodromy)
@@ -77,7 +78,7 @@ def phase_response(
     gradient = jnp.asarray(_adjoint(*map(np.asarray, (back, rate, modes))), x.dtype)
     shift, ok = None, jnp.isfinite(gradient).all()
     if push is not None:
-        change = ravel(push)
+        change = ravel(as_floats(push, "push"))
         if change.shape != x.shape:
             raise ValueError(f"push must be a change of the state: {change.shape}, {x.shape}.")
         again = FlowMap(step_map.flow, solver, steps * count)

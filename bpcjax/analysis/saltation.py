@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from .._require import count
 from ..system import AbstractSpikingSystem, AbstractSystem
 from ._flow import Matrix, as_floats, flow_of
 
@@ -45,6 +46,7 @@ def saltation(
     x, t = flow.layout.ravel(like), flow.t
     shape = jax.eval_shape(lambda: spiking.guard(t, like, args)).shape
     fired = jnp.zeros(shape, bool).ravel()
+    neuron = count("neuron", neuron)
     if not 0 <= neuron < fired.size:
         raise ValueError(f"neuron must be 0 to {fired.size - 1}, got {neuron}.")
     fired = fired.at[neuron].set(True).reshape(shape)

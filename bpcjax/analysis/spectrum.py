@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int, PyTree
 
+from .._require import floating, function, mask, scalar
 from ..flows import Energy, GradientFlow, Langevin
 from ..system import AbstractSystem
 from ._flow import Layout, Matrix, as_floats, flow_of, known, ravel
@@ -25,6 +26,7 @@ def hessian(energy: Energy | GradientFlow | Langevin, y: PyTree, args: PyTree = 
     """Hessian [n, n] of an energy, or of a flow's energy, at `y`, in the order of
     `ravel_pytree`."""
     of = energy.energy if isinstance(energy, GradientFlow | Langevin) else energy
+    function("energy", of)
     y = as_floats(y)
     layout = Layout.of(y)
     return jax.hessian(lambda x: of(layout.unravel(x), args))(layout.ravel(y))
@@ -42,11 +44,13 @@ def spectrum(
 
     **Raises:** `ValueError` if the matrices are not square, or if `structural` is traced.
     """
+    matrix = floating("matrix", matrix)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ValueError(f"matrix must be square, got shape {matrix.shape}.")
     if structural is not None:
         if not known(structural):
             raise ValueError("structural is traced, so how many are left is not known. Leave out.")
+        structural = mask("structural", structural, matrix.shape[-1:], like="matrix")
         free = np.flatnonzero(~np.asarray(structural))
         matrix = matrix[..., free[:, None], free]
     finite = jnp.isfinite(matrix).all(axis=(-1, -2))
@@ -108,9 +112,10 @@ def classify(
 
     **Raises:** `ValueError` if `tol` is negative.
     """
-    if not tol >= 0:
-        raise ValueError(f"tol must not be negative, got {tol}.")
-    values = jnp.asarray(eigenvalues)
+    tol = scalar("tol", tol, least=0)
+    values = floating("eigenvalues", eigenvalues, real=False)
+    if values.ndim < 1 or not values.shape[-1]:
+        raise ValueError(f"eigenvalues must be [..., n], got shape {values.shape}.")
     tol = max(tol, 10 * float(jnp.finfo(jnp.result_type(values, float)).eps))
     values = jnp.asarray(values, complex)
     valid = ~jnp.isnan(values).any(axis=-1)

@@ -11,7 +11,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
-from .._require import check_times
+from .._require import check_times, count as as_count, number
 from ..simulate import simulate
 from ..system import AbstractSpikingSystem, AbstractSystem, Scalar, bad_parameters
 from ..views import AbstractView
@@ -101,20 +101,21 @@ def next_spike(
     **Raises:** `ValueError` for a system without spikes, for noise, for delays, for a solver that
     does not take spikes in order, for bad times, or if state and drive do not fit.
     """
-    check_times(0.0, wait, dt)
-    flow = _spiking(system, y, args, solver, neuron, t0)
+    check_times(0.0, wait, dt, "wait")
+    t0 = number("t0", t0, finite=True)
+    flow = _spiking(system, y, args, solver, neuron, t0, "y")
     return after_spike(flow, flow.layout.ravel(as_floats(y)), t0, dt, wait, neuron, solver)
 
 
-def _spiking(system, y, args, solver, neuron, t0) -> Flow:
-    flow = flow_of(system, y, args, t0)
+def _spiking(system, y, args, solver, neuron, t0, name: str) -> Flow:
+    flow = flow_of(system, y, args, t0, name)
     if not isinstance(flow.system, AbstractSpikingSystem):
         raise ValueError(f"system: {type(system).__name__} has no spikes, so no spike map.")
     check_solver(flow.system, solver)
     check_noiseless(system, flow, as_floats(y))
     spiking: Any = flow.system
     size = jax.eval_shape(lambda: spiking.guard(flow.t, as_floats(y), args)).size
-    if neuron is not None and not 0 <= neuron < size:
+    if neuron is not None and not 0 <= as_count("neuron", neuron) < size:
         raise ValueError(f"neuron must be 0 to {size - 1}, got {neuron}.")
     return flow
 
@@ -175,11 +176,10 @@ def orbit(
 
     **Raises:** `ValueError` as `next_spike`, and for a `count` below 1.
     """
-    if count < 1 or burn_in < 0:
-        raise ValueError(f"count must be at least 1 and burn_in 0, got {count} and {burn_in}.")
-    check_times(0.0, wait, dt)
+    count, burn_in = as_count("count", count, 1), as_count("burn_in", burn_in)
+    check_times(0.0, wait, dt, "wait")
     bad_parameters(system)
-    flow = _spiking(system, y0, args, solver, neuron, 0.0)
+    flow = _spiking(system, y0, args, solver, neuron, 0.0, "y0")
     return _orbit(flow, flow.layout.ravel(as_floats(y0)), dt, wait, count, burn_in, neuron, solver)
 
 

@@ -7,6 +7,7 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
+from .._require import count
 from ..spikes import Spikes
 from ._trains import arrays, bins, check_size, counts, places, trains
 
@@ -64,8 +65,7 @@ def spike_statistics(
     windows = bins(t0, t1, window, "window")
     if windows < 2:
         raise ValueError(f"window: {window} fits less than twice between t0={t0} and t1={t1}.")
-    if min_intervals < 2:
-        raise ValueError(f"min_intervals must be at least 2, got {min_intervals}.")
+    size, min_intervals = count("size", size, 1), count("min_intervals", min_intervals, 2)
     return _statistics(spikes, size, windows, min_intervals, *arrays(spikes, t0, t1, window))
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PyTree
 
+from .._require import count as as_count, scalar
 from ..system import AbstractSystem
 from ._flow import Flow, Matrix, Vector, as_floats, first_row, flow_of, known, ravel, structural
 from .spectrum import spectrum
@@ -65,6 +66,7 @@ def stationary_covariance(
 
 def _rest(system: AbstractSystem, y: PyTree, args: PyTree, t: Any, tol: float):
     """The flow, its state as a vector, and whether it rests there."""
+    tol = scalar("tol", tol, above=0)
     flow = flow_of(system, y, args, t)
     x = ravel(y)
     rate = jnp.abs(flow.rate(x)).max()
@@ -104,7 +106,7 @@ def warning_signs(samples: PyTree, lag: int = 1) -> WarningSigns:
 
     **Raises:** `ValueError` if there are no more samples than `lag + 1`, or `lag` is below 1.
     """
-    samples = as_floats(samples)
+    samples, lag = as_floats(samples, "samples"), as_count("lag", lag, 1)
     _, count = first_row(samples, "samples")
     if lag < 1 or count < lag + 2:
         raise ValueError(f"lag must be from 1 to the number of samples less 2, got {lag}, {count}.")

@@ -6,22 +6,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .._arrays import as_floating
-from .._require import require
+from .._require import count, floating, number, require, scalar
 
 
 def erb_centres(low: float, high: float, bands: int) -> Float[Array, " bands"]:
     """ERB scale: frequencies (Hz) from `low` to `high`, equally spaced in equivalent rectangular
     bandwidths: 21.4 log10(1 + 0.00437 f) of them below f (Glasberg & Moore 1990, Hearing Res. 47,
     103)."""
-    if not 0 < low < high or bands < 2:
-        raise ValueError(f"low, high: must be 0 < low < high, bands 2 or more, got {low}, {high}.")
+    low, high = scalar("low", low, above=0, finite=True), scalar("high", high, finite=True)
+    bands = count("bands", bands, 2)
+    if not low < high:
+        raise ValueError(f"low must be below high, got {low} and {high}.")
     first, last = np.log10(1 + 0.00437 * np.array([low, high]))
     numbers = np.linspace(first, last, bands)
     return jnp.asarray((10**numbers - 1) / 0.00437)
 
 
-@eqx.filter_jit
 def gammatone(
     centres: Float[ArrayLike, " bands"], rate: float, taps: int
 ) -> Float[Array, "bands taps"]:
@@ -31,7 +31,14 @@ def gammatone(
     `rate` is that of the sound, in Hz. Source: Patterson et al. (1992), Complex sounds and
     auditory images; ERB(f) = 24.7 (0.00437 f + 1) Hz.
     """
-    centres = as_floating(centres)[:, None]
+    centres = floating("centres", centres, ("bands",), above=0)
+    hertz, taps = number("rate", rate, above=0, finite=True), count("taps", taps, 1)
+    return _gammatone(centres, hertz, taps)
+
+
+@eqx.filter_jit
+def _gammatone(centres: Array, rate: Array, taps: int) -> Array:
+    centres = centres[:, None]
     times = jnp.arange(taps, dtype=centres.dtype)[None] / rate
     width = 1.019 * 24.7 * (0.00437 * centres + 1)
     tone = 2 * jnp.pi * centres * times
@@ -64,15 +71,19 @@ def cochlea(
     **Raises:** `ValueError` if the sound is not finite (under a transformation: NaN), shorter than
     a frame, or a centre is above half the rate.
     """
-    sound = as_floating(sound)
+    sound = floating("sound", sound, ("samples",))
+    rate = scalar("rate", rate, above=0, finite=True)
+    frame = scalar("frame", frame, above=0, finite=True)
+    memory = scalar("memory", memory, above=0, finite=True)
     if centres is None:
         centres = erb_centres(100.0, 0.45 * rate, 32)
-    centres = as_floating(centres).astype(sound.dtype)
+    centres = floating("centres", centres, ("bands",)).astype(sound.dtype)
     length = round(rate * frame / 1000)
     frames = sound.shape[0] // length if length else 0
-    if sound.ndim != 1 or frames < 1:
+    if frames < 1:
         raise ValueError(
-            f"sound of shape {sound.shape} must be one channel of at least a frame ({frame} ms)."
+            f"sound of shape {sound.shape} must be one channel of at least a frame ({frame} ms at "
+            f"the rate {rate} Hz)."
         )
     if abs(length - rate * frame / 1000) > 1e-6 * length:
         raise ValueError(f"frame: {frame} ms must be a whole number of samples at {rate} Hz.")
@@ -80,7 +91,8 @@ def cochlea(
     good &= require(
         (centres > 0) & (centres < rate / 2), f"centres must be between 0 and {rate / 2} Hz."
     )
-    filters = gammatone(centres, rate, round(rate * memory / 1000))
+    taps = count("memory", max(round(rate * memory / 1000), 1))
+    filters = gammatone(jnp.where(good, centres, 1.0), rate, taps)
     return jnp.where(good, _rectified(sound, filters, frames, length), jnp.nan)
 
 

@@ -12,10 +12,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
-from .._arrays import as_floating, as_indices, as_times
-from .._require import require
+from .._arrays import as_indices, as_times, is_traced
+from .._require import count, floating, instance, number, require
 from ..spikes import Spikes
 from .spikes import require_all
 
@@ -28,12 +29,12 @@ def _of_spikes(decoder: Callable[Concatenate[Spikes, P], T]) -> Callable[..., T]
 
     @functools.wraps(decoder)
     def decode(spikes: Any, *arguments: Any, **options: Any) -> T:
-        if not isinstance(spikes, Spikes):
+        if not isinstance(spikes, Spikes) and len(arguments) > 1:
             name = f"bpcjax.encode.{decoder.__name__}"
             message = f"{name}(times, channels, ...) is now {name}(bpcjax.Spikes(...), ...)"
             warnings.warn(message, DeprecationWarning, stacklevel=2)
             spikes, arguments = Spikes(spikes, arguments[0], 0), arguments[1:]
-        return decoder(spikes, *arguments, **options)
+        return decoder(spikes, *arguments, **options)  # pyright: ignore[reportCallIssue]
 
     return decode
 
@@ -42,6 +43,7 @@ def _checked(
     spikes: Spikes, size: int
 ) -> tuple[Float[Array, " room"], Int[Array, " room"], Bool[Array, ""]]:
     """Times and channels, with `size` as the channel of padding, and whether all is well."""
+    instance("spikes", spikes, Spikes)
     times, channels = as_times(spikes.times), as_indices(spikes.neurons, "neurons")
     if times.ndim != 1 or times.shape != channels.shape:
         raise ValueError(
@@ -78,19 +80,21 @@ def rate(
     t0: ArrayLike = 0.0,
 ) -> Float[Array, " size"]:
     """Rate decoder: spikes per ms of each of `size` channels, in [t0, t1)."""
+    size = count("size", size)
     times, channels, good = _checked(spikes, size)
-    t0, t1 = as_floating(t0), as_floating(t1)
-    good &= require(t1 > t0, f"t1 must be later than t0, got {t0} and {t1}.")
-    inside = (times >= t0) & (times < t1)
+    begin, end = number("t0", t0, finite=True), number("t1", t1, finite=True)
+    good &= require(end > begin, f"t1 must be later than t0, got {t0} and {t1}.")
+    inside = (times >= begin) & (times < end)
     # whole numbers, as floating ones stop counting at the end of their digits
     counts = jnp.zeros(size, jnp.int32).at[channels].add(inside, mode="drop")
-    return jnp.where(good, counts / (t1 - t0), jnp.nan).astype(times.dtype)
+    return jnp.where(good, counts / (end - begin), jnp.nan).astype(times.dtype)
 
 
 @_of_spikes
 def first_spike(spikes: Spikes, size: int) -> Float[Array, " size"]:
     """First-spike decoder: the time of each channel's first spike, `inf` if it has none; it carries
     derivatives."""
+    size = count("size", size)
     times, channels, good = _checked(spikes, size)
     return jnp.where(good, _earliest(times, channels, size), jnp.nan)
 
@@ -117,11 +121,15 @@ def trace(
     Over tau it is a running rate per ms. Exact at any spacing of `ts`: one pass from one to the
     next, in time and memory samples x size.
     """
+    size = count("size", size)
     times, channels, good = _checked(spikes, size)
-    ts, tau = as_times(ts, "ts"), as_floating(tau)
-    good &= require(jnp.diff(ts) > 0, "ts must rise.")
-    good &= require(tau > 0, f"tau must be positive, got {tau}.")
-    return jnp.where(good, _decaying(times, channels, size, ts, tau), jnp.nan)
+    decay, ts = number("tau", tau, above=0), as_times(ts, "ts")
+    if ts.ndim != 1 or not ts.size:
+        raise ValueError(f"ts must be times in a row, got shape {ts.shape}.")
+    known = ts if is_traced(ts) else np.asarray(ts)
+    good &= require(known[1:] > known[:-1], "ts must rise.") & require(known == known, "ts: NaN.")
+    good &= decay > 0
+    return jnp.where(good, _decaying(times, channels, size, ts, decay), jnp.nan)
 
 
 @eqx.filter_jit
@@ -152,6 +160,10 @@ def potential(
 
     Read out its last row, its largest or its mean along the first axis.
     """
+    instance("spikes", spikes, Spikes)
+    weights = floating("weights", weights, ("size", "out"))
+    if not len(weights):
+        raise ValueError("weights must have a row for each channel, got none.")
     return trace(spikes, weights.shape[0], ts, tau) @ weights
 
 
@@ -168,7 +180,10 @@ def staircase(
 
     After `sigma_delta`, with `start` 0, it is the integral; its increments are the stream's.
     """
-    start = as_floating(start)
+    instance("spikes", spikes, Spikes)
+    start, threshold = floating("start", start, ("n",)), number("threshold", threshold, above=0)
+    if not start.size:
+        raise ValueError("start must have a number for each stream, got none.")
     size = start.shape[0]
     counts = trace(spikes, 2 * size, ts, jnp.inf)
-    return start[None] + as_floating(threshold) * (counts[:, :size] - counts[:, size:])
+    return start[None] + threshold * (counts[:, :size] - counts[:, size:])

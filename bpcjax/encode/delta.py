@@ -5,9 +5,11 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Real
 
-from .._arrays import as_floating, as_times, is_traced
+from .._arrays import as_times, is_traced
+from .._require import count as as_count, floating, require
 from .spikes import Spikes, fit, padded, require_all
 
 
@@ -101,10 +103,9 @@ def delta(
     (under a transformation: times are NaN and `ok` is False).
     """
     ts, signal = _samples(ts, signal)
-    start = signal[0] if start is None else as_floating(start).ravel()
-    start, quantum = (
-        jnp.broadcast_to(x, signal.shape[1:]) for x in (start, as_floating(threshold).ravel())
-    )
+    room = None if room is None else as_count("room", room)
+    start = signal[0] if start is None else _each("start", start, signal)
+    quantum = _each("threshold", threshold, signal)
     stream = _Stream(ts, signal, start, quantum)
     level, move, count, good = _moves(jax.lax.stop_gradient(stream))
     well = require_all(
@@ -113,7 +114,7 @@ def delta(
             "signal must be finite, and its start.",
             f"threshold must be positive, got {threshold}.",
             "ts must rise, and be finite.",
-            "threshold: more than 10^9 events; raise it.",
+            "threshold: more than 10^9 events of signal from its start; raise it.",
         ),
     )
     if room is None:
@@ -125,13 +126,22 @@ def delta(
     return fit(spikes, well, "Pass that room, or raise threshold.")
 
 
+def _each(name: str, value: ArrayLike, signal: Array) -> Array:
+    """A number for each stream, or one for all."""
+    array, size = floating(name, value).ravel(), signal.shape[1]
+    if array.size not in (1, size):
+        raise ValueError(f"{name} must be one number, or one for each of {size} streams of signal.")
+    return jnp.broadcast_to(array, (size,))
+
+
 def _samples(ts: ArrayLike, signal: ArrayLike) -> tuple[Array, Array]:
     """Times, and a row of values for each."""
-    ts, signal = as_times(ts, "ts"), as_floating(signal)
+    ts, signal = as_times(ts, "ts"), floating("signal", signal)
     if ts.ndim != 1 or signal.ndim < 1 or ts.shape[0] != signal.shape[0] or not signal.size:
         raise ValueError(
             f"signal must have a row for each of ts, got shapes {signal.shape} and {ts.shape}."
         )
+    require(is_traced(ts) or np.isfinite(ts), "ts must rise, and be finite.")
     return ts, signal.reshape(signal.shape[0], -1)
 
 
@@ -151,6 +161,10 @@ def sigma_delta(
     integral is taken by trapezia, and is linear between samples.
     """
     ts, signal = _samples(ts, signal)
+    _each("quantum", quantum, signal)
     areas = 0.5 * (signal[1:] + signal[:-1]) * jnp.diff(ts)[:, None]
     integral = jnp.concatenate([jnp.zeros_like(signal[:1]), jnp.cumsum(areas, axis=0)])
-    return delta(ts, integral, quantum, start=0.0, room=room)
+    try:
+        return delta(ts, integral, quantum, start=0.0, room=room)
+    except ValueError as error:
+        raise ValueError(str(error).replace("threshold", "quantum")) from error

@@ -1,13 +1,13 @@
 """Direct and latency coding: a number for each channel as a current, or as the time of a spike."""
 
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from .._arrays import as_floating
-from .._require import require
+from .._require import floating, function, number, require
 from .spikes import Spikes, fit, padded
 
 
@@ -19,8 +19,13 @@ def current(
     For a drive that varies, pass `simulate` a function of time, such as
     `diffrax.LinearInterpolation(ts, current(signal, low, high)).evaluate`.
     """
-    low = as_floating(low)
-    return low + (as_floating(high) - low) * as_floating(values)
+    low, high = floating("low", low), floating("high", high)
+    return low + (high - low) * floating("values", values)
+
+
+def _positive(name: str) -> Callable[[Any], Array]:
+    """Converter of a field that holds positive numbers."""
+    return lambda value: floating(name, value, above=0)
 
 
 class Charging(eqx.Module):
@@ -28,12 +33,8 @@ class Charging(eqx.Module):
     it reaches its threshold, and never for x up to the threshold. Exactly an integrate-and-fire
     neuron's."""
 
-    tau: Float[Array, ""] = eqx.field(default=20.0, converter=as_floating)  # ms
-    threshold: Float[Array, ""] = eqx.field(default=0.2, converter=as_floating)  # in the unit of x
-
-    def __check_init__(self) -> None:
-        require(self.tau > 0, f"tau must be positive, got {self.tau}.")
-        require(self.threshold > 0, f"threshold must be positive, got {self.threshold}.")
+    tau: Float[Array, "*n"] = eqx.field(default=20.0, converter=_positive("tau"))  # ms
+    threshold: Float[Array, "*n"] = eqx.field(default=0.2, converter=_positive("threshold"))  # of x
 
     def __call__(self, values: Float[Array, "*n"]) -> Float[Array, "*n"]:
         reached = values > self.threshold
@@ -45,10 +46,7 @@ class Linear(eqx.Module):
     """Linear latency curve, the time span * (1 - x): 1 spikes at once, more than 0 before `span`, 0
     never."""
 
-    span: Float[Array, ""] = eqx.field(default=20.0, converter=as_floating)  # ms
-
-    def __check_init__(self) -> None:
-        require(self.span > 0, f"span must be positive, got {self.span}.")
+    span: Float[Array, "*n"] = eqx.field(default=20.0, converter=_positive("span"))  # ms
 
     def __call__(self, values: Float[Array, "*n"]) -> Float[Array, "*n"]:
         good = require(
@@ -72,9 +70,11 @@ def latency(
 
     **Raises:** `ValueError` if a value is NaN (under a transformation: times are NaN).
     """
-    values = as_floating(values).ravel()
+    start, values = number("t0", t0, finite=True), floating("values", values).ravel()
+    if curve is not None:
+        function("curve", curve)
     good = require(~jnp.isnan(values), "values must not be NaN.")
     times = (Charging() if curve is None else curve)(values)
     good = good & ~jnp.isnan(times).any()
-    spikes = padded(as_floating(t0) + times, jnp.arange(values.size))
+    spikes = padded(start + times, jnp.arange(values.size))
     return fit(spikes, good, "")

@@ -8,7 +8,8 @@ import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, Real
 
-from .._arrays import as_floating, as_times, is_traced
+from .._arrays import as_times, is_traced
+from .._require import count, floating, key as one_key, number, require
 from .spikes import Spikes, fit, require_all
 
 
@@ -106,7 +107,9 @@ def poisson_bins(
     **Raises:** `ValueError` if a rate is negative or not finite, edges do not rise, or there is no
     room (under a transformation: times are NaN and `ok` is False).
     """
-    rates = as_floating(rates)
+    one_key("key", key)
+    room = None if room is None else count("room", room)
+    rates = floating("rates", rates)
     rates = rates.astype(jnp.promote_types(rates.dtype, jnp.float32))  # sums need its digits
     edges = as_times(edges, "edges").astype(rates.dtype)
     if edges.ndim != 1 or rates.ndim < 1 or edges.shape[0] != rates.shape[0] + 1 or not rates.size:
@@ -141,5 +144,6 @@ def poisson(
     Rates are per ms: 20 Hz is 0.02; pixels in 0..1 at up to 100 Hz are `0.1 * pixels`. All else is
     as in `poisson_bins`.
     """
-    edges = jnp.stack([as_floating(t0), as_floating(t1)])
-    return poisson_bins(key, as_floating(rates)[None], edges, room=room)
+    start, end = number("t0", t0, finite=True), number("t1", t1, finite=True)
+    require(end > start, f"t1 must be later than t0, got {t0} and {t1}.")
+    return poisson_bins(key, floating("rates", rates)[None], jnp.stack([start, end]), room=room)

@@ -6,8 +6,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Inexact, Int, PyTree
 
+from .._require import floating, mask
 from ..system import Module, as_floating, as_parameter, is_traced
 
 
@@ -70,6 +72,7 @@ class AbstractMemory(AbstractEnergy):
 
     def terms(self, y, args=None):
         evidence = jax.nn.logsumexp(self.scores(y)) / self.beta
+        y = as_floating(y)
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
 
     def update(
@@ -83,28 +86,19 @@ class AbstractMemory(AbstractEnergy):
         return self.mixture(self.posterior(y, seen))
 
 
-def as_patterns(patterns: ArrayLike, axes: str = "P N") -> Inexact[Array, "..."]:
+def as_patterns(
+    patterns: ArrayLike, axes: str = "P N", *, real: bool = True, name: str = "patterns"
+) -> Inexact[Array, "..."]:
     """`patterns` as a floating (or complex) array of these axes.
 
     **Raises:** `ValueError` if there is no pattern, or no unit, or if the axes do not fit.
     """
-    array = as_parameter(patterns)
+    array = as_parameter(floating(name, patterns, real=real, finite=True))
     if array.ndim != len(axes.split()):
-        raise ValueError(f"patterns must be an array [{axes}], got shape {array.shape}.")
+        raise ValueError(f"{name} must be an array [{axes}], got shape {array.shape}.")
     if array.size == 0:
-        raise ValueError(f"patterns must hold one pattern or more, got shape {array.shape}.")
+        raise ValueError(f"{name} must hold one pattern or more, got shape {array.shape}.")
     return array
-
-
-def as_number(name: str, value: ArrayLike) -> Float[Array, ""]:
-    """`value` as one number.
-
-    **Raises:** `ValueError` naming it if it is an array of numbers.
-    """
-    number = as_parameter(value)
-    if number.ndim != 0:
-        raise ValueError(f"{name} must be a number, got an array of shape {number.shape}.")
-    return number
 
 
 def as_bias(
@@ -114,30 +108,40 @@ def as_bias(
 
     **Raises:** `ValueError` if it has another shape.
     """
-    array = jnp.zeros(count, dtype) if bias is None else as_parameter(bias)
+    array = jnp.zeros(count, dtype) if bias is None else as_parameter(bias, "bias")
     if array.shape != (count,):
         raise ValueError(f"bias must have shape ({count},), one a {of}, got {array.shape}.")
     return array
 
 
-def as_couplings(weights: ArrayLike) -> Inexact[Array, "N N"]:
+def as_couplings(weights: ArrayLike, *, real: bool = True) -> Inexact[Array, "N N"]:
     """`weights` between units, as a symmetric (complex: Hermitian) matrix.
 
     **Raises:** `ValueError` if they are not square, or, where they are known, not symmetric.
     """
-    matrix = as_parameter(weights)
+    matrix = as_parameter(weights, "weights", real=real)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"weights must be square [N, N], got shape {matrix.shape}.")
-    if not is_traced(matrix) and not jnp.allclose(matrix, matrix.conj().T):
+    if is_traced(matrix):
+        return matrix
+    known = np.asarray(matrix)
+    if not np.allclose(known, known.conj().T, equal_nan=True):
         kind, other = ("Hermitian", "conj().T") if jnp.iscomplexobj(matrix) else ("symmetric", "T")
         raise ValueError(f"weights must be {kind}: pass (weights + weights.{other}) / 2.")
     return matrix
 
 
-def check_state(y: Any, shape: tuple[int, ...]) -> None:
-    """Raise `ValueError` if the state `y` is not of the patterns' shape."""
-    if jnp.shape(y) != shape:
-        raise ValueError(f"y must have the shape of one pattern, {shape}, got {jnp.shape(y)}.")
+def as_state(
+    y: Any, shape: tuple[int, ...], name: str = "y", *, real: bool = True
+) -> Inexact[Array, "..."]:
+    """The state `y` as a floating array.
+
+    **Raises:** `ValueError` with the name if it is not of the patterns' shape.
+    """
+    array = floating(name, y, real=real)
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the shape of one pattern, {shape}, got {array.shape}.")
+    return array
 
 
 def present(y: Float[Array, "..."], seen: Bool[ArrayLike, "..."]) -> Float[Array, "..."]:
@@ -145,10 +149,4 @@ def present(y: Float[Array, "..."], seen: Bool[ArrayLike, "..."]) -> Float[Array
 
     **Raises:** `ValueError` if `seen` is no mask in the shape of `y`.
     """
-    mask = jnp.asarray(seen)
-    if mask.dtype != bool or mask.shape != jnp.shape(y):
-        raise ValueError(
-            f"seen must be a mask of booleans in the shape of y, {jnp.shape(y)}, got "
-            f"{mask.dtype} of shape {mask.shape}."
-        )
-    return jnp.where(mask, y, 0)
+    return jnp.where(mask("seen", seen, jnp.shape(y)), y, 0)

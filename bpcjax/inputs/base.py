@@ -47,6 +47,9 @@ class AbstractInput(Module):
     """Hook: the transmission delays (ms) of the system's own spikes, where these are the source:
     spikes on their way are then no part of the system's state (default: a source outside)."""
 
+    constant_steps: ClassVar[bool] = False
+    """Hook: whether what arrives is right in steps of one length only (default: in all)."""
+
     def ready(self) -> "AbstractInput":
         """Hook: the input prepared once before a solve (default: itself)."""
         return self

@@ -1,6 +1,6 @@
 """Delayed input: a system's own spikes, which arrive after a transmission delay."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
 from .._instant import rounding
+from .._require import counts, describe
 from ..system import parameter
 from .base import AbstractInput, Landing
 
@@ -26,6 +27,18 @@ class _OnTheirWay(NamedTuple):
     none: Float[Array, "pre parts"]
 
 
+def _as_slice(pre: Any) -> tuple[int, int] | None:
+    """The ends of a slice of neurons."""
+    if pre is None:
+        return None
+    if not isinstance(pre, tuple) or len(pre) != 2:
+        raise ValueError(f"pre must be the two ends of a slice, got {describe(pre)}.")
+    start, stop = counts("pre", pre, least=0)
+    if start >= stop:
+        raise ValueError(f"pre must have neurons in it, got {pre}.")
+    return start, stop
+
+
 class Late(AbstractInput):
     """Delayed input: spikes of the system itself after `delays` (ms): one for all, `[pre, 1]`, or
     `[pre, parts]`, where each spike arrives in parts; `inf` means never. `pre`: the ends of the
@@ -37,7 +50,7 @@ class Late(AbstractInput):
     """
 
     delays: Float[Array, "..."] = parameter(nonnegative=True)  # ms
-    pre: tuple[int, int] | None = eqx.field(default=None, static=True)
+    pre: tuple[int, int] | None = eqx.field(default=None, static=True, converter=_as_slice)
 
     def __check_init__(self) -> None:
         if self.delays.ndim not in (0, 2):

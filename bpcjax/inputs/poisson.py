@@ -1,12 +1,13 @@
 """Poisson input: independent Poisson spikes, drawn as the solve goes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.lax as lax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from .._require import key as one_key
 from ..system import parameter
 from .base import AbstractTrain, Landing
 
@@ -52,10 +53,12 @@ class PoissonTrain(AbstractTrain):
     **Raises:** `ValueError` if `rates` are not [channels], negative or NaN.
     """
 
+    constant_steps: ClassVar[bool] = True
     rates: Float[Array, " channels"] = parameter(nonnegative=True)  # 1/ms
     key: Key[Array, ""] | Any  # pyright: ignore[reportGeneralTypeIssues]
 
     def __check_init__(self) -> None:
+        one_key("PoissonTrain.key", self.key)
         if self.rates.ndim != 1:
             raise ValueError(f"rates must be [channels], got shape {self.rates.shape}.")
 

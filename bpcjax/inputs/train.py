@@ -12,6 +12,7 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from .._arrays import as_indices, as_size, as_times
 from .._instant import rounding
+from .._require import instance
 from ..spikes import Spikes
 from ..system import is_traced, parameter
 from .base import AbstractTrain, Landing
@@ -71,6 +72,7 @@ class SpikeTrain(AbstractTrain):
 
         **Raises:** `ValueError` as the constructor, and where it is known that spikes were lost.
         """
+        instance("spikes", spikes, Spikes)
         spikes.check_complete()
         times = jnp.where(jnp.asarray(spikes.ok)[..., None], spikes.times, jnp.nan)
         return cls(times, spikes.neurons, channels, per_step)

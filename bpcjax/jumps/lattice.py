@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
+from .._require import count as as_count, instance, key as one_key, state as as_state
 from ..flows import Energy
 from ..networks.wrappers import EscapeRate, EscapeState
 from ..system import (
@@ -249,8 +250,11 @@ def descend(
 
     **Raises:** `ValueError` if there is no room.
     """
-    if spikes < 1:
-        raise ValueError(f"spikes must be at least 1, the room for them, got {spikes}.")
+    instance("system", system, AbstractDescent)
+    key, spikes = one_key("key", key), as_count("spikes", spikes, 1)
+    y0 = as_state("y0", y0, real=True)
+    if not ravel_pytree(y0)[0].size:
+        raise ValueError("y0 has no units in it: pass a state.")
     check_parameters(system)
     size = ravel_pytree(y0)[0].size
 

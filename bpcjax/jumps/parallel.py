@@ -3,9 +3,11 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from .._require import count, instance, key as one_key, state as as_state
 from ..system import Module, is_traced, parameter
 from .lattice import AbstractDescent, DescentState
 
@@ -24,7 +26,7 @@ class Thinned(Module):
 
     def __check_init__(self) -> None:
         super().__check_init__()
-        if not is_traced(self.share) and not bool((self.share <= 1).all()):
+        if not is_traced(self.share) and not (np.asarray(self.share) <= 1).all():
             raise ValueError(f"share is a probability, got {self.share}.")
 
 
@@ -54,9 +56,12 @@ def descend_in_parallel(
 
     **Raises:** `ValueError` for less than one step.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}.")
-    thin = Thinned() if thinned is None else thinned
+    instance("system", system, AbstractDescent)
+    key, steps = one_key("key", key), count("steps", steps, 1)
+    y0 = as_state("y0", y0, real=True)
+    if not ravel_pytree(y0)[0].size:
+        raise ValueError("y0 has no units in it: pass a state.")
+    thin = instance("thinned", Thinned() if thinned is None else thinned, Thinned)
     size = ravel_pytree(y0)[0].size
 
     def chances(value):

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
+from .._require import count as as_count, instance, key as one_key, number
+
 
 class AbstractJumps(eqx.Module):
     """Jump process: channel c jumps at the rate `exp(log_rates(y)[c])`, and between jumps the state
@@ -137,8 +139,9 @@ def jump_path(
 
     **Raises:** `ValueError` if there is no room.
     """
-    if jumps < 1:
-        raise ValueError(f"jumps must be at least 1, the room for them, got {jumps}.")
+    instance("process", process, AbstractJumps)
+    key, jumps = one_key("key", key), as_count("jumps", jumps, 1)
+    t1 = number("t1", t1, least=0)
     dtype = jax.eval_shape(lambda: _bound(process, y0, args)[0]).dtype
     end = jnp.asarray(t1, dtype)
 

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from .._require import floating, instance, number, sizes, state
 from ..system import Module, parameter
 
 
@@ -63,6 +64,7 @@ class SpikeTraces(Module):
 
     def init(self, columns: int, units: int) -> Traces:
         """Initial traces before any spike: zero throughout, for columns [H, M]."""
+        columns, units = sizes(columns=columns, units=units)
         single, pair = jnp.zeros((columns, units)), jnp.zeros((columns, units) * 2)
         return Traces(single, single, single, pair, pair)
 
@@ -91,10 +93,15 @@ class SpikeTraces(Module):
         self, traces: Traces, spikes: Float[Array, "H M"], dt: Float[ArrayLike, ""]
     ) -> Traces:
         """The traces a time `dt` (ms) later, and then those of `spikes`, their number a unit."""
-        dt = jnp.asarray(dt)
+        instance("traces", traces, Traces)
+        traces = state("traces", traces, real=True)
+        if len({x.shape for x in traces[:3]}) > 1 or traces.pair_e.shape != traces.z.shape * 2:
+            raise ValueError("traces must be [H, M] of units and [H, M, H, M] of pairs.")
+        spikes = floating("spikes", spikes, traces.z.shape, like="traces", least=0)
+        span = number("dt", dt, least=0)
         products = traces.z[:, :, None, None] * traces.z[None, None]
-        pair = self._after(dt, 2 / self.tau_z, (products, traces.pair_e, traces.pair_p))
-        z, e, p = self._after(dt, 1 / self.tau_z, (traces.z, traces.e, traces.p))
+        pair = self._after(span, 2 / self.tau_z, (products, traces.pair_e, traces.pair_p))
+        z, e, p = self._after(span, 1 / self.tau_z, (traces.z, traces.e, traces.p))
         return Traces(z + spikes / (self.f_max * self.tau_z), e, p, pair[1], pair[2])
 
     def probabilities(self, traces: Traces) -> tuple[Float[Array, "H M"], Float[Array, "H M H M"]]:
@@ -110,5 +117,6 @@ class SpikeTraces(Module):
 
     def run(self, spikes: Float[Array, "T H M"], dt: Float[ArrayLike, ""]) -> Traces:
         """The traces at the last of T bins of `dt` (ms), from none."""
+        spikes, dt = floating("spikes", spikes, ("T", "H", "M"), least=0), number("dt", dt, least=0)
         start = self.init(*spikes.shape[1:])
         return jax.lax.scan(lambda y, s: (self.update(y, s, dt), None), start, spikes)[0]

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from .._require import floating, function, instance, key as one_key, number, scalar
 from ..energies import ModernHopfield
 
 
@@ -31,21 +32,32 @@ class Observation(NamedTuple):
     share: Float[Array, " P"]
 
 
+def _checked(mixture: Mixture) -> Mixture:
+    """A mixture of floating arrays that fit together."""
+    instance("mixture", mixture, Mixture)
+    weights = floating("mixture: weights", mixture.weights, ("P", "N"), finite=True)
+    return Mixture(weights, floating("mixture: log_prior", mixture.log_prior, weights.shape[:1]))
+
+
 def categorical(mixture: Mixture) -> ModernHopfield:
     """Categorical mixture: the memory whose posterior is Bayes' for inputs coded in columns, one
     unit of each active.
 
     `weights` are the logarithms of the units' probabilities: `softmax(weights y + log_prior)`.
     """
-    return ModernHopfield(mixture.weights, 1.0, mixture.log_prior)
+    weights, log_prior = _checked(mixture)
+    return ModernHopfield(weights, 1.0, log_prior)
 
 
 def gaussian(beta: ArrayLike) -> Callable[[Mixture], ModernHopfield]:
     """Gaussian mixture: the memory whose posterior is Bayes' for Gaussian noise of variance `1 /
     beta` around `weights`: as a function of the mixture, for `learn`."""
 
+    beta = number("beta", beta, above=0)
+
     def energy(mixture: Mixture) -> ModernHopfield:
-        return ModernHopfield.from_prior(mixture.weights, beta, mixture.log_prior)
+        weights, log_prior = _checked(mixture)
+        return ModernHopfield.from_prior(weights, beta, log_prior)
 
     return energy
 
@@ -53,7 +65,7 @@ def gaussian(beta: ArrayLike) -> Callable[[Mixture], ModernHopfield]:
 def log_evidence(energy: ModernHopfield, y: Float[Array, " N"]) -> Float[Array, ""]:
     """Log evidence `lse(beta (X y + a))`: the log probability of `y` up to what no parameter
     changes, `-beta E(y) + beta |y|^2 / 2`."""
-    return jax.nn.logsumexp(energy.scores(y))
+    return jax.nn.logsumexp(instance("energy", energy, ModernHopfield).scores(y))
 
 
 def _stateless(
@@ -98,8 +110,7 @@ def averages(rate: float) -> optax.GradientTransformation:
 
     **Raises:** `ValueError` for a rate that is not positive.
     """
-    if not rate > 0:
-        raise ValueError(f"rate must be positive, got {rate}.")
+    rate = scalar("rate", rate, above=0)
 
     def shift(log_mean, y, time):  # log of exp(-time) exp(log_mean) + (1 - exp(-time)) y
         gain = -jnp.expm1(-time) * y
@@ -141,6 +152,12 @@ def learn(
     `energy` makes the memory of a mixture (`categorical`, or `gaussian(beta)`); the spike is a
     draw from its posterior, and `rule` changes the mixture.
     """
+
+    instance("rule", rule, optax.GradientTransformation)
+    function("energy", energy)
+    mixture = _checked(mixture)
+    inputs = floating("inputs", inputs, ("T", mixture.weights.shape[1]))
+    one_key("key", key)
 
     def step(carry, event):
         mixture, state = carry

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from .._require import count, floating, function, instance, scalar
 from ..energies.predictive.free_energy import PredictiveCoding
 from ..energies.predictive.maps import AbstractMap
 
@@ -25,6 +26,19 @@ def hebbian(
     For `DenseMap` it is `-post_i f(pre_j)` for a weight and `-post_i` for a bias; a kernel sums
     over its places.
     """
+
+    instance("predict", predict, AbstractMap)
+    pre, post = floating("pre", pre), floating("post", post)
+    if pre.ndim < 2 or not len(pre):
+        raise ValueError(f"pre must be a batch of samples, got shape {pre.shape}.")
+    try:
+        like = (len(pre), *jax.eval_shape(predict, pre[0]).shape)
+    except ValueError as error:
+        raise ValueError(f"pre does not fit predict: {error}") from error
+    if post.shape != like:
+        raise ValueError(
+            f"post must have shape {like}, as predict gives it of pre, got {post.shape}."
+        )
 
     def agreement(predict):
         return -jnp.vdot(jax.vmap(predict)(pre), post) / len(pre)
@@ -41,12 +55,16 @@ def growing_step(
     Late steps of a shrinking size have a growing gain: what the decay of a curvature's start does
     in online Newton methods, kept as a schedule.
     """
-    if not rate > 0 or not growth > 0 or total < 1:
-        raise ValueError(f"rate, growth, total must be positive: {rate}, {growth}, {total}.")
+    rate, growth = scalar("rate", rate, above=0), scalar("growth", growth, above=0)
+    total, warm, least = (
+        count("total", total, 1),
+        count("warm", warm),
+        scalar("least", least, least=0),
+    )
     down = optax.cosine_decay_schedule(1.0, total, least)
 
-    def schedule(count):
-        t = count + 1
+    def schedule(step):
+        t = step + 1
         return rate * growth ** (t / total) * jnp.minimum(1.0, t / max(warm, 1)) * down(t)
 
     return schedule
@@ -57,6 +75,8 @@ def momentum(
 ) -> optax.GradientTransformation:
     """Momentum: a running mean of the local products, weights that decay, and a step of
     `schedule`."""
+    function("schedule", schedule)
+    trace, decay = scalar("trace", trace, least=0, below=1), scalar("decay", decay, least=0)
     return optax.chain(
         optax.ema(trace, debias=True),
         optax.add_decayed_weights(decay),
@@ -73,6 +93,8 @@ def kolen_pollack(rule: optax.GradientTransformation) -> optax.GradientTransform
     come back through the transposed weights, which nobody carried there (Kolen & Pollack 1994,
     ICNN 3:1375).
     """
+
+    instance("rule", rule, optax.GradientTransformation)
 
     def update(updates, state, params=None):
         return rule.update((updates, updates), state, params)
@@ -118,6 +140,9 @@ def incremental(
     possible (`project`). It rests only where both gradients of F are 0, as it does where values
     settle before each step.
     """
+
+    for name, rule in (("values", values), ("weights", weights)):
+        instance(name, rule, optax.GradientTransformation)
 
     def init(energy: PredictiveCoding, y: PyTree) -> IncrementalState:
         maps: Any = tuple(a.predict for a in energy.arrows)

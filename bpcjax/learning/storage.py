@@ -1,20 +1,24 @@
 """One-shot storage: a pattern is a row of the memory, or an outer product in its weights."""
 
+import math
+
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from .._require import floating, indices, instance, number
 from ..energies import ClassicalHopfield, ModernHopfield
-from ..system import as_parameter, is_traced
+from ..energies.base import as_patterns
+from ..energies.hopfield.classical import within_range
+from ..system import is_traced
 
 
 def _row(memory: ModernHopfield, pattern: ArrayLike, log_prior: ArrayLike) -> tuple[Array, Array]:
-    pattern = jnp.asarray(pattern, memory.patterns.dtype)
-    if pattern.shape != memory.patterns.shape[1:]:
-        raise ValueError(
-            f"pattern must have shape {memory.patterns.shape[1:]}, got {pattern.shape}."
-        )
-    return pattern, jnp.asarray(log_prior) / memory.beta - 0.5 * pattern @ pattern
+    instance("memory", memory, ModernHopfield)
+    row = floating("pattern", pattern, memory.patterns.shape[1:], finite=True)
+    row = row.astype(memory.patterns.dtype)
+    prior = number("log_prior", log_prior, below=math.inf)
+    return row, prior / memory.beta - 0.5 * row @ row
 
 
 def append(
@@ -42,6 +46,8 @@ def overwrite(
     **Raises:** `ValueError` if the pattern does not have the length of the others, `IndexError`
     for a row that is not there.
     """
+    instance("memory", memory, ModernHopfield)
+    indices("row", row, shape=())
     count = len(memory.patterns)
     if not is_traced(row) and not 0 <= int(row) < count:
         raise IndexError(f"row must be in 0 ... {count - 1}, got {row}.")
@@ -59,16 +65,19 @@ def hebb(
     memory is a palimpsest, in which a pattern of age `k` has the signal `keep^k` (Mezard, Nadal &
     Toulouse 1986, J. Phys. 47:1457).
     """
+    pattern = floating("pattern", pattern, ("N",))
+    if not pattern.size:
+        raise ValueError("pattern must have one unit or more, got none.")
     size = pattern.shape[0]
+    weights = floating("weights", weights, (size, size), like="pattern")
+    left = number("keep", keep)
     outer = pattern[:, None] * pattern[None] / size
-    return jnp.asarray(keep) * weights + outer * (1 - jnp.eye(size, dtype=outer.dtype))
+    return left * weights + outer * (1 - jnp.eye(size, dtype=outer.dtype))
 
 
 def projection(patterns: ArrayLike) -> ClassicalHopfield:
     """Projection rule: the memory whose weights project on the span of the patterns [P, N], of
     which each is then a fixed point (Personnaz, Guyon & Dreyfus 1985, J. Phys. Lett. 46:359)."""
-    patterns = as_parameter(patterns)
-    if patterns.ndim != 2:
-        raise ValueError(f"patterns must be a matrix [P, N], got shape {patterns.shape}.")
-    weights = jnp.linalg.pinv(patterns) @ patterns
+    patterns = as_patterns(patterns)
+    weights = within_range(jnp.linalg.pinv(patterns) @ patterns)
     return ClassicalHopfield(0.5 * (weights + weights.T))

@@ -9,18 +9,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from .._arrays import sized
+from .._require import counts, sequence
 from ..inputs import AbstractInput
 from ..system import AbstractSpikingSystem, Module, parameter
 from .synapses import AbstractSynapse, Delta
-from .weights import AbstractWeights, Dense
-
-
-def _as_weights(weights: Any) -> Callable:
-    return weights if callable(weights) else Dense(weights)
+from .weights import AbstractWeights, Dense, as_weights
 
 
 def _as_optional(weights: Any) -> Callable | None:
-    return None if weights is None else _as_weights(weights)
+    return None if weights is None else as_weights("recurrent")(weights)
 
 
 def _each(weights: Callable, x: Float[Array, "... pre"]) -> Float[Array, "... post"]:
@@ -42,7 +39,7 @@ class Layer(Module):
     **Raises:** `ValueError` if the parts do not fit together.
     """
 
-    weights: Callable = eqx.field(converter=_as_weights)
+    weights: Callable = eqx.field(converter=as_weights("weights"))
     neuron: AbstractSpikingSystem
     size: int = eqx.field(converter=sized("size", 1), static=True)
     synapse: AbstractSynapse = eqx.field(default_factory=Delta)
@@ -54,6 +51,14 @@ class Layer(Module):
         super().__check_init__()
         if self.bias.shape not in ((), (self.size,)):
             raise ValueError(f"bias must be [{self.size}], got shape {self.bias.shape}.")
+        for name, weights, rows in (("weights", self.weights, None), ("recurrent", self.recurrent,
+                                                                      self.size)):  # fmt: skip
+            if isinstance(weights, AbstractWeights):
+                pre, post = weights.shape()
+                if post not in (None, self.size) or (rows and pre not in (None, rows)):
+                    raise ValueError(
+                        f"{name} or size: weights of shape [{pre}, {post}] for {self.size} neurons."
+                    )
         if self.recurrent is not None and not self.fires:
             raise ValueError("recurrent: a layer that does not fire sends itself nothing.")
 
@@ -121,9 +126,7 @@ class Layers(AbstractSpikingSystem):
     source: AbstractInput | None = None
 
     def __init__(self, layers: Sequence[Layer], source: AbstractInput | None = None):
-        self.layers, self.source = tuple(layers), source
-        if not self.layers:
-            raise ValueError("layers: pass at least one.")
+        self.layers, self.source = sequence("layers", layers, Layer, least=1), source
         if not any(layer.fires for layer in self.layers):
             raise ValueError("layers: none of them fires.")
         first = self.layers[0].weights
@@ -141,6 +144,7 @@ class Layers(AbstractSpikingSystem):
 
     def rest(self, shape: tuple[int, ...] = ()) -> LayersState:
         """The state at rest of all layers, for a batch of the given shape."""
+        shape = counts("shape", shape, least=0)
         parts = [(layer, (*shape, layer.size)) for layer in self.layers]
         return LayersState(
             tuple(layer.neuron.rest(own) for layer, own in parts),

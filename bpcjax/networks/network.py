@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from .._require import count, sequence
 from ..system import AbstractSpikingSystem, Cut
 from .projection import Projection
 
@@ -36,13 +37,14 @@ class Network(AbstractSpikingSystem):
 
     def __init__(self, neurons: AbstractSpikingSystem, projections: Sequence[Projection] = ()):
         self.neurons = neurons
-        self.projections = tuple(projections)
+        self.projections = sequence("projections", projections, Projection)
 
     def rest(self, size: int) -> NetworkState:
         """`size` neurons at rest with silent synapses.
 
         **Raises:** `ValueError` if a projection does not fit.
         """
+        size = count("size", size, 1)
         for index, projection in enumerate(self.projections):
             projection.check(size, f"projections[{index}]")
         synapses = tuple(p.synapse.rest((size,)) for p in self.projections)

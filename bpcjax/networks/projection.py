@@ -12,7 +12,7 @@ from .._arrays import sized
 from ..inputs import AbstractInput, AbstractTrain, Late
 from ..system import Module, parameter
 from .synapses import AbstractSynapse
-from .weights import AbstractWeights, Dense
+from .weights import AbstractWeights, as_weights
 
 
 class Span(eqx.Module):
@@ -24,10 +24,6 @@ class Span(eqx.Module):
     def of(self, x: Array) -> Array:
         """The slice of an array with the neurons on its first axis."""
         return x[self.start : self.stop]
-
-
-def _as_weights(weights: Any) -> Callable:
-    return weights if callable(weights) else Dense(weights)
 
 
 def _as_span(part: Any) -> Span | None:
@@ -58,7 +54,7 @@ class Projection(Module):
     **Raises:** `ValueError` if the parts do not fit together.
     """
 
-    weights: Callable = eqx.field(converter=_as_weights)
+    weights: Callable = eqx.field(converter=as_weights("weights"))
     synapse: AbstractSynapse
     delay: Float[Array, "..."] | None = parameter(nonnegative=True, optional=True)  # ms
     pre: Any = eqx.field(default=None, converter=_as_source)

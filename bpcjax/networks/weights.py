@@ -1,6 +1,7 @@
 """Connection weights: linear maps from spikes to the weighted sums at their targets."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, SupportsIndex
 
 import equinox as eqx
@@ -12,6 +13,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, Key
 
 from .. import _bits
 from .._arrays import as_indices, as_size, known_indices, sized
+from .._require import counts, floating, key as one_key, scalar
 from ..system import Module, as_parameter, is_traced, parameter
 
 
@@ -66,11 +68,33 @@ class Dense(AbstractWeights):
         return self.weights.shape[1]
 
 
+def as_weights(name: str) -> Callable[[Any], Callable]:
+    """Converter of a field that holds a linear callable, or a matrix [pre, post]."""
+
+    def convert(weights: Any) -> Callable:
+        if isinstance(weights, type):
+            raise ValueError(f"{name} must be a matrix or a callable object, got a class.")
+        if callable(weights):
+            return weights
+        try:
+            return Dense(as_parameter(weights, name))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+    return convert
+
+
 class OneToOne(AbstractWeights):
     """One-to-one connections: each source has one target, that of its own index, with the given
     weight."""
 
     weight: Float[Array, "*n"] = parameter()
+
+    def __check_init__(self) -> None:
+        if self.weight.ndim > 1:
+            raise ValueError(
+                f"weight must be one number, or one a source, got {self.weight.shape}."
+            )
 
     def __call__(self, spikes):
         return spikes * self.weight
@@ -93,7 +117,7 @@ class Lateral(AbstractWeights):
 
 
 def _extent(extent: Any) -> tuple[int, ...]:
-    return tuple(as_size(n, "extent", 1) for n in extent)
+    return counts("extent", extent, 1)
 
 
 class Convolution(AbstractWeights):
@@ -115,6 +139,8 @@ class Convolution(AbstractWeights):
                 f"kernel must have shape [out, channels, *window] with a window in "
                 f"{len(self.extent)} dimensions as extent has, got {self.kernel.shape}."
             )
+        if 0 in self.kernel.shape:
+            raise ValueError(f"kernel must not be empty, got shape {self.kernel.shape}.")
         if any(k > n for k, n in zip(self.kernel.shape[2:], self.extent, strict=True)):
             raise ValueError(f"kernel {self.kernel.shape} is larger than extent {self.extent}.")
 
@@ -136,7 +162,8 @@ class Sparse(AbstractWeights):
     Rows are padded with the target `post`, which is nobody. Only the rows of neurons that spike
     are read, one after another; derivatives go through all connections.
 
-    **Raises:** `ValueError` if the arrays do not match, or a target is not one.
+    **Raises:** `ValueError` if the arrays do not match, or a target is not one (where targets are
+    traced its weight is NaN, which a solve reports as a bad parameter).
     """
 
     targets: Int[Array, "pre parts"]
@@ -144,14 +171,14 @@ class Sparse(AbstractWeights):
     post: int = eqx.field(static=True, converter=sized("post"))  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(self, targets: ArrayLike, weights: ArrayLike, post: SupportsIndex):
-        targets, weights = as_indices(targets, "targets"), as_parameter(weights)
+        targets, weights = as_indices(targets, "targets"), as_parameter(weights, "weights")
         post = as_size(post, "post")
         if targets.ndim != 2:
             raise ValueError(f"targets must be [pre, parts], got shape {targets.shape}.")
         concrete = not is_traced(targets) and targets.size
         if concrete and not 0 <= int(targets.min()) <= int(targets.max()) <= post:
             raise ValueError(
-                f"targets must be in 0..{post - 1}, or {post} for nobody, got "
+                f"targets must be in 0..{post - 1} for post={post}, or {post} for nobody, got "
                 f"{targets.min()}..{targets.max()}."
             )
         if weights.ndim not in (0, 2) or any(
@@ -161,8 +188,11 @@ class Sparse(AbstractWeights):
                 f"weights must be a number or one for each of the targets, {targets.shape}, got "
                 f"shape {weights.shape}."
             )
-        self.targets = targets
-        self.weights = jnp.broadcast_to(weights, targets.shape)
+        weights = jnp.broadcast_to(weights, targets.shape)
+        if is_traced(targets):  # a weight that is NaN is a bad parameter of the solve
+            there = (targets >= 0) & (targets <= post)
+            targets, weights = jnp.where(there, targets, post), jnp.where(there, weights, jnp.nan)
+        self.targets, self.weights = targets, weights
         self.post = post
 
     @classmethod
@@ -174,17 +204,26 @@ class Sparse(AbstractWeights):
 
         **Raises:** `ValueError` if an index is out of range.
         """
-        pre, post = as_size(pre, "pre"), as_size(post, "post")
+        pre, post = _size(pre, "pre"), as_size(post, "post")
         sources, targets = known_indices(sources, "sources"), known_indices(targets, "targets")
         if sources.ndim != 1 or sources.shape != targets.shape:
             raise ValueError(
                 "sources and targets must be two arrays of one length, got shapes "
                 f"{sources.shape} and {targets.shape}."
             )
-        weights = np.broadcast_to(np.asarray(weights), sources.shape)
+        weights = _known("weights", weights)
+        if weights.shape not in ((), sources.shape):
+            raise ValueError(
+                f"weights must be a number or one for each of the sources, {sources.shape}, got "
+                f"shape {weights.shape}."
+            )
+        weights = np.broadcast_to(weights, sources.shape)
         for name, x, end in (("sources", sources, pre), ("targets", targets, post)):
             if x.size and not ((x >= 0) & (x < end)).all():
-                raise ValueError(f"{name} must be in 0..{end - 1}, got {x.min()}..{x.max()}.")
+                raise ValueError(
+                    f"{name} must be in 0..{end - 1} for pre={pre} and post={post}, got "
+                    f"{x.min()}..{x.max()}."
+                )
         order = np.lexsort((targets, sources))
         sources, targets, weights = sources[order], targets[order], weights[order]
         counts = np.bincount(sources, minlength=pre)
@@ -200,7 +239,9 @@ class Sparse(AbstractWeights):
     @classmethod
     def from_dense(cls, weights: ArrayLike) -> "Sparse":
         """Sparse weights from the entries of a matrix [pre, post] that are not zero."""
-        matrix = np.asarray(weights)
+        matrix = _known("weights", weights)
+        if matrix.ndim != 2:
+            raise ValueError(f"weights must be a matrix [pre, post], got shape {matrix.shape}.")
         sources, targets = np.nonzero(matrix)
         pre, post = matrix.shape
         return cls.from_lists(pre, post, sources, targets, matrix[sources, targets])
@@ -215,9 +256,9 @@ class Sparse(AbstractWeights):
         weight: Any,
     ):
         """Random connections: each of the `pre * post` is there with the given probability."""
-        if not 0 <= probability <= 1:
-            raise ValueError(f"probability must be in 0..1, got {probability}.")
-        pre, post, random = as_size(pre, "pre"), as_size(post, "post"), _numpy_random(key)
+        probability = scalar("probability", probability, least=0, most=1)
+        pre, post, random = _size(pre, "pre"), _size(post, "post"), _numpy_random(key)
+        weight = _known_number("weight", weight)
         counts = random.binomial(post, probability, pre)
         rows = [random.choice(post, n, replace=False, shuffle=False) for n in counts]
         sources = np.repeat(np.arange(pre), counts)
@@ -234,11 +275,12 @@ class Sparse(AbstractWeights):
         weight: Any,
     ):
         """Fixed in-degree: each target has `count` sources, drawn with replacement as in NEST."""
-        count = as_size(count, "count")
-        pre, post = as_size(pre, "pre", 1 if count else 0), as_size(post, "post")
+        count, weight = _size(count, "count"), _known_number("weight", weight)
+        pre, post = _size(pre, "pre", 1 if count else 0), _size(post, "post")
+        random = _numpy_random(key)
         if not count:
             return cls.from_lists(pre, post, [], [], weight)
-        sources = _numpy_random(key).integers(0, pre, (post, count)).ravel()
+        sources = random.integers(0, pre, (post, count)).ravel()
         targets = np.repeat(np.arange(post), count)
         return cls.from_lists(pre, post, sources, targets, weight)
 
@@ -260,7 +302,26 @@ class Sparse(AbstractWeights):
 
 
 def _numpy_random(key: Key[Array, ""]) -> np.random.Generator:
+    one_key("key", key)
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+
+
+def _size(value: Any, name: str, least: int = 0) -> int:
+    """A number of neurons or connections, which memory could hold."""
+    return as_size(value, name, least, 2**31 - 1)
+
+
+def _known(name: str, value: Any) -> np.ndarray:
+    """Known numbers as a floating array of numpy's."""
+    return np.asarray(floating(name, value))
+
+
+def _known_number(name: str, value: Any) -> np.ndarray:
+    """One known number, not NaN."""
+    array = _known(name, value)
+    if array.ndim or np.isnan(array):
+        raise ValueError(f"{name} must be one number, not NaN, got shape {array.shape}.")
+    return array
 
 
 @jax.custom_jvp

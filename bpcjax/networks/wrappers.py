@@ -149,6 +149,7 @@ class EscapeRate(AbstractKeyed, AbstractAroundNeuron):
     def vector_field(self, t, y, args):
         rate = self.neuron.vector_field(t, y.neuron, args)
         hazard = self.hazard(self.neuron.guard(t, y.neuron, args))
+        hazard = jnp.where(hazard < 0, jnp.nan, hazard)  # none is negative: the solve tells
         return EscapeState(rate, hazard, jnp.zeros_like(y.count))
 
     def guard(self, t, y, args):

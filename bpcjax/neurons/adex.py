@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._require import rising
 from ..system import AbstractSpikingSystem, parameter
 
 
@@ -36,6 +37,9 @@ class AdEx(AbstractSpikingSystem):
     b: Float[Array, "*n"] = parameter(80.5)  # pA
     v_reset: Float[Array, "*n"] = parameter(-70.6)  # mV
     v_cut: Float[Array, "*n"] = parameter(-40.4)  # mV, where the upstroke is cut off
+
+    def __check_init__(self) -> None:
+        rising("v_reset", self.v_reset, "v_cut", self.v_cut)  # else a spike never ends
 
     def rest(self, shape: tuple[int, ...] = ()) -> AdExState:
         """The potential at the leak's reversal, no adaptation."""

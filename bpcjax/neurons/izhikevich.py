@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._require import rising
 from ..system import AbstractSpikingSystem, parameter
 
 
@@ -29,6 +30,9 @@ class Izhikevich(AbstractSpikingSystem):
     c: Float[Array, "*n"] = parameter(-65.0)  # mV
     d: Float[Array, "*n"] = parameter(8.0)  # mV/ms
     v_peak: Float[Array, "*n"] = parameter(30.0)  # mV
+
+    def __check_init__(self) -> None:
+        rising("c", self.c, "v_peak", self.v_peak)  # else a spike never ends
 
     def rest(self, shape: tuple[int, ...] = ()) -> IzhikevichState:
         """The lower equilibrium without drive; where there is none, where `dv/dt` is least."""

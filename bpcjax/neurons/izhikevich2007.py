@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._require import rising
 from ..system import AbstractSpikingSystem, parameter
 
 Values = Float[Array, "*n"]
@@ -52,6 +53,9 @@ class Izhikevich2007(AbstractSpikingSystem):
     d: Values = parameter(100.0)  # pA
     v_peak: Values = parameter(35.0)  # mV
     recovery: Callable[[Values], Values] = LinearRecovery()
+
+    def __check_init__(self) -> None:
+        rising("c", self.c, "v_peak", self.v_peak)  # else a spike never ends
 
     def rest(self, shape: tuple[int, ...] = ()) -> Izhikevich2007State:
         """The state at rest: potential `v_r`, no recovery current."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._require import rising
 from ..system import AbstractSpikingSystem, parameter
 
 
@@ -26,6 +27,9 @@ class LIF(AbstractSpikingSystem):
     e_l: Float[Array, "*n"] = parameter(-60.0)  # mV
     v_th: Float[Array, "*n"] = parameter(-50.0)  # mV
     v_reset: Float[Array, "*n"] = parameter(-60.0)  # mV
+
+    def __check_init__(self) -> None:
+        rising("v_reset", self.v_reset, "v_th", self.v_th)  # else a spike never ends
 
     def rest(self, shape: tuple[int, ...] = ()) -> LIFState:
         """The potential at the leak's reversal."""

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from .._require import floating
 from ..system import AbstractSystem, parameter
 
 Values = Float[Array, "*n"]
@@ -54,7 +55,19 @@ class McCullochPitts(AbstractSystem):
         drive: Float[ArrayLike, "..."] = 0.0,
     ) -> Float[Array, "*batch post"]:
         """The next activity [post] after `x` [pre], with `drive` from outside."""
-        return self.phi(jnp.asarray(x) @ jnp.asarray(weights) + drive - self.threshold)
+        weights, drive = floating("weights", weights, ("pre", "post")), floating("drive", drive)
+        x = floating("x", x)
+        if drive.shape[-1:] not in ((), (1,), weights.shape[1:]):
+            raise ValueError(
+                f"drive must be a number, or one for each of {weights.shape[1]} neurons, got shape "
+                f"{drive.shape}."
+            )
+        if x.shape[-1:] != weights.shape[:1]:
+            raise ValueError(
+                f"x must have {weights.shape[0]} neurons on the last axis, as weights have rows, "
+                f"got shape {x.shape}."
+            )
+        return self.phi(x @ weights + drive - self.threshold)
 
     def vector_field(self, t, y, args):
         weights, drive = args

@@ -5,11 +5,11 @@ Made when asked for, in the precision that holds then: `adex_patterns()["tonic"]
 
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from ..system import AbstractSpikingSystem, Drive, Module, as_parameter, parameter
+from .._require import state
+from ..system import AbstractSpikingSystem, Drive, Module, as_parameter, parameter, varies
 from .adex import AdEx
 from .izhikevich import Izhikevich, IzhikevichState
 from .izhikevich2007 import CubicRecovery, Izhikevich2007
@@ -36,7 +36,7 @@ class Pulses(Module):
         return self.height * ((t >= self.starts) & (t < self.starts + self.width)).any()
 
 
-class Pattern(eqx.Module):
+class Pattern(Module):
     """Firing pattern: a neuron, its drive (an array or a function of t), its start, and how long
     (ms) to look: `simulate(p.neuron, p.y0, p.drive, t1=p.t1, dt=..., max_spikes=...)`."""
 
@@ -44,6 +44,11 @@ class Pattern(eqx.Module):
     drive: Drive
     y0: PyTree
     t1: Float[Array, ""] = parameter(positive=True)  # ms
+
+    def __check_init__(self) -> None:
+        state("Pattern.y0", self.y0, real=True)
+        if not varies(self.drive):
+            state("Pattern.drive", self.drive, real=True)
 
 
 def _pattern(neuron: AbstractSpikingSystem, drive: Any, t1: Any, y0: PyTree = None) -> Pattern:

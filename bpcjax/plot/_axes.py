@@ -8,10 +8,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from .._require import instance
+
 
 def axes(ax: Axes | None) -> Axes:
     """Axes to draw on: `ax` itself, or those of a new figure."""
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
+    if ax is None:
+        return plt.subplots(layout="constrained")[1]
+    return instance("ax", ax, Axes)
 
 
 def names_above(ax: Axes, **options: Any) -> None:

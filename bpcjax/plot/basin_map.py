@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
+from .._require import instance, plain, sequence
 from ..analysis import Basins
 from ._axes import axes
 
@@ -35,13 +36,18 @@ def basin_map(
     **Raises:** `ValueError` naming the argument: numbers of rows, attractors or names that differ,
     coordinates that are not finite, more attractors than colours (7).
     """
+    instance("basins", basins, Basins)
     label, ok = np.asarray(basins.label), np.asarray(basins.ok)
-    count, at = len(basins.fraction), np.asarray(starts, float)
+    count, at = len(basins.fraction), plain("starts", starts)
     if at.shape != (len(label), 2) or not np.isfinite(at).all():
         raise ValueError(f"starts must be finite, [{len(label)}, 2], got shape {at.shape}.")
     if count > len(COLOURS):
         raise ValueError(f"basins: {count} attractors, colours tell {len(COLOURS)} apart.")
-    names = [f"attractor {k}" for k in range(count)] if names is None else list(names)
+    names = (
+        [f"attractor {k}" for k in range(count)]
+        if names is None
+        else list(sequence("names", names, str))
+    )
     if len(names) != count:
         raise ValueError(f"names: {len(names)} for {count} attractors.")
     ax = axes(ax)
@@ -58,7 +64,7 @@ def basin_map(
     else:
         ax.scatter(*at.T, c=kind, s=9, edgecolors="0.5", linewidths=0.2, **shades)
     if attractors is not None:
-        points = np.asarray(attractors, float)
+        points = plain("attractors", attractors)
         if points.shape != (count, 2):
             raise ValueError(f"attractors must be [{count}, 2], got shape {points.shape}.")
         ax.scatter(

@@ -9,6 +9,7 @@ from jaxtyping import ArrayLike
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from .._require import sequence
 from ..analysis import Bifurcation, Branch, Special
 from ._axes import axes, names_above, pick
 
@@ -51,10 +52,13 @@ def bifurcation(
     **Raises:** `ValueError` naming the argument: no branches, or none with points, states of
     several numbers without `y`, a `y` that is no number, ranges or labels that do not fit.
     """
-    rows = [branches] if isinstance(branches, Branch) else list(branches)
+    rows = sequence("branches", [branches] if isinstance(branches, Branch) else branches, Branch)
+    rows = list(rows)
     if not rows:
         raise ValueError("branches: there are none to draw.")
     for name, items in (("ranges", ranges), ("labels", labels)):
+        if items is not None:
+            sequence(name, items, *((str,) if name == "labels" else (tuple, list, type(None))))
         if items is not None and len(items) != len(rows):
             raise ValueError(f"{name}: {len(items)} for {len(rows)} branches.")
     curves = [

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import ArrayLike
 from matplotlib.axes import Axes
 
+from .._require import instance, plain, sequence
 from ..analysis import Lyapunov, PhaseResponse
 from ._axes import axes, doubt, names_above, pick
 
@@ -28,15 +29,17 @@ def fi_curve(
     **Raises:** `ValueError` naming the argument: shapes that do not fit, drives that are not
     finite, negative rates.
     """
-    drives, rates = np.asarray(drives, float), np.asarray(rates, float)
+    drives, rates = plain("drives", drives), plain("rates", rates)
     if drives.ndim != 1 or not np.isfinite(drives).all():
         raise ValueError(f"drives must be a finite vector, got shape {drives.shape}.")
     if rates.ndim not in (1, 2) or len(rates) != len(drives):
-        raise ValueError(f"rates must have one row a drive, ({len(drives)}, n), got {rates.shape}.")
+        raise ValueError(
+            f"rates must have a row for each of drives, ({len(drives)}, n), got {rates.shape}."
+        )
     if (rates < 0).any():
         raise ValueError("rates must not be negative.")
     curves = rates.reshape(len(drives), -1).T
-    if labels is not None and len(labels) != len(curves):
+    if labels is not None and len(sequence("labels", labels, str)) != len(curves):
         raise ValueError(f"labels: {len(labels)} names for {len(curves)} curves.")
     order = np.argsort(drives, kind="stable")
     shown = np.where(np.isfinite(curves), curves, np.nan)
@@ -63,6 +66,7 @@ def lyapunov(result: Lyapunov, ax: Axes | None = None, *, unit: str = "ms") -> A
 
     **Raises:** `ValueError` for a batch of results, and where no exponent is finite.
     """
+    instance("result", result, Lyapunov)
     times, running = np.asarray(result.times, float), np.asarray(result.running, float)
     final, error = np.asarray(result.exponents, float), np.asarray(result.error, float)
     if times.ndim != 1 or running.shape != (len(times), len(final)):
@@ -124,6 +128,7 @@ def phase_response(
     **Raises:** `ValueError` naming the argument: a `y` that is no number, a `push` that was not
     given or is 0, a batch of results.
     """
+    instance("result", result, PhaseResponse)
     times = np.asarray(result.times, float)
     if times.ndim != 1:
         raise ValueError(f"result: times {times.shape}. Take one result of a batch.")
@@ -157,7 +162,7 @@ def return_map(
 
     **Raises:** `ValueError` for values that are no vector, or of which no two in a row are finite.
     """
-    orbit = np.asarray(values, float)
+    orbit = plain("values", values)
     if orbit.ndim != 1:
         raise ValueError(f"values must be a vector, one orbit, got shape {orbit.shape}.")
     pairs = np.stack([orbit[:-1], orbit[1:]], axis=1)
@@ -191,11 +196,13 @@ def orbit_diagram(
     **Raises:** `ValueError` naming the argument whose shape does not fit, and for parameters that
     are not finite.
     """
-    p, orbits = np.asarray(parameter, float), np.asarray(values, float)
+    p, orbits = plain("parameter", parameter), plain("values", values)
     if p.ndim != 1 or not np.isfinite(p).all():
         raise ValueError(f"parameter must be a finite vector, got shape {p.shape}.")
     if orbits.ndim != 2 or len(orbits) != len(p):
-        raise ValueError(f"values must have shape ({len(p)}, n), got {orbits.shape}.")
+        raise ValueError(
+            f"values must have shape ({len(p)}, n), as parameter has it, got {orbits.shape}."
+        )
     there = np.isfinite(orbits)
     across = np.broadcast_to(p[:, None], orbits.shape)[there]
     ax = axes(ax)

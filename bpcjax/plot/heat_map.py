@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from .._require import describe, plain
 from ._axes import axes
 
 
@@ -21,7 +22,9 @@ def heat_map(
     **Raises:** `ValueError` for another number of dimensions, for axes that are not numbers, and
     where nothing is finite.
     """
-    values = np.asarray(array.values, float)
+    if not (hasattr(array, "dims") and hasattr(array, "values")):  # xarray is an extra
+        raise ValueError(f"array must be a labelled array, got {describe(array)}.")
+    values = plain("array", array.values)
     if values.ndim != 2:
         raise ValueError(
             f"array must have two dimensions, got {tuple(array.dims)}. Select or average the rest."

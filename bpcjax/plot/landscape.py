@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from mpl_toolkits.mplot3d import Axes3D
 
+from .._require import count, instance, plain, scalar
 from ..analysis import EnergySlice
 from ._axes import axes
 
@@ -44,6 +45,7 @@ def landscape(
 
     **Raises:** `ValueError` naming the argument: states that do not fit the plane, or are NaN.
     """
+    levels = count("levels", levels, 1, 10**4)
     shown = _shown(slice_, paths, marks, ts, unit)
     ax = axes(ax)
     energy = np.ma.masked_invalid(slice_.energy)
@@ -90,6 +92,7 @@ def surface(
     energy = np.asarray(slice_.energy, float)
     energy = np.where(np.isfinite(energy), energy, np.nan)
     if top is not None:
+        top = scalar("top", top)
         if not np.nanmin(energy) < top:
             raise ValueError(
                 f"top must be above the lowest energy, {np.nanmin(energy)}, got {top}."
@@ -133,6 +136,7 @@ def _scale(shown: _Shown) -> dict[str, Any]:
 
 def _shown(slice_: EnergySlice, paths, marks, ts, unit: str) -> _Shown:
     """Where on the plane everything is, checked."""
+    instance("slice_", slice_, EnergySlice)
     several = paths if isinstance(paths, list) else [] if paths is None else [paths]
     times = ts if isinstance(ts, list) else [ts] * len(several)
     if len(times) != len(several):
@@ -140,7 +144,7 @@ def _shown(slice_: EnergySlice, paths, marks, ts, unit: str) -> _Shown:
     placed, colours = [], []
     for path, own in zip(several, times, strict=True):
         at = _placed(slice_, path, 2, "paths")
-        colour = np.arange(len(at)) if own is None else np.asarray(own)
+        colour = np.arange(len(at)) if own is None else plain("ts", own)
         if colour.shape != (len(at),):
             raise ValueError(f"ts must have one time for each of {len(at)} states: {colour.shape}.")
         if len(at):
@@ -155,7 +159,7 @@ def _placed(slice_: EnergySlice, states: PyTree, ndim: int, name: str) -> np.nda
     try:
         at = np.asarray(slice_.plane.coordinates(states))
     except (ValueError, TypeError, IndexError) as error:
-        raise ValueError(f"{name}: states do not fit the plane: {error}") from error
+        raise ValueError(f"{name}: states do not fit the plane: {str(error)[:200]}") from error
     if at.ndim != ndim or not np.isfinite(at).all():
         what = "one state" if ndim == 1 else "states stacked on one axis"
         raise ValueError(f"{name} must be {what}, and finite.")

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import ArrayLike
 from matplotlib.axes import Axes
 
+from .._require import count, instance, plain
 from ..analysis import Field
 from ._axes import axes
 
@@ -27,7 +28,9 @@ def phase_plane(
     **Raises:** `ValueError` naming the argument: a path that is not [times, 2], rates that are
     nowhere finite.
     """
-    paths = {name: np.asarray(path, float) for name, path in (paths or {}).items()}
+    instance("field", field, Field)
+    arrows = count("arrows", arrows, 1, 10**3)
+    paths = {name: plain("paths", path) for name, path in (paths or {}).items()}
     for name, path in paths.items():
         if path.ndim != 2 or path.shape[1] != 2:
             raise ValueError(f"paths: {name} must have shape (times, 2), got {path.shape}.")

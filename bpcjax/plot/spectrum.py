@@ -10,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
+from .._require import plain, scalar
 from ._axes import axes, names_above
 
 
@@ -33,13 +34,14 @@ def spectrum(
 
     **Raises:** `ValueError` naming the argument: shapes that do not fit, nothing that is finite.
     """
-    values = np.asarray(eigenvalues, complex)
+    values = plain("eigenvalues", eigenvalues, real=False).astype(complex)
+    tol = scalar("tol", tol, least=0)
     if values.ndim not in (1, 2):
         raise ValueError(f"eigenvalues must have shape (rows, n) or (n,), got {values.shape}.")
     if not np.isfinite(values).any():
         raise ValueError("eigenvalues: none is finite.")
     rows = values.reshape(-1, values.shape[-1])
-    tinted = None if p is None else np.asarray(p, float)
+    tinted = None if p is None else plain("p", p)
     if tinted is not None and not (tinted.shape == (len(rows),) and np.isfinite(tinted).all()):
         raise ValueError(f"p must be finite, one value a row, ({len(rows)},): {tinted.shape}.")
     ax = axes(ax)

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from .._require import count, instance, scalar
 from ..spikes import Spikes
 from ._axes import axes
 
@@ -20,6 +21,7 @@ def raster(
 
     **Raises:** `ValueError` for a batch of records, and for times that are NaN.
     """
+    instance("spikes", spikes, Spikes)
     times, neurons = np.asarray(spikes.times), np.asarray(spikes.neurons)
     if times.ndim != 1 or neurons.shape != times.shape:
         raise ValueError(
@@ -28,7 +30,7 @@ def raster(
         )
     if np.isnan(times).any():
         raise ValueError("spikes: some times are NaN. Look at `ok` of the solution.")
-    end = np.inf if t1 is None else float(t1)
+    end = np.inf if t1 is None else scalar("t1", t1, above=0, finite=True)
     there = (neurons >= 0) & np.isfinite(times) & (times <= end)
     ax = axes(ax)
     ax.plot(times[there], neurons[there], linestyle="none", marker="|", color="black")
@@ -62,10 +64,10 @@ def populations(
     **Raises:** `ValueError` as `raster` does, for groups that do not cover all neurons that
     spiked, for a window that is not positive, and for an `ax` outside of any grid.
     """
-    if not window > 0:
-        raise ValueError(f"window must be positive, got {window}.")
-    if not groups or min(groups.values()) < 1:
-        raise ValueError(f"groups: sizes must be at least 1, got {dict(groups)}.")
+    window = scalar("window", window, above=0, finite=True)
+    if not isinstance(groups, Mapping) or not groups:
+        raise ValueError("groups must be a mapping from names to sizes, with one at least.")
+    groups = {name: count(f"groups: {name}", size, 1) for name, size in groups.items()}
     ax = raster(spikes, axes(ax), t1, unit=unit)
     place = ax.get_subplotspec()
     if place is None:
@@ -78,6 +80,7 @@ def populations(
         raise ValueError(f"groups: {ends[-1]} neurons, but neuron {neurons.max()} spiked.")
     marks.remove()
     end = float(t1) if t1 is not None else float(times.max(initial=window))
+    count("window or t1: their number of bins", round(end / window), 0, 10**7)
     edges = np.arange(0, max(1, round(end / window)) + 1) * window
     upper, lower = place.subgridspec(2, 1, height_ratios=[2, 1])
     ax.set_subplotspec(upper)

@@ -9,6 +9,7 @@ from jaxtyping import ArrayLike
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from .._require import count, describe, instance, plain, scalar, sequence
 from ._axes import axes
 
 
@@ -29,17 +30,17 @@ def traces(
 
     **Raises:** `ValueError` naming the argument whose shape does not fit, and for times of NaN.
     """
-    ts, values = np.asarray(ts), np.asarray(values)
+    ts, values = plain("ts", ts), plain("values", values)
     if ts.ndim != 1 or np.isnan(ts).any():
         raise ValueError(f"ts must be a vector without NaN, got shape {ts.shape}.")
     if values.ndim not in (1, 2) or len(values) != len(ts):
         raise ValueError(
-            f"values must have shape ({len(ts)}, n), one row a time, got {values.shape}. "
+            f"values must have shape ({len(ts)}, n), one row for each of ts, got {values.shape}. "
             "Take one solution of a batch and one leaf of the state."
         )
     columns = values.reshape(len(ts), -1) if values.ndim == 1 else values
-    if labels is not None and len(labels) != columns.shape[1]:
-        raise ValueError(f"labels: {len(labels)} names for {columns.shape[1]} lines.")
+    if labels is not None and len(sequence("labels", labels, str)) != columns.shape[1]:
+        raise ValueError(f"labels: {len(labels)} names for {columns.shape[1]} lines of values.")
     there = np.isfinite(ts)
     shown = np.where(np.isfinite(columns), columns, np.nan)
     ax = axes(ax)
@@ -77,11 +78,19 @@ def firing(
 
     **Raises:** `ValueError` naming the part of the trace whose shape does not fit.
     """
-    ts, v, spikes = (np.asarray(x, float) for x in (trace.ts, trace.v, trace.spikes))
+    instance("trace", trace, Trace)
+    ts, v, spikes = (
+        plain("trace: ts", trace.ts),
+        plain("trace: v", trace.v),
+        plain("trace: spikes", trace.spikes),
+    )
+    peak = None if peak is None else scalar("peak", peak, finite=True)
     if ts.ndim != 1 or v.shape != ts.shape:
-        raise ValueError(f"ts and v must be vectors of one length, got {ts.shape} and {v.shape}.")
+        raise ValueError(
+            f"trace: ts and v must be vectors of one length, got {ts.shape} and {v.shape}."
+        )
     if spikes.ndim != 1:
-        raise ValueError(f"spikes must be a vector of times, got shape {spikes.shape}.")
+        raise ValueError(f"trace: spikes must be a vector of times, got shape {spikes.shape}.")
     ax = axes(ax)
     there = np.isfinite(ts)
     ts, v = ts[there], np.where(np.isfinite(v), v, np.nan)[there]
@@ -92,7 +101,7 @@ def firing(
         before = np.maximum(np.searchsorted(ts, spikes) - 1, 0)
         ax.vlines(spikes, v[before], peak, color=line.get_color(), linewidth=0.7)
     if trace.drive is not None and ts.size:
-        drive = np.broadcast_to(np.asarray(trace.drive, float), there.shape)
+        drive = np.broadcast_to(plain("trace: drive", trace.drive), there.shape)
         _drive(ax, ts, drive[there])
     ax.set(xlabel=f"time ({unit})", ylabel=ylabel)
     return ax
@@ -126,6 +135,9 @@ def gallery(
 
     **Raises:** `ValueError` without traces, and as `firing` does, with the name.
     """
+    columns = count("columns", columns, 1)
+    if not isinstance(traces, Mapping):
+        raise ValueError(f"traces must be a mapping from names to traces, got {describe(traces)}.")
     if not traces:
         raise ValueError("traces: there are none to draw.")
     fig = plt.figure(layout="constrained") if fig is None else fig
@@ -136,7 +148,7 @@ def gallery(
         try:
             firing(trace, ax, peak=top, unit=unit, ylabel=ylabel)
         except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+            raise ValueError(f"traces, {name}: {error}") from error
         last = k + columns >= len(traces)
         ax.set(title=name, xlabel=ax.get_xlabel() if last else "")
         ax.set_ylabel(ylabel if k % columns == 0 else "")

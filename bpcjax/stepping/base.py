@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PyTree
 
+from .._require import instance
 from ..spikes import Spikes
+from ..system import check_kinds
 from .clock import Clock
 
 
@@ -63,6 +65,14 @@ class Around:
         return self.kind(interpolation_cls=self.interpolation_cls, **kwargs)
 
 
+def as_inner(solver: Any) -> dfx.AbstractSolver:
+    """Converter of the field `inner`: a solver of diffrax.
+
+    **Raises:** `ValueError` if it is none.
+    """
+    return instance("inner", solver, dfx.AbstractSolver)
+
+
 class AbstractSpikesState(eqx.Module):
     """State of a solver of spiking systems, from step to step."""
 
@@ -89,6 +99,9 @@ class AbstractSpikes(AbstractAround):
     max_spikes: eqx.AbstractVar[int | None]
     room: eqx.AbstractVar[int | None]  # for events on their way
     clock: eqx.AbstractVar[Clock | None]
+
+    def __check_init__(self) -> None:
+        check_kinds(self)
 
     @property
     def scan_kind(self) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Array, PyTree
 
 from .._arrays import sized
 from ..inputs import AbstractInput, Step
-from .base import AbstractAroundInterpolation, Around
+from .base import AbstractAroundInterpolation, Around, as_inner
 from .clock import Clock
 from .stepwise import AbstractWholeSteps, WholeState, add, as_leaves
 from .surrogate import AbstractSpike
@@ -39,7 +39,7 @@ class GridSpikes(AbstractWholeSteps):
     set by `simulate`.
     """
 
-    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Euler)
+    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Euler, converter=as_inner)
     spike: AbstractSpike | None = None
     max_spikes: int | None = eqx.field(default=None, converter=sized("max_spikes"), static=True)
     room: int | None = eqx.field(default=None, converter=sized("room", 1), static=True)

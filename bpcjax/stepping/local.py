@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from .._arrays import sized
-from .base import AbstractAroundInterpolation, Around
+from .base import AbstractAroundInterpolation, Around, as_inner
 from .clock import Clock
 from .step_events import Neurons, take_events
 from .stepwise import AbstractWholeSteps, WholeState, add, if_any
@@ -43,7 +43,7 @@ class LocalSpikes(AbstractWholeSteps):
     by `simulate`.
     """
 
-    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Heun)
+    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Heun, converter=as_inner)
     max_spikes: int | None = eqx.field(default=None, converter=sized("max_spikes"), static=True)
     room: int | None = eqx.field(default=None, converter=sized("room", 1), static=True)
     gather: int = eqx.field(default=128, converter=sized("gather", 1), static=True)

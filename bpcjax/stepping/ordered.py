@@ -16,7 +16,7 @@ from .._instant import rounding
 from .._layout import Layout
 from ..spikes import Spikes
 from ..system import Scalar
-from .base import AbstractSpikes, AbstractSpikesState, Around, failed, resumed
+from .base import AbstractSpikes, AbstractSpikesState, Around, as_inner, failed, resumed
 from .clock import Clock
 from .event_loop import EventLoop, Remainder, size
 from .flat import FlatSystem, flat_terms
@@ -70,7 +70,7 @@ class OrderedSpikes(AbstractSpikes):
     with `RESULTS.nonlinear_divergence`; `bpcjax.simulate` names the cause. `clock` is set by it.
     """
 
-    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Tsit5)
+    inner: dfx.AbstractSolver = eqx.field(default_factory=dfx.Tsit5, converter=as_inner)
     per_step: int = eqx.field(default=16, converter=sized("per_step", 1), static=True)
     max_spikes: int | None = eqx.field(default=None, converter=sized("max_spikes"), static=True)
     room: int | None = eqx.field(default=None, converter=sized("room", 1), static=True)

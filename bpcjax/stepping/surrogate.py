@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._require import floating
 from ..system import Module, parameter
 
 Shape = Callable[[Float[Array, "*n"]], Float[Array, "*n"]]
@@ -14,22 +15,22 @@ Shape = Callable[[Float[Array, "*n"]], Float[Array, "*n"]]
 
 def fast_sigmoid(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """SuperSpike surrogate `1 / (1 + |x|)^2` (Zenke & Ganguli 2018, Neural Comput. 30:1514)."""
-    return 1 / (1 + jnp.abs(x)) ** 2
+    return 1 / (1 + jnp.abs(floating("x", x))) ** 2
 
 
 def arctan(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Arctan surrogate `1 / (1 + (pi x / 2)^2)` (Fang et al. 2021, ICCV)."""
-    return 1 / (1 + (0.5 * jnp.pi * x) ** 2)
+    return 1 / (1 + (0.5 * jnp.pi * floating("x", x)) ** 2)
 
 
 def triangle(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Triangular surrogate `max(0, 1 - |x|)` (Bellec et al. 2018, NeurIPS)."""
-    return jnp.maximum(0.0, 1 - jnp.abs(x))
+    return jnp.maximum(0.0, 1 - jnp.abs(floating("x", x)))
 
 
 def gaussian_shape(x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Gaussian surrogate `exp(-x^2 / 2)`, 1 at threshold."""
-    return jnp.exp(-0.5 * x * x)
+    return jnp.exp(-0.5 * floating("x", x) ** 2)
 
 
 class AbstractSpike(Module):

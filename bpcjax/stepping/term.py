@@ -8,12 +8,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from .._require import instance
 from ..inputs import AbstractInput
 from ..system import AbstractSpikingSystem
 
 
 def _ready(system: AbstractSpikingSystem) -> AbstractSpikingSystem:
     """The system with its sources of events as a solve wants them."""
+
+    instance("system", system, AbstractSpikingSystem)
 
     def is_source(x: Any) -> bool:
         return isinstance(x, AbstractInput)

@@ -122,7 +122,7 @@ def test_an_edge_that_is_a_cycle_is_tracked_but_no_rest_state():
         (dict(attractors=(jnp.zeros(2), jnp.zeros(2))), "overlap"),
         (dict(close=1e-3), "close"),
         (dict(legs=0), "legs"),
-        (dict(leg=-1.0), "t1"),
+        (dict(leg=-1.0), "leg"),
     ],
 )
 def test_bad_input_is_named(change, named):

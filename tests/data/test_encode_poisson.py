@@ -118,7 +118,7 @@ def test_bad_rates(bad, why):
 
 
 def test_bad_edges():
-    with pytest.raises(ValueError, match="edges must rise"):
+    with pytest.raises(ValueError, match="t1 must be later"):
         encode.poisson(jax.random.key(0), RATES, t1=-1.0)
     with pytest.raises(ValueError, match="edges must be one more"):
         encode.poisson_bins(jax.random.key(0), jnp.ones((3, 2)), jnp.arange(3.0))

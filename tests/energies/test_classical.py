@@ -84,7 +84,7 @@ def test_the_overlap_near_saturation_is_that_of_replica_theory(alpha):
 def test_a_field_of_zero_changes_nothing_and_bad_widths_are_named():
     energy = ClassicalHopfield(np.zeros((3, 3)), np.array([0.0, 1.0, -1.0]))
     np.testing.assert_array_equal(energy.update(jnp.asarray([-1.0, -1.0, 1.0])), [-1, 1, -1])
-    with pytest.raises(ValueError, match="y must have the shape"):
+    with pytest.raises(ValueError, match="spins must have the shape"):
         energy.update(jnp.ones(4))
     with pytest.raises(ValueError, match="one pattern or more"):
         ClassicalHopfield.hebb(np.ones((0, 4)))
@@ -201,7 +201,7 @@ def test_at_the_corners_it_is_the_binary_energy_and_the_entropy_of_a_spin():
         (lambda: GradedHopfield(np.eye(2), 1.0)(jnp.zeros(3)), "y must have the shape"),
         (lambda: DenseHopfield.polynomial(np.ones((2, 3)), 1), "power must be"),
         (lambda: DenseHopfield(np.ones((0, 3)), jnp.exp), "one pattern or more"),
-        (lambda: DenseHopfield(np.ones((2, 3)), jnp.exp).update(jnp.ones(2)), "y must have"),
+        (lambda: DenseHopfield(np.ones((2, 3)), jnp.exp).update(jnp.ones(2)), "spins must have"),
     ],
 )
 def test_bad_input_is_named(make, words):

@@ -232,7 +232,10 @@ def test_the_exponential_chain_runs_round_and_one_pattern_stays():
         (lambda: CycleHopfield(np.ones((2, 3, 4))).update(jnp.ones((2, 4))), "y must have"),
         (lambda: CycleHopfield(np.ones((0, 3, 4))), "one pattern or more"),
         (lambda: SequenceMemory.polynomial(np.ones((2, 3)), 0), "power must be"),
-        (lambda: SequenceMemory.exponential(np.ones((2, 3))).update(jnp.ones(2)), "y must have"),
+        (
+            lambda: SequenceMemory.exponential(np.ones((2, 3))).update(jnp.ones(2)),
+            "spins must have",
+        ),
     ],
 )
 def test_bad_input_is_named(make, words):

@@ -155,7 +155,7 @@ def test_langevin_samples_the_boltzmann_law():
     [
         (lambda: ModernHopfield(jnp.ones((3, 2)), -1.0), "ModernHopfield.beta"),
         (lambda: ModernHopfield(jnp.ones((3, 2)), jnp.nan), "ModernHopfield.beta"),
-        (lambda: ModernHopfield(jnp.full((3, 2), jnp.nan), 1.0), "ModernHopfield.patterns"),
+        (lambda: ModernHopfield(jnp.full((3, 2), jnp.nan), 1.0), "patterns must be finite"),
         (lambda: ModernHopfield(jnp.ones(3), 1.0), "patterns"),
         (lambda: ModernHopfield(jnp.ones((3, 2)), 1.0, jnp.ones(2)), "bias"),
         (lambda: ClassicalHopfield(jnp.ones((3, 2))), "weights"),

@@ -136,13 +136,13 @@ def test_single_precision_extremes_and_one_pattern():
     [
         (lambda: PhasorHopfield(np.ones((0, 3)), 1.0), "one pattern or more"),
         (lambda: PhasorHopfield(np.ones((2, 3)), -1.0), "PhasorHopfield.beta must be positive"),
-        (lambda: PhasorHopfield(np.full((2, 3), np.nan), 1.0), "PhasorHopfield.patterns"),
-        (lambda: PhasorHopfield(np.ones((2, 3)), 1.0).update(jnp.ones(4) + 0j), "y must have"),
+        (lambda: PhasorHopfield(np.full((2, 3), np.nan), 1.0), "patterns must be finite"),
+        (lambda: PhasorHopfield(np.ones((2, 3)), 1.0).update(jnp.ones(4) + 0j), "z must have"),
         (lambda: PhasorHopfield(np.ones((2, 3)), 1.0, np.ones(3)), "bias must have shape"),
         (lambda: ThresholdPhasor(np.ones((2, 3))), "weights must be square"),
         (lambda: ThresholdPhasor(1j * np.ones((2, 2))), "Hermitian"),
         (lambda: ThresholdPhasor(np.eye(2), -0.1), "threshold must not be negative"),
-        (lambda: ThresholdPhasor(np.eye(2)).update(jnp.ones(3) + 0j), "y must have"),
+        (lambda: ThresholdPhasor(np.eye(2)).update(jnp.ones(3) + 0j), "z must have"),
     ],
 )
 def test_bad_input_is_named(make, words):

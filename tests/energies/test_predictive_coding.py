@@ -310,7 +310,7 @@ def test_bad_input(getkey):
         energy((None,), None)
     with pytest.raises(ValueError, match="nothing predicts layers"):
         energy.forward(None)
-    with pytest.raises(ValueError, match="0->1: predicts 12 units of layer 1, which has 11"):
+    with pytest.raises(ValueError, match="0->1 predicts 12 units of layer 1, which has 11"):
         energy((None, jnp.ones(11), None, None), args)
     with pytest.raises(ValueError, match="weights take 6 units, the layer has 5"):
         energy.forward((jnp.ones(5), None, None, None))

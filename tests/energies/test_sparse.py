@@ -181,7 +181,7 @@ def test_one_pattern_duplicates_and_extreme_precision():
         (lambda: SparseHopfield(np.ones(3), 1.0), "patterns must be an array"),
         (lambda: SparseHopfield(np.ones((2, 3)), 0.0), "SparseHopfield.beta must be positive"),
         (lambda: SparseHopfield(np.ones((2, 3)), np.ones(2)), "beta must be a number"),
-        (lambda: SparseHopfield(np.full((2, 3), np.nan), 1.0), "SparseHopfield.patterns"),
+        (lambda: SparseHopfield(np.full((2, 3), np.nan), 1.0), "patterns must be finite"),
         (lambda: SparseHopfield(np.ones((2, 3)), 1.0, alpha=1.0), "alpha must be above 1"),
         (lambda: SparseHopfield(np.ones((2, 3)), 1.0, bias=np.ones(3)), "bias must have shape"),
         (lambda: SparseHopfield(np.ones((2, 3)), 1.0).update(jnp.ones(4)), "y must have the shape"),

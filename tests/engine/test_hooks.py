@@ -40,7 +40,7 @@ def told(y, hook):
 class Sentinel(bpc.AbstractSpikingSystem):
     """A neuron whose every hook leaves its mark."""
 
-    train: bpc.SpikeTrain
+    train: bpc.inputs.AbstractInput
 
     def rest(self, shape=()):
         return State(jnp.zeros(shape), jnp.ones(shape))

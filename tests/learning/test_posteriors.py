@@ -247,7 +247,7 @@ def test_the_pseudo_inverse_holds_what_hebb_cannot():
         (lambda: learning.Dirichlet(keep=1.1), "keep must be in"),
         (lambda: learning.NormalGamma(shape=-1.0), "shape must be positive"),
         (lambda: learning.append(ModernHopfield(np.eye(2), 1.0), np.ones(3)), "pattern must have"),
-        (lambda: learning.projection(np.ones(3)), "patterns must be a matrix"),
+        (lambda: learning.projection(np.ones(3)), "patterns must be an array"),
     ],
 )
 def test_bad_input_is_named(call, words):

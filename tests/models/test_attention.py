@@ -133,7 +133,7 @@ def test_sparse_attention_is_exact_where_softmax_is_not():
     [
         (dict(query=jnp.zeros(4)), "query must have shape"),
         (dict(keys=jnp.zeros((0, 5)), values=jnp.zeros((0, 3))), "keys must be a matrix"),
-        (dict(values=jnp.zeros((6, 3))), "values must have 7 rows"),
+        (dict(values=jnp.zeros((6, 3))), r"values must have shape \[7, M\]"),
         (dict(bias=jnp.zeros(6)), "bias must have shape"),
         (dict(steps=0), "steps must be at least 1"),
         (dict(steps=2), "values must have the shape"),

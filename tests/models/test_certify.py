@@ -282,7 +282,7 @@ def test_one_memory_equal_memories_and_what_is_refused():
         (lambda: certify(np.zeros((0, 3)), 1.0, np.zeros(3)), "patterns"),
         (lambda: certify(np.ones((2, 3)), 0.0, np.ones(3)), "beta must be positive"),
         (lambda: certify(np.ones((2, 3)), 1.0, np.ones(4)), "query must have shape"),
-        (lambda: smallest_beta(np.ones((2, 3)), np.ones(3), 0, 1.0), "miss must be between"),
+        (lambda: smallest_beta(np.ones((2, 3)), np.ones(3), 0, 1.0), "miss must be in"),
     ):
         with pytest.raises(ValueError, match=words):
             make()

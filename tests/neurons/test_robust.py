@@ -180,7 +180,10 @@ def test_new_values_of_parameters_do_not_compile_anew():
 
 # --- bad parameters ----------------------------------------------------------------------------
 
-FIELDS = [(model, name) for model in MODELS for name in parameters(model)]
+# Ends of the reset, which hold for each other, are apart: a spike is cut above the reset.
+ENDS = {"v_reset", "v_cut", "v_th", "c", "v_peak"}
+FIELDS = [(m, name) for m in MODELS for name in set(parameters(m)) - ENDS]
+FIELDS.sort(key=lambda field: (field[0].__name__, field[1]))
 
 
 @given(

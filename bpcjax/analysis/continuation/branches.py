@@ -3,12 +3,13 @@
 from abc import abstractmethod
 from typing import Any
 
+import diffrax as dfx
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from ..._require import check_times
+from ..._require import check_times, count, instance
 from ...system import AbstractSpikingSystem
 from .._flow import Flow, Vector, structural
 from ..cycles import check_autonomous, drop_shift, modes_of, multipliers_of, shooting
@@ -107,9 +108,10 @@ class Cycles(AbstractFollowed):
     def __init__(
         self, period: Any, dt: Any, *, legs: int = 1, solver: Any = None, ready: Any = None
     ):
-        check_times(0.0, period, dt)
-        if legs < 1:
-            raise ValueError(f"legs must be at least 1, got {legs}.")
+        check_times(0.0, period, dt, "period")
+        legs = count("legs", legs, 1)
+        if solver is not None:
+            instance("solver", solver, dfx.AbstractSolver)
         self.period_guess, self.dt = jnp.asarray(period, float), jnp.asarray(dt, float)
         self.legs, self.solver, self.ready = legs, solver, ready
 
@@ -177,9 +179,11 @@ class SpikeMap(AbstractFollowed):
         neuron: int | None = None,
         solver: Any = None,
     ):
-        if period < 1:
-            raise ValueError(f"period must be at least one spike, got {period}.")
-        check_times(0.0, wait, dt)
+        period = count("period", period, 1)
+        neuron = None if neuron is None else count("neuron", neuron)
+        check_times(0.0, wait, dt, "wait")
+        if solver is not None:
+            instance("solver", solver, dfx.AbstractSolver)
         self.dt, self.wait, self.times = jnp.asarray(dt, float), float(wait), period
         self.neuron, self.solver = neuron, solver
 

@@ -45,7 +45,7 @@ def _start(arc: Arc, guess: np.ndarray, toward: Any, step: float) -> Point | Non
     size = len(guess)
     if not _is_side(toward):
         direction = np.zeros(size)
-        change = np.asarray(arc.layout.ravel(as_floats(toward)))
+        change = np.asarray(arc.layout.ravel(as_floats(toward, "toward")))
         direction[: len(change)] = change / np.linalg.norm(change)
         return arc.correct(guess + EPSILON * step * direction, direction, guess)
     here = arc.correct(guess, np.eye(size)[-1], guess)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, PyTree
 
+from ..._require import count as as_count, describe, function, instance, scalar
 from ...system import AbstractSystem
 from .._flow import as_floats, flow_of, known
 from .branches import AbstractFollowed, Equilibria
@@ -21,6 +22,7 @@ from .special import Bifurcation, Special, specials
 FLEXIBLE = 0.95  # least cosine between the tangents at two successive points
 FAR = 0.2  # most of a step that the corrector may go
 SHORTEST = 2.0**-14  # of a step, before the branch is given up
+_STEP: dict[str, Any] = dict(above=0, finite=True)
 MULTIPLE = 1e-7  # a singular value as small as this is zero at a branch point
 
 
@@ -96,8 +98,10 @@ def follow(
     """
     if not known(system, y0, p0, args):
         raise ValueError("follow works on the host: call it outside of jit, grad and vmap.")
-    if not (np.isfinite(step) and step > 0 and count >= 1):
-        raise ValueError(f"step must be positive and count at least 1, got {step} and {count}.")
+    step, p0, count = scalar("step", step, **_STEP), scalar("p0", p0), as_count("count", count, 1)
+    bounds = _bounds(bounds)
+    if of is not None:
+        instance("of", of, AbstractFollowed)
     arc, guess = _begin(system, where, y0, p0, args, Equilibria() if of is None else of)
     if not bounds[0] <= float(p0) <= bounds[1]:
         raise ValueError(f"p0={p0} is outside of bounds={bounds}.")
@@ -155,6 +159,10 @@ def switch(
     multiple branch point: follow each in its direction), and as `follow`.
     """
     of = Equilibria() if of is None else of
+    instance("of", of, AbstractFollowed)
+    instance("special", special, Special)
+    step, count = scalar("step", step, **_STEP), as_count("count", count, 1)
+    bounds = _bounds(bounds)
     if special.kind is Bifurcation.PERIOD_DOUBLING:
         of = of.doubled()
     elif special.kind is not Bifurcation.BRANCH:
@@ -181,13 +189,19 @@ def switch(
     return half(1.0), half(-1.0)
 
 
+def _bounds(bounds: Any) -> tuple[float, float]:
+    """Two ends of the parameter."""
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise ValueError(f"bounds must be two numbers, got {describe(bounds)}.")
+    low, high = (scalar("bounds", end) for end in bounds)
+    return low, high
+
+
 def _begin(system, where, y0, p0, args, of: AbstractFollowed) -> tuple[Arc, np.ndarray]:
-    y0 = as_floats(y0)
-    p0 = jnp.asarray(p0, float)
-    if p0.shape != () or not bool(jnp.isfinite(p0)):
-        raise ValueError(f"p0 must be one finite number, got {p0}.")
+    instance("system", system, AbstractSystem)
+    y0, p0 = as_floats(y0, "y0"), jnp.asarray(scalar("p0", p0, finite=True), float)
     if where is not None:
-        value = where(system)
+        value = function("where", where)(system)
         if not (isinstance(value, jax.Array) and value.shape == ()):
             raise ValueError(
                 "where must pick one scalar parameter of the system, an array of shape (); got "
@@ -195,7 +209,7 @@ def _begin(system, where, y0, p0, args, of: AbstractFollowed) -> tuple[Arc, np.n
             )
     arc = Arc(system, where, args, of)
     start, args = arc.at(p0)
-    flow = flow_of(start, y0, args)
+    flow = flow_of(start, y0, args, name="y0")
     ready, unknowns = of.start(flow, flow.layout.ravel(y0))
     if not np.isfinite(np.asarray(unknowns)).all():
         raise ValueError("y0 must be finite.")

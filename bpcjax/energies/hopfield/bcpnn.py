@@ -6,6 +6,7 @@ import numpy as np
 from jax.scipy.special import xlogy
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
+from ..._require import count, floating, indices, number
 from ...system import as_parameter, is_traced, parameter
 from ..base import AbstractEnergy
 
@@ -40,8 +41,8 @@ class BCPNN(AbstractEnergy):
     temperature: Float[Array, ""] = parameter(1.0, positive=True)
 
     def __init__(self, weights: ArrayLike, bias: ArrayLike, temperature: ArrayLike = 1.0):
-        self.weights, self.bias = as_parameter(weights), as_parameter(bias)
-        self.temperature = as_parameter(temperature)
+        self.weights, self.bias = as_parameter(weights, "weights"), as_parameter(bias, "bias")
+        self.temperature = number("temperature", temperature)
         if self.bias.ndim != 2 or self.weights.shape != self.bias.shape * 2:
             raise ValueError(
                 "weights must have shape [H, M, H, M] and bias [H, M], got "
@@ -49,9 +50,10 @@ class BCPNN(AbstractEnergy):
             )
         if is_traced(self.weights):
             return
-        if not jnp.allclose(self.weights, self.weights.transpose(2, 3, 0, 1)):
+        known = np.asarray(self.weights)
+        if not np.allclose(known, known.transpose(2, 3, 0, 1), equal_nan=True):
             raise ValueError("weights must be symmetric in their two pairs of axes.")
-        if jnp.einsum("hmhn->hmn", self.weights).any():
+        if np.einsum("hmhn->hmn", known).any():
             raise ValueError("weights must be zero within a column: units there exclude another.")
 
     @classmethod
@@ -64,9 +66,9 @@ class BCPNN(AbstractEnergy):
         **Raises:** `ValueError` for a prior outside of it: the logarithm of a pair that never
         occurred.
         """
-        p, joint = as_parameter(p), as_parameter(joint)
-        if not is_traced(prior) and not 0 < float(np.asarray(prior)) <= 1:
-            raise ValueError(f"prior must be in (0, 1], got {prior}. Try 1 / number of patterns.")
+        p = as_parameter(floating("p", p, ("H", "M"), least=0, most=1))
+        joint = as_parameter(floating("joint", joint, p.shape * 2, like="p", least=0, most=1))
+        prior = number("prior", prior, above=0, most=1)
         unit, pair = randomised(p, joint, prior)
         weights = jnp.log(pair / (unit[:, :, None, None] * unit[None, None]))
         other = 1 - jnp.eye(len(p), dtype=p.dtype)
@@ -83,7 +85,11 @@ class BCPNN(AbstractEnergy):
     ) -> "BCPNN":
         """BCPNN from patterns [P, H] that name the active one of `units` in each column; `prior` is
         `1 / P` unless given."""
-        active = jax.nn.one_hot(jnp.asarray(patterns), units, dtype=jnp.result_type(float))
+        units = count("units", units, 1)
+        known = indices("patterns", patterns, units, ("P", "H"))
+        if not known.size:
+            raise ValueError(f"patterns must hold one pattern or more, got shape {known.shape}.")
+        active = jax.nn.one_hot(known, units, dtype=jnp.result_type(float))
         joint = jnp.einsum("phm,pkn->hmkn", active, active) / len(active)
         prior = 1 / len(active) if prior is None else prior
         return cls.from_probabilities(

@@ -1,10 +1,12 @@
 """Classical Hopfield network (Hopfield 1982), its energy over real states."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import parameter
-from ..base import AbstractEnergy, as_bias, as_couplings, as_patterns, check_state
+from ..._require import require
+from ...system import is_traced, parameter
+from ..base import AbstractEnergy, as_bias, as_couplings, as_patterns, as_state
 
 
 class ClassicalHopfield(AbstractEnergy):
@@ -28,7 +30,7 @@ class ClassicalHopfield(AbstractEnergy):
         patterns = as_patterns(patterns)
         size = patterns.shape[-1]
         weights = patterns.T @ patterns / size
-        return cls(weights * (1 - jnp.eye(size, dtype=weights.dtype)))
+        return cls(within_range(weights) * (1 - jnp.eye(size, dtype=weights.dtype)))
 
     @classmethod
     def pseudo_inverse(cls, patterns: ArrayLike) -> "ClassicalHopfield":
@@ -44,9 +46,10 @@ class ClassicalHopfield(AbstractEnergy):
         size = patterns.shape[-1]
         weights = jnp.linalg.pinv(patterns) @ patterns
         weights = 0.5 * (weights + weights.T) * (1 - jnp.eye(size, dtype=weights.dtype))
-        return cls(weights)
+        return cls(within_range(weights))
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
+        y = as_state(y, self.bias.shape)
         return {"coupling": -0.5 * y @ (self.weights @ y), "bias": -self.bias @ y}
 
     def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
@@ -57,6 +60,15 @@ class ClassicalHopfield(AbstractEnergy):
 
         **Raises:** `ValueError` if there is not one spin a unit.
         """
-        check_state(spins, self.bias.shape)
+        spins = as_state(spins, self.bias.shape, "spins")
         field = self.weights @ spins + self.bias
         return jnp.where(field == 0, spins, jnp.sign(field))
+
+
+def within_range(weights: Float[Array, "N N"]) -> Float[Array, "N N"]:
+    """`weights` that patterns made.
+
+    **Raises:** `ValueError` naming the patterns where it is known that their products overflow.
+    """
+    require(is_traced(weights) or np.isfinite(weights), "patterns are too large: scale them.")
+    return weights

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ...system import as_floating, parameter
-from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state, present
+from ..._require import number
+from ...system import parameter
+from ..base import AbstractMemory, as_bias, as_patterns, as_state, present
 from .modern import ModernHopfield
 
 
@@ -47,7 +48,7 @@ class DelayHopfield(AbstractMemory):
 
     def __init__(self, patterns: ArrayLike, beta: ArrayLike, bias: ArrayLike | None = None):
         self.patterns = as_patterns(patterns, "P N D")
-        self.beta = as_number("beta", beta)
+        self.beta = number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
 
     def scores(
@@ -55,8 +56,7 @@ class DelayHopfield(AbstractMemory):
     ) -> Float[Array, "P D"]:
         """Scores [P, D]: `beta (<T_s X_mu, Y> + a_mu)` for each memory and each shift; of what is
         `seen` as in `ModernHopfield`."""
-        check_state(y, self.patterns.shape[1:])
-        y = as_floating(y)  # a raster of whole numbers, or of booleans: its correlations are none
+        y = as_state(y, self.patterns.shape[1:])
         if seen is None:
             return self.beta * (_correlations(self.patterns, y) + self.bias[:, None])
         there = present(y, seen)

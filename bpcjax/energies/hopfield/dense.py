@@ -6,8 +6,9 @@ from functools import partial
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from ..._require import count, function
 from ...system import parameter
-from ..base import AbstractEnergy, as_patterns, check_state
+from ..base import AbstractEnergy, as_patterns, as_state
 
 
 def _power(power: int, u: Float[Array, "*P"]) -> Float[Array, "*P"]:
@@ -32,9 +33,7 @@ class DenseHopfield(AbstractEnergy):
 
     def __init__(self, patterns: ArrayLike, separation: Callable):
         self.patterns = as_patterns(patterns)
-        self.separation = separation
-        if not callable(separation):
-            raise ValueError(f"separation must be a function of overlaps, got {separation!r}.")
+        self.separation = function("separation", separation, "a function of overlaps")
 
     @classmethod
     def polynomial(cls, patterns: ArrayLike, power: int) -> "DenseHopfield":
@@ -42,9 +41,7 @@ class DenseHopfield(AbstractEnergy):
 
         **Raises:** `ValueError` if `power` is not a whole number of 2 or more.
         """
-        if power != int(power) or power < 2:
-            raise ValueError(f"power must be a whole number of 2 or more, got {power}.")
-        return cls(patterns, partial(_power, int(power)))
+        return cls(patterns, partial(_power, count("power", power, 2)))
 
     @classmethod
     def exponential(cls, patterns: ArrayLike) -> "DenseHopfield":
@@ -55,6 +52,7 @@ class DenseHopfield(AbstractEnergy):
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
         """Terms of the energy (here one), by name."""
+        y = as_state(y, self.patterns.shape[1:])
         return {"alignment": -jnp.sum(self.separation(self.patterns @ y))}
 
     def update(self, spins: Float[Array, " N"]) -> Float[Array, " N"]:
@@ -63,7 +61,7 @@ class DenseHopfield(AbstractEnergy):
 
         **Raises:** `ValueError` if there is not one spin a unit.
         """
-        check_state(spins, self.patterns.shape[1:])
+        spins = as_state(spins, self.patterns.shape[1:], "spins")
         overlaps = (self.patterns @ spins)[:, None] - self.patterns * spins[None, :]
         gain = self.separation(overlaps + self.patterns) - self.separation(overlaps - self.patterns)
         return jnp.where(gain.sum(axis=0) >= 0, 1.0, -1.0)

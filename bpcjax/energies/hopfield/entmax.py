@@ -13,17 +13,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from ..._require import scalar
+
 
 def check_order(alpha: ArrayLike) -> float:
     """Validate the order `alpha`: a number that is concrete, as it selects the algorithm.
 
     **Raises:** `ValueError` if it is not a finite number above 1.
     """
-    try:
-        order = float(alpha)  # pyright: ignore
-    except (TypeError, jax.errors.ConcretizationTypeError) as error:
-        raise ValueError(f"alpha must be one known number, got {alpha!r}.") from error
-    if not 1 < order < jnp.inf:
+    order = scalar("alpha", alpha, finite=True)
+    if not order > 1:
         raise ValueError(f"alpha must be above 1, got {alpha}: softmax is the limit alpha = 1.")
     return order
 

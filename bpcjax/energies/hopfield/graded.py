@@ -4,8 +4,9 @@ import jax.numpy as jnp
 from jax.scipy.special import xlogy
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from ..._require import number
 from ...system import parameter
-from ..base import AbstractEnergy, as_bias, as_couplings, as_number, check_state
+from ..base import AbstractEnergy, as_bias, as_couplings, as_state
 
 
 class GradedHopfield(AbstractEnergy):
@@ -25,7 +26,7 @@ class GradedHopfield(AbstractEnergy):
 
     def __init__(self, weights: ArrayLike, beta: ArrayLike, bias: ArrayLike | None = None):
         self.weights = as_couplings(weights)
-        self.beta = as_number("beta", beta)
+        self.beta = number("beta", beta)
         if self.weights.size == 0:
             raise ValueError("weights must be square [N, N] with N at least 1.")
         self.bias = as_bias(bias, self.weights.shape[0], self.weights.dtype, "unit")
@@ -43,7 +44,7 @@ class GradedHopfield(AbstractEnergy):
 
         **Raises:** `ValueError` if there is not one activity a unit.
         """
-        check_state(y, self.bias.shape)
+        y = as_state(y, self.bias.shape)
         entropy = 0.5 * jnp.sum(xlogy(1 + y, 1 + y) + xlogy(1 - y, 1 - y))
         return {
             "coupling": -0.5 * y @ (self.weights @ y),
@@ -61,5 +62,5 @@ class GradedHopfield(AbstractEnergy):
         Without self-coupling, each entry is the exact minimiser of `E` over its unit: taken one
         at a time it never raises `E`; taken together they may.
         """
-        check_state(y, self.bias.shape)
+        y = as_state(y, self.bias.shape)
         return self.activity(self.weights @ y + self.bias)

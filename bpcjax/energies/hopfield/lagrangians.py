@@ -36,7 +36,7 @@ class Quadratic(eqx.Module):
         return 0.5 * jnp.sum(x * x)
 
 
-class RectifiedPower(eqx.Module):
+class RectifiedPower(Module):
     """Rectified power Lagrangian `sum max(x, 0)^n / n`: the activation `max(x, 0)^(n - 1)`, a
     rectifier for `n = 2`."""
 

@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
-from ...system import as_floating, as_parameter, parameter
-from ..base import AbstractMemory, as_bias, as_number, as_patterns, check_state, present
+from ..._require import floating, number
+from ...system import as_parameter, parameter
+from ..base import AbstractMemory, as_bias, as_patterns, as_state, present
 
 
 class ModernHopfield(AbstractMemory):
@@ -23,7 +24,7 @@ class ModernHopfield(AbstractMemory):
 
     def __init__(self, patterns: ArrayLike, beta: ArrayLike, bias: ArrayLike | None = None):
         self.patterns = as_patterns(patterns)
-        self.beta = as_number("beta", beta)
+        self.beta = number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
 
     @classmethod
@@ -31,9 +32,16 @@ class ModernHopfield(AbstractMemory):
         cls, patterns: ArrayLike, beta: ArrayLike, log_prior: ArrayLike
     ) -> "ModernHopfield":
         """The energy whose posterior is Bayes' for Gaussian noise of variance `1 / beta`."""
-        patterns, beta = as_parameter(patterns), as_parameter(beta)
+        patterns = as_patterns(patterns)
+        beta = as_parameter(number("beta", beta, above=0))
+        log_prior = as_parameter(floating("log_prior", log_prior, most=jnp.inf))  # no NaN
         half_square = 0.5 * jnp.sum(patterns * patterns, axis=-1)
-        return cls(patterns, beta, as_parameter(log_prior) / beta - half_square)
+        if log_prior.shape not in ((), half_square.shape):
+            raise ValueError(
+                f"log_prior must have shape {half_square.shape}, one a pattern, got "
+                f"{log_prior.shape}."
+            )
+        return cls(patterns, beta, log_prior / beta - half_square)
 
     def scores(
         self, y: Float[Array, " N"], seen: Bool[ArrayLike, " N"] | None = None
@@ -43,8 +51,7 @@ class ModernHopfield(AbstractMemory):
         Of what is `seen`: `X y` over it, and `|x|^2 / 2` over the rest taken back from the bias,
         where it stands for the missing entries.
         """
-        check_state(y, self.patterns.shape[1:])
-        y = as_floating(y)
+        y = as_state(y, self.patterns.shape[1:])
         if seen is None:
             return self.beta * (self.patterns @ y + self.bias)
         there = present(y, seen)

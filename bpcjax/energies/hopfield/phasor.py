@@ -3,8 +3,10 @@
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Complex, Float, PyTree
 
+from ..._require import number
 from ...system import parameter
-from ..base import AbstractEnergy, as_bias, as_couplings, as_number, as_patterns, check_state
+from ..base import AbstractEnergy, as_bias, as_couplings, as_patterns, as_state
+from .classical import within_range
 from .modern import ModernHopfield
 
 
@@ -28,13 +30,13 @@ class PhasorHopfield(AbstractEnergy):
     `t = arg(z) / omega`. `update` is the complex attention `sum_mu posterior_mu x_mu`.
     """
 
-    patterns: Complex[Array, "P N"] = parameter()
+    patterns: Complex[Array, "P N"] = parameter(real=False)
     beta: Float[Array, ""] = parameter(positive=True)
     bias: Float[Array, " P"] = parameter()
 
     def __init__(self, patterns: ArrayLike, beta: ArrayLike, bias: ArrayLike | None = None):
-        self.patterns = as_patterns(jnp.asarray(patterns) + 0j)
-        self.beta = as_number("beta", beta)
+        self.patterns = as_patterns(patterns, real=False) + 0j
+        self.beta = number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.real.dtype)
 
     @property
@@ -47,21 +49,21 @@ class PhasorHopfield(AbstractEnergy):
 
         **Raises:** `ValueError` if `z` has not the patterns' length.
         """
-        check_state(z, self.patterns.shape[1:])
+        z = as_state(z, self.patterns.shape[1:], "z", real=False)
         return self.real.scores(split(z))
 
     def posterior(self, z: Complex[Array, " N"]) -> Float[Array, " P"]:
         """Posterior [P]: the probability of each memory given `z`."""
-        check_state(z, self.patterns.shape[1:])
+        z = as_state(z, self.patterns.shape[1:], "z", real=False)
         return self.real.posterior(split(z))
 
     def terms(self, y: Complex[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        check_state(y, self.patterns.shape[1:])
+        y = as_state(y, self.patterns.shape[1:], real=False)
         return self.real.terms(split(y), args)
 
     def update(self, z: Complex[Array, " N"]) -> Complex[Array, " N"]:
         """One step of complex attention `X.T posterior(z)`, the exact descent of `E`."""
-        check_state(z, self.patterns.shape[1:])
+        z = as_state(z, self.patterns.shape[1:], "z", real=False)
         return join(self.real.update(split(z)))
 
 
@@ -75,30 +77,30 @@ class ThresholdPhasor(AbstractEnergy):
     holds 0.038 N patterns (Cook 1989, J. Phys. A 22:2057).
     """
 
-    weights: Complex[Array, "N N"] = parameter()
+    weights: Complex[Array, "N N"] = parameter(real=False)
     threshold: Float[Array, ""] = parameter(nonnegative=True)
 
     def __init__(self, weights: ArrayLike, threshold: ArrayLike = 0.0):
-        self.weights = as_couplings(jnp.asarray(weights) + 0j)
-        self.threshold = as_number("threshold", threshold)
+        self.weights = as_couplings(weights, real=False) + 0j
+        self.threshold = number("threshold", threshold)
 
     @classmethod
     def hebb(cls, patterns: ArrayLike, threshold: ArrayLike = 0.0) -> "ThresholdPhasor":
         """Hebb's rule `W = X.T conj(X) / N` with an empty diagonal, for phasors [P, N]."""
-        x = as_patterns(jnp.asarray(patterns) + 0j)
+        x = as_patterns(patterns, real=False) + 0j
         size = x.shape[-1]
-        weights = x.T @ x.conj() / size
+        weights = within_range(x.T @ x.conj() / size)
         return cls(weights * (1 - jnp.eye(size, dtype=weights.dtype)), threshold)
 
     def terms(self, y: Complex[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
-        check_state(y, self.weights.shape[:1])
+        y = as_state(y, self.weights.shape[:1], real=False)
         coupling = -0.5 * jnp.real(jnp.vdot(y, self.weights @ y))
         return {"coupling": coupling, "threshold": self.threshold * jnp.sum(jnp.abs(y))}
 
     def update(self, z: Complex[Array, " N"]) -> Complex[Array, " N"]:
         """Synchronous update: all units at once along their fields; 0 where a field is not above
         the threshold."""
-        check_state(z, self.weights.shape[:1])
+        z = as_state(z, self.weights.shape[:1], "z", real=False)
         field = self.weights @ z
         size = jnp.abs(field)
         fires = size > self.threshold

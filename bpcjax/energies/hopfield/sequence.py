@@ -5,8 +5,9 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
+from ..._require import count, function
 from ...system import Module, as_parameter, is_traced, parameter
-from ..base import AbstractEnergy, as_patterns, check_state
+from ..base import AbstractEnergy, as_patterns, as_state
 
 
 class CycleHopfield(AbstractEnergy):
@@ -28,10 +29,10 @@ class CycleHopfield(AbstractEnergy):
     efficacy: Float[Array, " D"] = parameter()
 
     def __init__(self, cycles: ArrayLike, efficacy: ArrayLike | None = None):
-        self.cycles = as_patterns(cycles, "P D N")
+        self.cycles = as_patterns(cycles, "P D N", name="cycles")
         length = self.cycles.shape[1]
         ones = jnp.ones(length, self.cycles.dtype)
-        self.efficacy = ones if efficacy is None else as_parameter(efficacy)
+        self.efficacy = ones if efficacy is None else as_parameter(efficacy, "efficacy")
         if self.efficacy.shape != (length,):
             raise ValueError(f"efficacy must have shape ({length},), got {self.efficacy.shape}.")
 
@@ -65,12 +66,12 @@ class CycleHopfield(AbstractEnergy):
 
         **Raises:** `ValueError` if the history has not the shape of a cycle.
         """
-        check_state(history, self.cycles.shape[1:])
+        history = as_state(history, self.cycles.shape[1:], "history")
         return jnp.einsum("pa,pan->n", self._drive(history), self.cycles)
 
     def terms(self, y: Float[Array, "D N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
         """Terms of the energy, one a delay, which sum to it."""
-        check_state(y, self.cycles.shape[1:])
+        y = as_state(y, self.cycles.shape[1:])
         length, size = y.shape
         overlap = jnp.einsum("pan,dn->pad", self.cycles, y) / size
         ago = jnp.arange(length)
@@ -105,9 +106,7 @@ class SequenceMemory(Module):
 
     def __init__(self, patterns: ArrayLike, separation: Callable):
         self.patterns = as_patterns(patterns)
-        if not callable(separation):
-            raise ValueError(f"separation must be a function of overlaps, got {separation!r}.")
-        self.separation = separation
+        self.separation = function("separation", separation, "a function of overlaps")
 
     @classmethod
     def polynomial(cls, patterns: ArrayLike, power: int) -> "SequenceMemory":
@@ -115,9 +114,8 @@ class SequenceMemory(Module):
 
         **Raises:** `ValueError` if `power` is not a whole number of 1 or more.
         """
-        if power != int(power) or power < 1:
-            raise ValueError(f"power must be a whole number of 1 or more, got {power}.")
-        return cls(patterns, lambda m: m ** int(power))
+        power = count("power", power, 1)
+        return cls(patterns, lambda m: m**power)
 
     @classmethod
     def exponential(cls, patterns: ArrayLike) -> "SequenceMemory":
@@ -131,7 +129,7 @@ class SequenceMemory(Module):
 
         **Raises:** `ValueError` if there is not one spin a unit.
         """
-        check_state(spins, self.patterns.shape[1:])
+        spins = as_state(spins, self.patterns.shape[1:], "spins")
         size = self.patterns.shape[1]
         own = self.patterns * spins[None, :]
         overlaps = (jnp.sum(own, axis=1, keepdims=True) - own) / max(size - 1, 1)

@@ -4,8 +4,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ...system import parameter
-from ..base import AbstractEnergy, as_bias, as_number, as_patterns, check_state
+from ..._require import number
+from ...system import as_floating, parameter
+from ..base import AbstractEnergy, as_bias, as_patterns, as_state
 from .entmax import check_order, entmax, entmax_conjugate
 
 
@@ -32,7 +33,7 @@ class SparseHopfield(AbstractEnergy):
         bias: ArrayLike | None = None,
     ):
         self.patterns = as_patterns(patterns)
-        self.beta = as_number("beta", beta)
+        self.beta = number("beta", beta)
         self.bias = as_bias(bias, self.patterns.shape[0], self.patterns.dtype)
         self.alpha = check_order(alpha)
 
@@ -41,7 +42,7 @@ class SparseHopfield(AbstractEnergy):
 
         **Raises:** `ValueError` if `y` has not the patterns' length.
         """
-        check_state(y, self.patterns.shape[1:])
+        y = as_state(y, self.patterns.shape[1:])
         return self.beta * (self.patterns @ y + self.bias)
 
     def posterior(self, y: Float[Array, " N"]) -> Float[Array, " P"]:
@@ -50,6 +51,7 @@ class SparseHopfield(AbstractEnergy):
 
     def terms(self, y: Float[Array, " N"], args: PyTree = None) -> dict[str, Float[Array, ""]]:
         evidence = entmax_conjugate(self.scores(y), self.alpha) / self.beta
+        y = as_floating(y)
         return {"confinement": 0.5 * jnp.sum(y * y), "evidence": -evidence}
 
     def update(self, y: Float[Array, " N"]) -> Float[Array, " N"]:

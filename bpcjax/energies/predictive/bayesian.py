@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from ..._arrays import sized
+from ..._require import sequence
+from ...system import Module
 from ..base import AbstractEnergy
 from .free_energy import Arrow, PredictiveCoding
 from .losses import AbstractMismatch
@@ -16,7 +18,7 @@ from .maps import DenseMap, identity
 from .weight_posteriors import AbstractPosterior
 
 
-class BayesianArrow(eqx.Module):
+class BayesianArrow(Module):
     """Bayesian linear map: the layer `pre` predicts `post` as `W [f(z); 1]`, with a `posterior`
     over W and a `prior`.
 
@@ -61,7 +63,7 @@ class BayesianPredictiveCoding(AbstractEnergy):
     arrows: tuple[BayesianArrow, ...]
 
     def __init__(self, arrows: Any):
-        self.arrows = tuple(arrows)
+        self.arrows = sequence("arrows", arrows, BayesianArrow)
 
     def point(self) -> PredictiveCoding:
         """Point estimate: the network of the mean weights and the mean precisions."""

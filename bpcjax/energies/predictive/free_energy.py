@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Key, PyTree
 
 from ..._arrays import sized
-from ...system import parameter
+from ..._require import counts, describe, floating, key as one_key, mask, sequence
+from ...system import Module, parameter
 from ..base import AbstractEnergy
 from .losses import AbstractMismatch, Categorical, Rectified
 from .maps import AbstractMap, Constant, DenseMap
@@ -26,20 +27,18 @@ class Partial(eqx.Module):
     **Raises:** `ValueError` if the shapes differ.
     """
 
-    values: Float[Array, "..."]
-    seen: Bool[Array, "..."]
+    values: Float[Array, "..."] = eqx.field(converter=lambda x: floating("values", x))
+    seen: Bool[Array, "..."] = eqx.field(converter=lambda x: mask("seen", x))
 
     def __check_init__(self) -> None:
-        shapes = jnp.shape(self.values), jnp.shape(self.seen)
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"seen must have the shape of values, {shapes[0]}, got {shapes[1]}.")
+        mask("seen", self.seen, self.values.shape, "values")
 
     def beside(self, free: Array | None) -> Array:
         """The whole layer, with the values of `free` where it is not seen."""
         return self.values if free is None else jnp.where(self.seen, self.values, free)
 
 
-class Arrow(eqx.Module):
+class Arrow(Module):
     """Arrow of a predictive network: the layer `pre` predicts the layer `post`; without `pre` it is
     a prior over `post`.
 
@@ -103,9 +102,7 @@ class PredictiveCoding(AbstractEnergy):
     arrows: tuple[Arrow, ...]
 
     def __init__(self, arrows: Any):
-        self.arrows = tuple(arrows)
-        if not self.arrows:
-            raise ValueError("arrows: there must be one at least.")
+        self.arrows = sequence("arrows", arrows, Arrow, least=1)
 
     @classmethod
     def mlp(
@@ -118,6 +115,7 @@ class PredictiveCoding(AbstractEnergy):
     ) -> "PredictiveCoding":
         """Multilayer perceptron: layers of `sizes`, each predicting the next; He's initial weights,
         no biases."""
+        key, sizes = one_key("key", key), counts("sizes", sizes, 2)
         hidden = Rectified() if hidden is None else hidden
         output = Categorical() if output is None else output
         last, arrows = len(sizes) - 2, []
@@ -135,9 +133,14 @@ class PredictiveCoding(AbstractEnergy):
     def _of(self, values: PyTree) -> Layers:
         if values is None:
             return (None,) * self.depth
-        if len(values) != self.depth:
-            raise ValueError(f"there are {self.depth} layers, got values of {len(values)}.")
-        return tuple(values)
+        if not isinstance(values, tuple | list) or len(values) != self.depth:
+            got = len(values) if isinstance(values, tuple | list) else describe(values)
+            raise ValueError(
+                f"y, args: there are {self.depth} layers, with None for one left out, got {got}."
+            )
+        return tuple(
+            v if v is None or isinstance(v, Partial) else floating("y, args", v) for v in values
+        )
 
     def full(self, y: PyTree, args: PyTree = None) -> Layers:
         """The values of all layers, `None` of those left out."""
@@ -183,7 +186,7 @@ class PredictiveCoding(AbstractEnergy):
         post = z[arrow.post]
         if post is not None and mu.size != post.size:
             raise ValueError(
-                f"{arrow.name}: predicts {mu.size} units of layer {arrow.post}, which has "
+                f"y, args: {arrow.name} predicts {mu.size} units of layer {arrow.post}, which has "
                 f"{post.size}."
             )
         return mu if post is None else mu.reshape(post.shape)

@@ -7,6 +7,7 @@ from functools import singledispatch
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import xlogy
 from jax.scipy.stats import norm
 from jaxtyping import Array, ArrayLike, Float
@@ -50,14 +51,15 @@ class Gaussian(AbstractMismatch):
     precision: Float[Array, "..."] = parameter(1.0)
 
     def __init__(self, precision: ArrayLike = 1.0):
-        self.precision = precision = as_parameter(precision)
+        self.precision = precision = as_parameter(precision, "precision")
         if is_traced(precision):
             return
         if precision.ndim == 2:
-            symmetric = bool(jnp.allclose(precision, precision.T))
-            if not symmetric or bool(jnp.isnan(jnp.linalg.cholesky(precision)).any()):
+            known = np.asarray(precision)
+            square = known.shape[0] == known.shape[1] and np.allclose(known, known.T)
+            if not square or not (np.linalg.eigvalsh(known) > 0).all():
                 raise ValueError("precision: the matrix must be symmetric and positive definite.")
-        elif not bool((precision > 0).all()):
+        elif not (np.asarray(precision) > 0).all():
             raise ValueError(f"precision must be positive, got {precision}.")
 
     def __call__(self, z, mu):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from ..._arrays import sized
+from ..._require import function
 from ...system import Module, as_parameter, parameter
 
 
@@ -67,19 +68,21 @@ class DenseMap(AbstractMap):
     def __init__(
         self, weights: ArrayLike, bias: ArrayLike | None = None, activation: Callable = identity
     ):
-        self.weights = as_parameter(weights)
-        if self.weights.ndim != 2:
+        self.weights = as_parameter(weights, "weights")
+        if self.weights.ndim != 2 or not self.weights.size:
             raise ValueError(f"weights must be [m, n], got shape {self.weights.shape}.")
         rows, dtype = self.weights.shape[0], self.weights.dtype
-        self.bias = jnp.zeros(rows, dtype) if bias is None else as_parameter(bias)
+        self.bias = jnp.zeros(rows, dtype) if bias is None else as_parameter(bias, "bias")
         if self.bias.shape != (rows,):
             raise ValueError(f"bias must have one entry a row, {rows}, got {self.bias.shape}.")
-        self.activation = activation
+        self.activation = function("activation", activation)
 
     def __call__(self, z):
         if z is None or z.size != self.weights.shape[1]:
             size = None if z is None else z.size
-            raise ValueError(f"weights take {self.weights.shape[1]} units, the layer has {size}.")
+            raise ValueError(
+                f"y, args: weights take {self.weights.shape[1]} units, the layer has {size}."
+            )
         return self.weights @ self.activation(z.ravel()) + self.bias
 
     def moved(self, z, unit, by, mu):
@@ -112,20 +115,22 @@ class ConvolutionMap(AbstractMap):
         stride: int = 1,
         activation: Callable = identity,
     ):
-        self.kernel = as_parameter(kernel)
-        if self.kernel.ndim != 4:
+        self.kernel = as_parameter(kernel, "kernel")
+        if self.kernel.ndim != 4 or not self.kernel.size:
             raise ValueError(f"kernel must be [out, in, h, w], got shape {self.kernel.shape}.")
         rows, dtype = self.kernel.shape[0], self.kernel.dtype
-        self.bias = jnp.zeros(rows, dtype) if bias is None else as_parameter(bias)
+        self.bias = jnp.zeros(rows, dtype) if bias is None else as_parameter(bias, "bias")
         if self.bias.shape != (rows,):
             raise ValueError(f"bias must have one entry a map, {rows}, got {self.bias.shape}.")
-        self.stride, self.activation = stride, activation
+        self.stride = stride
+        self.activation = function("activation", activation)
 
     def __call__(self, z):
         if z is None or z.ndim != 3 or z.shape[0] != self.kernel.shape[1]:
             shape = None if z is None else z.shape
             raise ValueError(
-                f"kernel takes {self.kernel.shape[1]} maps [in, rows, columns], got {shape}."
+                f"y, args: kernel takes {self.kernel.shape[1]} maps [in, rows, columns], got "
+                f"{shape}."
             )
         output = jax.lax.conv_general_dilated(
             self.activation(z)[None], self.kernel, (self.stride, self.stride), "SAME"

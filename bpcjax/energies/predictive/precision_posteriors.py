@@ -7,10 +7,12 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import digamma, gammaln, multigammaln
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from ..._require import floating, number
 from ...system import as_parameter, is_traced
 
 
@@ -61,11 +63,13 @@ class AbstractNoise(eqx.Module):
         normal`, where it is diagonal)."""
 
 
-def _checked(scatter: ArrayLike, count: ArrayLike, least: int) -> tuple[Array, Array]:
-    scatter, count = as_parameter(scatter), as_parameter(count)
-    if not is_traced(count) and not bool(count > least):
-        raise ValueError(f"count must be above {least}, got {count}.")
-    return scatter, count
+def _checked(
+    scatter: ArrayLike, size: ArrayLike, axes: tuple[str, ...], spare: int
+) -> tuple[Array, Array]:
+    """Scatter of these axes, and a count above `spare` (1: the number of units) less 1."""
+    array = as_parameter(floating("scatter", scatter, axes, finite=True))
+    least = len(array) - 1 if spare else 0
+    return array, as_parameter(number("count", size, above=least, finite=True))
 
 
 class Wishart(AbstractNoise):
@@ -77,8 +81,13 @@ class Wishart(AbstractNoise):
     root: Float[Array, "m m"]
 
     def __init__(self, scatter: ArrayLike, count: ArrayLike):
-        matrix = as_parameter(scatter)
-        self.scatter, self.count = _checked(matrix, count, len(matrix) - 1)
+        self.scatter, self.count = _checked(scatter, count, ("m", "m"), 1)
+        if self.scatter.shape[0] != self.scatter.shape[1]:
+            raise ValueError(f"scatter must be square [m, m], got shape {self.scatter.shape}.")
+        if not is_traced(self.scatter):
+            known = np.asarray(self.scatter)
+            if not np.allclose(known, known.T):
+                raise ValueError("scatter must be symmetric: pass (scatter + scatter.T) / 2.")
         self.root = jnp.linalg.cholesky(0.5 * (self.scatter + self.scatter.T))
         if not is_traced(self.root) and bool(jnp.isnan(self.root).any()):
             raise ValueError(
@@ -147,8 +156,8 @@ class Gammas(AbstractNoise):
     count: Float[Array, ""]
 
     def __init__(self, scatter: ArrayLike, count: ArrayLike):
-        self.scatter, self.count = _checked(scatter, count, 0)
-        if not is_traced(self.scatter) and not bool((self.scatter > 0).all()):
+        self.scatter, self.count = _checked(scatter, count, ("m",), 0)
+        if not is_traced(self.scatter) and not (np.asarray(self.scatter) > 0).all():
             raise ValueError("scatter must be positive. Learned from data: use float64.")
 
     def square(self, error):

@@ -12,12 +12,16 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, ArrayLike, Float, Key
 
-from ...system import as_parameter
+from ..._require import count as as_count, floating, instance, number
+from ...system import as_parameter, is_traced
 from .losses import AbstractMismatch, Gaussian, expected
 from .precision_posteriors import AbstractNoise, Gammas, Wishart
+
+_POSITIVE: dict[str, Any] = dict(above=0, most=1e100)  # whose square is finite
 
 
 class AbstractPosterior(eqx.Module):
@@ -58,6 +62,12 @@ class AbstractPosterior(eqx.Module):
         """Epistemic variance: the part of the variance of `z` that is due to the weights."""
 
 
+def _sample(mean: Array, z: Any, a: Any) -> tuple[Array, Array]:
+    """The values behind and before weights of that mean."""
+    rows, columns = mean.shape
+    return floating("z", z, (rows,)), floating("a", a, (columns,))
+
+
 class Sums(NamedTuple):
     """Natural parameters of a matrix normal: `count`, the presynaptic products `pre` = V^-1, `hebb`
     = M V^-1, and the postsynaptic ones `post` = scatter + M V^-1 M^T (or its diagonal)."""
@@ -84,15 +94,18 @@ class MatrixNormal(AbstractPosterior):
     covariance: Float[Array, "n n"]
 
     def __init__(self, mean: ArrayLike, precision: ArrayLike, noise: AbstractNoise):
-        self.mean, self.precision = as_parameter(mean), as_parameter(precision)
+        self.mean = as_parameter(floating("mean", mean, ("m", "n")))
         rows, columns = self.mean.shape
-        if noise.size != rows or self.precision.shape != (columns, columns):
-            raise ValueError(
-                f"mean is {self.mean.shape}, but precision {self.precision.shape} and the noise "
-                f"of {noise.size} units."
-            )
+        self.precision = as_parameter(
+            floating("precision", precision, (columns, columns), like="mean")
+        )
+        instance("noise", noise, AbstractNoise)
+        if noise.size != rows:
+            raise ValueError(f"mean is {self.mean.shape}, but the noise of {noise.size} units.")
         self.noise = noise
         self.root = jnp.linalg.cholesky(0.5 * (self.precision + self.precision.T))
+        if not is_traced(self.root) and np.isnan(np.asarray(self.root)).any():
+            raise ValueError("precision: the matrix must be symmetric and positive definite.")
         self.covariance = cho_solve((self.root, True), jnp.eye(columns, dtype=self.mean.dtype))
 
     @classmethod
@@ -108,8 +121,9 @@ class MatrixNormal(AbstractPosterior):
         """Prior with Wishart noise: weights of standard deviation `weight_std` about 0, noise of
         `noise_std` (the mean precision is `noise_std^-2`), worth `count` samples (m + 2 by
         default)."""
-        count = as_parameter(rows + 2 if count is None else count)
-        variance = as_parameter(noise_std) ** 2
+        rows, columns = as_count("rows", rows, 1), as_count("columns", columns, 1)
+        count = number("count", rows + 2 if count is None else count, above=rows - 1, finite=True)
+        count, variance = as_parameter(count), number("noise_std", noise_std, **_POSITIVE) ** 2
         return cls._prior(columns, Wishart(count * variance * jnp.eye(rows), count),
                           weight_std, noise_std)  # fmt: skip
 
@@ -124,13 +138,16 @@ class MatrixNormal(AbstractPosterior):
         count: ArrayLike = 3.0,
     ) -> "MatrixNormal":
         """Prior with noise that is independent at each unit; arguments as `wishart`."""
-        variance = jnp.broadcast_to(as_parameter(noise_std) ** 2, (rows,))
-        return cls._prior(columns, Gammas(as_parameter(count) * variance, count),
+        rows, columns = as_count("rows", rows, 1), as_count("columns", columns, 1)
+        count = as_parameter(number("count", count, **_POSITIVE))
+        variance = jnp.broadcast_to(number("noise_std", noise_std, **_POSITIVE) ** 2, (rows,))
+        return cls._prior(columns, Gammas(count * variance, count),
                           weight_std, noise_std)  # fmt: skip
 
     @classmethod
     def _prior(cls, columns, noise, weight_std, noise_std):
-        ratio = (jnp.asarray(noise_std) / jnp.asarray(weight_std)) ** 2
+        weight_std = number("weight_std", weight_std, **_POSITIVE)
+        ratio = (number("noise_std", noise_std) / weight_std) ** 2
         return cls(jnp.zeros((noise.size, columns)), ratio * jnp.eye(columns), noise)
 
     def spread(self, a: Float[Array, " n"]) -> Float[Array, ""]:
@@ -139,6 +156,7 @@ class MatrixNormal(AbstractPosterior):
 
     def expected_energy(self, z, a):
         noise = self.noise
+        z, a = _sample(self.mean, z, a)
         square = noise.square(z - self.mean @ a) + noise.size * self.spread(a)
         return 0.5 * (square - noise.log_det() + noise.size * math.log(2 * math.pi))
 
@@ -179,6 +197,7 @@ class MatrixNormal(AbstractPosterior):
     def log_predictive(self, z: Float[Array, " m"], a: Float[Array, " n"]) -> Float[Array, ""]:
         """Log posterior predictive: the log density of the next sample, Student's t of `count - m +
         1` degrees of freedom (`Gammas`: `count`, each unit), about `mean @ a`."""
+        z, a = _sample(self.mean, z, a)
         return self.noise.log_student(z - self.mean @ a, 1 + self.spread(a))
 
     def aleatoric(self) -> Float[Array, " m"]:
@@ -227,14 +246,21 @@ class SynapticNormal(AbstractPosterior):
     mismatch: AbstractMismatch
 
     def __init__(self, mean: ArrayLike, precision: ArrayLike, mismatch: AbstractMismatch):
-        self.mean = as_parameter(mean)
-        self.precision = jnp.broadcast_to(as_parameter(precision), self.mean.shape)
-        self.mismatch = mismatch
+        self.mean = as_parameter(floating("mean", mean, ("m", "n")))
+        precision = as_parameter(floating("precision", precision, above=0))
+        if precision.shape not in ((), self.mean.shape):
+            raise ValueError(
+                f"precision must be a number or of the shape of mean, {self.mean.shape}, got "
+                f"{precision.shape}."
+            )
+        self.precision = jnp.broadcast_to(precision, self.mean.shape)
+        self.mismatch = instance("mismatch", mismatch, AbstractMismatch)
 
     def _energy(self, mean: Array, variance: Array, z: Array, a: Array) -> Float[Array, ""]:
         return expected(self.mismatch, z, mean @ a, variance @ a**2)
 
     def expected_energy(self, z, a):
+        z, a = _sample(self.mean, z, a)
         return self._energy(self.mean, 1 / self.precision, z, a)
 
     def kl(self, prior):

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
+from ..._require import function, instance
 from .dependence import Interpreter, Known
 from .owners import (
     Elsewhere,
@@ -112,6 +113,8 @@ def certificate(
 
     **Raises:** `ValueError` if owners do not fit the arguments, or name axes that are not there.
     """
+    function("rule", rule)
+    instance("args", args, tuple)
     leaves, labels = flat(args, names_of(rule, len(args)))
     whose = spread(owners, args, "owners")
     program, dynamic = of_arrays(rule, args)

@@ -11,6 +11,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PyTree
 
+from ..._require import instance, integer
+
+
+def check_axes(owner: Any) -> None:
+    """Refuse by name axes that are no whole numbers, and names that are none."""
+    for field in dataclasses.fields(owner):
+        value = getattr(owner, field.name)
+        if field.type is str:
+            instance(field.name, value, str)
+        elif value is not None or field.name != "time":
+            integer(field.name, value)
+
 
 @dataclasses.dataclass(frozen=True)
 class Pre:
@@ -20,6 +32,9 @@ class Pre:
     axis: int = -1
     time: int | None = None
 
+    def __post_init__(self) -> None:
+        check_axes(self)
+
 
 @dataclasses.dataclass(frozen=True)
 class Post:
@@ -27,6 +42,9 @@ class Post:
 
     axis: int = -1
     time: int | None = None
+
+    def __post_init__(self) -> None:
+        check_axes(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +54,9 @@ class Synapse:
     post: int = -2
     pre: int = -1
     time: int | None = None
+
+    def __post_init__(self) -> None:
+        check_axes(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +128,10 @@ def spread(owners: PyTree, tree: PyTree, name: str, kinds: Any = Owner) -> list[
             lambda owner, part: jax.tree.map(lambda _: owner, part), owners, tree, is_leaf=is_owner
         )
     except ValueError as error:
-        text = f"{name} must be a prefix of what they own, with {words} at its leaves: {error}"
-        raise ValueError(text) from error
+        why = str(error).splitlines()[0][:200]
+        raise ValueError(
+            f"{name} must be a prefix of what they own (args), with {words} at its leaves: {why}"
+        ) from error
     leaves = jax.tree.leaves(full, is_leaf=is_owner)
     if not all(is_owner(x) for x in leaves):
         raise ValueError(f"{name} must have {words} at its leaves.")

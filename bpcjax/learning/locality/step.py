@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from ..._require import function, instance
 from .events import Event, Fault, Heard, Public
 from .located import Entry, Index, Located, everywhere, factors, joined
 from .owners import Elsewhere, Shared, flat, names_of, of_arrays, spread, with_arrays
@@ -67,6 +68,9 @@ class Walked(NamedTuple):
 
 def walked(step: Callable, args: tuple, owners: tuple, outputs: PyTree, wiring: Wiring) -> Walked:
     """The program of a step and its events; arguments as in `certify_step`."""
+    function("step", step)
+    instance("args", args, tuple)
+    instance("wiring", wiring, Wiring)
     leaves, labels = flat(args, names_of(step, len(args)))
     program, dynamic = of_arrays(step, args)
     whose = spread(owners, args, "owners", Place)

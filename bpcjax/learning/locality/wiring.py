@@ -4,7 +4,8 @@ hold."""
 import dataclasses
 from collections.abc import Mapping
 
-from .owners import Elsewhere, Shared
+from ..._require import instance, sequence
+from .owners import Elsewhere, Shared, check_axes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +16,9 @@ class Neurons:
     population: str
     axis: int = -1
 
+    def __post_init__(self) -> None:
+        check_axes(self)
+
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
@@ -24,6 +28,9 @@ class Weights:
     arrow: str
     post: int = -2
     pre: int = -1
+
+    def __post_init__(self) -> None:
+        check_axes(self)
 
 
 Place = Neurons | Weights | Shared | Elsewhere
@@ -42,6 +49,11 @@ class Wiring:
     broadcasts: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        instance("arrows", self.arrows, Mapping)
+        for name, pairs in (("arrows", self.arrows.values()), ("broadcasts", self.broadcasts)):
+            for pair in sequence(name, pairs, tuple):
+                if len(sequence(name, pair, str)) != 2:
+                    raise ValueError(f"{name} must be pairs of populations, got {pair}.")
         strange = {p for pair in self.broadcasts for p in pair} - self.populations
         if strange:
             raise ValueError(f"broadcasts: no arrow touches {sorted(strange)}.")

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from ..._arrays import as_indices, as_times
-from ..._require import require
+from ..._require import counts, describe, floating, instance, number, require
 from ...spikes import Spikes
 from ...system import as_parameter, is_traced
 from .stdp import AbstractSTDP, Moment, Window
@@ -30,6 +30,10 @@ def pair_sum(window: Window, pre: Spikes, post: Spikes, shape: tuple[int, int]) 
 
     **Raises:** `ValueError` as `replay`.
     """
+    instance("window", window, Window)
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise ValueError(f"shape must be two sizes, [post, pre], got {describe(shape)}.")
+    shape = counts("shape", shape)
     pre, post, good = _checked(pre, post, shape)
     return _paired(window, pre, post, shape, good)
 
@@ -65,13 +69,14 @@ def replay(
     neurons that the weights do not have, and for rewards that are not finite. Where values are
     traced, weights are NaN instead.
     """
-    weights = as_parameter(weights)
-    if weights.ndim != 2:
-        raise ValueError(f"weights must be [post, pre], got shape {weights.shape}.")
+    instance("rule", rule, AbstractSTDP)
+    weights = as_parameter(floating("weights", weights, ("post", "pre")))
     pre, post, good = _checked(pre, post, weights.shape)
     if rewards is None:
         rewards = Rewards(jnp.zeros(0), jnp.zeros(0))
-    rewards = Rewards(as_times(rewards.times, "rewards: times"), as_parameter(rewards.amounts))
+    instance("rewards", rewards, Rewards)
+    amounts = as_parameter(rewards.amounts, "rewards: amounts")
+    rewards = Rewards(as_times(rewards.times, "rewards: times"), amounts)
     if rewards.times.ndim != 1 or rewards.times.shape != rewards.amounts.shape:
         raise ValueError("rewards: times and amounts must be two arrays of one length.")
     good = good & _rising("rewards", rewards.times)
@@ -79,8 +84,8 @@ def replay(
     good &= require(abs(amounts) < np.inf, "rewards: amounts must be finite.")
 
     dtype = jnp.result_type(pre.times, post.times, rewards.times)
-    start = as_parameter(t0).astype(dtype)
-    end = None if t1 is None else as_parameter(t1).astype(dtype)
+    start = number("t0", t0, finite=True).astype(dtype)
+    end = None if t1 is None else number("t1", t1, finite=True).astype(dtype)
     for times in (pre.times, post.times, rewards.times):
         good &= _within(times, start, end)
     return _replayed(rule, weights, pre, post, rewards, state, start, end, good)
@@ -137,12 +142,13 @@ def _within(times: Array, start: Array, end: Array | None) -> Any:
     last = start + np.inf if end is None else end
     times, start, last = _concrete(times, start, last)
     inside = (times == np.inf) | ((times >= start) & (times <= last))
-    return require(inside, "times: there are spikes or rewards before t0 or after t1.")
+    return require(inside, "t0, t1: there are times of spikes or rewards before t0 or after t1.")
 
 
 def _checked(pre: Spikes, post: Spikes, shape: Any) -> tuple[Spikes, Spikes, Any]:
     good, checked = np.array(True), []
     for name, train, size in (("pre", pre, shape[1]), ("post", post, shape[0])):
+        instance(name, train, Spikes)
         times = as_times(train.times, f"{name}: times")
         neurons = as_indices(train.neurons, f"{name}: neurons")
         if times.ndim != 1 or times.shape != neurons.shape:

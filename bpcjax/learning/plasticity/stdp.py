@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from ..._require import floating, instance, number
 from ...system import Module, is_traced, parameter
 
 Weights = Float[Array, "post pre"]
@@ -45,7 +47,7 @@ class Free(AbstractBounds):
 
 
 def _check_order(low: Array, high: Array) -> None:
-    if not is_traced(low, high) and bool((low > high).any()):
+    if not is_traced(low, high) and (np.asarray(low) > np.asarray(high)).any():
         raise ValueError(f"low must not be above high, got {low} and {high}. Swap them.")
 
 
@@ -103,6 +105,7 @@ class Window(Module):
 
     def __call__(self, delay: Float[Array, "*pairs"]) -> Float[Array, "*pairs"]:
         """The change by pairs of these delays; none for those that are not finite."""
+        delay = floating("delay", delay)
         pair = jnp.isfinite(delay)
         apart = jnp.where(pair, jnp.abs(delay), 0.0)
         up = self.a_plus * jnp.exp(-apart / self.tau_plus)
@@ -152,7 +155,12 @@ class TraceSTDP(AbstractSTDP):
         return jnp.where(spikes > 0, 1.0, trace) if self.nearest else trace + spikes
 
     def update(self, seen, state, weights=None):
-        weights = _require_weights(weights)
+        seen, weights = _checked(seen, weights)
+        instance("state", state, STDPTraces)
+        state = STDPTraces(
+            floating("state: pre", state.pre, weights.shape[1:], like="weights"),
+            floating("state: post", state.post, weights.shape[:1], like="weights"),
+        )
         pre = state.pre * jnp.exp(-seen.dt / self.window.tau_plus)
         post = state.post * jnp.exp(-seen.dt / self.window.tau_minus)
         up = self.window.a_plus * seen.post[:, None] * pre[None]
@@ -188,9 +196,10 @@ class TriggeredSTDP(AbstractSTDP):
         return jnp.where(spikes[:, None] > 0, jnp.clip(proposal, 0.0, self.high) - weights, 0.0)
 
     def update(self, seen, state, weights=None):
+        seen, weights = _checked(seen, weights)
         trace = state * jnp.exp(-seen.dt / self.tau)
         at_spikes = seen.post[:, None] * trace[None]
-        return self.change(_require_weights(weights), at_spikes, seen.post), trace + seen.pre
+        return self.change(weights, at_spikes, seen.post), trace + seen.pre
 
 
 class Eligible(NamedTuple):
@@ -219,7 +228,7 @@ class RewardSTDP(AbstractSTDP):
         return Eligible(self.rule.init(weights), jnp.zeros(weights.shape))
 
     def update(self, seen, state, weights=None):
-        weights = _require_weights(weights)
+        seen, weights = _checked(seen, weights)
         increment, inner = self.rule.update(seen, state.rule, weights)
         trace = state.trace * jnp.exp(-seen.dt / self.tau) + increment
         change = self.rate * seen.reward * trace
@@ -227,7 +236,18 @@ class RewardSTDP(AbstractSTDP):
         return change, Eligible(inner, trace)
 
 
-def _require_weights(weights: Any) -> Any:
+def _checked(seen: Moment, weights: Any) -> tuple[Moment, Array]:
+    """A moment and weights of floating arrays that fit together."""
     if weights is None:
-        raise ValueError("params: the rule needs the weights, as update(seen, state, weights).")
-    return weights
+        raise ValueError(
+            "params, weights: the rule needs the weights, as update(seen, state, weights)."
+        )
+    weights = floating("weights", weights, ("post", "pre"))
+    post, pre = weights.shape
+    instance("seen", seen, Moment)
+    return Moment(
+        number("seen: dt", seen.dt),
+        floating("seen: pre", seen.pre, (pre,), like="weights"),
+        floating("seen: post", seen.post, (post,), like="weights"),
+        number("seen: reward", seen.reward),
+    ), weights

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
-from ..._require import require
+from ..._require import floating, instance, require, sizes
 from ...energies import ModernHopfield
 from ...system import Module, parameter
 
@@ -38,26 +38,33 @@ class Dirichlet(AbstractPosterior):
 
     def init(self, memories: int, columns: int, units: int) -> Float[Array, "P H M"]:
         """Evidence before any observation: zero counts [P, H, M]."""
-        return jnp.zeros((memories, columns, units))
+        shape = sizes(1, memories=memories, columns=columns, units=units)
+        return jnp.zeros(shape)
 
     def update(
         self, seen: Float[Array, "P H M"], y: Float[Array, "H M"], share: Float[Array, " P"]
     ) -> Float[Array, "P H M"]:
         """Bayesian update: the evidence after the observation `y`, of which each memory takes its
         share."""
+        seen = floating("seen", seen, ("P", "H", "M"), least=0)
+        y = floating("y", y, seen.shape[1:], like="seen", least=0)
+        share = floating("share", share, seen.shape[:1], like="seen", least=0)
         return self.keep * seen + share[:, None, None] * y[None]
 
     def mean(self, seen: Float[Array, "P H M"]) -> Float[Array, "P H M"]:
         """Posterior mean [P, H, M]: the probability of each unit at the next input."""
-        counts = seen + jnp.broadcast_to(self.concentration, seen.shape[1:])[None]
-        return counts / counts.sum(axis=-1, keepdims=True)
+        seen = floating("seen", seen, ("P", "H", "M"), least=0)
+        active = seen + jnp.broadcast_to(self.concentration, seen.shape[1:])[None]
+        return active / active.sum(axis=-1, keepdims=True)
 
     def log_predictive(
         self, seen: Float[Array, "P H M"], y: Float[Array, "H M"]
     ) -> Float[Array, " P"]:
         """Log predictive [P]: the log probability of an input, one unit of each column active,
         under each memory."""
-        return jnp.sum(y[None] * jnp.log(self.mean(seen)), axis=(1, 2))
+        mean = self.mean(seen)
+        y = floating("y", y, mean.shape[1:], like="seen", least=0)
+        return jnp.sum(y[None] * jnp.log(mean), axis=(1, 2))
 
 
 class NormalEvidence(NamedTuple):
@@ -69,11 +76,20 @@ class NormalEvidence(NamedTuple):
     scatter: Float[Array, "P N"]
 
 
+def _checked(seen: NormalEvidence) -> NormalEvidence:
+    """Evidence of floating arrays that fit together."""
+    instance("seen", seen, NormalEvidence)
+    mean = floating("seen: mean", seen.mean, ("P", "N"))
+    scatter = floating("seen: scatter", seen.scatter, mean.shape)
+    return NormalEvidence(floating("seen: count", seen.count, mean.shape[:1]), mean, scatter)
+
+
 class AbstractNormal(AbstractPosterior):
     """Base class of posteriors whose evidence is that of normal observations."""
 
     def init(self, memories: int, size: int) -> NormalEvidence:
         """Evidence before any observation: zero statistics."""
+        memories, size = sizes(memories=memories, size=size)
         empty = jnp.zeros((memories, size))
         return NormalEvidence(jnp.zeros(memories), empty, empty)
 
@@ -87,6 +103,9 @@ class AbstractNormal(AbstractPosterior):
         by `share * keep * count / new_count * away^2`, which rounding cannot make negative, as it
         can the product of the departures from the old mean and from the new.
         """
+        seen = _checked(seen)
+        y = floating("y", y, seen.mean.shape[1:], like="seen")
+        share = floating("share", share, seen.count.shape, like="seen", least=0)
         left = self.keep * seen.count
         count = left + share
         some = jnp.where(count > 0, count, 1.0)
@@ -121,6 +140,8 @@ class Normal(AbstractNormal):
     def log_predictive(self, seen: NormalEvidence, y: Float[Array, " N"]) -> Float[Array, " P"]:
         """Log predictive [P]: the log density of the next observation under each memory, wide where
         little is known, so that what is new goes to a memory that is free."""
+        seen = _checked(seen)
+        y = floating("y", y, seen.mean.shape[1:], like="seen")
         precision = self.beta / (1 + 1 / self.count(seen))
         square = jnp.sum((y[None] - self.mean(seen)) ** 2, axis=-1)
         return 0.5 * (y.size * jnp.log(precision / (2 * jnp.pi)) - precision * square)
@@ -161,6 +182,8 @@ class NormalGamma(AbstractNormal):
     def log_predictive(self, seen: NormalEvidence, y: Float[Array, " N"]) -> Float[Array, " P"]:
         """Log predictive [P]: the log density of the next observation, Student's t of `2 shape`
         degrees of freedom."""
+        seen = _checked(seen)
+        y = floating("y", y, seen.mean.shape[1:], like="seen")
         mean, count, shape, scale = self.posterior(seen)
         width = scale * (1 + 1 / count)  # shape times the squared scale of the t
         tail = -(shape + 0.5) * jnp.log1p((y[None] - mean) ** 2 / (2 * width))

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from ..._require import number, scalar, state
+
 
 def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
     """Conjugate Bayesian update `eta <- eta0 + keep (eta - eta0) + T`: exact Bayes, and with `keep`
@@ -19,10 +21,10 @@ def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
 
     **Raises:** `ValueError` for `keep` outside (0, 1].
     """
-    if not 0 < keep <= 1:
-        raise ValueError(f"keep must be in (0, 1], got {keep}. 1 forgets nothing.")
+    keep = scalar("keep", keep, above=0, most=1)
+    prior = state("prior", prior, real=True, finite=True)
 
-    def update(updates, state, params=None):
+    def update(updates, own, params=None):
         _check(params)
         change = jax.tree.map(
             lambda statistic, now, first: statistic - (1 - keep) * (now - first),
@@ -30,7 +32,7 @@ def conjugate(prior: PyTree, keep: float = 1.0) -> optax.GradientTransformation:
             params,
             prior,
         )
-        return change, state
+        return change, own
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)  # pyright: ignore
 
@@ -45,19 +47,22 @@ def natural_gradient(
     Paisley 2013, JMLR 14:1303).
     """
 
+    prior, scale = state("prior", prior, real=True, finite=True), scalar("scale", scale, above=0)
+    rate = rate if callable(rate) else number("rate", rate, above=0)
+
     def init(params):
         return optax.ScaleByScheduleState(jnp.zeros((), jnp.int32))
 
-    def update(updates, state, params=None):
+    def update(updates, own, params=None):
         _check(params)
-        rho = rate(state.count) if callable(rate) else rate
+        rho = rate(own.count) if callable(rate) else rate
         change = jax.tree.map(
             lambda statistic, now, first: rho * (first + scale * statistic - now),
             updates,
             params,
             prior,
         )
-        return change, optax.ScaleByScheduleState(state.count + 1)
+        return change, optax.ScaleByScheduleState(own.count + 1)
 
     return optax.GradientTransformation(init, update)  # pyright: ignore
 
@@ -67,10 +72,7 @@ def robbins_monro(start: float = 1.0, power: float = 0.6) -> Callable[[Array], F
 
     **Raises:** `ValueError` where steps of that power do not average noise out: not in (0.5, 1].
     """
-    if not 0.5 < power <= 1:
-        raise ValueError(f"power must be in (0.5, 1], got {power}.")
-    if start < 1:
-        raise ValueError(f"start must be at least 1, got {start}.")
+    power, start = scalar("power", power, above=0.5, most=1), scalar("start", start, least=1)
     return lambda count: (start + count) ** -power
 
 

@@ -1,11 +1,12 @@
 """Bayesian neuron: a spiking neuron with a posterior over its synapses."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from ..._require import floating, instance, key as one_key, number
 from ...system import Module, parameter
 
 
@@ -43,7 +44,8 @@ class BayesianNeuron(Module):
     def potentials(self, inputs: Float[Array, "T n"], dt: float) -> Float[Array, "T n"]:
         """Postsynaptic potentials [T, n] in each bin, of `inputs`, spikes a bin: each spike adds 1,
         from the next bin on, and decays."""
-        keep = jnp.exp(-dt / self.tau)
+        inputs = floating("inputs", inputs, ("T", "n"))
+        keep = jnp.exp(-number("dt", dt, above=0) / self.tau)
 
         def step(x, spikes):
             return keep * (x + spikes), x
@@ -54,8 +56,12 @@ class BayesianNeuron(Module):
         self, weights: Float[Array, " n"], x: Float[Array, "T n"], dt: float, key: Key[Array, ""]
     ) -> Float[Array, " T"]:
         """Sample of the spike counts [T] in bins of `dt`."""
+        x = floating("x", x, ("T", "n"))
+        weights = floating("weights", weights, x.shape[1:], like="x")
+        dt, key = number("dt", dt, above=0), one_key("key", key)
         mean = dt * jnp.exp(jax.vmap(lambda x: self.log_rate(weights, x))(x))
-        return jax.random.poisson(key, mean).astype(x.dtype)
+        spikes = jax.random.poisson(key, mean).astype(x.dtype)
+        return jnp.where(jnp.isnan(mean), jnp.nan, spikes)
 
     def log_likelihood(
         self, weights: Float[Array, " n"], x: Float[Array, "T n"], spikes: Float[Array, " T"],
@@ -75,6 +81,8 @@ class BayesianNeuron(Module):
     ) -> Belief:
         """Bayesian filter: the belief after a bin, `dm = V x (spikes - E[rho] dt) / width`, and the
         precision grows by `E[rho] dt x x^T / width^2` (its diagonal, of independent synapses)."""
+        belief, x = _checked(belief, x)
+        dt, spikes = number("dt", dt, above=0), number("spikes", spikes, least=0)
         expected = dt * self.expected_rate(belief, x)
         reach = _reach(belief, x)
         gain = expected / self.width**2
@@ -100,6 +108,16 @@ class BayesianNeuron(Module):
             return self.update(belief, x, spikes, dt), surprise
 
         return jax.lax.scan(step, belief, (x, spikes))
+
+
+def _checked(belief: Belief, x: Any) -> tuple[Belief, Array]:
+    """A belief and potentials of floating arrays that fit together."""
+    instance("belief", belief, Belief)
+    mean = floating("belief: mean", belief.mean, ("n",))
+    covariance = floating("belief: covariance", belief.covariance)
+    if covariance.shape not in (mean.shape, mean.shape * 2):
+        raise ValueError(f"belief: covariance must be [n] or [n, n], got {covariance.shape}.")
+    return Belief(mean, covariance), floating("x", x, mean.shape, like="belief")
 
 
 def _reach(belief: Belief, x: Float[Array, " n"]) -> Float[Array, " n"]:

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, ArrayLike, Float
 
+from ..._require import floating
+
 
 class GammaPrecision(NamedTuple):
     """Gamma posterior over the precision of each unit, `shape` and `rate`, or what is added to it:
@@ -45,6 +47,15 @@ def conjugate_precision(
     one for all samples), the mean of `eps^2` is taken. Learn with `conjugate(prior, keep)`, the
     prior a `GammaPrecision` too.
     """
+    error = floating("error", error)
+    if error.ndim < 1 or not len(error):
+        raise ValueError(f"error must be a batch of samples, got shape {error.shape}.")
+    variance = floating("variance", variance, least=0)
+    if variance.shape not in ((), error.shape[1:], error.shape):
+        raise ValueError(
+            f"variance must be a number, or of the shape of error, {error.shape}, or of a sample, "
+            f"got {variance.shape}."
+        )
     square = (error**2 + jnp.broadcast_to(variance, error.shape)).sum(axis=0)
     return GammaPrecision(jnp.full_like(square, len(error) / 2), square / 2)
 

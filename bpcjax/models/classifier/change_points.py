@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..._arrays import as_floating, as_indices, as_real, is_traced
+from ..._arrays import as_floating, as_indices, is_traced
+from ..._require import as_real
 from ...system import Module, as_parameter
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, Shaped
 
 from ..._arrays import sized
+from ..._require import floating, key as one_key
 from ...inputs import Bins
 from ...networks.layers import Layers
 from ...simulate import simulate
@@ -71,8 +72,17 @@ class Classifier(Module):
         **Raises:** `ValueError` if inputs are not as many as the first layer takes, or if it is
         known that the code does not take their values (`ok` says it where they are traced).
         """
-        if not jnp.issubdtype(x.dtype, jnp.inexact):
-            x = x.astype(self.dt.dtype)
+        whole = not jnp.issubdtype(getattr(x, "dtype", int), jnp.inexact)
+        x = floating("x", x)
+        x = x.astype(self.dt.dtype) if whole else x
+        if not (x.ndim and x.size):
+            raise ValueError(f"x must be inputs [..., pre], one or more, got shape {x.shape}.")
+        try:
+            self.layers.layers[0].check(x.shape[-1], "layers[0]")
+        except ValueError as error:
+            raise ValueError(f"x of shape {x.shape}: {error}") from error
+        if key is not None:
+            one_key("key", key)
         layers, drive, inputs = self.layers, self.code.drive(x), None
         dt = self.dt.astype(x.dtype)
         batch = x.shape[:-1]

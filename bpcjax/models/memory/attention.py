@@ -7,27 +7,44 @@ auto-associative memory has `values = keys`. `bias` [P] is that of `ModernHopfie
 """
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from ..._require import count, floating, function, key as one_key, number, sizes
 from ...energies.hopfield.entmax import entmax
-from ...system import as_parameter
 
 Features = Callable[[Float[Array, " N"]], Float[Array, " F"]]
 
 
-def _check(query, keys, values, bias) -> None:
-    if jnp.ndim(keys) != 2 or len(keys) == 0:
-        raise ValueError(f"keys must be a matrix [P, N] with P > 0, got {jnp.shape(keys)}.")
-    if jnp.shape(query) != keys.shape[1:]:
-        raise ValueError(f"query must have shape {keys.shape[1:]}, got {jnp.shape(query)}.")
-    if jnp.ndim(values) != 2 or len(values) != len(keys):
-        raise ValueError(f"values must have {len(keys)} rows, one a key: {jnp.shape(values)}.")
-    if bias is not None and jnp.shape(bias) != keys.shape[:1]:
-        raise ValueError(f"bias must have shape {keys.shape[:1]}, got {jnp.shape(bias)}.")
+class _Stored(NamedTuple):
+    """Arrays of one call, which fit together."""
+
+    query: Array
+    keys: Array
+    values: Array
+    bias: Array | None
+
+
+def _checked(query: Any, keys: Any, values: Any, bias: Any = None) -> _Stored:
+    """Query, keys, values and biases as floating arrays.
+
+    **Raises:** `ValueError` naming the argument that does not fit.
+    """
+    keys = floating("keys", keys)
+    if keys.ndim != 2 or not keys.size:
+        raise ValueError(f"keys must be a matrix [P, N] with P > 0, got {keys.shape}.")
+    query = floating("query", query, keys.shape[1:], like="keys")
+    values = floating("values", values, (keys.shape[0], "M"), like="keys")
+    bias = None if bias is None else floating("bias", bias, keys.shape[:1], like="keys")
+    return _Stored(query, keys, values, bias)
+
+
+def _beta(beta: Any) -> Array:
+    return number("beta", beta, above=0)
 
 
 def _scores(query, keys, beta, bias):
@@ -52,12 +69,10 @@ def attention(
     **Raises:** `ValueError` naming the argument whose shape does not fit; for several steps
     values must be as wide as keys.
     """
-    _check(query, keys, values, bias)
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}.")
+    steps, beta = count("steps", steps, 1, 10**4), _beta(beta)
+    query, keys, values, bias = _checked(query, keys, values, bias)
     if steps > 1 and values.shape != keys.shape:
         raise ValueError(f"values must have the shape {keys.shape} of keys for several steps.")
-    beta = as_parameter(beta)
     for _ in range(steps):
         query = jax.nn.softmax(_scores(query, keys, beta, bias)) @ values
     return query
@@ -72,8 +87,9 @@ def hard_attention(
 ) -> Float[Array, " M"]:
     """Hard attention: the value of the key with the largest score (ties: the first), attention as
     beta grows."""
-    _check(query, keys, values, bias)
-    return values[jnp.argmax(_scores(query, keys, 1.0, bias))]
+    query, keys, values, bias = _checked(query, keys, values, bias)
+    scores = _scores(query, keys, 1.0, bias)
+    return jnp.where(jnp.isnan(scores).any(), jnp.nan, values[jnp.argmax(scores)])
 
 
 def sparse_attention(
@@ -90,13 +106,13 @@ def sparse_attention(
 
     **Raises:** `ValueError` naming the argument whose shape does not fit, or `alpha <= 1`.
     """
-    _check(query, keys, values, bias)
-    return entmax(_scores(query, keys, as_parameter(beta), bias), alpha) @ values
+    query, keys, values, bias = _checked(query, keys, values, bias)
+    return entmax(_scores(query, keys, _beta(beta), bias), alpha) @ values
 
 
 def elu_features(x: Float[Array, " N"]) -> Float[Array, " N"]:
     """ELU feature map `elu(x) + 1`, positive (Katharopoulos et al. 2020, ICML)."""
-    return jax.nn.elu(x) + 1
+    return jax.nn.elu(floating("x", x)) + 1
 
 
 class RandomFeatures(eqx.Module):
@@ -112,7 +128,8 @@ class RandomFeatures(eqx.Module):
     @classmethod
     def draw(cls, key: Key[Array, ""], count: int, width: int) -> "RandomFeatures":
         """`count` features of queries and keys of that `width`."""
-        return cls(jax.random.normal(key, (count, width)))
+        shape = sizes(1, count=count, width=width)
+        return cls(jax.random.normal(one_key("key", key), shape))
 
     def __call__(self, x: Float[Array, " N"]) -> Float[Array, " F"]:
         projected = self.directions @ x - 0.5 * jnp.sum(x * x)
@@ -136,13 +153,16 @@ class LinearMemory(eqx.Module):
         features: Features = elu_features,
     ) -> "LinearMemory":
         """The sums over memories of `features(sqrt(beta) k)`, alone and times the value."""
-        _check(keys[0] if len(keys) else keys, keys, values, None)
-        root = jnp.sqrt(as_parameter(beta))
+        keys = floating("keys", keys)
+        _, keys, values, _ = _checked(keys[0] if keys.size else keys, keys, values)
+        function("features", features)
+        root = jnp.sqrt(_beta(beta))
         rows = jax.vmap(lambda key: features(root * key))(keys)
         return cls(rows.T @ values, rows.sum(axis=0), root, features)
 
     def __call__(self, query: Float[Array, " N"]) -> Float[Array, " M"]:
         """The answer to a query [N]: the values, weighted by the products of features."""
+        query = floating("query", query)
         row = self.features(self.root * query)
         return row @ self.values / (row @ self.total)
 
@@ -155,5 +175,5 @@ def linear_attention(
     features: Features = elu_features,
 ) -> Float[Array, " M"]:
     """Linear attention: the kernel `exp(beta q . k)` is a product of `features` of both."""
-    _check(query, keys, values, None)
+    query, keys, values, _ = _checked(query, keys, values)
     return LinearMemory.store(keys, values, beta, features)(query)

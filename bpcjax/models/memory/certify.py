@@ -5,12 +5,11 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float
 
+from ..._require import floating, indices, number, scalar
 from ...energies import ModernHopfield
-from ...energies.base import as_patterns
-from ...system import is_traced
+from ...energies.base import as_bias, as_patterns
 
 
 class RecallCertificate(eqx.Module):
@@ -54,7 +53,7 @@ class RecallCertificate(eqx.Module):
 
         `tr Cov_p / error^2`, and at least one: their mean square error is `tr Cov_p / S` exactly.
         """
-        error = jnp.asarray(error, self.log_variance.dtype)
+        error = floating("error", error, above=0).astype(self.log_variance.dtype)
         return jnp.maximum(jnp.ceil(jnp.exp(self.log_variance - 2 * jnp.log(error))), 1.0)
 
     def beta_for(self, error: ArrayLike) -> Float[Array, " P"]:
@@ -63,7 +62,8 @@ class RecallCertificate(eqx.Module):
         `inf` for a memory that the query is too far from for the theorem.
         """
         count = self.separation.shape[0]
-        needed = jnp.log(2 * (count - 1) * self.longest) - jnp.log(jnp.asarray(error))
+        error = number("error", error, above=0)
+        needed = jnp.log(2 * (count - 1) * self.longest) - jnp.log(error)
         safe = jnp.where(self.margin > 0, self.margin, 1.0)
         return jnp.where(self.margin > 0, jnp.maximum(needed, 0.0) / safe, jnp.inf)
 
@@ -101,9 +101,7 @@ class RecallCertificate(eqx.Module):
 
 
 def _at_least_0(name: str, value: ArrayLike, dtype) -> Float[Array, "..."]:
-    if not is_traced(value) and not (np.asarray(value) >= 0).all():
-        raise ValueError(f"{name} must not be negative or NaN, got {value}.")
-    return jnp.asarray(value, dtype)
+    return floating(name, value, least=0).astype(dtype)
 
 
 def _log_miss(gaps: Float[Array, " P"]) -> Float[Array, " P"]:
@@ -135,9 +133,8 @@ def certify(
     count, width = x.shape
     if count == 0:
         raise ValueError(f"patterns: a memory must hold at least one, got shape {x.shape}.")
-    if jnp.shape(query) != (width,):
-        raise ValueError(f"query must have shape ({width},), got {jnp.shape(query)}.")
-    return _certify(energy, jnp.asarray(query, x.dtype))
+    query = floating("query", query, (width,), like="patterns")
+    return _certify(energy, query.astype(x.dtype))
 
 
 @eqx.filter_jit
@@ -196,11 +193,12 @@ def smallest_beta(
     **Raises:** `ValueError` unless `0 < miss < 1`, or if the patterns are no rows.
     """
     x = as_patterns(patterns)
-    if not 0 < miss < 1:
-        raise ValueError(f"miss must be between 0 and 1, got {miss}.")
-    a = jnp.zeros(len(x), x.dtype) if bias is None else jnp.asarray(bias)
+    miss = scalar("miss", miss, above=0, below=1)
+    a = as_bias(None if bias is None else floating("bias", bias, finite=True), len(x), x.dtype)
+    query = floating("query", query, x.shape[1:], like="patterns", finite=True)
+    memory = indices("memory", memory, len(x), ())
     odds = jnp.asarray(math.log(miss) - math.log1p(-miss), x.dtype)
-    return _smallest_beta(x, a, jnp.asarray(query, x.dtype), jnp.asarray(memory), odds)
+    return _smallest_beta(x, a, query.astype(x.dtype), memory, odds)
 
 
 @jax.jit

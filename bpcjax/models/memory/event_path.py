@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key, PyTree
 
+from ..._require import count, instance, key as one_key, number
 from ...jumps.path import AbstractJumps, jump_path, jump_until
 from ...system import bad_parameters
 from .modes import MemoryState, VisibleSpikes, as_query, of_kind
@@ -204,9 +205,10 @@ def event_path(
 
     **Raises:** `ValueError` naming `query` or `spikes` where they do not fit.
     """
-    query = as_query(memory.energy, query)
-    if spikes < 1:
-        raise ValueError(f"spikes must be at least 1, the room for them, got {spikes}.")
+    instance("memory", memory, SpikingHopfield)
+    query, key = as_query(memory.energy, query), one_key("key", key)
+    spikes = count("spikes", spikes, 1)
+    t1 = None if t1 is None else number("t1", t1, least=0)
     bad, memory = bad_parameters(memory), of_kind(memory, query.dtype)
     process = _Memories(memory)
     path = jump_path(

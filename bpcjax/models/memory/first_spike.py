@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from ..._require import key as one_key, number
 from ...energies import AbstractMemory
 from ...system import Scalar
+from .modes import as_query, check_energy
 
 
 def sample_first_spike(
@@ -22,7 +24,9 @@ def sample_first_spike(
     winner is a draw from the posterior. In the log domain, so that no rate overflows, as
     the times of `jump_path` would.
     """
-    scores = energy.scores(query).ravel()
+    check_energy(energy)
+    rate, key = number("rate", rate, above=0), one_key("key", key)
+    scores = energy.scores(as_query(energy, query)).ravel()
     waits = jnp.log(jax.random.exponential(key, scores.shape, scores.dtype)) - scores
     winner = waits.argmin()
     return waits[winner] - jnp.log(rate), winner
@@ -33,4 +37,6 @@ def log_mean_latency(
 ) -> Float[Array, ""]:
     """Log mean latency of the first spike, `ln E[T] = -ln rate - beta (|x|^2 / 2 - E(x))`: it reads
     out the energy."""
+    check_energy(energy)
+    query, rate = as_query(energy, query), number("rate", rate, above=0)
     return -jnp.log(rate) - energy.beta * (0.5 * jnp.sum(query * query) - energy(query))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from ..._require import instance
 from ...energies import AbstractMemory
 from ...networks.wrappers import EscapeRate, EscapeState
 from ...system import AbstractSpikingSystem, parameter
@@ -75,6 +76,7 @@ class LIFMemory(AbstractLayered):
 
     def __check_init__(self) -> None:
         check_energy(self.energy)
+        instance("mode", self.mode, AbstractMode)
         if self.mode.visible() is not None or self.mode.temperature() is not None:
             raise ValueError("mode: leaky memories take Hold() or Shot().")
 

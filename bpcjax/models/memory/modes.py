@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ..._require import floating
 from ...energies import AbstractMemory
 from ...system import Module, parameter
 
@@ -31,11 +32,8 @@ def as_query(energy: AbstractMemory, query: ArrayLike) -> Float[Array, "*N"]:
 
     **Raises:** `ValueError` if it does not have the patterns' shape.
     """
-    if jnp.shape(query) != energy.patterns.shape[1:]:
-        raise ValueError(
-            f"query must have shape {energy.patterns.shape[1:]}, got {jnp.shape(query)}."
-        )
-    return jnp.asarray(query, energy.patterns.dtype)
+    query = floating("query", query, energy.patterns.shape[1:], like="energy")
+    return query.astype(energy.patterns.dtype)
 
 
 def check_energy(energy: Any) -> None:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ..._require import count, indices, instance, number
 from ...energies import ModernHopfield
 from ...system import Scalar, is_traced
 
@@ -17,12 +18,12 @@ def as_order(order: ArrayLike | Any, size: int) -> Order:
 
     **Raises:** `ValueError` if it is known not to.
     """
-    rank: Any = order if is_traced(order) else np.asarray(order)
+    rank: Any = order if is_traced(order) else indices("order", order)
     if rank.shape != (size,) or not jnp.issubdtype(rank.dtype, jnp.integer):
         raise ValueError(
             f"order must be integers of shape ({size},), got {rank.dtype} of shape {rank.shape}."
         )
-    if not is_traced(rank) and (np.sort(rank) != np.arange(size)).any():
+    if not is_traced(rank) and (np.sort(np.asarray(rank)) != np.arange(size)).any():
         raise ValueError(f"order must hold each of the entries 0 to {size - 1} once.")
     return jnp.asarray(rank)
 
@@ -30,6 +31,7 @@ def as_order(order: ArrayLike | Any, size: int) -> Order:
 def by_variance(energy: ModernHopfield) -> Order:
     """Order [N] of the entries by their variance over the memories, the largest first: where two
     random memories differ most."""
+    instance("energy", energy, ModernHopfield)
     return jnp.argsort(-jnp.var(energy.patterns, axis=0), stable=True).astype(jnp.int32)
 
 
@@ -49,9 +51,10 @@ def information(
     energy: ModernHopfield, sigma: Scalar | float, levels: int = 129, points: int = 257
 ) -> Float[Array, " N"]:
     """Mutual information (nat) of each entry and the memory, under Gaussian noise."""
-    if not is_traced(sigma) and not bool(np.asarray(sigma) > 0):
-        raise ValueError(f"sigma must be positive, got {sigma}.")
-    x, sigma = energy.patterns, jnp.asarray(sigma, energy.patterns.dtype)
+    instance("energy", energy, ModernHopfield)
+    levels, points = count("levels", levels, 2), count("points", points, 3)
+    x = energy.patterns
+    sigma = number("sigma", sigma, above=0, finite=True).astype(x.dtype)
     prior = jnp.exp(energy.log_prior - energy.log_prior.max())
     low, high = x.min(), x.max()
     width = jnp.maximum(high - low, jnp.finfo(x.dtype).tiny)

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Key
 
+from ..._require import count as as_count, floating, instance, key as one_key
 from ...energies import ModernHopfield
 from ...system import bad_parameters
 from .modes import Hold, of_kind
@@ -38,11 +39,11 @@ class Retrieval(eqx.Module):
 def gram(memory: SpikingHopfield) -> Float[Array, "P P"]:
     """Gram matrix `beta X X.T` [P, P]: how each memory's spike shifts all scores, for
     `retrieve`."""
+    instance("memory", memory, SpikingHopfield)
     energy = _stored(memory)
     return energy.beta * energy.patterns @ energy.patterns.T
 
 
-@eqx.filter_jit
 def retrieve(
     memory: SpikingHopfield,
     queries: ArrayLike,  # [Q, N]
@@ -63,10 +64,19 @@ def retrieve(
     **Raises:** `ValueError` for another mode or energy, delays, refractory periods, or queries that
     do not fit.
     """
-    _check(memory, queries, spikes)
+    _check(memory)
+    size, count = memory.energy.patterns.shape[1], memory.energy.patterns.shape[0]
+    queries = floating("queries", queries, ("Q", size), like="memory")
+    if kernel is not None:
+        kernel = floating("kernel", kernel, (count, count), like="gram(memory)")
+    return _retrieve(memory, queries, one_key("key", key), as_count("spikes", spikes, 1), kernel)
+
+
+@eqx.filter_jit
+def _retrieve(memory: SpikingHopfield, queries, key, spikes: int, kernel) -> Retrieval:
     bad, memory = bad_parameters(memory), of_kind(memory, memory.energy.patterns.dtype)
     energy = _stored(memory)
-    queries = jnp.asarray(queries, energy.patterns.dtype)
+    queries = queries.astype(energy.patterns.dtype)
     offset = energy.beta * energy.bias
     kernel = gram(memory) if kernel is None else kernel
     count = energy.patterns.shape[0]
@@ -138,13 +148,10 @@ def _stored(memory: SpikingHopfield) -> ModernHopfield:
     return memory.energy
 
 
-def _check(memory: SpikingHopfield, queries, spikes: int) -> None:
+def _check(memory: SpikingHopfield) -> None:
+    instance("memory", memory, SpikingHopfield)
     if not isinstance(memory.mode, Hold):
         raise ValueError(f"memory: retrieve is for Hold(), got {memory.mode}. Use event_path.")
     if memory.delay is not None or memory.refractory is not None:
         raise ValueError("memory: retrieve knows no delay or refractory. Use event_path.")
-    size = _stored(memory).patterns.shape[1]
-    if jnp.ndim(queries) != 2 or jnp.shape(queries)[1] != size:
-        raise ValueError(f"queries must have shape [Q, {size}], got {jnp.shape(queries)}.")
-    if spikes < 1:
-        raise ValueError(f"spikes must be at least 1, got {spikes}.")
+    _stored(memory)

@@ -9,10 +9,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ... import cost
-from ..._arrays import as_real, as_size
+from ..._arrays import as_size
+from ..._require import as_real, indices, number
 from ...energies import ModernHopfield
-from ...system import as_parameter, is_traced, parameter
+from ...energies.base import as_patterns
+from ...system import as_parameter, parameter
 from .likelihoods import AbstractLikelihood, Synapses
+from .orders import as_order
 from .sequential import SequentialStore
 
 
@@ -48,9 +51,9 @@ def partial_distance_search(
     """
     x, y = _checked(patterns, y)
     count, size = x.shape
-    rank = _permutation("order", order, size)
+    rank = jnp.arange(size) if order is None else as_order(order, size)
     candidate = None if first is None else _candidates(first, y.shape[0], count)
-    return _partial_distances(x, y, rank, candidate, min(as_size(block, "block", 1), size))
+    return _partial_distances(x, y, rank, candidate, min(as_size(block, "block", 1, None), size))
 
 
 def bandit_search(
@@ -76,14 +79,11 @@ def bandit_search(
     """
     x, y = _checked(patterns, y)
     count, size = x.shape
-    scale, level = _positive("sigma", sigma), _positive("delta", delta)
-    if not is_traced(level) and not bool(level < 1):
-        raise ValueError(f"delta must be below 1, got {delta}.")
+    scale = as_parameter(number("sigma", sigma, above=0))
+    level = as_parameter(number("delta", delta, above=0, below=1))
     interval = _Interval(scale, jnp.log(max(count, 1) / level), jnp.asarray(size, y.dtype))
     energy = ModernHopfield.from_prior(x, jnp.ones((), x.dtype), jnp.zeros(count, x.dtype))
-    store = SequentialStore(
-        energy, likelihood=interval, order=_permutation("order", order, size), block=block
-    )
+    store = SequentialStore(energy, likelihood=interval, order=order, block=block)
     end = store.recall(y, theta=jnp.finfo(y.dtype).tiny)  # the interval itself is the lead
     return Search(end.decision, end.operations, end.ok)
 
@@ -159,36 +159,14 @@ def _partial_distances(x, y, rank, first, block: int) -> Search:
 
 
 def _checked(patterns: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    x = as_parameter(patterns)
-    if x.ndim != 2 or 0 in x.shape:
-        raise ValueError(f"patterns must be a matrix [P, N] that is not empty, got {x.shape}.")
+    x = as_patterns(patterns)
     y = as_real(y, x.dtype, "y")
     if y.ndim != 2 or y.shape[1] != x.shape[1]:
-        raise ValueError(f"y must have shape [Q, {x.shape[1]}], one query a row, got {y.shape}.")
+        raise ValueError(
+            f"y must have shape [Q, {x.shape[1]}], one query a row as patterns are, got {y.shape}."
+        )
     return x, y
 
 
-def _positive(name: str, value: ArrayLike) -> Float[Array, ""]:
-    number = as_parameter(value)
-    if number.ndim != 0 or not (is_traced(number) or bool(number > 0)):
-        raise ValueError(f"{name} must be a positive number, got {value}.")
-    return number
-
-
-def _permutation(name: str, order: Any, size: int) -> Int[Array, " N"]:
-    rank = jnp.arange(size) if order is None else jnp.asarray(order)
-    whole = rank.shape == (size,) and jnp.issubdtype(rank.dtype, jnp.integer)
-    if not whole or not (is_traced(rank) or bool((jnp.sort(rank) == jnp.arange(size)).all())):
-        raise ValueError(f"{name} must hold each of the entries 0 to {size - 1} once.")
-    return rank
-
-
 def _candidates(first: Any, queries: int, count: int) -> Int[Array, " Q"]:
-    candidate = jnp.asarray(first)
-    whole = candidate.shape == (queries,) and jnp.issubdtype(candidate.dtype, jnp.integer)
-    inside = whole and (
-        is_traced(candidate) or bool(((candidate >= 0) & (candidate < count)).all())
-    )
-    if not inside:
-        raise ValueError(f"first must name a pattern, 0 to {count - 1}, for each of the queries.")
-    return candidate
+    return indices("first", first, count, (queries,))

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ... import cost
-from ..._arrays import as_real, as_size
+from ..._arrays import as_size
+from ..._require import as_real, instance, mask, number
 from ...energies import DelayHopfield, ModernHopfield
-from ...system import Module, as_parameter, bad_parameters, is_traced
+from ...system import Module, as_parameter, bad_parameters
 from .elimination import Elimination, Stored, eliminate, store
 from .likelihoods import AbstractLikelihood, GaussianLikelihood, StudentLikelihood
 from .orders import as_order
@@ -64,6 +65,7 @@ class SequentialStore(Module):
         order: ArrayLike | Callable[[ModernHopfield], Array] | None = None,
         block: int = 4,
     ):
+        instance("energy", energy, ModernHopfield, DelayHopfield)
         if likelihood is None:
             known = None if sigma is None else GaussianLikelihood(_number("sigma", sigma))
             likelihood = known or StudentLikelihood(jnp.asarray(0.5), 0.5 / energy.beta)
@@ -79,7 +81,7 @@ class SequentialStore(Module):
         energy = energy.unrolled() if isinstance(energy, DelayHopfield) else energy
         x = energy.patterns
         self.likelihood, self.log_prior = likelihood, energy.log_prior.astype(x.dtype)
-        block = min(as_size(block, "block", 1), x.shape[1])
+        block = min(as_size(block, "block", 1, None), x.shape[1])
         self.stored = store(x, likelihood, _order(energy, order), block)
         self.sound = self._is_sound()
 
@@ -105,10 +107,12 @@ class SequentialStore(Module):
             raise ValueError(f"y must have shape [Q, {one}], one query a row, got {queries.shape}.")
         theta = _number("theta", theta)
         lead = None if lead is None else _number("lead", lead)
-        limit = jnp.asarray(size if budget is None else min(as_size(budget, "budget", 1), size))
+        limit = jnp.asarray(
+            size if budget is None else min(as_size(budget, "budget", 1, None), size)
+        )
         flat = len(queries), size
-        mask = None if seen is None else _mask(seen, queries.shape).reshape(flat)
-        return _recall(self, queries.reshape(flat), mask, theta, lead, limit)
+        there = None if seen is None else _mask(seen, queries.shape).reshape(flat)
+        return _recall(self, queries.reshape(flat), there, theta, lead, limit)
 
 
 def sequential_recall(
@@ -148,22 +152,13 @@ def sequential_recall(
 
 
 def _number(name: str, value: ArrayLike) -> Float[Array, ""]:
-    number = as_parameter(value)
-    if number.ndim != 0:
-        raise ValueError(f"{name} must be a number, got shape {number.shape}.")
-    if not is_traced(number) and not bool(number > 0):
-        raise ValueError(f"{name} must be positive, got {value}.")
-    return number
+    return as_parameter(number(name, value, above=0))
 
 
 def _mask(seen: ArrayLike, shape: tuple[int, ...]) -> Bool[Array, "Q ..."]:
-    mask = jnp.asarray(seen)
-    if mask.dtype != bool or mask.shape not in (shape, shape[1:]):
-        raise ValueError(
-            f"seen must be a mask of booleans of shape {shape} or {shape[1:]}, got {mask.dtype} of "
-            f"shape {mask.shape}."
-        )
-    return jnp.broadcast_to(mask if mask.ndim == len(shape) else mask[None], shape)
+    one = len(jnp.shape(seen)) == len(shape) - 1
+    there = mask("seen", seen, shape[1:] if one else shape)
+    return jnp.broadcast_to(there[None] if one else there, shape)
 
 
 def _order(energy: ModernHopfield, order: Any) -> Int[Array, " N"]:

@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..._arrays import as_real, as_size, is_traced
+from ..._arrays import as_size
+from ..._require import as_real, instance, mask, number
 from ...energies import ModernHopfield
-from ...energies.base import as_number
 from ...inputs import AbstractTrain, SpikeTrain
 from ...system import AbstractSpikingSystem, parameter
 from .likelihoods import AbstractLikelihood, PoissonLikelihood, Synapses
@@ -69,6 +69,9 @@ class SequentialMemory(AbstractSpikingSystem):
         theta: ArrayLike,
         duration: ArrayLike | None = None,
     ):
+        instance("energy", energy, ModernHopfield)
+        instance("likelihood", likelihood, AbstractLikelihood)
+        instance("source", source, AbstractTrain)
         if source.channels != energy.patterns.shape[1]:
             size = energy.patterns.shape[1]
             raise ValueError(
@@ -83,8 +86,8 @@ class SequentialMemory(AbstractSpikingSystem):
         kind = energy.patterns.dtype
         self.energy, self.source = energy, source
         self.likelihood = of_kind(likelihood, kind)
-        self.theta = as_number("theta", theta).astype(kind)
-        given = None if duration is None else as_number("duration", duration).astype(kind)
+        self.theta = number("theta", theta, above=0).astype(kind)
+        given = None if duration is None else number("duration", duration, above=0).astype(kind)
         self.duration = given
         self.synapses = likelihood.synapses(energy.patterns)
 
@@ -103,19 +106,11 @@ class SequentialMemory(AbstractSpikingSystem):
         shape or is no mask, `interval` is not positive, or `block` is no positive integer.
         """
         size = jnp.shape(order)[0] if jnp.ndim(order) == 1 else 0
-        rank, block = as_order(order, size), as_size(block, "block", 1)
-        interval = as_number("interval", interval)
-        if not is_traced(interval) and not bool(interval > 0):
-            raise ValueError(f"interval must be positive, got {interval}.")
+        rank, block = as_order(order, size), as_size(block, "block", 1, None)
+        interval = number("interval", interval, above=0, finite=True)
         times = (jnp.arange(size) // block + 1) * interval
         if seen is not None:
-            there = jnp.asarray(seen)
-            if there.shape != (size,) or there.dtype != bool:
-                raise ValueError(
-                    f"seen must be a mask of booleans of shape ({size},), got {there.dtype} of "
-                    f"shape {there.shape}."
-                )
-            there = there[rank]
+            there = mask("seen", seen, (size,), like="order")[rank]
             times, rank = jnp.where(there, times, jnp.inf), jnp.where(there, rank, -1)
         return SpikeTrain(times, rank, size)
 

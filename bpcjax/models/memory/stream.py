@@ -1,7 +1,7 @@
 """Recall from a stream: the posterior stays, only changes are sent, and a surprise restarts."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int
 
 from ... import cost
-from ..._arrays import as_real, is_traced
-from ...energies import ModernHopfield
+from ..._arrays import is_traced
+from ..._require import as_real, count as as_count, indices, instance, number, scalar
+from ...energies import AbstractMemory, ModernHopfield
 from ...system import as_parameter, bad_parameters
 from .elimination import eliminate
 from .likelihoods import GaussianLikelihood
@@ -45,8 +46,7 @@ def surprise_bound(size: int, alarm: float) -> float:
 
     **Raises:** `ValueError` unless `0 < alarm < 1`.
     """
-    if is_traced(alarm) or not 0 < alarm < 1:
-        raise ValueError(f"alarm must be a known number between 0 and 1, got {alarm}.")
+    size, alarm = as_count("size", size, 1), scalar("alarm", alarm, above=0, below=1)
     from scipy.stats import chi2  # slow to load
 
     return float(chi2.isf(alarm, size))
@@ -96,6 +96,7 @@ def stream_recall(
 
     **Raises:** `ValueError` naming the argument, where it is known and makes no sense.
     """
+    instance("energy", energy, AbstractMemory)
     if energy.patterns.ndim != 2:
         raise ValueError("energy: a stream has flat frames; pass energy.unrolled() of rasters.")
     count, size = energy.patterns.shape
@@ -167,21 +168,17 @@ def _positive(name: str, value: ArrayLike) -> Float[Array, ""]:
 
 
 def _number(name: str, value: ArrayLike, allowed: Callable, what: str) -> Float[Array, ""]:
-    number = as_parameter(value)
-    if number.ndim != 0:
-        raise ValueError(f"{name} must be a number, got shape {number.shape}.")
-    if not is_traced(number) and not bool(allowed(number)):
+    array = as_parameter(number(name, value))
+    if not is_traced(array) and not bool(allowed(np.asarray(array))):
         raise ValueError(f"{name} must be {what}, got {value}.")
-    return number
+    return array
 
 
 def _successor(successor: ArrayLike | None, count: int) -> Int[Array, " P"]:
-    rows: Any = jnp.arange(count) if successor is None else successor
-    rows = rows if is_traced(rows) else np.asarray(rows)
-    if rows.shape != (count,) or not jnp.issubdtype(rows.dtype, jnp.integer):
-        raise ValueError(f"successor must be integers of shape ({count},), got {rows.shape}.")
-    rows = jnp.asarray(rows).astype(jnp.int32)  # one of fewer bits may not hold the count
-    if not is_traced(rows) and not bool(((rows >= -1) & (rows < count)).all()):
+    rows = indices("successor", jnp.arange(count) if successor is None else successor,
+                   shape=(count,))  # fmt: skip
+    known = rows if is_traced(rows) else np.asarray(rows)
+    if not is_traced(rows) and not ((known >= -1) & (known < count)).all():
         raise ValueError(f"successor must hold rows 0 to {count - 1}, or -1 at an end.")
     return jnp.where(rows < 0, count, rows)
 

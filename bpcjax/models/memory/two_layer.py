@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
-from ...energies.base import as_bias, as_number, as_patterns, check_state
+from ..._require import function, number
+from ...energies.base import as_bias, as_patterns, as_state
 from ...energies.hopfield.lagrangians import Lagrangian, activation, layer_energy
 from ...system import AbstractSystem, Scalar, as_parameter, parameter
 
@@ -49,16 +50,17 @@ class TwoLayerHopfield(AbstractSystem):
         bias: ArrayLike | None = None,
     ):
         for name, value in (("visible", visible), ("hidden", hidden)):
-            if not callable(value):
-                raise ValueError(f"{name} must be a Lagrangian, a function of a layer: {value!r}.")
+            function(name, value, "a Lagrangian, a function of a layer")
         self.visible, self.hidden = visible, hidden
         self.patterns = as_patterns(patterns)
         count, size = self.patterns.shape
-        self.tau_v, self.tau_h = as_number("tau_v", tau_v), as_number("tau_h", tau_h)
+        self.tau_v, self.tau_h = number("tau_v", tau_v), number("tau_h", tau_h)
         dtype = self.patterns.dtype
-        self.inputs = jnp.zeros(size, dtype) if inputs is None else as_parameter(inputs)
+        self.inputs = jnp.zeros(size, dtype) if inputs is None else as_parameter(inputs, "inputs")
         if self.inputs.shape != (size,):
-            raise ValueError(f"inputs must have shape ({size},), got {self.inputs.shape}.")
+            raise ValueError(
+                f"inputs must have shape ({size},), as patterns have it, got {self.inputs.shape}."
+            )
         self.bias = as_bias(bias, count, dtype)
 
     def _inputs(self, args: Float[Array, " N"] | None) -> Float[Array, " N"]:
@@ -69,8 +71,8 @@ class TwoLayerHopfield(AbstractSystem):
 
         **Raises:** `ValueError` if the query does not have the patterns' length.
         """
-        check_state(query, self.inputs.shape)
-        v = jnp.asarray(query, self.patterns.dtype)
+        query = as_state(query, self.inputs.shape, "query")
+        v = query.astype(self.patterns.dtype)
         return TwoLayerState(v, self.patterns @ activation(self.visible, v) + self.bias)
 
     def vector_field(self, t, y, args):

@@ -7,6 +7,7 @@ weighted by lateral inhibition: Friston (2005, Phil. Trans. R. Soc. B 360:815).
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Key, PyTree
 
 from ..._arrays import sized
+from ..._require import count, counts, floating, instance, key as one_key, scalar, state as as_state
 from ...energies import Arrow, Categorical, Constant, DenseMap, Gaussian, PredictiveCoding
 from ...energies.predictive.losses import AbstractMismatch, Rectified
 from ...system import Module, parameter
@@ -36,12 +38,13 @@ def bidirectional(
 
     **Raises:** `ValueError` for less than three layers, or another number of precisions.
     """
+    key, sizes = one_key("key", key), counts("sizes", sizes, 3)  # pixels, hidden layers, a label
     depth = len(sizes)
-    if depth < 3:
-        raise ValueError(f"sizes: pixels, a hidden layer and a label at least, got {sizes}.")
     precisions = (1e-3,) * (depth - 1) if precisions is None else precisions
-    if len(precisions) != depth - 1:
-        raise ValueError(f"precisions: one for each of {depth - 1} layers, got {precisions}.")
+    if not isinstance(precisions, tuple | list) or len(precisions) != depth - 1:
+        raise ValueError(f"precisions must be a number for each of {depth - 1} layers.")
+    precisions = tuple(scalar("precisions", p, above=0, finite=True) for p in precisions)
+    mean = None if mean is None else floating("mean", mean, sizes[:1], like="sizes", finite=True)
 
     def dense(k: int, rows: int, columns: int, variance: float, bias=None) -> DenseMap:
         weights = jax.random.normal(jax.random.fold_in(key, k), (rows, columns))
@@ -132,8 +135,13 @@ class ClampedPhase(Module):
 
     def learn(self, energy: PredictiveCoding, x: Array, y: Array) -> tuple[Seen, Array]:
         """The synapses' factors for pixels `x` and label `y` (one-hot), and F at the end."""
+        instance("energy", energy, PredictiveCoding)
+        x, y = floating("x", x, ("pixels",)), floating("y", y, ("classes",))
         args = (x, *(None,) * (energy.depth - 2), y)
-        z = self.relax(energy, args)
+        try:
+            z = self.relax(energy, args)
+        except ValueError as error:
+            raise ValueError(f"x or y does not fit energy: {error}") from error
         full, errors = energy.full(z, args), energy.errors(z, args)
         pre = tuple(jnp.zeros(()) if a.pre is None else full[a.pre] for a in energy.arrows)
         return Seen(pre, tuple(errors[a.name] for a in energy.arrows)), energy(z, args)
@@ -189,8 +197,12 @@ def accelerate(
 
     **Raises:** `ValueError` for less than one step.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}.")
+    instance("energy", energy, PredictiveCoding)
+    steps, y0 = count("steps", steps, 1), as_state("y0", y0, real=True)
+    if not isinstance(sizes, tuple | list) or len(sizes) != energy.depth:
+        raise ValueError(f"sizes must be a tuple, one for each of {energy.depth} layers.")
+    each: Any = (None if s is None else floating("sizes", s) for s in sizes)
+    sizes = tuple(each)
 
     def step(carry, t):
         z, before = carry

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
+from ..._require import count, instance, scalar, state as as_state
 from ...energies import PredictiveCoding
 from ...flows import GradientFlow
 from ...jumps.lattice import AbstractDescent, AbstractSpikeRate, Glauber
@@ -73,8 +74,11 @@ def settle(
 
     **Raises:** `ValueError` if `tol` is not positive.
     """
-    if not tol > 0:
-        raise ValueError(f"tol must be positive, got {tol}.")
+    instance("network", network, PredictiveCodingNetwork)
+    tol, max_steps = scalar("tol", tol, above=0), count("max_steps", max_steps, 1)
+    y0 = as_state("y0", y0, real=True)
+    if solver is not None:
+        instance("solver", solver, dfx.AbstractSolver)
     of = network.residual
 
     def leg(carry):

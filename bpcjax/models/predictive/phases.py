@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from ..._arrays import sized
+from ..._require import instance
 from ...energies.predictive.free_energy import Arrow, Layers, PredictiveCoding
 from ...system import Module, parameter
 
@@ -62,6 +63,7 @@ def chain(energy: PredictiveCoding) -> tuple[Arrow, ...]:
 def feedback_stiffness(energy: PredictiveCoding, y: PyTree, args: PyTree = None) -> Layers:
     """Stiffness by the feedback maps in place of the forward ones: of squares of the weights that
     end at a neuron, not of those that leave it; the same number once both maps agree."""
+    instance("energy", energy, PredictiveCoding)
     arrows = (Arrow(a.pre, a.post, a.back, a.mismatch, None, a.strength) for a in energy.arrows)
     return PredictiveCoding(arrows).stiffness(y, args)
 

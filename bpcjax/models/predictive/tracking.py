@@ -6,7 +6,8 @@ greedy spikes stop on the wall of a stiff coupling, a membrane goes on until the
 sent is at rest (sigma-delta coding).
 """
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from ..._arrays import sized
+from ..._require import describe, floating
 from ...energies import PredictiveCoding
 from ...system import Module, parameter
 
@@ -57,6 +59,24 @@ class Tracked(NamedTuple):
     traffic: Traffic
 
 
+def _of_layers(name: str) -> Callable[[Any], tuple[Any, ...]]:
+    """Converter of a field that holds positive numbers a layer, `None` where it has none."""
+
+    def convert(values: Any) -> tuple[Any, ...]:
+        if not isinstance(values, tuple | list):
+            raise ValueError(f"{name} must be a tuple, one a layer, got {describe(values)}.")
+        return tuple(None if v is None else floating(name, v, above=0) for v in values)
+
+    return convert
+
+
+def _of_arrows(values: Any) -> dict[str, Any]:
+    """Positive numbers an arrow, by its name."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"error_quanta must be a mapping of arrows, got {describe(values)}.")
+    return {name: floating("error_quanta", v, above=0) for name, v in values.items()}
+
+
 class Tracking(Module):
     """Tracking populations of a predictive network in parallel steps: `quanta` of values by layer,
     `error_quanta` by the name of an arrow; a neuron spikes where it lags behind by more than `lag`
@@ -67,9 +87,9 @@ class Tracking(Module):
     """
 
     energy: PredictiveCoding
-    sizes: tuple[Float[Array, "..."], ...]
-    quanta: tuple[Float[Array, "*n"], ...]
-    error_quanta: dict[str, Float[Array, "*n"]]
+    sizes: tuple[Any, ...] = eqx.field(converter=_of_layers("sizes"))
+    quanta: tuple[Any, ...] = eqx.field(converter=_of_layers("quanta"))
+    error_quanta: dict[str, Float[Array, "*n"]] = eqx.field(converter=_of_arrows)
     lag: Float[Array, ""] = parameter(0.75, positive=True)
     most: Float[Array, ""] = parameter(1.0, nonnegative=True)  # of momentum
     steps: int = eqx.field(static=True, converter=sized("steps", 1), default=100)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Bool, Float, Key
 
 from ..._arrays import sized
-from ..._require import require
+from ..._require import floating, require
 from ...networks.wrappers import Refractory
 from ...neurons import LIF
 from ...system import Module, parameter
@@ -77,6 +77,12 @@ class DiehlCook(Module):
         self, weights: Float[Array, "n inputs"], spikes: Float[Array, "bins *batch inputs"]
     ) -> Float[Array, "bins *batch n"]:
         """The drive (mV) in each bin of the spikes: one product for all bins."""
+        weights, spikes = floating("weights", weights, ("n", "inputs")), floating("spikes", spikes)
+        if spikes.shape[-1:] != weights.shape[1:]:
+            raise ValueError(
+                f"spikes must have {weights.shape[1]} inputs on the last axis, as weights have, "
+                f"got shape {spikes.shape}."
+            )
         return self.gain * (spikes @ weights.T)
 
     def spikes(
@@ -86,6 +92,12 @@ class DiehlCook(Module):
 
         **Raises:** an error if the drive is not finite or a threshold is NaN, also where traced.
         """
+        thresholds, drive = floating("thresholds", thresholds, ("n",)), floating("drive", drive)
+        if drive.ndim < 2 or drive.shape[-1:] != thresholds.shape:
+            raise ValueError(
+                f"drive must be [bins, ..., {thresholds.size}], as thresholds are, got shape "
+                f"{drive.shape}."
+            )
         good = jnp.isfinite(drive).all() & ~jnp.isnan(thresholds).any()
         message = "drive must be finite, thresholds not NaN; look at weights and input spikes."
         require(good, message)
