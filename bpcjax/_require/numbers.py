@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Inexact, PyTree
 from .._arrays import as_floating, as_indices, as_size, is_traced, numbers_of
 
 Shape = Sequence[int | str]  # an axis of that length, or one of any length, by its name
+Bound = float | int | None
 
 
 def require(good: Any, message: str) -> Bool[Array, ""]:
@@ -78,8 +79,8 @@ def _check_shape(name: str, shape: tuple[int, ...], wanted: Shape, like: str = "
 
 
 def _check_bounds(
-    name: str, value: Any, finite: bool, least: float | None, above: float | None,
-    most: float | None, below: float | None,
+    name: str, value: Any, finite: bool, least: Bound, above: Bound,
+    most: Bound, below: Bound,
 ) -> None:  # fmt: skip
     """Refuse by name known values out of bounds; NaN is within none."""
     if is_traced(value):
@@ -100,9 +101,7 @@ def _check_bounds(
         raise ValueError(f"{name} must {what}, got {worst}. Pass a value in that range.")
 
 
-def _words(
-    finite: bool, least: float | None, above: float | None, most: float | None, below: float | None
-) -> str:
+def _words(finite: bool, least: Bound, above: Bound, most: Bound, below: Bound) -> str:
     """What a number must be or do, to be within bounds."""
     low, high = (above if least is None else least), (below if most is None else most)
     if low is not None and high is not None:
@@ -129,10 +128,10 @@ def floating(
     like: str = "",
     real: bool = True,
     finite: bool = False,
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    below: float | None = None,
+    least: Bound = None,
+    above: Bound = None,
+    most: Bound = None,
+    below: Bound = None,
 ) -> Inexact[Array, "..."]:
     """`value` as a floating array of the given shape, which is that of `like`, within bounds.
 

@@ -105,6 +105,7 @@ def kolen_pollack(rule: optax.GradientTransformation) -> optax.GradientTransform
 def feedback_alignment(rule: optax.GradientTransformation) -> optax.GradientTransformation:
     """Feedback alignment: `rule` for the forward synapses of a pair of forward and feedback ones;
     the feedback stays as random as it began (Lillicrap et al. 2016, Nat. Commun. 7:13276)."""
+    instance("rule", rule, optax.GradientTransformation)
 
     def update(updates, state, params=None):
         changes, state = rule.update((updates, updates), state, params)

@@ -169,6 +169,7 @@ DOORS = {
         counted="stride",
         much="stride",
     ),
+    "energies.ResidualMap": lambda: door(dict(inner=en.DenseMap(np.ones((3, 3))))),
     "energies.Gammas": lambda: door(
         dict(scatter=np.ones(3), count=4.0),
         shape="scatter",

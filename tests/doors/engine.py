@@ -50,9 +50,34 @@ def _neuron(positive: str, **values: float):
     return lambda: door(values, positive=positive, **ANY)
 
 
+class _Decay(bpc.AbstractJumps):
+    """Units that fall silent one by one."""
+
+    def log_rates(self, y, args):
+        return jnp.where(y[0] > 0, 0.0, -jnp.inf)
+
+    def jump(self, y, channel):
+        return (y[0].at[channel].set(0.0),)
+
+
 DOORS = {
     "bpcjax.Arrhenius": lambda: door({}),
     "bpcjax.Glauber": lambda: door({}),
+    "bpcjax.jump_path": lambda: door(
+        dict(process=_Decay(), y0=(np.ones(3),), key=KEY, jumps=2, t1=1.0),
+        nonnegative="t1",
+        counted="jumps",
+        infinite="t1",
+        huge="t1",
+        string="y0",
+        none="y0",
+        object="y0",
+        strings="y0",
+        complex="y0",
+        shape="y0",
+        nan="y0",
+        heavy=True,
+    ),  # fmt: skip
     "bpcjax.EscapeRate": lambda: door(dict(neuron=LIF(), hazard=_hazard, key=KEY)),
     "bpcjax.GradientFlow": lambda: door(dict(energy=bowl, tau=1.0), positive="tau"),
     "bpcjax.Langevin": lambda: door(

@@ -226,6 +226,32 @@ DOORS = {
         heavy=True,
     ),
     "learning.incremental": lambda: door(dict(values=optax.sgd(0.1), weights=optax.sgd(0.1))),
+    "learning.feedback_alignment": lambda: door(dict(rule=optax.sgd(0.1))),
+    "learning.squared_products": lambda: door(
+        dict(
+            predict=bpc.energies.DenseMap(np.ones((3, 4))),
+            pre=np.ones((5, 4)),
+            post=np.ones((5, 3)),
+        ),
+        heavy=True,
+    ),
+    "learning.synaptic_filter": lambda: door(
+        dict(deviation=0.1, window=10.0, count=1.0, rate=1.0, center=0.0),
+        positive="deviation window count rate",
+        finite="deviation count rate center",
+        zero="center",
+        negative="center",
+    ),
+    "learning.coins": lambda: door(dict(key=KEY, shape=(3, 4))),
+    "learning.draw_synapses": lambda: door(
+        dict(
+            key=KEY,
+            mean=(np.ones((3, 4)),),
+            state=lr.SynapticState((np.ones((3, 4)),)),
+            noise=jax.random.normal,
+        ),
+        shape="mean",
+    ),
     "learning.kolen_pollack": lambda: door(dict(rule=optax.sgd(0.1))),
     "learning.learn": lambda: door(
         dict(

@@ -309,6 +309,42 @@ DOORS = {
         nan="y args",
         none="y",
     ),
+    "models.unit_stiffness": lambda: door(
+        dict(energy=gaussian_mlp(), y=(None, np.ones(3), None)), shape="y", nan="y"
+    ),
+    "models.ChangePointFilter": lambda: door(
+        dict(prior=np.ones(3), hazard=0.1, phase=np.array([0, 1, 1])),
+        nonnegative="prior hazard",
+        shape="prior hazard",
+        range="phase",
+        wide="phase",
+        zero="hazard",
+    ),
+    "models.ChangePointFilter.__call__": lambda: door(
+        dict(evidence=np.zeros((4, 2, 1))),
+        on=lambda: md.ChangePointFilter(np.ones(2), 0.1),
+        empty="evidence",
+        nan="evidence",
+        infinite="evidence",
+        negative="evidence",
+        huge="evidence",
+        wide="evidence",
+        heavy=True,
+    ),
+    "models.answers": lambda: door(
+        dict(joint=np.full((4, 2, 3), 1 / 6), alpha=0.1),
+        nonnegative="alpha",
+        wide="joint",
+        nan="joint",
+        heavy=True,
+    ),
+    "models.scaled_evidence": lambda: door(
+        dict(outputs=np.zeros((4, 2, 3)), log_prior=np.zeros((2, 3)), of_class=1.0, of_phase=1.0),
+        empty="outputs",
+        shape="outputs",
+        negative="of_class of_phase",
+        zero="of_class of_phase",
+    ),
     "models.gram": lambda: door(dict(memory=memory())),
     "models.log_mean_latency": lambda: door(
         dict(energy=modern(), query=Y, rate=1.0), positive="rate"

@@ -16,16 +16,17 @@ _FACES = Path(__file__).parents[1] / "repo" / "test_faces.py"
 
 # Records: what functions return, and states, as their fields say. Nobody makes them by hand.
 RECORDS = """
-    AdExState AtRest BroadcastUse Basins Belief Branch Certificate Classified Correlogram Cycle
-    DataError Dependency Descent EdgeState Eligible EnergyPath EnergySlice EscapeTimes EventPath
-    Events Field FixedPoints GammaPrecision HodgkinHuxleyState IFState Images Incremental
-    IncrementalState Izhikevich2007State IzhikevichState LIFState Landing LayersState Lyapunov
-    McCullochPittsState MessageUse Mixture Moment NetworkState NextSpike NormalEvidence
-    Observation Orbit Parallel PhaseResponse Plane Populations RESULTS Recordings RecallCertificate
-    RefractoryState Restart Retrieval Rewards RisingState Ritz STDPTraces Saltation Search
-    SequentialRecall SequentialState Solution Special SpikeStatistics Spent Stability
-    StepCertificate Step StreamRecall SweepError Synapses ThetaState Traces Tracked TwoLayerState
-    Violation WarningSigns LinearMemory RandomFeatures Energy Trace
+    AdExState AtRest BroadcastUse Basins Belief Branch Certificate ChangePoints Classified
+    Correlogram Cycle DataError Dependency Descent EdgeState Eligible EnergyPath EnergySlice
+    EscapeTimes EventPath Events Field FixedPoints GammaPrecision HodgkinHuxleyState IFState
+    Images Incremental IncrementalState Izhikevich2007State IzhikevichState JumpPath LIFState
+    Landing LayersState Lyapunov McCullochPittsState MessageUse Mixture Moment NetworkState
+    NextSpike NormalEvidence Observation Orbit Parallel PhaseResponse Plane Populations RESULTS
+    Recordings RecallCertificate RefractoryState Restart Retrieval Rewards RisingState Ritz
+    STDPTraces Saltation Search NudgedSpikes SequentialRecall SequentialState SlopeCurvature
+    SynapticFilter SynapticState Solution Special SpikeStatistics Spent Stability StepCertificate
+    Step StreamRecall SweepError Synapses ThetaState Traces Tracked TwoLayerState Violation
+    WarningSigns LinearMemory RandomFeatures Energy Trace
 """.split()
 
 DOORS: dict[str, Callable[[], Door]] = (

@@ -13,7 +13,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
-from ..._require import require
+from ..._require import (
+    counts,
+    floating,
+    function,
+    instance,
+    key as one_key,
+    number,
+    split_key,
+    state as as_state,
+)
 from ...energies.predictive.maps import AbstractMap, DenseMap
 from ..predictive import hebbian
 
@@ -58,6 +67,7 @@ def squared_products(
     """
     if not isinstance(predict, DenseMap):
         raise TypeError(f"predict: squares are those of DenseMap, got {type(predict).__name__}.")
+    pre, post = floating("pre", pre), floating("post", post)
     return hebbian(predict, pre**2, -(post**2))
 
 
@@ -89,11 +99,10 @@ def synaptic_filter(
 
     **Raises:** `ValueError` for arguments that are not positive, or a `window` below 1.
     """
-    for name, value in (("deviation", deviation), ("count", count), ("rate", rate)):
-        within = (value > 0) & (value < float("inf"))
-        require(within, f"{name} must be positive and finite, got {value}.")
-    require(window >= 1, f"window must be at least 1, got {window}. inf forgets nothing.")
-    require(abs(center) < float("inf"), f"center must be finite, got {center}.")
+    deviation = number("deviation", deviation, above=0, finite=True)
+    count = number("count", count, above=0, finite=True)
+    rate = number("rate", rate, above=0, finite=True)
+    window, center = number("window", window, least=1), number("center", center, finite=True)
     prior, share = deviation**-2, 1 / window
 
     def init(mean: PyTree) -> SynapticState:
@@ -118,11 +127,12 @@ def synaptic_filter(
     return SynapticFilter(init, update)
 
 
-def coins(key: Key[Array, ""], shape: tuple[int, ...], dtype: Any) -> Array:
+def coins(key: Key[Array, ""], shape: tuple[int, ...], dtype: Any = float) -> Array:
     """Signs of synapses [post, ...] as products of a coin of the neuron after and one of what is
     before each: as many draws as neurons; of mean 0, variance 1, and uncorrelated, not independent.
     """
-    one, other = jax.random.split(key)
+    one, other = split_key(key)
+    shape = counts("shape", shape, least=0)
     if len(shape) < 2:
         return jax.random.rademacher(one, shape, dtype)
     post = jax.random.rademacher(one, (shape[0], *(1 for _ in shape[1:])), dtype)
@@ -134,8 +144,15 @@ def draw_synapses(
 ) -> PyTree:
     """Weights drawn from normal weights: `mean + deviation * noise(key, shape, dtype)`, the noise
     normal, or `coins`, cheaper where every batch has its own draw."""
+    instance("state", state, SynapticState)
+    function("noise", noise)
+    mean = as_state("mean", mean, real=True)
+    state = SynapticState(as_state("state", state.precision, real=True))
+    sizes, own = (jax.tree.map(jnp.shape, tree) for tree in (mean, state.precision))
+    if sizes != own:
+        raise ValueError(f"state must have the shapes of mean, {sizes}, got {own}.")
     leaves, tree = jax.tree.flatten(mean)
-    keys = jax.random.split(key, len(leaves))
+    keys = jax.random.split(one_key("key", key), len(leaves))
     spread = jax.tree.leaves(state.deviation)
     drawn = [
         m + s * noise(k, m.shape, m.dtype) for k, m, s in zip(keys, leaves, spread, strict=True)

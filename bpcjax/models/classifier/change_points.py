@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..._arrays import as_floating, as_indices, is_traced
-from ..._require import as_real
+from ..._arrays import is_traced
+from ..._require import as_real, floating, indices, number
 from ...system import Module, as_parameter
 
 
@@ -59,8 +59,9 @@ class ChangePointFilter(Module):
         phase: ArrayLike | Sequence[int] = (0,),
     ):
         """**Raises:** `ValueError` naming the argument that makes no sense."""
-        shares, hazards = (as_parameter(as_floating(value)) for value in (prior, hazard))
-        phases = as_indices(phase, "phase")
+        shares = as_parameter(floating("prior", prior, least=0))
+        hazards = as_parameter(floating("hazard", hazard, least=0, most=1))
+        phases = indices("phase", phase)
         if shares.ndim != 1 or not shares.size:
             raise ValueError(f"prior must have shape [C], one entry a class, got {shares.shape}.")
         if phases.ndim != 1 or not phases.size:
@@ -69,10 +70,8 @@ class ChangePointFilter(Module):
             raise ValueError(
                 f"hazard must be a number or have shape {phases.shape}, got {hazards.shape}."
             )
-        if not is_traced(shares) and not (bool((shares >= 0).all()) and bool(shares.sum() > 0)):
+        if not is_traced(shares) and not 0 < float(shares.sum()) < np.inf:
             raise ValueError(f"prior must be probabilities, got {shares}.")
-        if not is_traced(hazards) and not bool(((hazards >= 0) & (hazards <= 1)).all()):
-            raise ValueError(f"hazard must be a probability, got {hazards}.")
         if not is_traced(phases) and bool((phases < 0).any()):
             raise ValueError(f"phase must be indices from 0 on, got {phases}.")
         self.log_prior = jnp.log(shares / shares.sum())
@@ -127,11 +126,8 @@ def answers(joint: ArrayLike, alpha: ArrayLike) -> Int[Array, " T"]:
 
     **Raises:** `ValueError` for another shape, or where `alpha` is no probability below 1.
     """
-    shares = jnp.asarray(joint)
-    if shares.ndim != 3:
-        raise ValueError(f"joint must have shape [T, C, R], got {shares.shape}.")
-    if not is_traced(alpha) and not 0 <= float(np.asarray(alpha)) < 1:
-        raise ValueError(f"alpha must be a probability below 1, got {alpha}.")
+    shares = floating("joint", joint, ("T", "C", "R"))
+    alpha = number("alpha", alpha, least=0, below=1)
     level, count = 1 - jnp.asarray(alpha, shares.dtype), shares.shape[2]
     lengths = jnp.arange(count)
 
@@ -160,14 +156,14 @@ def scaled_evidence(
     Recognition). That of the phase and that of the class given the phase are multiplied by
     `of_phase` and `of_class`: below 1 where frames one after another tell the same again.
     """
-    log, prior = jnp.asarray(outputs), jnp.asarray(log_prior)
+    log, prior = floating("outputs", outputs), floating("log_prior", log_prior, ("C", "K"))
     if log.shape[-2:] != prior.shape:
-        raise ValueError(f"outputs must end with the shape {prior.shape}, got {log.shape}.")
+        raise ValueError(f"outputs must end with {prior.shape}, as log_prior, got {log.shape}.")
     prior = jax.nn.log_softmax(prior, axis=(0, 1))
     log = jax.nn.log_softmax(log, axis=(-2, -1))
     phase = jax.nn.logsumexp(log, axis=-2, keepdims=True)
     common = jax.nn.logsumexp(prior, axis=0, keepdims=True)
     lift = tuple(range(log.ndim - 2))
     within = jnp.expand_dims(prior - common, lift)
-    gains = jnp.asarray(of_phase), jnp.asarray(of_class)
+    gains = number("of_phase", of_phase), number("of_class", of_class)
     return gains[0] * (phase - jnp.expand_dims(common, lift)) + gains[1] * (log - phase - within)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, PyTree
 
 from ..._arrays import sized
-from ..._require import instance
+from ..._require import instance, state as as_state
 from ...energies.predictive.free_energy import Arrow, Layers, PredictiveCoding
 from ...system import Module, parameter
 
@@ -71,6 +71,8 @@ def feedback_stiffness(energy: PredictiveCoding, y: PyTree, args: PyTree = None)
 def unit_stiffness(energy: PredictiveCoding, y: PyTree, args: PyTree = None) -> Layers:
     """Stiffness of 1 for every free unit: errors go down the layers whole, not as the share of them
     by which a value would move."""
+    instance("energy", energy, PredictiveCoding)
+    y = as_state("y", y, real=True)
     return tuple(None if z is None else jnp.ones_like(z) for z in y)
 
 
