@@ -93,7 +93,7 @@ def as_patterns(
 
     **Raises:** `ValueError` if there is no pattern, or no unit, or if the axes do not fit.
     """
-    array = as_parameter(floating(name, patterns, real=real, finite=True))
+    array = as_parameter(floating(name, patterns, real=real, finite=True), name, real=real)
     if array.ndim != len(axes.split()):
         raise ValueError(f"{name} must be an array [{axes}], got shape {array.shape}.")
     if array.size == 0:

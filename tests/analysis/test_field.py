@@ -60,7 +60,7 @@ def test_names_are_found_inside_a_state():
 @pytest.mark.parametrize(
     "ranges, named",
     [
-        (dict(v=(0.0, 1.0)), r"ranges: give two of the variables \('v', 'w'\)"),
+        (dict(v=(0.0, 1.0)), r"ranges: give two of the variables of like, \('v', 'w'\)"),
         (dict(v=(0.0, 1.0), u=(0.0, 1.0)), "ranges"),
         (dict(v=(1.0, 0.0), w=(0, 1)), "v: the range"),
         (dict(v=(0.0, 1.0), w=(0.0, np.nan)), "w: the range"),

@@ -251,8 +251,8 @@ def test_a_neuron_needs_as_many_intervals_as_asked_for():
     [
         (dict(size=0), "size"),
         (dict(t1=0.0), "t0 and t1"),
-        (dict(t0=np.nan), "t0 and t1"),
-        (dict(t1=np.inf), "t0 and t1"),
+        (dict(t0=np.nan), "t0 must be finite"),
+        (dict(t1=np.inf), "t1 must be finite"),
         (dict(window=0.0), "window"),
         (dict(window=np.nan), "window"),
         (dict(window=6.0), "window: 6.0 fits less than twice"),

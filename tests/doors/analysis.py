@@ -59,9 +59,9 @@ def level() -> an.Plane:
 
 def cycle() -> an.Cycle:
     """That of `Turning`, of radius 1; its multipliers are 1 and exp(-4 pi)."""
-    multipliers, monodromy = np.array([1.0, np.exp(-4 * np.pi)]) + 0j, np.eye(2)
-    period = np.asarray(2 * np.pi)
-    return an.Cycle(STATES[1], period, multipliers, monodromy, np.asarray(0.0), np.asarray(True))
+    multipliers, monodromy = jnp.array([1.0, jnp.exp(-4 * jnp.pi)]) + 0j, jnp.eye(2)
+    period = jnp.asarray(2 * jnp.pi)
+    return an.Cycle(STATES[1], period, multipliers, monodromy, jnp.asarray(0.0), jnp.asarray(True))
 
 
 def branch_point() -> an.Special:

@@ -181,8 +181,13 @@ def test_new_values_of_parameters_do_not_compile_anew():
 # --- bad parameters ----------------------------------------------------------------------------
 
 # Ends of the reset, which hold for each other, are apart: a spike is cut above the reset.
-ENDS = {"v_reset", "v_cut", "v_th", "c", "v_peak"}
-FIELDS = [(m, name) for m in MODELS for name in set(parameters(m)) - ENDS]
+ENDS = {"v_reset", "v_cut", "v_th", "v_peak"}
+FIELDS = [
+    (m, name)
+    for m in MODELS
+    for name in set(parameters(m)) - ENDS
+    if name != "c" or not m.__name__.startswith("Izhikevich")  # there the reset, not a capacitance
+]
 FIELDS.sort(key=lambda field: (field[0].__name__, field[1]))
 
 

@@ -131,7 +131,7 @@ def test_a_gallery_has_a_panel_a_pattern():
 def test_patterns_name_what_does_not_fit():
     with pytest.raises(ValueError, match="ts and v"):
         firing(Trace(TS, np.zeros((5, 2)), []))
-    with pytest.raises(ValueError, match="tonic: spikes"):
+    with pytest.raises(ValueError, match="tonic: trace: spikes"):
         gallery({"tonic": Trace(TS, TS, np.zeros((2, 2)))})
     with pytest.raises(ValueError, match="none to draw"):
         gallery({})

@@ -1,7 +1,7 @@
 """Recall from a stream: the posterior stays, only changes are sent, and a surprise restarts."""
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -159,7 +159,7 @@ class _Stream(NamedTuple):
     lost: Bool[Array, " S"]  # nothing is held
 
 
-def _is_share(x: Array) -> Array:
+def _is_share(x: Any) -> Any:
     return (x >= 0) & (x <= 1)
 
 
