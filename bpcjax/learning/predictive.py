@@ -108,8 +108,10 @@ def feedback_alignment(rule: optax.GradientTransformation) -> optax.GradientTran
     instance("rule", rule, optax.GradientTransformation)
 
     def update(updates, state, params=None):
-        changes, state = rule.update((updates, updates), state, params)
-        return (changes[0], jax.tree.map(jnp.zeros_like, changes[1])), state
+        change: Any
+        change, state = rule.update((updates, updates), state, params)
+        forward, back = change
+        return (forward, jax.tree.map(jnp.zeros_like, back)), state
 
     return optax.GradientTransformation(rule.init, update)
 
