@@ -19,6 +19,7 @@ from ..._require import count, counts, floating, instance, key as one_key, scala
 from ...energies import Arrow, Categorical, Constant, DenseMap, Gaussian, PredictiveCoding
 from ...energies.predictive.losses import AbstractMismatch, Rectified
 from ...system import Module, parameter
+from .networks import check_state
 from .phases import Seen
 
 
@@ -203,6 +204,11 @@ def accelerate(
         raise ValueError(f"sizes must be a tuple, one for each of {energy.depth} layers.")
     each: Any = (None if s is None else floating("sizes", s) for s in sizes)
     sizes = tuple(each)
+    check_state(energy, y0, args)
+    for layer, (size, values) in enumerate(zip(sizes, y0, strict=True)):
+        if values is not None and size is not None and size.shape not in ((), values.shape):
+            shapes = f"{values.shape} or be a number, got {size.shape}"
+            raise ValueError(f"sizes: that of layer {layer} must have shape {shapes}.")
 
     def step(carry, t):
         z, before = carry

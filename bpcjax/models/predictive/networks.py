@@ -57,6 +57,15 @@ class AtRest(eqx.Module):
     steps: Int[Array, ""]
 
 
+def check_state(energy: PredictiveCoding, y0: PyTree, args: PyTree) -> None:
+    """Raise `ValueError` with the name `y0` where the energy has no value there."""
+    try:
+        jax.eval_shape(lambda y: energy(y, args), y0)
+    except ValueError as error:
+        text = str(error).splitlines()[0]
+        raise ValueError(f"y0 does not fit the network and args: {text}") from error
+
+
 def settle(
     network: PredictiveCodingNetwork,
     y0: PyTree,
@@ -77,6 +86,7 @@ def settle(
     instance("network", network, PredictiveCodingNetwork)
     tol, max_steps = scalar("tol", tol, above=0), count("max_steps", max_steps, 1)
     y0 = as_state("y0", y0, real=True)
+    check_state(network.energy, network.value(y0), args)
     if solver is not None:
         instance("solver", solver, dfx.AbstractSolver)
     of = network.residual
