@@ -22,6 +22,7 @@ from .numbers import (
     state as state,
 )
 from .objects import (
+    flag as flag,
     function as function,
     instance as instance,
     key as key,

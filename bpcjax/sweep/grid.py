@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._require import instance
+
 Index = tuple[slice, ...]
 
 # `dataset.sel` has arguments of these names; an axis called so could not be selected from.
@@ -67,7 +69,7 @@ class Grid:
     points."""
 
     def __init__(self, axes: Mapping[str, Any]):
-        if not axes:
+        if not instance("axes", axes, Mapping):
             raise ValueError("axes: pass at least one, as `{name: values}`.")
         pairs = {name: _axis(name, axis) for name, axis in axes.items()}
         self.names = tuple(pairs)
