@@ -115,6 +115,7 @@ def _check_kinds(*values: Any) -> None:
     for ts in (sub.ts for sub in subs if isinstance(sub, dfx.SubSaveAt) and sub.ts is not None):
         known = np.zeros(0) if is_traced(ts) else np.asarray(ts)
         require(known == known, "saveat: NaN is among its times ts.")
+        require(known[1:] >= known[:-1], "saveat: times ts must rise. Sort them.")
 
 
 def _default_max_steps(t0, t1, dt, controller) -> int | None:
