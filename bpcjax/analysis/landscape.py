@@ -7,8 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .._arrays import at_least_single
-from .._require import count as as_count, function, instance, scalar
+from .._require import at_least_single, count as as_count, function, instance, scalar
 from ..flows import Energy, GradientFlow, Langevin
 from ._flow import Layout, as_floats, known, ravel
 from ._states import as_drive, check_like, stacked

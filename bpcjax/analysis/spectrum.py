@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int, PyTree
 
-from .._arrays import at_least_single
-from .._require import floating, function, mask, scalar
+from .._require import at_least_single, floating, function, mask, scalar
 from ..flows import Energy, GradientFlow, Langevin
 from ..system import AbstractSystem
 from ._flow import Layout, Matrix, as_floats, flow_of, known, ravel

@@ -6,8 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from .._arrays import at_least_single
-from .._require import floating, indices, instance, number
+from .._require import at_least_single, floating, indices, instance, number
 from ..energies import ClassicalHopfield, ModernHopfield
 from ..energies.base import as_patterns
 from ..energies.hopfield.classical import within_range

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arrays import numbers_of
-from .._require import instance
+from .._require import instance, numbers_of
 
 Index = tuple[slice, ...]
 

@@ -4,8 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ..._arrays import at_least_single
-from ..._require import require
+from ..._require import at_least_single, require
 from ...system import is_traced, parameter
 from ..base import AbstractEnergy, as_bias, as_couplings, as_patterns, as_state
 
