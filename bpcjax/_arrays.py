@@ -22,11 +22,19 @@ def is_traced(*values: Any) -> bool:
 
 
 def numbers_of(value: Any) -> np.ndarray | None:
-    """Concrete value as a numpy array, if it holds numbers, else `None`."""
+    """Concrete value as a numpy array in the machine's byte order, if it holds numbers, else
+    `None`: as of durations, which numpy counts among the integers, and of masked entries."""
     array = np.asarray(value)
+    if array.dtype.kind == "m" or np.ma.is_masked(value):
+        return None
     if array.dtype != object:
-        return array if jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool else None
-    return array if all(isinstance(x, numbers.Number) for x in array.flat) else None
+        numeric = jnp.issubdtype(array.dtype, jnp.number) or array.dtype == bool
+        return array.astype(array.dtype.newbyteorder("="), copy=False) if numeric else None
+    return array if all(map(_is_number, array.flat)) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Number) and not isinstance(value, np.timedelta64)
 
 
 def _floating(dtype: Any) -> Any:
@@ -75,9 +83,16 @@ def as_floating(value: ArrayLike | Any) -> Array:
             narrow = _narrowed(array, _floating(array.dtype))
             weak = type(value) in (float, complex)  # numpy's own derive from them
             value = value if weak else float(value) if type(value) is int else narrow
+        elif np.ma.is_masked(value):
+            raise ValueError("masked entries are no numbers: fill them.")
     value = jnp.asarray(value)
     exact = not jnp.issubdtype(value.dtype, jnp.inexact)
     return value.astype(jnp.result_type(float)) if exact else value
+
+
+def at_least_single(array: Array) -> Array:
+    """A floating array in single precision at least: linear algebra knows no half precision."""
+    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
 
 
 def cast_times(name: str, times: np.ndarray, dtype: Any) -> np.ndarray:
@@ -126,7 +141,8 @@ def as_times(times: ArrayLike | Any, name: str = "times") -> Float[Array, "..."]
 
 
 def _check_whole(array: Any, name: str) -> None:
-    whole = jnp.issubdtype(array.dtype, jnp.integer) or (
+    integral = jnp.issubdtype(array.dtype, jnp.integer) and array.dtype.kind != "m"
+    whole = integral or (
         array.dtype == object and all(isinstance(x, numbers.Integral) for x in array.flat)
     )
     if array.size and not whole:
@@ -142,6 +158,8 @@ def known_indices(values: ArrayLike | Any, name: str) -> Int[np.ndarray, "..."]:
         array = np.asarray(values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be whole numbers in rows of one length.") from error
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} must be whole numbers, got masked entries: fill them.")
     _check_whole(array, name)
     low, high = (int(array.min()), int(array.max())) if array.size else (0, 0)
     if low < _LEAST or high > _MOST:

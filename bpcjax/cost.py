@@ -9,6 +9,8 @@ import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import equinox as eqx
@@ -16,17 +18,22 @@ import jax
 import numpy as np
 
 from ._moved import renamed
-from ._require import count, floating, function, instance, scalar
+from ._require import count, flag, floating, function, instance, scalar
+
+
+def _amount(name: str, value: Any) -> Any:
+    """A number of operations, not negative, or several: in double precision, as products of short
+    integers wrap."""
+    array = floating(name, value, least=0)
+    if isinstance(value, jax.Array):
+        return array
+    short = isinstance(value, np.ndarray | np.generic | list | tuple | Fraction | Decimal)
+    return np.asarray(value, float)[()] if short else value
 
 
 def _tally(name: str) -> Callable[[Any], Any]:
-    """Converter of a field that holds counts: numbers of operations, not negative."""
-
-    def convert(value: Any) -> Any:
-        floating(name, value, least=0)
-        return np.asarray(value) if isinstance(value, list | tuple) else value
-
-    return convert
+    """Converter of a field that holds counts."""
+    return lambda value: _amount(name, value)
 
 
 def _counted(name: str) -> Any:
@@ -51,9 +58,11 @@ class Counts(eqx.Module):
     )  # numbers moved between memory and unit: weights once, states both ways
 
     def __add__(self, other: "Counts") -> "Counts":
+        instance("other", other, Counts)
         return jax.tree.map(operator.add, self, other)
 
     def __mul__(self, times: Any) -> "Counts":
+        times = _amount("times", times)
         return jax.tree.map(lambda count: count * times, self)
 
 
@@ -285,8 +294,8 @@ def spiking(
     exponential.
     """
     width, memories = _sizes(width=width, memories=memories)
-    floating("inputs", inputs, least=0)
-    floating("spikes", spikes, least=0)
+    inputs, spikes = _amount("inputs", inputs), _amount("spikes", spikes)
+    graded, reads = flag("graded", graded), flag("reads", reads)
     fan = (width if reads else 0) + memories
     arriving, sent = inputs * memories, spikes * fan
     return Counts(
@@ -311,7 +320,7 @@ def sampled_attention_counts(
     """
     width, out = _sizes(width=width, out=width if out is None else out)
     (memories,) = _sizes(memories=memories)
-    floating("spikes", spikes, least=0)
+    spikes = _amount("spikes", spikes)
     products = width * memories
     return Counts(
         synaptic=spikes * out,

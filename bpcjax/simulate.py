@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, cast
 
 import diffrax as dfx
@@ -13,7 +15,7 @@ from jaxtyping import Key, PyTree
 
 from ._arrays import sized
 from ._fit import check_shapes
-from ._require import check_times, instance, require, unresolved
+from ._require import check_times, floating, instance, require, unresolved
 from .restart import Restart, Start, begin, clock_of, make_restart, room_for
 from .solution import Solution, is_finite, succeeded, widened
 from .stepping import RESULTS, OrderedSpikes, SpikingTerm
@@ -113,6 +115,7 @@ def _check_kinds(*values: Any) -> None:
     for ts in (sub.ts for sub in subs if isinstance(sub, dfx.SubSaveAt) and sub.ts is not None):
         known = np.zeros(0) if is_traced(ts) else np.asarray(ts)
         require(known == known, "saveat: NaN is among its times ts.")
+        require(known[1:] >= known[:-1], "saveat: times ts must rise. Sort them.")
 
 
 def _default_max_steps(t0, t1, dt, controller) -> int | None:
@@ -125,6 +128,8 @@ def _default_max_steps(t0, t1, dt, controller) -> int | None:
 
 def _as_drive(leaf: Any) -> Any:
     """Numbers as arrays: they would be static in `diffeqsolve`, a new value would compile anew."""
+    if isinstance(leaf, np.datetime64 | np.timedelta64 | Fraction | Decimal):
+        return floating("args", leaf)
     number = isinstance(leaf, (int, float, complex, np.generic)) and not isinstance(leaf, bool)
     return jnp.asarray(leaf) if number else leaf
 

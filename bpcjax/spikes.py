@@ -73,7 +73,8 @@ class Spikes(eqx.Module):
             )
         self.check_complete()
         count = int(self.count)
-        return np.asarray(self.times)[:count], np.asarray(self.neurons)[:count]
+        real = np.isfinite(np.asarray(self.times))  # padding may lie between
+        return np.asarray(self.times)[real][:count], np.asarray(self.neurons)[real][:count]
 
     def in_order(self) -> "Spikes":
         """The same spikes of one row sorted by time, ties by step, then by neuron; padding last."""
@@ -120,6 +121,8 @@ def _as_row(name: str, value: Any, whole: bool) -> Any:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} must be one row of numbers.") from error
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} must be numbers, got masked entries: leave them out.")
     if array.size and array.dtype.kind not in ("iu" if whole else "fiu"):
         what = "whole numbers" if whole else "real numbers"
         raise ValueError(f"{name} must be {what}, got {array.dtype}.")

@@ -4,6 +4,7 @@ What is traced is checked by shape and type alone. What is known goes through nu
 nothing.
 """
 
+from .._arrays import at_least_single as at_least_single, numbers_of as numbers_of
 from .numbers import (
     as_real as as_real,
     count as count,
@@ -22,6 +23,7 @@ from .numbers import (
     state as state,
 )
 from .objects import (
+    flag as flag,
     function as function,
     instance as instance,
     key as key,

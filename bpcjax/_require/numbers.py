@@ -31,6 +31,8 @@ def require(good: Any, message: str) -> Bool[Array, ""]:
 
 def describe(value: Any) -> str:
     """A value in few words: what it is, or its type."""
+    if np.ma.is_masked(value):
+        return "masked entries, which have to be filled first"
     dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
     if dtype is not None and shape is not None:
         return f"an array of {dtype}" if len(shape) else f"a number of {dtype}"
@@ -86,6 +88,8 @@ def _check_bounds(
     if is_traced(value):
         return
     array = np.asarray(value)
+    if array.dtype == object:  # as of fractions
+        array = array.astype(float)
     good = np.ones(array.shape, bool)
     for bound, within in (
         (least, lambda: array >= least),
@@ -166,7 +170,7 @@ def as_real(value: Any, dtype: Any, name: str) -> Float[Array, "..."]:
     **Raises:** `ValueError` with the name where it holds no numbers, or complex ones.
     """
     _check_numbers(name, value, real=True)
-    return jnp.asarray(value, dtype)
+    return jnp.asarray(numbers_of(value) if isinstance(value, np.ndarray) else value, dtype)
 
 
 def number(name: str, value: Any, **bounds: Any) -> Any:
@@ -256,7 +260,7 @@ def mask(name: str, value: Any, shape: Shape | None = None, like: str = "") -> B
     **Raises:** `ValueError` with the name where it holds no booleans, or has another shape.
     """
     known = value if is_array(value) else np.asarray(value)
-    if known.dtype != bool:
+    if known.dtype != bool or np.ma.is_masked(value):
         raise ValueError(f"{name} must be a mask of booleans, got {describe(value)}.")
     if shape is not None:
         _check_shape(name, known.shape, shape, like)

@@ -47,6 +47,14 @@ def function(name: str, value: Any, what: str = "a function") -> Any:
     return value
 
 
+def flag(name: str, value: Any) -> bool:
+    """`value`, which is true or false, as one of Python's.
+
+    **Raises:** `ValueError` with the name where it is neither.
+    """
+    return bool(instance(name, value, bool, np.bool_))
+
+
 def instance(name: str, value: Any, *kinds: Any) -> Any:
     """`value`, which is of one of these types.
 

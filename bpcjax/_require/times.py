@@ -1,5 +1,7 @@
 """Validation of times of a run."""
 
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -18,6 +20,8 @@ def check_times(t0: Any, t1: Any, dt: Any, end: str = "t1") -> Bool[Array, ""]:
     """
     for name, value in (("t0", t0), (end, t1), ("dt", dt)):
         number(name, value, finite=True)
+        if isinstance(value, Decimal | Fraction):
+            raise ValueError(f"{name} must be a number of Python's, got {value!r}: pass a float.")
     # through numpy: what jnp makes of known values is traced, too, where `simulate` is
     if not is_traced(dt) and not np.asarray(dt) > 0:
         raise ValueError(f"dt must be positive, got {dt}. Pass the step in the system's time unit.")

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .._require import count as as_count, function, instance, scalar
+from .._require import at_least_single, count as as_count, function, instance, scalar
 from ..flows import Energy, GradientFlow, Langevin
 from ._flow import Layout, as_floats, known, ravel
 from ._states import as_drive, check_like, stacked
@@ -65,6 +65,7 @@ def principal_plane(states: PyTree) -> Plane:
     **Raises:** `ValueError` if they are not finite, or lie on one line.
     """
     _, like, rows = stacked(states, "states")
+    rows = at_least_single(rows)
     if rows.shape[0] < 3 or rows.shape[1] < 2:
         raise ValueError(f"states: {rows.shape} rows and entries do not span a plane.")
     mean = rows.mean(axis=0)

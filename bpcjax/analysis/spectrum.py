@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Complex, Float, Int, PyTree
 
-from .._require import floating, function, mask, scalar
+from .._require import at_least_single, floating, function, mask, scalar
 from ..flows import Energy, GradientFlow, Langevin
 from ..system import AbstractSystem
 from ._flow import Layout, Matrix, as_floats, flow_of, known, ravel
@@ -53,6 +53,7 @@ def spectrum(
         structural = mask("structural", structural, matrix.shape[-1:], like="matrix")
         free = np.flatnonzero(~np.asarray(structural))
         matrix = matrix[..., free[:, None], free]
+    matrix = at_least_single(matrix)
     finite = jnp.isfinite(matrix).all(axis=(-1, -2))
     safe = jnp.where(finite[..., None, None], matrix, 0.0)
     values = _on_host(np.asarray(safe)) if known(matrix) else jnp.linalg.eigvals(safe)

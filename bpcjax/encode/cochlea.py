@@ -33,6 +33,7 @@ def gammatone(
     """
     centres = floating("centres", centres, ("bands",), above=0)
     hertz, taps = number("rate", rate, above=0, finite=True), count("taps", taps, 1)
+    require(centres <= hertz / 2, f"centres must be at most half the rate of {rate} Hz.")
     return _gammatone(centres, hertz, taps)
 
 

@@ -51,6 +51,7 @@ def _checked(
             f"{channels.shape}; use vmap for batches."
         )
     times, channels, good = _padding_away(times, channels, size)
+    good = (*good, spikes.count <= times.shape[0])
     return (
         times,
         channels,
@@ -59,6 +60,7 @@ def _checked(
             (
                 "times are NaN: an encoder had too little room.",
                 f"size: there are only {size} channels, a spike is of another.",
+                f"spikes: {spikes.count} were sent, more than the room of {times.shape[0]} holds.",
             ),
         ),
     )

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from .._require import floating, indices, instance, number
+from .._require import at_least_single, floating, indices, instance, number
 from ..energies import ClassicalHopfield, ModernHopfield
 from ..energies.base import as_patterns
 from ..energies.hopfield.classical import within_range
@@ -78,6 +78,6 @@ def hebb(
 def projection(patterns: ArrayLike) -> ClassicalHopfield:
     """Projection rule: the memory whose weights project on the span of the patterns [P, N], of
     which each is then a fixed point (Personnaz, Guyon & Dreyfus 1985, J. Phys. Lett. 46:359)."""
-    patterns = as_patterns(patterns)
+    patterns = at_least_single(as_patterns(patterns))
     weights = within_range(jnp.linalg.pinv(patterns) @ patterns)
     return ClassicalHopfield(0.5 * (weights + weights.T))

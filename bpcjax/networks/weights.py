@@ -56,6 +56,7 @@ class Dense(AbstractWeights):
             )
 
     def __call__(self, spikes):
+        spikes = _arriving(spikes, self.weights.shape[0])
         return _matrix(spikes, self.weights.astype(spikes.dtype))
 
     def shape(self):
@@ -97,7 +98,8 @@ class OneToOne(AbstractWeights):
             )
 
     def __call__(self, spikes):
-        return spikes * self.weight
+        weight = jnp.asarray(self.weight)
+        return _arriving(spikes, *weight.shape) * weight
 
     def shape(self):
         n = self.weight.shape[0] if self.weight.ndim else None
@@ -110,6 +112,7 @@ class Lateral(AbstractWeights):
     weight: Float[Array, ""] = parameter()
 
     def __call__(self, spikes):
+        spikes = _arriving(spikes)
         return self.weight * (spikes.sum() - spikes)
 
     def shape(self):
@@ -145,6 +148,7 @@ class Convolution(AbstractWeights):
             raise ValueError(f"kernel {self.kernel.shape} is larger than extent {self.extent}.")
 
     def __call__(self, spikes):
+        spikes = _arriving(spikes, self.shape()[0])
         maps = spikes.reshape(1, self.kernel.shape[1], *self.extent)
         strides = (self.stride,) * len(self.extent)
         return lax.conv(maps, self.kernel.astype(maps.dtype), strides, "VALID").ravel()
@@ -285,7 +289,7 @@ class Sparse(AbstractWeights):
         return cls.from_lists(pre, post, sources, targets, weight)
 
     def __call__(self, spikes):
-        return self._spread(spikes)
+        return self._spread(_arriving(spikes, self.targets.shape[0]))
 
     def shape(self):
         return self.targets.shape[0], self.post
@@ -295,10 +299,15 @@ class Sparse(AbstractWeights):
 
     def _spread(self, arrivals):
         zero = jnp.zeros(self.post, arrivals.dtype)
-        return _rows(arrivals, self.weights.astype(zero.dtype), self.targets, zero)
+        return _rows(arrivals, self.weights.astype(zero.dtype), jnp.asarray(self.targets), zero)
 
     def parts(self):
         return self.targets.shape[1]
+
+
+def _arriving(spikes: Any, size: int | str = "pre") -> Any:
+    """Spikes of so many sources, as floating numbers."""
+    return floating("spikes", spikes, (size,))
 
 
 def _numpy_random(key: Key[Array, ""]) -> np.random.Generator:

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._require import instance, numbers_of
+
 Index = tuple[slice, ...]
 
 # `dataset.sel` has arguments of these names; an axis called so could not be selected from.
@@ -26,13 +28,23 @@ def _is_key(values: Any) -> bool:
     return isinstance(values, jax.Array) and jnp.issubdtype(values.dtype, jax.dtypes.prng_key)
 
 
+def _widened(known: np.ndarray | None, axis: Any) -> np.ndarray:
+    """The numbers of an axis, if it holds some; short integers as long ones, which do not wrap."""
+    label = np.asarray(axis) if known is None else known
+    long = np.dtype(jnp.result_type(int))
+    short = label.dtype.kind in "iu" and label.dtype.itemsize < long.itemsize
+    return label.astype(long) if short else label
+
+
 def _axis(name: str, axis: Any) -> tuple[Any, np.ndarray]:
     """The values of an axis as `run` gets them, and as the result is labelled."""
     check_name(name, "axes")
     if _is_key(axis):
         values, label = axis, np.arange(axis.size)
     else:
-        label = np.asarray(axis)
+        label = _widened(numbers_of(axis), axis)
+        if np.ma.is_masked(axis):
+            raise ValueError(f"axes[{name!r}] has masked entries: fill them, or leave them out.")
         if label.dtype.kind not in "biuf":
             raise TypeError(
                 f"axes[{name!r}] holds {label.dtype}: an axis holds numbers, truth values or keys. "
@@ -67,7 +79,7 @@ class Grid:
     points."""
 
     def __init__(self, axes: Mapping[str, Any]):
-        if not axes:
+        if not instance("axes", axes, Mapping):
             raise ValueError("axes: pass at least one, as `{name: values}`.")
         pairs = {name: _axis(name, axis) for name, axis in axes.items()}
         self.names = tuple(pairs)

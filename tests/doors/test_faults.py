@@ -1,5 +1,8 @@
 """Faults that were found at the doors, one row each: they gave wrong answers, or obscure errors."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import diffrax as dfx
 import equinox as eqx
 import jax
@@ -83,6 +86,29 @@ REFUSED = {
     "t1": lambda: models.event_path(memory(), X[0], KEY, spikes=3, t1=-1.0),
     "queries": lambda: models.retrieve(memory(), X + 1j, KEY, spikes=2),
     "saveat": lambda: run(saveat=dfx.SaveAt(ts=[0.5, NAN])),
+    # masked entries, durations, objects
+    "patterns must": lambda: energies.DelayHopfield(
+        np.ma.masked_equal(np.ones((1, 2, 2)), 1.0), 1.0
+    ),
+    "rates must be": lambda: bpc.PoissonTrain(np.ma.masked_array([1.0, 2.0], [0, 1]), KEY),
+    "times must be": lambda: bpc.Spikes(np.ma.masked_array([0.5, 1.0], [0, 1]), [0, 1]),
+    "LIF.g_l": lambda: LIF(g_l=np.timedelta64(10, "s")),
+    "Izhikevich.d": lambda: bpc.neurons.Izhikevich(d=np.ma.masked),
+    "args must": lambda: run(args=np.timedelta64(100, "s")),
+    "x must be": lambda: bpc.stepping.triangle(np.array([1, 2], "m8[s]")),
+    "centres": lambda: bpc.encode.gammatone(np.array([5000.0]), 8000.0, 16),
+    "graded": lambda: cost.spiking(4.0, 10.0, 8, 4, graded="no"),
+    "other": lambda: cost.Counts(macs=1.0) + 1.0,
+    "times must not be negative": lambda: cost.Counts(macs=1.0) * -2.0,
+    "axes": lambda: bpc.sweep(lambda x: {"y": x}, [("x", [1.0])], progress=False),
+    "axes['x']": lambda: bpc.sweep(
+        lambda x: {"y": x}, {"x": np.ma.masked_array([1.0, 2.0], [0, 1])}, progress=False
+    ),
+    "spikes must have shape": lambda: bpc.connect.OneToOne(np.ones(3))(np.ones(1)),
+    "in a room of": lambda: bpc.Spikes([0.5, 1.0], [0, 1], 5).check_complete(),
+    "more than the room": lambda: bpc.encode.rate(bpc.Spikes([0.5, 1.0], [0, 1], 5), 3, t1=4.0),
+    "saveat: times": lambda: run(saveat=dfx.SaveAt(ts=np.array([1.0, 0.5]))),
+    "t1 must be": lambda: run(t1=Decimal(1)),
     # half of a complex number
     "args": lambda: run(args=100.0 + 1j),
     "LIF.c": lambda: LIF(c=200.0 + 1j),
@@ -115,6 +141,62 @@ REFUSED = {
         stepsize_controller=dfx.PIDController(1e-3, 1e-3),
     ),
 }
+
+
+# Other forms of the same numbers: the call with one, and that with floats of numpy's.
+
+
+def _sent(padding_between: bool):
+    times = [0.5, np.inf, 1.0] if padding_between else [0.5, 1.0, np.inf]
+    neurons = [0, -1, 1] if padding_between else [0, 1, -1]
+    return bpc.Spikes(np.array(times), np.array(neurons)).trim()
+
+
+def _swept(axis):
+    return bpc.sweep(lambda x: {"y": x * x}, {"x": axis}, progress=False)["y"].values
+
+
+SHORT = np.array([100, -100, 3], np.int8)
+LONG = SHORT.astype(float)
+SAME = {
+    "padding between": (lambda: _sent(True), lambda: _sent(False)),
+    "big endian": (lambda: LIF(c=LONG.astype(">f8") + 101).c, lambda: LONG + 101),
+    "fractions": (
+        lambda: energies.ModernHopfield(np.array([[Fraction(1, 2)]]), 1.0).patterns,
+        lambda: np.array([[0.5]]),
+    ),
+    "half precision": (
+        lambda: energies.ClassicalHopfield.pseudo_inverse(X.astype(np.float16)).weights,
+        lambda: energies.ClassicalHopfield.pseudo_inverse(X).weights,
+    ),
+    "lagrangian": (
+        lambda: energies.lagrangians.Quadratic()(SHORT),
+        lambda: energies.lagrangians.Quadratic()(LONG),
+    ),
+    "dense": (
+        lambda: bpc.connect.Dense(np.full((3, 2), 2.0))(SHORT[[0, 0, 2]]),
+        lambda: np.full(2, 406.0),
+    ),
+    "counts": (
+        lambda: (cost.Counts(macs=np.int8(100)) + cost.Counts(macs=np.int8(100))).macs,
+        lambda: 200.0,
+    ),
+    "spikes of short integers": (
+        lambda: cost.spiking(np.int8(100), np.int8(100), 8, 4).adds,
+        lambda: 400.0,
+    ),
+    "axis": (lambda: _swept(SHORT), lambda: LONG**2),
+    "duplicates": (  # of one pair of neurons: they add up
+        lambda: bpc.connect.Sparse.from_lists(1, 2, [0, 0], [1, 1], [1.0, 2.0])(np.ones(1)),
+        lambda: np.array([0.0, 3.0]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_other_forms_of_numbers_give_the_same(name):
+    form, usual = (call() for call in SAME[name])
+    np.testing.assert_allclose(form, usual, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", REFUSED)

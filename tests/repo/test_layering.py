@@ -45,7 +45,7 @@ ALLOWED = {
     },
     "encode": {"_arrays", "_require", "spikes"},
     "cost": {"_moved", "_require"},
-    "sweep": {"_files"},
+    "sweep": {"_files", "_require"},
     "data": {"_arrays", "_files", "spikes"},
     "learning": {
         "_arrays", "_moved", "_require", "spikes", "system", "energies", "stepping", "simulate",

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from ..._require import require
+from ..._require import at_least_single, require
 from ...system import is_traced, parameter
 from ..base import AbstractEnergy, as_bias, as_couplings, as_patterns, as_state
 
@@ -42,7 +42,7 @@ class ClassicalHopfield(AbstractEnergy):
         Kanter & Sompolinsky 1987, Phys. Rev. A 35:380). A unit with `W_ii = 1` has no field left:
         that of two patterns that differ there alone, or all units of N independent patterns.
         """
-        patterns = as_patterns(patterns)
+        patterns = at_least_single(as_patterns(patterns))
         size = patterns.shape[-1]
         weights = jnp.linalg.pinv(patterns) @ patterns
         weights = 0.5 * (weights + weights.T) * (1 - jnp.eye(size, dtype=weights.dtype))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..._arrays import sized
+from ..._require import floating
 from ...system import Module, Scalar, parameter
 
 Lagrangian = Callable[[Float[Array, " n"]], Scalar]
@@ -33,6 +34,7 @@ class Quadratic(eqx.Module):
     """Quadratic Lagrangian `|x|^2 / 2`: the activation is the identity."""
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
+        x = floating("x", x)
         return 0.5 * jnp.sum(x * x)
 
 
@@ -43,6 +45,7 @@ class RectifiedPower(Module):
     power: int = eqx.field(static=True, converter=sized("power", 2))
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
+        x = floating("x", x)
         return jnp.sum(jnp.maximum(x, 0) ** self.power) / self.power
 
 
@@ -52,6 +55,7 @@ class Exponential(Module):
     beta: Float[Array, ""] = parameter(1.0, positive=True)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
+        x = floating("x", x)
         return jnp.sum(jnp.exp(self.beta * x)) / self.beta
 
 
@@ -61,6 +65,7 @@ class LogCosh(Module):
     beta: Float[Array, ""] = parameter(1.0, positive=True)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
+        x = floating("x", x)
         u = self.beta * x
         return jnp.sum(jnp.logaddexp(u, -u) - jnp.log(2.0)) / self.beta
 
@@ -72,6 +77,7 @@ class Softplus(Module):
     beta: Float[Array, ""] = parameter(1.0, positive=True)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
+        x = floating("x", x)
         return jnp.sum(jax.nn.softplus(self.beta * x)) / self.beta
 
 
@@ -81,6 +87,7 @@ class LogSumExp(Module):
     beta: Float[Array, ""] = parameter(1.0, positive=True)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
+        x = floating("x", x)
         return jax.nn.logsumexp(self.beta * x) / self.beta
 
 
@@ -91,6 +98,7 @@ class Spherical(Module):
     eps: Float[Array, ""] = parameter(1e-6, positive=True)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
+        x = floating("x", x)
         return self.gain * jnp.sqrt(jnp.sum(x * x) + self.eps)
 
 
@@ -102,4 +110,5 @@ class LayerNorm(Module):
     eps: Float[Array, ""] = parameter(1e-6, positive=True)
 
     def __call__(self, x: Float[Array, " n"]) -> Scalar:
+        x = floating("x", x)
         return x.size * self.gain * jnp.sqrt(jnp.var(x) + self.eps)
