@@ -8,12 +8,20 @@ import pytest
 
 from bpcjax.energies import DenseMap
 from bpcjax.learning import Elsewhere, Neurons, Shared, Weights, Wiring, certify_step, hebbian
-from bpcjax.models import Backpropagation, NudgedPhases, RatePhases, feedback_stiffness
+from bpcjax.models import (
+    Backpropagation,
+    NudgedPhases,
+    RatePhases,
+    feedback_stiffness,
+    unit_stiffness,
+)
 from experiments.common.locality import certify
 from experiments.common.predictive import Training
 
 ONE, THREE, BACK = Training(), Training(hidden=(9, 9, 9)), Training(feedback=True)
+RANDOM = Training(feedback=True, fixed_feedback=True)
 OWN, RATES = (phases(stiffness=feedback_stiffness) for phases in (NudgedPhases, RatePhases))
+WHOLE = NudgedPhases(stiffness=unit_stiffness)
 TRANSPORT = ("classes -> hidden 1", "the weights of W2 are read against their direction")
 STIFF = ("W2 -> hidden 1", "neurons before W2 read its weights")
 # Rule and network -> edges of violations and reasons, by what the rules do with the arrays: all but
@@ -23,6 +31,10 @@ TABLE = {
     "nudged, its own stiffness": (ONE, OWN, {TRANSPORT}),  # "feedback" is W2 here, read twice
     "nudged, learned feedback": (BACK, NudgedPhases(), {STIFF}),
     "nudged, learned feedback and stiffness": (BACK, OWN, set()),
+    "nudged, learned feedback, errors whole": (BACK, WHOLE, set()),
+    "nudged, random feedback": (RANDOM, NudgedPhases(), {STIFF}),
+    "nudged, random feedback, errors whole": (RANDOM, WHOLE, set()),
+    "straight through": (ONE, Backpropagation(jnp.asarray(0.5)), {TRANSPORT}),
     "rates": (ONE, RatePhases(), {TRANSPORT, STIFF}),
     "rates, learned feedback and stiffness": (BACK, RATES, set()),
     "backpropagation": (ONE, Backpropagation(), {TRANSPORT}),
