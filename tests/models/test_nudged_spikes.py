@@ -104,6 +104,7 @@ def unit_stiffness(energy, y, args=None):
     return tuple(None if z is None else jnp.ones_like(z) for z in y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("newton", [True, False])
 def test_membranes_aim_at_a_newton_step_from_the_prediction(newton):
     # One unit, a logistic label: -dF/dz = mu - z + s w (y - sigma(w z)), and its membrane aims at
