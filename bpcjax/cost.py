@@ -211,9 +211,16 @@ class Ledger:
         return sum(self.parts(counts).values())
 
 
-def _sizes(**values: Any) -> tuple[int, ...]:
-    """Whole numbers of Python's, of at least 1, without bound."""
-    return tuple(count(name, value, 1, None) for name, value in values.items())
+def _sizes(**values: Any) -> tuple[Any, ...]:
+    """Whole numbers of Python's, of at least 1, without bound; a width may be 0, where nothing is
+    seen, or several, one for each query."""
+    least = {"width": 0}
+    return tuple(
+        _amount(name, value)
+        if name in least and isinstance(value, np.ndarray) and value.ndim
+        else count(name, value, least.get(name, 1), None)
+        for name, value in values.items()
+    )
 
 
 def attention_counts(width: int, memories: int, *, steps: int = 1, batch: int = 1) -> Counts:

@@ -213,19 +213,19 @@ DOORS = {
         none="synaptic macs adds exps divides updates spikes",
     ),
     "cost.attention_counts": lambda: door(
-        dict(width=8, memories=4, steps=2, batch=2), much="*", counted="batch width"
+        dict(width=8, memories=4, steps=2, batch=2), much="*", counted="batch", shape="width"
     ),
     "cost.break_even": lambda: door(
         dict(ledger=ledger(), made=_linear, other=bpc.cost.attention_counts(8, 4), rival=ledger())
     ),
     "cost.classical": lambda: door(
-        dict(width=8, sweeps=2, batch=2), much="*", counted="batch width"
+        dict(width=8, sweeps=2, batch=2), much="*", counted="batch", shape="width"
     ),
     "cost.hard_attention_counts": lambda: door(
-        dict(width=8, memories=4, batch=2), much="*", counted="batch width"
+        dict(width=8, memories=4, batch=2), much="*", counted="batch", shape="width"
     ),
     "cost.linear_attention_counts": lambda: door(
-        dict(width=8, out=4, batch=2), much="*", counted="batch width"
+        dict(width=8, out=4, batch=2), much="*", counted="batch", shape="width"
     ),
     "cost.loihi2": lambda: door(
         dict(synaptic=1.0, updates=2.0, spikes=3.0, source="a"), nonnegative="*"
@@ -233,27 +233,25 @@ DOORS = {
     "cost.sampled_attention_counts": lambda: door(
         dict(width=8, memories=4, spikes=10.0, out=4),
         much="*",
-        shape="spikes",
+        shape="spikes width",
         empty="spikes",
         nonnegative="spikes",
-        counted="width",
     ),
     "cost.smallest_memory": lambda: door(dict(size=100.0), nonnegative="size", infinite="size"),
     "cost.sparse_attention_counts": lambda: door(
         dict(width=8, memories=4, support=2.0, batch=2),
         much="*",
-        shape="support",
+        shape="support width",
         empty="support",
         nonnegative="support",
-        counted="batch width",
+        counted="batch",
     ),
     "cost.spiking": lambda: door(
         dict(inputs=4.0, spikes=10.0, width=8, memories=4, graded=False),
         much="*",
-        shape="inputs spikes",
+        shape="inputs spikes width",
         empty="inputs spikes",
         nonnegative="inputs spikes",
-        counted="width",
     ),
     "cost.synapses_alone": lambda: door(dict(counts=bpc.cost.Counts(macs=3.0))),
     "data.cache_folder": lambda: door(dict(cache_dir="/tmp")),
