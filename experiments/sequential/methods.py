@@ -199,8 +199,9 @@ def _spared(problem: Problem, whole: Counts, batch: int = 1) -> Counts:
     words = none if batch == 1 else 0 * none
     if problem.sigma is None:
         scored = inputs * memories
-        return whole + Counts(synaptic=scored, macs=-float(width * memories), words=-words)
-    return whole + Counts(macs=-none, words=-words)
+        added, none = whole.synaptic + scored, float(width * memories)
+        whole = dataclasses.replace(whole, synaptic=added)
+    return dataclasses.replace(whole, macs=whole.macs - none, words=whole.words - words)
 
 
 def rivals(problem: Problem, key: jax.Array) -> dict[str, Answer]:
