@@ -49,7 +49,7 @@ def test_the_table(tmp_path):
     for name in ("spiking", "backpropagation"):  # the best of two trials
         best = dataset.trial_accuracy.sel(tuned=f"{name}, tuned").max()
         assert 0.7 < float(best) <= 1
-    assert len(figure.draw(dataset).axes) == 9
+    assert len(figure.draw(dataset).axes) == 10
 
 
 def test_scores_of_known_outputs():
