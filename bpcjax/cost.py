@@ -275,9 +275,9 @@ def linear_attention_counts(width: int, out: int | None = None, *, batch: int = 
     N exponentials, then a product of the N features with a matrix [N, `out`] and with a vector
     (Katharopoulos et al. 2020, ICML): no P at all.
     """
-    width, out, batch = _sizes(width=width, out=width if out is None else out, batch=batch)
-    products = width * (out + 1)
-    return Counts(macs=products, exps=width, divides=out, words=products / batch + width + out)
+    width, rows, batch = _sizes(width=width, out=width if out is None else out, batch=batch)
+    products = width * (rows + 1)
+    return Counts(macs=products, exps=width, divides=rows, words=products / batch + width + rows)
 
 
 def classical(width: int, *, sweeps: int = 1, batch: int = 1) -> Counts:

@@ -95,7 +95,8 @@ def test_every_method_answers_an_easy_query_and_costs_what_it_looks_at():
     for name, answer in rows.items():
         assert (answer.decision == own.target).mean() > 0.9, name
     for name in ("sequential", "partial distance", "BanditMIPS"):
-        assert np.mean(rows[name].counts.macs) < 16 * 20 + 16
+        # rivals stop at blocks of 16 entries, here all of them
+        assert np.mean(rows[name].counts.macs) <= 16 * 20 + 16
     assert not rows["sequential, certified"].silenced.any()
 
 
